@@ -1,0 +1,13 @@
+//! The `sendstores.v1` gRPC contract, generated from `sendstores/v1/*.proto` and checked in, so that nobody needs a
+//! protoc. `cargo test -p sendstores-proto` regenerates and compares.
+//!
+//! Features: `client` has the generated client, `server` the generated service trait.
+
+/// Messages, client and server of package `sendstores.v1`.
+#[allow(unreachable_pub, missing_docs, clippy::all)]
+pub mod v1 {
+    include!("generated/sendstores.v1.rs");
+}
+
+/// The encoded `google.protobuf.FileDescriptorSet` of the contract with all it imports, for reflection.
+pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!("generated/sendstores.v1.bin");

@@ -1,0 +1,56 @@
+//! The checked-in code is what the protos generate. `UPDATE_GENERATED=1 cargo test -p sendstores-proto` rewrites it.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use prost::Message;
+
+const PROTOS: [&str; 2] = ["sendstores/v1/store.proto", "sendstores/v1/store_service.proto"];
+
+#[test]
+fn checked_in_code_is_what_the_protos_generate() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let out = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("generated");
+    fs::create_dir_all(&out).expect("create the output folder");
+    generate(root, &out);
+
+    let checked_in = root.join("src/generated");
+    let update = std::env::var_os("UPDATE_GENERATED").is_some();
+    for file in ["sendstores.v1.rs", "sendstores.v1.bin"] {
+        let fresh = fs::read(out.join(file)).expect("read the fresh file");
+        if update {
+            fs::write(checked_in.join(file), &fresh).expect("write the fresh file");
+        }
+        let kept = fs::read(checked_in.join(file)).unwrap_or_default();
+        assert!(kept == fresh, "{file} differs: run `UPDATE_GENERATED=1 cargo test -p sendstores-proto` and commit it");
+    }
+}
+
+fn generate(root: &Path, out: &Path) {
+    let mut compiler = protox::Compiler::new([root]).expect("open the include path");
+    compiler.include_imports(true).include_source_info(true).open_files(PROTOS).expect("compile the protos");
+    let with_comments = compiler.file_descriptor_set();
+
+    tonic_prost_build::configure()
+        .build_transport(false)
+        .client_mod_attribute(".", "#[cfg(feature = \"client\")]")
+        .server_mod_attribute(".", "#[cfg(feature = \"server\")]")
+        .btree_map(".")
+        .out_dir(out)
+        .compile_fds(with_comments)
+        .expect("generate");
+
+    let mut shipped = protox::Compiler::new([root]).expect("open the include path");
+    shipped.include_imports(true).include_source_info(false).open_files(PROTOS).expect("compile the protos");
+    // Not `file_descriptor_set().encode_to_vec()`: that drops options that prost-types does not know.
+    fs::write(out.join("sendstores.v1.bin"), shipped.encode_file_descriptor_set()).expect("write the descriptor set");
+    let decoded = prost_types_set(&out.join("sendstores.v1.bin"));
+    assert!(decoded >= PROTOS.len(), "the descriptor set is empty");
+}
+
+fn prost_types_set(path: &Path) -> usize {
+    let bytes = fs::read(path).expect("read the descriptor set");
+    prost_types::FileDescriptorSet::decode(bytes.as_slice()).expect("decode the descriptor set").file.len()
+}

@@ -1,0 +1,44 @@
+//! What was seen of the running shop.
+
+use crate::time::Timestamp;
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    pub check: Check,
+    pub passed: bool,
+    /// What was found, for a human; at most [`Evidence::MAX_FINDING`] characters.
+    pub finding: String,
+    pub check_time: Timestamp,
+}
+
+/// What can be looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Check {
+    /// The shop page shows the catalogue, and neither the install page nor "coming soon".
+    ShopPage,
+    /// The Store API says that a product is purchasable, with a price.
+    StoreApi,
+    /// A product goes into a cart, which then offers a way to pay and to ship.
+    Cart,
+}
+
+// === impl Evidence ===
+
+impl Evidence {
+    pub const MAX_FINDING: usize = 512;
+}
+
+// === impl Check ===
+
+impl Check {
+    pub const ALL: [Self; 3] = [Self::ShopPage, Self::StoreApi, Self::Cart];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ShopPage => "shop_page",
+            Self::StoreApi => "store_api",
+            Self::Cart => "cart",
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Why a store does not advance.
+
+use std::fmt;
+
+use crate::{step::StepName, time::Timestamp};
+
+/// The stable reasons; docs/errors.md has a section for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FailureReason {
+    ClusterUnavailable,
+    NamespaceConflict,
+    ObjectRefused,
+    ReleaseFailed,
+    ValuesRefused,
+    ImageUnavailable,
+    VolumeUnavailable,
+    DatabaseUnavailable,
+    ApplicationUnavailable,
+    BootstrapFailed,
+    StorefrontUnavailable,
+    RemovalBlocked,
+    Internal,
+}
+
+/// What failed, and when it is tried again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    pub reason: FailureReason,
+    /// One sentence for a human; never a secret. At most [`Failure::MAX_MESSAGE`] characters.
+    pub message: String,
+    pub step: Option<StepName>,
+    pub attempt: u32,
+    /// `None`: not before the intent changes.
+    pub retry_time: Option<Timestamp>,
+}
+
+// === impl Failure ===
+
+impl Failure {
+    pub const MAX_MESSAGE: usize = 1024;
+}
+
+// === impl FailureReason ===
+
+impl FailureReason {
+    pub const ALL: [Self; 13] = [
+        Self::ClusterUnavailable,
+        Self::NamespaceConflict,
+        Self::ObjectRefused,
+        Self::ReleaseFailed,
+        Self::ValuesRefused,
+        Self::ImageUnavailable,
+        Self::VolumeUnavailable,
+        Self::DatabaseUnavailable,
+        Self::ApplicationUnavailable,
+        Self::BootstrapFailed,
+        Self::StorefrontUnavailable,
+        Self::RemovalBlocked,
+        Self::Internal,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ClusterUnavailable => "CLUSTER_UNAVAILABLE",
+            Self::NamespaceConflict => "NAMESPACE_CONFLICT",
+            Self::ObjectRefused => "OBJECT_REFUSED",
+            Self::ReleaseFailed => "RELEASE_FAILED",
+            Self::ValuesRefused => "VALUES_REFUSED",
+            Self::ImageUnavailable => "IMAGE_UNAVAILABLE",
+            Self::VolumeUnavailable => "VOLUME_UNAVAILABLE",
+            Self::DatabaseUnavailable => "DATABASE_UNAVAILABLE",
+            Self::ApplicationUnavailable => "APPLICATION_UNAVAILABLE",
+            Self::BootstrapFailed => "BOOTSTRAP_FAILED",
+            Self::StorefrontUnavailable => "STOREFRONT_UNAVAILABLE",
+            Self::RemovalBlocked => "REMOVAL_BLOCKED",
+            Self::Internal => "INTERNAL",
+        }
+    }
+}
+
+impl fmt::Display for FailureReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

@@ -1,0 +1,196 @@
+//! The port to where intent and state are kept: one ordered log, and the latest record of each store.
+//!
+//! One contract test-suite (`tests/tests/ledger_contract.rs`) runs on every implementation.
+
+use std::{fmt, future::Future, time::Duration};
+
+use crate::{
+    id::{RequestId, StoreId},
+    revision::{Epoch, Revision},
+    store::Store,
+    time::Timestamp,
+};
+
+/// Names one process that reconciles.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Owner(pub String);
+
+/// Grows with each change of a claim's owner; a write under an older one is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Fence(pub u64);
+
+/// The right to reconcile one store until `expires`, unless renewed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    pub store: StoreId,
+    pub owner: Owner,
+    pub fence: Fence,
+    /// By the ledger's clock.
+    pub expires: Timestamp,
+}
+
+/// A caller's request, to be recognised when it comes again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operation {
+    pub id: RequestId,
+    /// Digest of the request's body, in hex.
+    pub digest: String,
+}
+
+/// What must be true of the record for a write to happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// There is none, or its state is DELETED.
+    Vacant,
+    /// It has this revision.
+    Revision(Revision),
+}
+
+/// One change of one store. The ledger sets the record's revision.
+#[derive(Clone, Debug)]
+pub struct Write {
+    pub store: Store,
+    pub expected: Expected,
+    /// Required of reconcile, absent for callers' intents.
+    pub fence: Option<Fence>,
+    /// Kept for [`OPERATION_WINDOW`] with the written record.
+    pub operation: Option<Operation>,
+}
+
+/// How a write ended well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// It happened now; the store carries its new revision.
+    Applied(Store),
+    /// It had happened before; this is what was answered then.
+    Repeated(Store),
+}
+
+/// One change in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    pub revision: Revision,
+    /// The store behind the change.
+    pub store: Store,
+}
+
+/// What the log holds behind a position.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogPage {
+    /// The next changes, in order and without a gap; empty when none came within the wait.
+    Changes(Vec<Change>),
+    /// The history no longer reaches back to the position.
+    Compacted,
+}
+
+/// How long a repeated operation is recognised.
+pub const OPERATION_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Why the ledger did not do as asked. Each variant is a thing the caller does differently.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LedgerError {
+    /// Not reached, or no answer in time. A write may or may not have happened; repeat it with the same operation.
+    #[error("the ledger cannot be reached: {0}")]
+    Unavailable(String),
+    /// The ledger has no room left (memory or disk). Nothing was written.
+    #[error("the ledger has no room: {0}")]
+    Full(String),
+    /// The expectation did not hold; here is the record as it is.
+    #[error("the record is not as expected")]
+    Conflict(Option<Box<Store>>),
+    /// The operation's id was used before with another body.
+    #[error("the request id was used for another request")]
+    OperationReused,
+    /// Another owner has claimed the store since.
+    #[error("the claim was lost")]
+    Fenced,
+    /// The ledger has another history than the one this process began with.
+    #[error("the ledger's history was replaced: {0}")]
+    EpochChanged(String),
+    /// What is stored cannot be understood.
+    #[error("a stored record cannot be read: {0}")]
+    Corrupt(String),
+    /// The ledger is not set up as it must be.
+    #[error("the ledger is not set up safely: {0}")]
+    Unsafe(String),
+}
+
+/// Where intent and state are kept. Clones share one connection.
+///
+/// Every method may fail with [`LedgerError::Unavailable`] and never waits longer than the implementation's command
+/// timeout (plus `wait`, where one is given).
+pub trait Ledger: Clone + Send + Sync + 'static {
+    /// Name of the history this process began with.
+    fn epoch(&self) -> Epoch;
+
+    /// The revision of the last change of all.
+    fn last_revision(&self) -> impl Future<Output = Result<Revision, LedgerError>> + Send;
+
+    /// Writes the record, appends to the log and keeps the operation, all or nothing, in this order of refusals:
+    /// `EpochChanged`, operation known (`Repeated` or `OperationReused`), `Conflict`, `Fenced`.
+    /// Durable when it returns. A call that is delivered twice by the transport is applied once.
+    fn write(&self, write: Write) -> impl Future<Output = Result<Written, LedgerError>> + Send;
+
+    /// What the operation answered, if it happened. `OperationReused` if its id was used for another body.
+    fn recall(&self, operation: &Operation) -> impl Future<Output = Result<Option<Store>, LedgerError>> + Send;
+
+    /// The record of one store, tombstones included.
+    fn load(&self, id: &StoreId) -> impl Future<Output = Result<Option<Store>, LedgerError>> + Send;
+
+    /// Every record, tombstones included, in no order. Not a snapshot: changes made meanwhile may be in it or not.
+    fn scan(&self) -> impl Future<Output = Result<Vec<Store>, LedgerError>> + Send;
+
+    /// Up to `most` changes behind `after`; waits up to `wait` for the first one.
+    fn read_log(
+        &self,
+        after: Revision,
+        most: usize,
+        wait: Duration,
+    ) -> impl Future<Output = Result<LogPage, LedgerError>> + Send;
+
+    /// Takes the claim of a store for `lease`, or `None` while another owner has it. The same owner gets its own claim
+    /// back with the same fence and a new expiry; a new owner always gets a higher fence.
+    fn claim(
+        &self,
+        id: &StoreId,
+        owner: &Owner,
+        lease: Duration,
+    ) -> impl Future<Output = Result<Option<Claim>, LedgerError>> + Send;
+
+    /// Gives a claim back. Nothing happens if it was lost meanwhile.
+    fn release(&self, claim: &Claim) -> impl Future<Output = Result<(), LedgerError>> + Send;
+
+    /// Removes tombstones older than `age` by the ledger's clock, up to `most`; returns how many.
+    fn sweep(&self, age: Duration, most: usize) -> impl Future<Output = Result<usize, LedgerError>> + Send;
+}
+
+// === impl Owner ===
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+// === impl Written ===
+
+impl Written {
+    pub fn into_store(self) -> Store {
+        match self {
+            Self::Applied(store) | Self::Repeated(store) => store,
+        }
+    }
+}
+
+// === impl LedgerError ===
+
+impl LedgerError {
+    /// Whether the same call may go through later.
+    pub fn retryable(&self) -> bool {
+        match self {
+            Self::Unavailable(_) | Self::Full(_) => true,
+            Self::Conflict(_) | Self::OperationReused | Self::Fenced => false,
+            Self::EpochChanged(_) | Self::Corrupt(_) | Self::Unsafe(_) => false,
+        }
+    }
+}

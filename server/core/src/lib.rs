@@ -1,0 +1,36 @@
+//! The SendStores domain: what a store is, where it can be, and what to do next.
+//!
+//! Nothing here waits, talks or stores: no runtime, no wire format, no database, no Kubernetes. The ports
+//! ([`ledger::Ledger`], [`provisioner::Provisioner`]) say what the domain needs of the world; the server's rooms
+//! provide it.
+
+pub mod backoff;
+pub mod evidence;
+pub mod failure;
+pub mod filter;
+pub mod id;
+pub mod label;
+pub mod ledger;
+pub mod observed;
+pub mod plan;
+pub mod provisioner;
+pub mod revision;
+pub mod shop;
+pub mod state;
+pub mod step;
+pub mod store;
+pub mod text;
+pub mod time;
+
+pub use evidence::Evidence;
+pub use failure::{Failure, FailureReason};
+pub use filter::StoreFilter;
+pub use id::{RequestId, StoreId, Tenant, Uid};
+pub use label::Labels;
+pub use revision::{Epoch, Revision};
+pub use shop::ShopSettings;
+pub use state::{Event, IllegalTransition, State};
+pub use step::{Step, StepName, StepState};
+pub use store::{Engine, Store, StoreSpec};
+pub use text::Invalid;
+pub use time::Timestamp;

@@ -1,0 +1,76 @@
+//! What is known of the cluster about one store.
+
+use crate::{evidence::Evidence, failure::FailureReason, step::StepName};
+
+/// What is known of one thing: certainly nothing there, nothing certain, or what was last seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Seen<T> {
+    Absent,
+    Unknown,
+    Known(T),
+}
+
+/// How far a step is in the cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// It holds. The storefront's comes with what was seen.
+    Done(Vec<Evidence>),
+    /// Something is missing or wrong that an act can mend.
+    Partial(String),
+    /// The cluster is working on it; waiting is all there is to do.
+    Waiting(Waiting),
+    /// The shop answers, but not as one that sells.
+    Failing(Vec<Evidence>),
+}
+
+/// What is waited for, and which reason to give if it never comes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    pub reason: FailureReason,
+    pub detail: String,
+}
+
+/// What is known of each provisioning step, in their order, and of what a deletion still has to remove.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Observed {
+    steps: [Seen<Progress>; StepName::PROVISIONING.len()],
+    /// `Absent` when nothing of the store is left.
+    pub remains: Seen<Remains>,
+}
+
+/// What is left of a store that is being deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Remains {
+    /// Nobody has asked the cluster to remove it yet.
+    Untouched,
+    /// The cluster is removing it.
+    Going(String),
+}
+
+// === impl Observed ===
+
+impl Observed {
+    /// Nothing was looked at yet.
+    pub fn nothing() -> Self {
+        Self { steps: [const { Seen::Unknown }; StepName::PROVISIONING.len()], remains: Seen::Unknown }
+    }
+
+    pub fn step(&self, name: StepName) -> &Seen<Progress> {
+        match StepName::PROVISIONING.iter().position(|step| *step == name) {
+            Some(index) => &self.steps[index],
+            None => &Seen::Unknown,
+        }
+    }
+
+    /// Notes what was seen of `name`. What comes behind it may have changed with it, and is unknown again.
+    pub fn note(&mut self, name: StepName, seen: Seen<Progress>) {
+        let Some(index) = StepName::PROVISIONING.iter().position(|step| *step == name) else { return };
+        if self.steps[index] == seen {
+            return;
+        }
+        self.steps[index] = seen;
+        for later in &mut self.steps[index + 1..] {
+            *later = Seen::Unknown;
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! The port to the cluster: verbs that are safe to repeat, and looks that change nothing.
+
+use std::future::Future;
+
+use crate::{
+    failure::FailureReason,
+    observed::{Progress, Remains, Seen},
+    step::StepName,
+    store::Store,
+};
+
+/// Why a verb did not do its work.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}: {message}")]
+pub struct StepError {
+    pub reason: FailureReason,
+    /// One sentence for a human; never a secret.
+    pub message: String,
+    /// Trying again cannot help before the intent changes.
+    pub terminal: bool,
+}
+
+/// Makes and removes what a store is made of.
+///
+/// A future that is dropped stops its work: a helm under way is killed with its whole process group. What a stopped or
+/// failed verb left behind is unknown; look again.
+pub trait Provisioner: Clone + Send + Sync + 'static {
+    /// Looks at one step. Never changes anything.
+    fn observe(&self, store: &Store, step: StepName) -> impl Future<Output = Result<Seen<Progress>, StepError>> + Send;
+
+    /// Makes one step so. Doing it again, or again behind a crash, ends in the same.
+    fn ensure(&self, store: &Store, step: StepName) -> impl Future<Output = Result<(), StepError>> + Send;
+
+    /// Returns what is seen of a step as soon as it differs from `last`; fails when it never does within the step's
+    /// deadline.
+    fn wait(
+        &self,
+        store: &Store,
+        step: StepName,
+        last: &Progress,
+    ) -> impl Future<Output = Result<Seen<Progress>, StepError>> + Send;
+
+    /// Looks at what is left of a store. Never changes anything. A namespace that is not this store's is not its.
+    fn observe_remains(&self, store: &Store) -> impl Future<Output = Result<Seen<Remains>, StepError>> + Send;
+
+    /// Asks the cluster to remove everything of the store. Nothing there is success.
+    fn remove(&self, store: &Store) -> impl Future<Output = Result<(), StepError>> + Send;
+
+    /// Returns what is left as soon as it differs from `last`; fails when it never does within the deadline.
+    fn wait_removal(
+        &self,
+        store: &Store,
+        last: &Remains,
+    ) -> impl Future<Output = Result<Seen<Remains>, StepError>> + Send;
+}
+
+// === impl StepError ===
+
+impl StepError {
+    pub fn retryable(reason: FailureReason, message: impl Into<String>) -> Self {
+        Self { reason, message: message.into(), terminal: false }
+    }
+
+    pub fn terminal(reason: FailureReason, message: impl Into<String>) -> Self {
+        Self { reason, message: message.into(), terminal: true }
+    }
+}

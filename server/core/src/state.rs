@@ -1,0 +1,203 @@
+//! The state machine of a store: one pure, total function.
+
+use std::fmt;
+
+/// Where a store is. Names in -ing pass by themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum State {
+    Provisioning,
+    Ready,
+    Degraded,
+    Updating,
+    Suspending,
+    Suspended,
+    Resuming,
+    Failed,
+    Deleting,
+    Deleted,
+}
+
+/// What can happen to a store. The first four are intents of a caller, the others findings of reconcile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Event {
+    UpdateRequested,
+    SuspendRequested,
+    ResumeRequested,
+    DeleteRequested,
+    /// Everything the intent asks for holds, and the shop was seen to sell.
+    Converged,
+    /// The workloads are gone and the data is kept.
+    Slept,
+    /// The shop does not sell, although nothing was asked to change.
+    ProbeFailed,
+    /// A step failed in a way that trying again cannot mend.
+    GaveUp,
+    /// Nothing of the store is left.
+    Removed,
+}
+
+/// An event that makes no sense in a state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{event:?} is not possible in state {state}")]
+pub struct IllegalTransition {
+    pub state: State,
+    pub event: Event,
+}
+
+// === impl State ===
+
+impl State {
+    pub const ALL: [Self; 10] = [
+        Self::Provisioning,
+        Self::Ready,
+        Self::Degraded,
+        Self::Updating,
+        Self::Suspending,
+        Self::Suspended,
+        Self::Resuming,
+        Self::Failed,
+        Self::Deleting,
+        Self::Deleted,
+    ];
+
+    /// The state a store is born in.
+    pub const INITIAL: Self = Self::Provisioning;
+
+    /// The state after `event`. Deleting absorbs every intent: no event leaves it but `Removed`.
+    pub fn next(self, event: Event) -> Result<Self, IllegalTransition> {
+        use Event::{
+            Converged, DeleteRequested, GaveUp, ProbeFailed, Removed, ResumeRequested, Slept, SuspendRequested,
+            UpdateRequested,
+        };
+        use State::{
+            Degraded, Deleted, Deleting, Failed, Provisioning, Ready, Resuming, Suspended, Suspending, Updating,
+        };
+        let next = match (self, event) {
+            (Deleting, Removed) => Deleted,
+            (Deleting, DeleteRequested) => Deleting,
+            (Deleting | Deleted, _) => return Err(IllegalTransition { state: self, event }),
+            (_, DeleteRequested) => Deleting,
+
+            (Provisioning, UpdateRequested) => Provisioning,
+            (Ready | Degraded | Updating | Failed, UpdateRequested) => Updating,
+            (Ready | Degraded, SuspendRequested) => Suspending,
+            (Suspending | Suspended, SuspendRequested) => self,
+            (Suspending | Suspended, ResumeRequested) => Resuming,
+            (Resuming, ResumeRequested) => Resuming,
+
+            (Provisioning | Ready | Degraded | Updating | Resuming, Converged) => Ready,
+            (Suspending | Suspended, Slept) => Suspended,
+            (Ready | Degraded, ProbeFailed) => Degraded,
+            (Provisioning | Updating | Suspending | Resuming | Failed, GaveUp) => Failed,
+
+            (Provisioning | Updating | Resuming | Failed, SuspendRequested)
+            | (Suspending | Suspended | Resuming, UpdateRequested)
+            | (Provisioning | Ready | Degraded | Updating | Failed, ResumeRequested)
+            | (Suspending | Suspended | Failed, Converged)
+            | (Provisioning | Ready | Degraded | Updating | Resuming | Failed, Slept)
+            | (Provisioning | Updating | Suspending | Suspended | Resuming | Failed, ProbeFailed)
+            | (Ready | Degraded | Suspended, GaveUp)
+            | (_, Removed) => return Err(IllegalTransition { state: self, event }),
+        };
+        Ok(next)
+    }
+
+    /// Whether reconcile has something to bring to an end.
+    pub fn is_transient(self) -> bool {
+        match self {
+            Self::Provisioning | Self::Updating | Self::Suspending | Self::Resuming | Self::Deleting => true,
+            Self::Ready | Self::Degraded | Self::Suspended | Self::Failed | Self::Deleted => false,
+        }
+    }
+
+    /// The name as the records, logs and metrics have it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Provisioning => "PROVISIONING",
+            Self::Ready => "READY",
+            Self::Degraded => "DEGRADED",
+            Self::Updating => "UPDATING",
+            Self::Suspending => "SUSPENDING",
+            Self::Suspended => "SUSPENDED",
+            Self::Resuming => "RESUMING",
+            Self::Failed => "FAILED",
+            Self::Deleting => "DELETING",
+            Self::Deleted => "DELETED",
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+// === impl Event ===
+
+impl Event {
+    pub const ALL: [Self; 9] = [
+        Self::UpdateRequested,
+        Self::SuspendRequested,
+        Self::ResumeRequested,
+        Self::DeleteRequested,
+        Self::Converged,
+        Self::Slept,
+        Self::ProbeFailed,
+        Self::GaveUp,
+        Self::Removed,
+    ];
+
+    /// Whether a caller wants something else than before: the generation counts these.
+    pub fn is_intent(self) -> bool {
+        match self {
+            Self::UpdateRequested | Self::SuspendRequested | Self::ResumeRequested | Self::DeleteRequested => true,
+            Self::Converged | Self::Slept | Self::ProbeFailed | Self::GaveUp | Self::Removed => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One row a state, one column an event, in the order of the `ALL` lists; `-` is illegal.
+    const TABLE: &str = "
+                      Update        Suspend     Resume    Delete    Converged  Slept      ProbeFailed GaveUp  Removed
+        PROVISIONING  PROVISIONING  -           -         DELETING  READY      -          -           FAILED  -
+        READY         UPDATING      SUSPENDING  -         DELETING  READY      -          DEGRADED    -       -
+        DEGRADED      UPDATING      SUSPENDING  -         DELETING  READY      -          DEGRADED    -       -
+        UPDATING      UPDATING      -           -         DELETING  READY      -          -           FAILED  -
+        SUSPENDING    -             SUSPENDING  RESUMING  DELETING  -          SUSPENDED  -           FAILED  -
+        SUSPENDED     -             SUSPENDED   RESUMING  DELETING  -          SUSPENDED  -           -       -
+        RESUMING      -             -           RESUMING  DELETING  READY      -          -           FAILED  -
+        FAILED        UPDATING      -           -         DELETING  -          -          -           FAILED  -
+        DELETING      -             -           -         DELETING  -          -          -           -       DELETED
+        DELETED       -             -           -         -         -          -          -           -       -
+    ";
+
+    #[test]
+    fn every_state_and_event_is_as_the_table_says() {
+        let rows: Vec<Vec<&str>> =
+            TABLE.lines().map(|line| line.split_whitespace().collect()).filter(|row: &Vec<_>| !row.is_empty()).collect();
+        assert_eq!(rows.len(), State::ALL.len() + 1);
+        for (state, row) in State::ALL.into_iter().zip(&rows[1..]) {
+            assert_eq!(row[0], state.as_str());
+            assert_eq!(row.len(), Event::ALL.len() + 1, "{state}");
+            for (event, wanted) in Event::ALL.into_iter().zip(&row[1..]) {
+                let next = state.next(event).map_or("-", State::as_str);
+                assert_eq!(next, *wanted, "{state} + {event:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_event_leaves_deleting_but_removed() {
+        for event in Event::ALL {
+            match State::Deleting.next(event) {
+                Ok(State::Deleting) | Err(_) => {}
+                Ok(other) => assert_eq!((event, other), (Event::Removed, State::Deleted)),
+            }
+        }
+    }
+}

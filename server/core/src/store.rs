@@ -1,0 +1,199 @@
+//! A store: what was asked for, where it is, and how it moves.
+
+use crate::{
+    evidence::Evidence,
+    failure::Failure,
+    id::{StoreId, Tenant, Uid},
+    label::Labels,
+    revision::Revision,
+    shop::ShopSettings,
+    state::{Event, IllegalTransition, State},
+    step::{Step, StepName, StepState},
+    time::Timestamp,
+};
+
+/// The software a store is made of. A new engine begins here; the compiler then names every place it needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Engine {
+    WooCommerce,
+}
+
+/// What the caller wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreSpec {
+    pub engine: Engine,
+    pub shop: ShopSettings,
+}
+
+/// One isolated store: intent and status together, as the ledger keeps them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Store {
+    pub id: StoreId,
+    pub uid: Uid,
+    pub tenant: Option<Tenant>,
+    pub labels: Labels,
+    pub spec: StoreSpec,
+    pub url: String,
+    pub state: State,
+    pub failure: Option<Failure>,
+    pub steps: Vec<Step>,
+    pub evidence: Vec<Evidence>,
+    /// Counts intents, from 1.
+    pub generation: u64,
+    /// The generation that `state` speaks of.
+    pub observed_generation: u64,
+    /// Set by the ledger; [`Revision::ZERO`] until it was written.
+    pub revision: Revision,
+    pub create_time: Timestamp,
+    pub update_time: Timestamp,
+    pub ready_time: Option<Timestamp>,
+    pub delete_time: Option<Timestamp>,
+}
+
+/// What a new store is made from.
+#[derive(Clone, Debug)]
+pub struct NewStore {
+    pub id: StoreId,
+    pub uid: Uid,
+    pub tenant: Option<Tenant>,
+    pub labels: Labels,
+    pub spec: StoreSpec,
+    pub url: String,
+}
+
+// === impl Engine ===
+
+impl Engine {
+    pub const ALL: [Self; 1] = [Self::WooCommerce];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::WooCommerce => "woocommerce",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|engine| engine.as_str() == text)
+    }
+}
+
+// === impl Store ===
+
+impl Store {
+    /// A store that was just asked for.
+    pub fn new(new: NewStore, now: Timestamp) -> Self {
+        let NewStore { id, uid, tenant, labels, spec, url } = new;
+        Self {
+            id,
+            uid,
+            tenant,
+            labels,
+            spec,
+            url,
+            state: State::INITIAL,
+            failure: None,
+            steps: StepName::PROVISIONING.into_iter().map(Step::pending).collect(),
+            evidence: Vec::new(),
+            generation: 1,
+            observed_generation: 0,
+            revision: Revision::ZERO,
+            create_time: now,
+            update_time: now,
+            ready_time: None,
+            delete_time: None,
+        }
+    }
+
+    /// The store after `event`. An intent raises the generation and clears the failure of the one before.
+    pub fn after(&self, event: Event, now: Timestamp) -> Result<Self, IllegalTransition> {
+        let state = self.state.next(event)?;
+        let mut next = self.clone();
+        next.state = state;
+        next.update_time = now;
+        if event.is_intent() {
+            next.generation += 1;
+            next.failure = None;
+        } else {
+            next.observed_generation = next.generation;
+        }
+        match event {
+            Event::Converged => {
+                next.failure = None;
+                next.ready_time = next.ready_time.or(Some(now));
+                next.finish_steps(now);
+            }
+            Event::DeleteRequested => {
+                next.delete_time = next.delete_time.or(Some(now));
+                next.steps = vec![Step::pending(StepName::Removal)];
+                next.evidence.clear();
+            }
+            Event::Removed => {
+                next.failure = None;
+                next.finish_steps(now);
+            }
+            Event::UpdateRequested | Event::SuspendRequested | Event::ResumeRequested => {}
+            Event::Slept | Event::ProbeFailed | Event::GaveUp => {}
+        }
+        Ok(next)
+    }
+
+    /// The store with `name` under way and all before it done; `begun` counts one more attempt.
+    pub fn at_step(&self, name: StepName, begun: bool, detail: &str, now: Timestamp) -> Self {
+        let mut next = self.clone();
+        for step in &mut next.steps {
+            if step.name < name {
+                finish(step, now);
+            } else if step.name == name {
+                step.state = StepState::Running;
+                step.start_time = step.start_time.or(Some(now));
+                step.end_time = None;
+                step.detail = clip(detail, Step::MAX_DETAIL);
+                if begun || step.attempt == 0 {
+                    step.attempt = step.attempt.saturating_add(1);
+                }
+            } else {
+                *step = Step { attempt: step.attempt, start_time: step.start_time, ..Step::pending(step.name) };
+            }
+        }
+        next.update_time = now;
+        next
+    }
+
+    /// The store with `failure` shown, and the step it names marked as failed.
+    pub fn failing(&self, mut failure: Failure, now: Timestamp) -> Self {
+        let mut next = self.clone();
+        failure.message = clip(&failure.message, Failure::MAX_MESSAGE);
+        if let Some(step) = next.steps.iter_mut().find(|step| Some(step.name) == failure.step) {
+            step.state = StepState::Failed;
+            step.end_time = Some(now);
+        }
+        next.failure = Some(failure);
+        next.update_time = now;
+        next
+    }
+
+    pub fn step(&self, name: StepName) -> Option<&Step> {
+        self.steps.iter().find(|step| step.name == name)
+    }
+
+    fn finish_steps(&mut self, now: Timestamp) {
+        for step in &mut self.steps {
+            finish(step, now);
+        }
+    }
+}
+
+fn finish(step: &mut Step, now: Timestamp) {
+    if step.state != StepState::Succeeded {
+        step.state = StepState::Succeeded;
+        step.attempt = step.attempt.max(1);
+        step.start_time = step.start_time.or(Some(now));
+        step.end_time = Some(now);
+        step.detail.clear();
+    }
+}
+
+/// The first `max` characters.
+fn clip(text: &str, max: usize) -> String {
+    text.chars().take(max).collect()
+}

@@ -1,0 +1,62 @@
+//! Parsing text from outside: to parse is to validate.
+
+use std::fmt;
+
+/// Why a text was refused: a sentence for the caller, without the refused text (it may be huge or hostile).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Invalid(String);
+
+// === impl Invalid ===
+
+impl Invalid {
+    pub fn new(why: impl fmt::Display) -> Self {
+        Self(why.to_string())
+    }
+}
+
+/// Checks length in characters and that there is no control character, line break or direction override.
+pub(crate) fn plain_line(text: &str, max: usize) -> Result<&str, Invalid> {
+    if text.trim().is_empty() {
+        return Err(Invalid::new("must not be blank"));
+    }
+    if text.chars().count() > max {
+        return Err(Invalid::new(format_args!("must have {max} characters at most")));
+    }
+    if text.chars().any(is_unprintable) {
+        return Err(Invalid::new("must not contain control characters, line breaks or text direction marks"));
+    }
+    Ok(text)
+}
+
+fn is_unprintable(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+/// Checks a name made of `allowed` characters that begins and ends with a letter or digit.
+pub(crate) fn name(text: &str, max: usize, allowed: fn(char) -> bool, described: &str) -> Result<(), Invalid> {
+    let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+    if text.len() > max || !text.chars().all(allowed) || !edge(text.chars().next()) || !edge(text.chars().last()) {
+        return Err(Invalid::new(format_args!(
+            "must be 1 to {max} of {described}, beginning and ending with a letter or digit"
+        )));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plain_line_has_no_way_to_break_out_of_its_line() {
+        for bad in ["", "  ", "a\nb", "a\0", "\u{202e}evil", "a\u{2028}b", "\u{7f}"] {
+            assert!(plain_line(bad, 10).is_err(), "{bad:?}");
+        }
+        for good in ["Käse & Brot", "--title=x", "{{ .Values }}", "'\"\\"] {
+            assert!(plain_line(good, 20).is_ok(), "{good:?}");
+        }
+        assert!(plain_line("12345678901", 10).is_err());
+    }
+}

@@ -1,0 +1,11 @@
+//! The SendStores control plane. Who may import whom is in docs/development.md, and a test holds us to it.
+
+pub mod app;
+pub mod args;
+pub mod grpc;
+pub mod ledger;
+pub mod mirror;
+pub mod provision;
+pub mod reconcile;
+pub mod supervise;
+pub mod telemetry;

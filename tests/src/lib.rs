@@ -1,0 +1,3 @@
+//! What the tests share: real servers started and stopped, and conditions awaited with a deadline.
+
+pub mod redis;
