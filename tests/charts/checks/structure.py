@@ -1,0 +1,116 @@
+"""Names, labels, probes and relations the control plane relies on."""
+
+from .security import containers, pods
+
+COMPONENTS = {"mysql": "database", "wordpress": "application"}
+
+
+def by_kind(objects: list[dict], kind: str) -> dict[str, dict]:
+    return {item["metadata"]["name"]: item for item in objects if item["kind"] == kind}
+
+
+def objects_say_whose_they_are(objects: list[dict]) -> list[str]:
+    found = []
+    for item in objects:
+        metadata = item["metadata"]
+        name = f"{item['kind']} {metadata['name']}"
+        labels = metadata.get("labels", {})
+        if labels.get("sendstores.dev/store") != metadata.get("namespace"):
+            found.append(f"{name}: label sendstores.dev/store is not the namespace")
+        found += [f"{name}: no label {key}" for key in
+                  ("sendstores.dev/uid", "app.kubernetes.io/managed-by", "app.kubernetes.io/part-of") if not labels.get(key)]
+    return found
+
+
+def pods_have_the_agreed_labels(objects: list[dict]) -> list[str]:
+    found = []
+    for kind, name in (("StatefulSet", "mysql"), ("Deployment", "wordpress")):
+        item = by_kind(objects, kind).get(name)
+        if not item:
+            found.append(f"no {kind} {name}")
+            continue
+        labels = item["spec"]["template"]["metadata"]["labels"]
+        wanted = {"app.kubernetes.io/name": name, "app.kubernetes.io/component": COMPONENTS[name],
+                  "app.kubernetes.io/part-of": "sendstores", "app.kubernetes.io/instance": "store"}
+        found += [f"{name}: label {key} is {labels.get(key)}" for key, value in wanted.items() if labels.get(key) != value]
+        if [container["name"] for container in item["spec"]["template"]["spec"]["containers"]] != [name]:
+            found.append(f"{name}: the container has another name")
+    return found
+
+
+def selectors_match_their_pods(objects: list[dict]) -> list[str]:
+    found = []
+    templates = {item["metadata"]["name"]: item["spec"]["template"]["metadata"]["labels"]
+                 for item in objects if item["kind"] in ("Deployment", "StatefulSet")}
+    for item in objects:
+        spec, name = item.get("spec") or {}, item["metadata"]["name"]
+        key = {"Service": "selector", "NetworkPolicy": "podSelector"}.get(item["kind"], "selector")
+        selector = spec.get(key)
+        if selector is None or item["kind"] not in ("Deployment", "StatefulSet", "Service", "NetworkPolicy", "PodDisruptionBudget"):
+            continue
+        labels = selector.get("matchLabels", selector)
+        if not labels or not labels.items() <= templates[name].items():
+            found.append(f"{item['kind']} {name}: selects other pods than {name}")
+    return found
+
+
+def services_have_the_agreed_ports(objects: list[dict]) -> list[str]:
+    services = by_kind(objects, "Service")
+    ports = {name: [(port["name"], port["port"], port["targetPort"]) for port in service["spec"]["ports"]]
+             for name, service in services.items()}
+    wanted = {"mysql": [("mysql", 3306, "mysql")], "wordpress": [("http", 80, "http")]}
+    return [] if ports == wanted else [f"ports are {ports}"]
+
+
+def data_outlive_the_release(objects: list[dict]) -> list[str]:
+    found = []
+    database = by_kind(objects, "StatefulSet")["mysql"]["spec"]
+    if database.get("persistentVolumeClaimRetentionPolicy", {}).get("whenDeleted") != "Retain":
+        found.append("mysql: removing the StatefulSet removes its volume")
+    if [claim["metadata"]["name"] for claim in database["volumeClaimTemplates"]] != ["data"]:
+        found.append("mysql: the claim is not named data")
+    claim = by_kind(objects, "PersistentVolumeClaim").get("wp-content", {"metadata": {}})
+    if claim["metadata"].get("annotations", {}).get("helm.sh/resource-policy") != "keep":
+        found.append("wp-content: helm uninstall removes the volume")
+    return found
+
+
+def two_pods_never_share_a_volume(objects: list[dict]) -> list[str]:
+    found = [f"{item['metadata']['name']}: {item['spec']['replicas']} replicas" for item in objects
+             if item["kind"] in ("Deployment", "StatefulSet") and item["spec"]["replicas"] != 1]
+    strategy = by_kind(objects, "Deployment")["wordpress"]["spec"].get("strategy", {}).get("type")
+    return found + ([] if strategy == "Recreate" else [f"wordpress: strategy {strategy}"])
+
+
+def probes_are_fast_at_start_and_seldom_later(objects: list[dict]) -> list[str]:
+    found = []
+    for name, spec in pods(objects):
+        for container in containers(spec):
+            for probe, most, least in (("startupProbe", 1, 1), ("readinessProbe", 15, 5), ("livenessProbe", 60, 10)):
+                period = container.get(probe, {}).get("periodSeconds")
+                if period is None or not least <= period <= most:
+                    found.append(f"{name}: {probe} every {period} s")
+    return found
+
+
+def pods_stop_soon(objects: list[dict]) -> list[str]:
+    return [f"{name}: terminationGracePeriodSeconds {spec.get('terminationGracePeriodSeconds')}" for name, spec in pods(objects)
+            if not 1 <= spec.get("terminationGracePeriodSeconds", 0) <= 20]
+
+
+def ingress_leads_to_the_application(objects: list[dict]) -> list[str]:
+    found = []
+    for name, item in by_kind(objects, "Ingress").items():
+        for rule in item["spec"]["rules"]:
+            backends = [path["backend"]["service"] for path in rule["http"]["paths"]]
+            if backends != [{"name": "wordpress", "port": {"name": "http"}}] or not rule.get("host"):
+                found.append(f"{name}: {rule}")
+        for tls in item["spec"].get("tls", []):
+            if not tls.get("secretName") or tls["hosts"] != [rule["host"] for rule in item["spec"]["rules"]]:
+                found.append(f"{name}: tls {tls}")
+    return found
+
+
+RULES = [objects_say_whose_they_are, pods_have_the_agreed_labels, selectors_match_their_pods, services_have_the_agreed_ports,
+         data_outlive_the_release, two_pods_never_share_a_volume, probes_are_fast_at_start_and_seldom_later, pods_stop_soon,
+         ingress_leads_to_the_application]
