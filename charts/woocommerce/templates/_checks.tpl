@@ -27,6 +27,9 @@ the value and the way out.
 {{- if not (include "store.hasPeers" .Values.network.dns) }}
 {{- fail "network.dns needs a namespace or cidrs: without DNS the application cannot find its database" }}
 {{- end }}
+{{- if and .Values.network.egressHosts (not .Values.network.egress) }}
+{{- fail "network.egressHosts needs network.egress: the network policy closes all addresses but the listed ones" }}
+{{- end }}
 {{- range $name := list "dns" "apiServer" }}
 {{- include "store.checkPeer" (dict "name" (printf "network.%s" $name) "peer" (index $.Values.network $name)) }}
 {{- end }}
