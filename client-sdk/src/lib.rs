@@ -1,1 +1,24 @@
+#![doc = include_str!("../README.md")]
+#![warn(missing_docs)]
 
+mod builder;
+mod cause;
+mod client;
+mod create;
+mod delete;
+mod error;
+mod list;
+mod wait;
+mod watch;
+
+pub use prost_types::Timestamp;
+pub use sendstores_proto::{FILE_DESCRIPTOR_SET, v1};
+
+pub use builder::Builder;
+pub use cause::Cause;
+pub use client::Client;
+pub use create::CreateStore;
+pub use delete::DeleteStore;
+pub use error::{Error, FieldViolation};
+pub use v1::{Catalogue, Engine, PaymentMethod, Store, StoreFilter, store::State};
+pub use watch::{Event, ResumeToken, Watch, WatchEvent};

@@ -1,0 +1,140 @@
+//! The five calls.
+
+use std::time::Duration;
+
+use tonic::{Request, Response, Status, transport::Channel};
+
+use crate::{
+    builder::Builder,
+    create::CreateStore,
+    delete::DeleteStore,
+    error::Error,
+    v1::{self as wire, Store, store_service_client::StoreServiceClient},
+    watch::{ResumeToken, Watch},
+};
+
+/// A page of 500 stores with every text at its longest has about 6 MiB; tonic's default of 4 would refuse it.
+const MAX_ANSWER: usize = 16 * 1024 * 1024;
+
+/// A connection to a SendStores server. Cheap to clone; clones share the connection, which is made anew when it
+/// breaks.
+#[derive(Clone, Debug)]
+pub struct Client {
+    grpc: StoreServiceClient<Channel>,
+    timeout: Duration,
+}
+
+// === impl Client ===
+
+impl Client {
+    /// Connects to the server at `url`, such as `http://127.0.0.1:7443`, with the defaults of [`Builder`].
+    ///
+    /// # Errors
+    /// [`Error::InvalidServer`] when the address cannot be used, [`Error::Transport`] when nothing answers there.
+    pub async fn connect(url: &str) -> Result<Self, Error> {
+        Self::builder().connect(url).await
+    }
+
+    /// Settings other than the defaults.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    /// Speaks through a channel made by the caller: its own TLS, proxy or transport. The type is tonic's: a new major
+    /// version of tonic changes it.
+    pub fn from_channel(channel: Channel) -> Self {
+        Self::builder().client(channel)
+    }
+
+    pub(crate) fn new(channel: Channel, timeout: Duration) -> Self {
+        let grpc = StoreServiceClient::new(channel).max_decoding_message_size(MAX_ANSWER);
+        Self { grpc, timeout }
+    }
+
+    /// Asks for a new store and returns it as accepted, usually PROVISIONING; [`Self::wait_until_ready`] goes on from there.
+    ///
+    /// Without a `request_id` the client makes one. To repeat a call of unknown outcome, set your own and keep it.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] names every wrong field; [`Error::AlreadyExists`] when the id is taken.
+    pub async fn create(&self, store: impl Into<CreateStore>) -> Result<Store, Error> {
+        let request = store.into().into_request();
+        let answer = self.unary(request, async |mut grpc, request| grpc.create(request).await).await?;
+        present(answer.store)
+    }
+
+    /// Returns one store as it is now.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is none of this id.
+    pub async fn get(&self, id: impl Into<String>) -> Result<Store, Error> {
+        let request = wire::GetRequest { id: id.into() };
+        let answer = self.unary(request, async |mut grpc, request| grpc.get(request).await).await?;
+        present(answer.store)
+    }
+
+    /// Returns one page of stores; [`Self::list_all`] turns the pages.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] when the filter, the size or the token is wrong.
+    pub async fn list_page(&self, request: wire::ListRequest) -> Result<wire::ListResponse, Error> {
+        self.unary(request, async |mut grpc, request| grpc.list(request).await).await
+    }
+
+    /// Asks for the removal of a store with everything it owns, and returns it as it is then, usually DELETING.
+    /// `None` only if there was none and [`DeleteStore::allow_missing`] was set.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is none of this id; [`Error::Conflict`] when it is not the one of the given etag.
+    pub async fn delete(&self, store: impl Into<DeleteStore>) -> Result<Option<Store>, Error> {
+        let request = store.into().into_request();
+        let answer = self.unary(request, async |mut grpc, request| grpc.delete(request).await).await?;
+        Ok(answer.store)
+    }
+
+    /// Watches the stores that `filter` means: each as it is, then `Synced`, then every change.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] when the filter is wrong; [`Error::ResourceExhausted`] when too many are watching.
+    pub async fn watch(&self, filter: wire::StoreFilter) -> Result<Watch, Error> {
+        self.open_watch(filter, None).await
+    }
+
+    /// Goes on right behind the event that carried `token`, with the filter of that time.
+    ///
+    /// # Errors
+    /// As [`Self::watch`]; [`Error::HistoryCompacted`] when what follows the token is no longer known.
+    pub async fn watch_from(&self, filter: wire::StoreFilter, token: ResumeToken) -> Result<Watch, Error> {
+        self.open_watch(filter, Some(token)).await
+    }
+
+    async fn open_watch(&self, filter: wire::StoreFilter, token: Option<ResumeToken>) -> Result<Watch, Error> {
+        let resume_token = token.as_ref().map(ResumeToken::to_string).unwrap_or_default();
+        let request = wire::WatchStatusRequest { filter: Some(filter), resume_token };
+        let mut grpc = self.grpc.clone();
+        // The deadline is for the stream to open; sent to the server, it would end the stream.
+        let opened = self.within(grpc.watch_status(Request::new(request))).await?;
+        Ok(Watch::new(opened, token))
+    }
+
+    /// One call with its deadline, which the server is told, too.
+    async fn unary<Q, A, F>(&self, request: Q, call: F) -> Result<A, Error>
+    where
+        F: AsyncFnOnce(StoreServiceClient<Channel>, Request<Q>) -> Result<Response<A>, Status>,
+    {
+        let mut request = Request::new(request);
+        request.set_timeout(self.timeout);
+        self.within(call(self.grpc.clone(), request)).await
+    }
+
+    async fn within<A>(&self, call: impl Future<Output = Result<Response<A>, Status>>) -> Result<A, Error> {
+        match tokio::time::timeout(self.timeout, call).await {
+            Ok(answer) => Ok(answer?.into_inner()),
+            Err(_) => Err(Status::deadline_exceeded(format!("no answer within {:?}", self.timeout)).into()),
+        }
+    }
+}
+
+fn present(store: Option<Store>) -> Result<Store, Error> {
+    store.ok_or_else(|| Status::internal("the answer carries no store").into())
+}

@@ -1,0 +1,164 @@
+//! What a new store shall be.
+
+use uuid::Uuid;
+
+use crate::v1::{Catalogue, CreateRequest, Engine, PaymentMethod, ShopSettings, StoreSpec};
+
+/// What a new store shall be. Every setting has a default on the server, so `CreateStore::new()` gives a shop that
+/// sells. The messages of [`crate::v1`] document each setting with its limits and default.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+#[must_use]
+pub struct CreateStore {
+    request: CreateRequest,
+}
+
+macro_rules! shop_setting {
+    ($($(#[$doc:meta])* $name:ident),*) => {$(
+        $(#[$doc])*
+        pub fn $name(mut self, $name: impl Into<String>) -> Self {
+            self.shop().$name = $name.into();
+            self
+        }
+    )*};
+}
+
+// === impl CreateStore ===
+
+impl CreateStore {
+    /// A store of defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The id, `store-` and up to 34 characters. Default: the server makes one.
+    pub fn id(mut self, id: impl Into<String>) -> Self {
+        self.request.store_id = id.into();
+        self
+    }
+
+    /// Makes a repetition harmless. Default: a new UUID for every call.
+    pub fn request_id(mut self, request_id: impl Into<String>) -> Self {
+        self.request.request_id = request_id.into();
+        self
+    }
+
+    /// The owner.
+    pub fn tenant(mut self, tenant: impl Into<String>) -> Self {
+        self.request.tenant = tenant.into();
+        self
+    }
+
+    /// One more label.
+    pub fn label(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.request.labels.insert(key.into(), value.into());
+        self
+    }
+
+    /// Check only: answer as Create would, without doing anything.
+    pub fn validate_only(mut self, validate_only: bool) -> Self {
+        self.request.validate_only = validate_only;
+        self
+    }
+
+    /// The software of the store.
+    pub fn engine(mut self, engine: Engine) -> Self {
+        self.spec().engine = engine.into();
+        self
+    }
+
+    shop_setting! {
+        /// The shop's name.
+        title,
+        /// The merchant's e-mail address.
+        admin_email,
+        /// The merchant's login name.
+        admin_user,
+        /// The shop's country, such as `DE` or `US:CA`.
+        country,
+        /// The currency of prices, such as `EUR`.
+        currency,
+        /// The WordPress locale, such as `de_DE`.
+        locale,
+        /// The time zone, such as `Europe/Berlin`.
+        timezone,
+        /// Unit of weight: `kg`, `g`, `lbs` or `oz`.
+        weight_unit,
+        /// Unit of length: `m`, `cm`, `mm`, `in` or `yd`.
+        dimension_unit,
+        /// Cost of shipping one order, such as `4.90`.
+        flat_rate
+    }
+
+    /// Whether the shop calculates taxes.
+    pub fn taxes(mut self, taxes: bool) -> Self {
+        self.shop().taxes = taxes;
+        self
+    }
+
+    /// One more way to pay. Default: all there are.
+    pub fn payment_method(mut self, method: PaymentMethod) -> Self {
+        self.shop().payment_methods.push(method.into());
+        self
+    }
+
+    /// What the shop offers on its first day.
+    pub fn catalogue(mut self, catalogue: Catalogue) -> Self {
+        self.shop().catalogue = catalogue.into();
+        self
+    }
+
+    fn spec(&mut self) -> &mut StoreSpec {
+        self.request.spec.get_or_insert_default()
+    }
+
+    fn shop(&mut self) -> &mut ShopSettings {
+        self.spec().shop.get_or_insert_default()
+    }
+
+    /// The message, with a request id: made once a logical call, so that its repetitions have one effect.
+    pub(crate) fn into_request(self) -> CreateRequest {
+        let mut request = self.request;
+        if request.request_id.is_empty() {
+            request.request_id = Uuid::new_v4().to_string();
+        }
+        request
+    }
+}
+
+impl From<CreateRequest> for CreateStore {
+    fn from(request: CreateRequest) -> Self {
+        Self { request }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_set_is_an_empty_message_with_a_request_id_of_its_own() {
+        let (first, second) = (CreateStore::new().into_request(), CreateStore::new().into_request());
+        assert_eq!(first.request_id.len(), 36);
+        assert_ne!(first.request_id, second.request_id);
+        assert_eq!(CreateRequest { request_id: String::new(), ..first }, CreateRequest::default());
+    }
+
+    #[test]
+    fn what_is_set_is_sent() {
+        let request = CreateStore::new()
+            .id("store-a")
+            .request_id("r1")
+            .title("Ä & B")
+            .taxes(true)
+            .payment_method(PaymentMethod::BankTransfer)
+            .catalogue(Catalogue::Empty)
+            .label("team", "a")
+            .into_request();
+        assert_eq!((request.store_id.as_str(), request.request_id.as_str()), ("store-a", "r1"));
+        assert_eq!(request.labels.get("team").map(String::as_str), Some("a"));
+        let shop = request.spec.and_then(|spec| spec.shop).expect("shop settings");
+        assert_eq!((shop.title.as_str(), shop.taxes, shop.catalogue()), ("Ä & B", true, Catalogue::Empty));
+        assert_eq!(shop.payment_methods().collect::<Vec<_>>(), [PaymentMethod::BankTransfer]);
+    }
+}

@@ -1,0 +1,89 @@
+//! Waiting for a store to arrive.
+
+use futures::StreamExt;
+use tonic::Status;
+
+use crate::{
+    client::Client,
+    error::Error,
+    v1::{Store, StoreFilter, store::State},
+    watch::Event,
+};
+
+// === impl Client ===
+
+impl Client {
+    /// Waits until the store is READY and returns it. `on_change` sees it as it is first, and then after each change.
+    /// There is no deadline: put one around it.
+    ///
+    /// ```no_run
+    /// # async fn example(client: &sendstores_client::Client) -> Result<(), sendstores_client::Error> {
+    /// let store = client.wait_until_ready("store-a", |store| println!("{:?}", store.state())).await?;
+    /// println!("open {}", store.url);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::StoreFailed`] when it is FAILED, [`Error::StoreDeleted`] when it is being deleted or gone,
+    /// [`Error::NotFound`] when there is none; a broken connection ends the wait, too.
+    pub async fn wait_until_ready(&self, id: &str, mut on_change: impl FnMut(&Store)) -> Result<Store, Error> {
+        let mut watch = self.watch(only(id)).await?;
+        let mut seen = false;
+        while let Some(event) = watch.next().await {
+            match event?.event {
+                Event::Snapshot(store) | Event::Changed(store) => {
+                    seen = true;
+                    on_change(&store);
+                    match store.state() {
+                        State::Ready => return Ok(*store),
+                        State::Failed => return Err(Error::StoreFailed(store)),
+                        State::Deleting | State::Deleted => return Err(Error::StoreDeleted(store)),
+                        _ => {}
+                    }
+                }
+                // Asked rather than made up: the server words the error, and a store made this moment is no error.
+                Event::Synced { .. } if !seen => drop(self.get(id).await?),
+                Event::Synced { .. } | Event::Removed { .. } | Event::Heartbeat { .. } => {}
+            }
+        }
+        Err(ended())
+    }
+
+    /// Waits until the store is gone with everything it owned. `on_change` sees it as it is first, and then after each
+    /// change. There is no deadline: put one around it.
+    ///
+    /// A store that is already gone, or gone and replaced by another of its id, is gone.
+    ///
+    /// # Errors
+    /// A broken connection ends the wait. That nobody asked for the deletion is no error: it may come.
+    pub async fn wait_until_deleted(&self, id: &str, mut on_change: impl FnMut(&Store)) -> Result<(), Error> {
+        let mut watch = self.watch(only(id)).await?;
+        let mut seen: Option<String> = None;
+        while let Some(event) = watch.next().await {
+            match event?.event {
+                Event::Snapshot(store) | Event::Changed(store) => {
+                    if *seen.get_or_insert_with(|| store.uid.clone()) != store.uid {
+                        return Ok(());
+                    }
+                    on_change(&store);
+                    if store.state() == State::Deleted {
+                        return Ok(());
+                    }
+                }
+                Event::Synced { .. } if seen.is_none() => return Ok(()),
+                Event::Synced { .. } | Event::Removed { .. } | Event::Heartbeat { .. } => {}
+            }
+        }
+        Err(ended())
+    }
+}
+
+fn only(id: &str) -> StoreFilter {
+    StoreFilter { ids: vec![id.to_owned()], ..StoreFilter::default() }
+}
+
+/// A server ends a stream with a status; without one, something between it and us did.
+fn ended() -> Error {
+    Error::transport(Status::unavailable("the stream of changes ended without a reason"))
+}
