@@ -1,0 +1,70 @@
+# shellcheck shell=bash
+# The Debian image that both Dockerfiles start from.
+
+# Prints the base's name, which is part of every tag. Asks the network at most once (see recall).
+choose_base() {
+  local base
+  if [[ -n ${SENDSTORES_IMAGE_BASE:-} ]]; then
+    echo "$SENDSTORES_IMAGE_BASE"
+  elif base=$(recall base); then
+    echo "$base"
+  else
+    pick_engine
+    if image_exists "$DEBIAN_IMAGE" || pull_image "$DEBIAN_IMAGE"; then
+      base=$DEBIAN_IMAGE
+      remember base "$base"
+    else
+      base=localhost/sendstores/debian:$DEBIAN_RELEASE-$(sha256sum "$images/lib/base.sh" | cut -c1-12)
+      remember base "fallback:$base"
+      say "no image registry is reachable: the base is a Debian root made here"
+    fi
+    echo "$base"
+  fi
+}
+
+ensure_base() {
+  local base=$1 tar
+  image_exists "$base" && return
+  case $base in
+    localhost/sendstores/debian:*)
+      tar=$cache/images/base-${base##*:}-$PACKAGES_AS_OF.tar
+      [[ -f $tar ]] || make_debian_root "$tar"
+      import_root "$tar" "$base"
+      ;;
+    *) pull_image "$base" || die "the base image $base is neither here nor can it be pulled" ;;
+  esac
+}
+
+make_debian_root() {
+  local tar=$1 start=$SECONDS log=$1.log
+  ensure_program mmdebstrap
+  say "making a Debian $DEBIAN_RELEASE root (about a minute, once)"
+  # The same files that the slim image of the registry leaves out.
+  debian_sources | mmdebstrap --variant=minbase \
+    --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/info/*' \
+    --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
+    --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/lintian/*' \
+    "$DEBIAN_RELEASE" "$tar.part.tar" - >"$log" 2>&1 || {
+    tail -n 5 "$log" >&2
+    rm -f "$tar.part.tar"
+    die "mmdebstrap failed (whole output: $log)"
+  }
+  rm -f "$log"
+  mv "$tar.part.tar" "$tar"
+  say "the Debian root is made ($((SECONDS - start)) s)"
+}
+
+# The machine's own sources where it runs this release (it may have a mirror), else Debian's.
+debian_sources() {
+  local file
+  for file in /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list; do
+    if [[ -r $file ]] && grep -Eq "^(Suites:|deb ).*\b$DEBIAN_RELEASE\b" "$file"; then
+      cat "$file"
+      return
+    fi
+  done
+  local mirror=http://deb.debian.org
+  echo "deb $mirror/debian $DEBIAN_RELEASE main"
+  echo "deb $mirror/debian $DEBIAN_RELEASE-updates main"
+  echo "deb $mirror/debian-security $DEBIAN_RELEASE-security main"
+}

@@ -1,0 +1,94 @@
+# shellcheck shell=bash
+# One of docker, podman or buildah, behind the same few verbs.
+
+# A docker client without a daemon is common, so each engine is asked something that only a working one answers.
+pick_engine() {
+  if [[ -n ${SENDSTORES_IMAGE_ENGINE:-} ]]; then
+    engine=$SENDSTORES_IMAGE_ENGINE
+    [[ $engine =~ ^(docker|podman|buildah)$ ]] || die "SENDSTORES_IMAGE_ENGINE must be docker, podman or buildah"
+    ensure_program "$engine"
+  elif timeout 10 docker info >/dev/null 2>&1; then
+    engine=docker
+  elif timeout 10 podman info >/dev/null 2>&1; then
+    engine=podman
+  else
+    ensure_program buildah
+    engine=buildah
+  fi
+  if [[ $engine == buildah ]]; then
+    prepare_buildah
+  fi
+}
+
+# buildah's store lies in our cache. Overlay shares layers; where the kernel or the file system refuses it, vfs copies.
+prepare_buildah() {
+  local driver
+  for driver in overlay vfs; do
+    buildah_command=(buildah --root "$cache/buildah/$driver" --runroot "$cache/buildah/run-$driver" --storage-driver "$driver")
+    if "${buildah_command[@]}" info >/dev/null 2>&1; then
+      return
+    fi
+  done
+  die "buildah does not run here: 'buildah info' says why"
+}
+
+# What the engine leaves mounted (its own store, bound onto itself) is not needed once it has ended.
+release_engine() {
+  local mounted
+  [[ ${engine:-} == buildah ]] || return 0
+  while read -r mounted; do
+    umount "$mounted" 2>/dev/null || true
+  done < <(awk -v root="$cache/buildah/" 'index($2, root) == 1 { print $2 }' /proc/self/mounts | tac)
+}
+
+image_exists() {
+  case $engine in
+    docker) docker image inspect "$1" ;;
+    podman) podman image exists "$1" ;;
+    buildah) "${buildah_command[@]}" inspect --type image "$1" ;;
+  esac >/dev/null 2>&1
+}
+
+pull_image() {
+  case $engine in
+    docker | podman) timeout 300 "$engine" pull -q "$1" ;;
+    buildah) timeout 300 "${buildah_command[@]}" pull -q "$1" ;;
+  esac >/dev/null 2>&1
+}
+
+import_root() {
+  local tar=$1 name=$2 container
+  case $engine in
+    docker | podman) "$engine" import "$tar" "$name" >/dev/null ;;
+    buildah)
+      container=$("${buildah_command[@]}" from scratch)
+      "${buildah_command[@]}" add --quiet "$container" "$tar" / >/dev/null
+      "${buildah_command[@]}" config --env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$container"
+      "${buildah_command[@]}" commit --quiet --rm "$container" "$name" >/dev/null
+      ;;
+  esac
+}
+
+build_image() {
+  local context=$1 name=$2 base=$3
+  case $engine in
+    docker) docker build --tag "$name" --build-arg "BASE=$base" "$context" ;;
+    podman) podman build --tag "$name" --build-arg "BASE=$base" --layers "$context" ;;
+    # Without an engine's daemon and its networks, the steps run in a chroot with the network of the machine.
+    buildah)
+      "${buildah_command[@]}" bud --tag "$name" --build-arg "BASE=$base" --layers \
+        --isolation chroot --network host --pull-never "$context"
+      ;;
+  esac
+}
+
+# Uncompressed where there is a choice: the archive is read on the same machine, and gzip costs more than the bytes.
+save_image() {
+  local name=$1 file=$2
+  rm -f "$file"
+  case $engine in
+    docker) docker save --output "$file" "$name" ;;
+    podman) podman save --quiet --format oci-archive --output "$file" "$name" ;;
+    buildah) "${buildah_command[@]}" push --quiet --disable-compression "$name" "oci-archive:$file:$name" ;;
+  esac >/dev/null
+}

@@ -1,0 +1,43 @@
+<?php
+/** A plain connection to the store's database, for what must work without WordPress. */
+
+/**
+ * Connects; returns the connection, or a few words saying why not.
+ *
+ * @return mysqli|string
+ */
+function sendstores_connect( int $timeout ) {
+	$password = sendstores_secret( 'db-password' );
+	if ( null === $password ) {
+		return 'no password file';
+	}
+	mysqli_report( MYSQLI_REPORT_OFF );
+	$db = mysqli_init();
+	$db->options( MYSQLI_OPT_CONNECT_TIMEOUT, $timeout );
+	$connected = @$db->real_connect(
+		sendstores_setting( 'WORDPRESS_DB_HOST', 'mysql' ),
+		sendstores_setting( 'WORDPRESS_DB_USER', 'wordpress' ),
+		$password,
+		sendstores_setting( 'WORDPRESS_DB_NAME', 'wordpress' )
+	);
+	if ( $connected && $db->set_charset( 'utf8mb4' ) ) {
+		return $db;
+	}
+	return sendstores_connect_reason( $db->connect_errno );
+}
+
+/** A client error number in words; host names and user names are left out on purpose. */
+function sendstores_connect_reason( int $errno ): string {
+	$reasons = array(
+		1044 => 'access to the database denied',
+		1045 => 'user or password refused',
+		1049 => 'database does not exist',
+		1040 => 'too many connections',
+		2002 => 'not reachable',
+		2003 => 'not reachable',
+		2005 => 'host name unknown',
+		2006 => 'connection lost',
+		2013 => 'connection lost',
+	);
+	return $reasons[ $errno ] ?? "error $errno";
+}

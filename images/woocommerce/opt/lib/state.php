@@ -1,0 +1,75 @@
+<?php
+/**
+ * How far a store is, read from its database alone: exit codes of the installers lie, what they left does not.
+ *
+ * A step counts as done only when its own end mark is there as well, since both installers write the rows that are
+ * commonly asked for (site URL, version) some time before they have finished.
+ */
+
+const SENDSTORES_MARKS = array(
+	'install'   => 'sendstores_installed',
+	'activate'  => 'sendstores_activated',
+	'configure' => 'sendstores_bootstrap',
+);
+
+/** One question to the database, one answer: an array as printed by state.php. */
+function sendstores_state( mysqli $db, string $admin ): array {
+	$results = sendstores_state_rows( $db, $admin );
+	$options = array_column( $results[1] ?? array(), 'option_value', 'option_name' );
+
+	$marker    = $options['sendstores_bootstrap'] ?? null;
+	$active    = is_array( $plugins = @unserialize( $options['active_plugins'] ?? '', array( 'allowed_classes' => false ) ) )
+		&& in_array( SENDSTORES_PLUGIN, $plugins, true );
+	$activated = $active && ( null !== $marker || isset( $options['sendstores_activated'] ) );
+
+	return array(
+		'database'               => 'ok',
+		'installed'              => isset( $options['siteurl'] ) && ( null !== $marker || isset( $options['sendstores_installed'] ) ),
+		'tables'                 => (int) ( $results[0][0]['n'] ?? 0 ),
+		'admin'                  => (bool) ( $results[2][0]['n'] ?? 0 ),
+		'active'                 => $active,
+		'woocommerce_code'       => sendstores_woocommerce_code(),
+		'woocommerce_version'    => $activated ? ( $options['woocommerce_version'] ?? null ) : null,
+		'woocommerce_db_version' => $activated ? ( $options['woocommerce_db_version'] ?? null ) : null,
+		'wc_installing'          => isset( $options['wc_installing'] ),
+		'marker'                 => $marker,
+		'bootstrap_version'      => SENDSTORES_BOOTSTRAP_VERSION,
+	);
+}
+
+/** All statements travel as one packet; on an empty database the first of them still answers. */
+function sendstores_state_rows( mysqli $db, string $admin ): array {
+	$prefix = SENDSTORES_PREFIX;
+	$login  = $db->real_escape_string( $admin );
+	$sql    = "SELECT COUNT(*) AS n FROM information_schema.tables
+			WHERE table_schema = DATABASE() AND table_name LIKE '" . addcslashes( $prefix, '_%' ) . "%';
+		SELECT option_name, option_value FROM {$prefix}options WHERE option_name IN ('siteurl', 'active_plugins', 'wc_installing',
+			'woocommerce_version', 'woocommerce_db_version', 'sendstores_installed', 'sendstores_activated', 'sendstores_bootstrap');
+		SELECT COUNT(*) AS n FROM {$prefix}users u
+			JOIN {$prefix}usermeta m ON m.user_id = u.ID AND m.meta_key = '{$prefix}capabilities' AND m.meta_value LIKE '%administrator%'
+			WHERE u.user_login = '$login'";
+
+	$results = array();
+	if ( $db->multi_query( $sql ) ) {
+		do {
+			$result    = $db->store_result();
+			$results[] = $result ? $result->fetch_all( MYSQLI_ASSOC ) : array();
+		} while ( $db->more_results() && $db->next_result() );
+	}
+	return $results;
+}
+
+/** The version of the WooCommerce code on the volume, or null when there is none. */
+function sendstores_woocommerce_code(): ?string {
+	$file = SENDSTORES_SITE . '/wp-content/plugins/' . SENDSTORES_PLUGIN;
+	$head = is_readable( $file ) ? file_get_contents( $file, false, null, 0, 8192 ) : '';
+	return preg_match( '/^[ \t*]*Version:\s*(\S+)/mi', $head, $match ) ? $match[1] : null;
+}
+
+/** Writes the end mark of a step. */
+function sendstores_mark( mysqli $db, string $step ): bool {
+	return (bool) $db->query(
+		'INSERT INTO ' . SENDSTORES_PREFIX . "options (option_name, option_value, autoload)
+			VALUES ('" . SENDSTORES_MARKS[ $step ] . "', '1', 'off') ON DUPLICATE KEY UPDATE option_value = option_value"
+	);
+}
