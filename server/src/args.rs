@@ -1,1 +1,183 @@
-//! To come.
+//! Configuration: every flag is an environment variable too, and every problem is named at once.
+
+mod check;
+mod url_template;
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::Parser;
+use secrecy::SecretString;
+
+pub use check::Problems;
+pub use url_template::UrlTemplate;
+
+use crate::telemetry::LogFormat;
+
+/// The SendStores control plane: creates, keeps and removes isolated e-commerce stores on Kubernetes, over gRPC.
+///
+/// State lives in Redis, stores in the cluster that the kubeconfig (or the pod's service account) names. Every flag can
+/// be given as the environment variable shown beside it.
+#[derive(Debug, Parser)]
+#[command(name = "sendstores-server", version, max_term_width = 120)]
+pub struct Args {
+    /// Address of the gRPC port.
+    #[arg(long, env = "SENDSTORES_LISTEN", default_value = "127.0.0.1:7443")]
+    pub listen: String,
+    /// Serve without TLS on an address that is not loopback: everybody who reaches it owns every store.
+    #[arg(long, env = "SENDSTORES_ALLOW_PLAINTEXT")]
+    pub allow_plaintext: bool,
+    /// Address of the admin port: /livez, /readyz, /metrics.
+    #[arg(long, env = "SENDSTORES_ADMIN_LISTEN", default_value = "127.0.0.1:7444")]
+    pub admin_listen: String,
+    /// URL of Redis: redis://, rediss:// (TLS), redis-sentinel:// with user and password as needed.
+    #[arg(long, env = "SENDSTORES_REDIS_URL", default_value = "redis://127.0.0.1:6379", hide_env_values = true)]
+    pub redis_url: SecretString,
+    /// What every key in Redis begins with.
+    #[arg(long, env = "SENDSTORES_REDIS_PREFIX", default_value = "sendstores")]
+    pub redis_prefix: String,
+    /// What Redis must promise: "always" (every change is on disk before it is acknowledged), "everysec" (a power loss
+    /// can lose the last second), "unchecked" (its settings cannot be read; the operator vouches for them), "dev" (none).
+    #[arg(long, env = "SENDSTORES_REDIS_DURABILITY", default_value = "always")]
+    pub redis_durability: String,
+    /// How many changes the log keeps for watchers that come back.
+    #[arg(long, env = "SENDSTORES_HISTORY", default_value = "100000")]
+    pub history: String,
+    /// Context of the kubeconfig; default: its current one, or the pod's service account.
+    #[arg(long, env = "SENDSTORES_KUBE_CONTEXT")]
+    pub kube_context: Option<String>,
+    /// Path of the helm program, version 3 or 4.
+    #[arg(long, env = "SENDSTORES_HELM", default_value = "helm")]
+    pub helm: PathBuf,
+    /// Folder of the store's chart.
+    #[arg(long, env = "SENDSTORES_CHART", default_value = "charts/woocommerce")]
+    pub chart: PathBuf,
+    /// Values file of this environment; may be repeated, later ones win.
+    #[arg(long = "values", env = "SENDSTORES_VALUES", value_delimiter = ',')]
+    pub values: Vec<PathBuf>,
+    /// Public address of a store; {id} stands for its id.
+    #[arg(long, env = "SENDSTORES_STORE_URL", default_value = "http://{id}.localhost")]
+    pub store_url: String,
+    /// How many stores are worked on at once.
+    #[arg(long, env = "SENDSTORES_CONCURRENCY", default_value = "10")]
+    pub concurrency: String,
+    /// How long a claim on a store lasts unless renewed: another replica takes over behind it.
+    #[arg(long, env = "SENDSTORES_LEASE", default_value = "5s")]
+    pub lease: String,
+    /// How often a READY store is probed, on average; 0s: never.
+    #[arg(long, env = "SENDSTORES_PROBE_INTERVAL", default_value = "60s")]
+    pub probe_interval: String,
+    /// How long stopping may take: open calls end, streams are told to go on elsewhere, then everything is cut.
+    #[arg(long, env = "SENDSTORES_DRAIN_TIMEOUT", default_value = "8s")]
+    pub drain_timeout: String,
+    /// How many WatchStatus streams may be open at once.
+    #[arg(long, env = "SENDSTORES_MAX_STREAMS", default_value = "20000")]
+    pub max_streams: String,
+    /// How log lines look: auto (text on a terminal, JSON elsewhere), text or json.
+    #[arg(long, env = "SENDSTORES_LOG_FORMAT", default_value = "auto")]
+    pub log_format: String,
+    /// Which log lines are written, such as "info" or "info,sendstores_server=debug".
+    #[arg(long, env = "SENDSTORES_LOG", default_value = "info")]
+    pub log: String,
+    /// Print the configuration that would be used, without secrets, and stop.
+    #[arg(long)]
+    pub print_config: bool,
+}
+
+/// [`Args`], checked.
+#[derive(Debug)]
+pub struct Config {
+    pub listen: SocketAddr,
+    pub admin_listen: SocketAddr,
+    pub redis_url: SecretString,
+    pub redis_prefix: String,
+    pub redis_durability: Durability,
+    pub history: u64,
+    pub kube_context: Option<String>,
+    pub helm: PathBuf,
+    pub chart: PathBuf,
+    pub values: Vec<PathBuf>,
+    pub store_url: UrlTemplate,
+    pub concurrency: usize,
+    pub lease: Duration,
+    pub probe_interval: Option<Duration>,
+    pub drain_timeout: Duration,
+    pub max_streams: usize,
+    pub log_format: LogFormat,
+    pub log: String,
+}
+
+/// What Redis must promise before this server trusts it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    Always,
+    EverySecond,
+    Unchecked,
+    Dev,
+}
+
+// === impl Config ===
+
+impl Config {
+    /// The configuration as `name = value` lines, one a flag, without secrets.
+    pub fn print(&self) -> String {
+        let Self {
+            listen,
+            admin_listen,
+            redis_url: _,
+            redis_prefix,
+            redis_durability,
+            history,
+            kube_context,
+            helm,
+            chart,
+            values,
+            store_url,
+            concurrency,
+            lease,
+            probe_interval,
+            drain_timeout,
+            max_streams,
+            log_format,
+            log,
+        } = self;
+        let values = values.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(",");
+        [
+            ("listen", listen.to_string()),
+            ("admin-listen", admin_listen.to_string()),
+            ("redis-url", "[hidden]".to_owned()),
+            ("redis-prefix", redis_prefix.clone()),
+            ("redis-durability", redis_durability.as_str().to_owned()),
+            ("history", history.to_string()),
+            ("kube-context", kube_context.clone().unwrap_or_else(|| "[current]".to_owned())),
+            ("helm", helm.display().to_string()),
+            ("chart", chart.display().to_string()),
+            ("values", values),
+            ("store-url", store_url.to_string()),
+            ("concurrency", concurrency.to_string()),
+            ("lease", humantime::format_duration(*lease).to_string()),
+            ("probe-interval", humantime::format_duration(probe_interval.unwrap_or_default()).to_string()),
+            ("drain-timeout", humantime::format_duration(*drain_timeout).to_string()),
+            ("max-streams", max_streams.to_string()),
+            ("log-format", format!("{log_format:?}").to_lowercase()),
+            ("log", log.clone()),
+        ]
+        .into_iter()
+        .map(|(name, value)| format!("{name} = {value}\n"))
+        .collect()
+    }
+}
+
+// === impl Durability ===
+
+impl Durability {
+    pub const ALL: [Self; 4] = [Self::Always, Self::EverySecond, Self::Unchecked, Self::Dev];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Always => "always",
+            Self::EverySecond => "everysec",
+            Self::Unchecked => "unchecked",
+            Self::Dev => "dev",
+        }
+    }
+}

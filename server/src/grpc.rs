@@ -1,1 +1,19 @@
-//! To come.
+//! The wire edge: parses requests, submits events, answers, and nothing else.
+
+mod connection;
+mod convert;
+mod create;
+mod deadline;
+mod delete;
+mod health;
+mod list;
+mod observe;
+mod parse;
+mod server;
+mod service;
+mod status;
+mod token;
+mod watch;
+
+pub use server::{Limits, Server, ServerError};
+pub use service::{Backend, StoreApi, StoreUrl};

@@ -107,3 +107,128 @@ fn toward_nothing(observed: &Observed) -> Action {
         Seen::Absent => Action::Bury,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        evidence::Check,
+        failure::{Failure, FailureReason},
+        observed::Waiting,
+        state::Event,
+        store::fixture,
+    };
+
+    fn now() -> Timestamp {
+        Timestamp::from_micros(1_000_000)
+    }
+
+    fn in_state(state: State) -> Store {
+        Store { state, ..fixture::store("store-a") }
+    }
+
+    fn done() -> Seen<Progress> {
+        Seen::Known(Progress::Done(Vec::new()))
+    }
+
+    fn evidence(passed: bool) -> Vec<Evidence> {
+        vec![Evidence { check: Check::ShopPage, passed, finding: "seen".to_owned(), check_time: now() }]
+    }
+
+    /// Everything before `step` holds.
+    fn up_to(step: StepName) -> Observed {
+        let mut observed = Observed::nothing();
+        for earlier in StepName::PROVISIONING.into_iter().filter(|earlier| *earlier < step) {
+            observed.note(earlier, done());
+        }
+        observed
+    }
+
+    #[test]
+    fn each_step_is_looked_at_then_made_then_waited_for() {
+        let waiting = Waiting { reason: FailureReason::DatabaseUnavailable, detail: "pulling".to_owned() };
+        for step in StepName::PROVISIONING {
+            for state in [State::Provisioning, State::Updating, State::Resuming] {
+                let store = in_state(state);
+                let mut observed = up_to(step);
+                assert_eq!(plan(&store, &observed, now()), Action::Observe(step));
+                observed.note(step, Seen::Absent);
+                assert_eq!(plan(&store, &observed, now()), Action::Ensure(step));
+                observed.note(step, Seen::Known(Progress::Partial("half".to_owned())));
+                assert_eq!(plan(&store, &observed, now()), Action::Ensure(step));
+                observed.note(step, Seen::Known(Progress::Waiting(waiting.clone())));
+                assert_eq!(plan(&store, &observed, now()), Action::Await(step));
+            }
+        }
+    }
+
+    #[test]
+    fn a_step_that_changed_puts_all_behind_it_in_doubt() {
+        let mut observed = up_to(StepName::Storefront);
+        observed.note(StepName::Database, Seen::Absent);
+        observed.note(StepName::Database, done());
+        assert_eq!(plan(&in_state(State::Provisioning), &observed, now()), Action::Observe(StepName::Application));
+    }
+
+    #[test]
+    fn a_store_becomes_ready_by_evidence_alone() {
+        let mut observed = up_to(StepName::Storefront);
+        observed.note(StepName::Storefront, Seen::Known(Progress::Failing(evidence(false))));
+        assert_eq!(plan(&in_state(State::Provisioning), &observed, now()), Action::Await(StepName::Storefront));
+        observed.note(StepName::Storefront, Seen::Known(Progress::Done(evidence(true))));
+        assert_eq!(plan(&in_state(State::Provisioning), &observed, now()), Action::Converge(evidence(true)));
+        assert_eq!(plan(&in_state(State::Degraded), &observed, now()), Action::Converge(evidence(true)));
+        assert_eq!(plan(&in_state(State::Ready), &observed, now()), Action::Rest(None));
+    }
+
+    #[test]
+    fn a_ready_store_is_only_probed_and_degrades_before_it_is_mended() {
+        let mut observed = Observed::nothing();
+        assert_eq!(plan(&in_state(State::Ready), &observed, now()), Action::Observe(StepName::Storefront));
+        observed.note(StepName::Storefront, Seen::Known(Progress::Failing(evidence(false))));
+        assert_eq!(plan(&in_state(State::Ready), &observed, now()), Action::Degrade(evidence(false)));
+        assert_eq!(plan(&in_state(State::Degraded), &observed, now()), Action::Rest(None));
+        observed.note(StepName::Storefront, Seen::Absent);
+        assert_eq!(plan(&in_state(State::Ready), &observed, now()), Action::Degrade(Vec::new()));
+        assert_eq!(plan(&in_state(State::Degraded), &observed, now()), Action::Observe(StepName::Namespace));
+    }
+
+    #[test]
+    fn a_deletion_looks_removes_waits_and_buries() {
+        let store = in_state(State::Deleting);
+        let mut observed = Observed::nothing();
+        assert_eq!(plan(&store, &observed, now()), Action::ObserveRemains);
+        observed.remains = Seen::Known(Remains::Untouched);
+        assert_eq!(plan(&store, &observed, now()), Action::Remove);
+        observed.remains = Seen::Known(Remains::Going("volumes".to_owned()));
+        assert_eq!(plan(&store, &observed, now()), Action::AwaitRemoval);
+        observed.remains = Seen::Absent;
+        assert_eq!(plan(&store, &observed, now()), Action::Bury);
+    }
+
+    #[test]
+    fn states_that_nobody_is_to_leave_rest() {
+        for state in [State::Suspending, State::Suspended, State::Failed, State::Deleted] {
+            assert_eq!(plan(&in_state(state), &Observed::nothing(), now()), Action::Rest(None), "{state}");
+        }
+    }
+
+    #[test]
+    fn a_failure_holds_the_store_back_until_its_time() {
+        let failure = |retry_time| Failure {
+            reason: FailureReason::ReleaseFailed,
+            message: "no".to_owned(),
+            step: Some(StepName::Release),
+            attempt: 1,
+            retry_time,
+        };
+        let later = now().after(std::time::Duration::from_secs(5));
+        let mut store = in_state(State::Provisioning);
+        store.failure = Some(failure(Some(later)));
+        assert_eq!(plan(&store, &Observed::nothing(), now()), Action::Rest(Some(later)));
+        assert_eq!(plan(&store, &Observed::nothing(), later), Action::Observe(StepName::Namespace));
+        // A newer intent is not held back by the failure of the one before.
+        let deleting = store.after(Event::DeleteRequested, now()).expect("legal");
+        assert_eq!(plan(&deleting, &Observed::nothing(), now()), Action::ObserveRemains);
+    }
+}

@@ -155,6 +155,8 @@ impl Store {
                 *step = Step { attempt: step.attempt, start_time: step.start_time, ..Step::pending(step.name) };
             }
         }
+        // What failed before this step is behind the store.
+        next.failure = next.failure.filter(|failure| failure.step.is_none_or(|failed| failed >= name));
         next.update_time = now;
         next
     }
@@ -196,4 +198,93 @@ fn finish(step: &mut Step, now: Timestamp) {
 /// The first `max` characters.
 fn clip(text: &str, max: usize) -> String {
     text.chars().take(max).collect()
+}
+
+#[cfg(test)]
+pub(crate) mod fixture {
+    use super::{Engine, NewStore, Store, StoreSpec};
+    use crate::{
+        label::Labels,
+        shop::{Catalogue, DimensionUnit, PaymentMethod, ShopSettings, WeightUnit},
+        time::Timestamp,
+    };
+
+    /// A store of defaults, just asked for.
+    pub(crate) fn store(id: &str) -> Store {
+        let shop = ShopSettings {
+            title: "Shop".parse().expect("valid"),
+            admin_email: "a@b.co".parse().expect("valid"),
+            admin_user: "merchant".parse().expect("valid"),
+            country: "DE".parse().expect("valid"),
+            currency: "EUR".parse().expect("valid"),
+            locale: "en_US".parse().expect("valid"),
+            timezone: "UTC".parse().expect("valid"),
+            taxes: false,
+            weight_unit: WeightUnit::Kilogram,
+            dimension_unit: DimensionUnit::Centimetre,
+            payment_methods: PaymentMethod::ALL.to_vec(),
+            flat_rate: "5.00".parse().expect("valid"),
+            catalogue: Catalogue::Sample,
+        };
+        let new = NewStore {
+            id: id.parse().expect("valid"),
+            uid: "0193b0a0-7c3e-7000-8000-0000000000af".parse().expect("valid"),
+            tenant: None,
+            labels: Labels::default(),
+            spec: StoreSpec { engine: Engine::WooCommerce, shop },
+            url: format!("http://{id}.localhost"),
+        };
+        Store::new(new, Timestamp::from_micros(0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::FailureReason;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_micros(second * 1_000_000)
+    }
+
+    #[test]
+    fn steps_before_the_one_under_way_are_done() {
+        let store = fixture::store("store-a").at_step(StepName::Release, true, "installing", at(1));
+        let states: Vec<_> = store.steps.iter().map(|step| step.state).collect();
+        use StepState::{Pending, Running, Succeeded};
+        assert_eq!(states, [Succeeded, Succeeded, Running, Pending, Pending, Pending, Pending]);
+        let again = store.at_step(StepName::Release, true, "", at(2));
+        assert_eq!(again.step(StepName::Release).map(|step| (step.attempt, step.start_time)), Some((2, Some(at(1)))));
+        let waiting = again.at_step(StepName::Release, false, "", at(3));
+        assert_eq!(waiting.step(StepName::Release).map(|step| step.attempt), Some(2));
+    }
+
+    #[test]
+    fn a_failure_is_shown_until_its_step_is_passed() {
+        let failure = Failure {
+            reason: FailureReason::ReleaseFailed,
+            message: "x".repeat(5_000),
+            step: Some(StepName::Release),
+            attempt: 1,
+            retry_time: Some(at(9)),
+        };
+        let failing = fixture::store("store-a").at_step(StepName::Release, true, "", at(1)).failing(failure, at(2));
+        assert_eq!(failing.step(StepName::Release).map(|step| step.state), Some(StepState::Failed));
+        assert_eq!(failing.failure.as_ref().map(|f| f.message.len()), Some(Failure::MAX_MESSAGE));
+        assert!(failing.at_step(StepName::Release, true, "", at(3)).failure.is_some());
+        assert!(failing.at_step(StepName::Database, false, "", at(3)).failure.is_none());
+    }
+
+    #[test]
+    fn an_intent_raises_the_generation_and_ready_is_never_older_than_it() {
+        let ready = fixture::store("store-a").after(Event::Converged, at(5)).expect("legal");
+        assert_eq!((ready.generation, ready.observed_generation, ready.ready_time), (1, 1, Some(at(5))));
+        let updating = ready.after(Event::UpdateRequested, at(6)).expect("legal");
+        assert_eq!((updating.generation, updating.observed_generation), (2, 1));
+        let deleting = updating.after(Event::DeleteRequested, at(7)).expect("legal");
+        assert_eq!((deleting.generation, deleting.delete_time), (3, Some(at(7))));
+        assert_eq!(deleting.steps.len(), 1);
+        let gone = deleting.after(Event::Removed, at(8)).expect("legal");
+        assert_eq!((gone.state, gone.steps[0].state), (State::Deleted, StepState::Succeeded));
+    }
 }

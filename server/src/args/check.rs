@@ -1,0 +1,181 @@
+//! Turns arguments into a configuration, or names everything that is wrong with them.
+
+use std::{
+    fmt,
+    net::{SocketAddr, ToSocketAddrs},
+    ops::RangeInclusive,
+    str::FromStr,
+    time::Duration,
+};
+
+use super::{Args, Config, Durability};
+use crate::telemetry::LogFormat;
+
+/// Everything that is wrong with the arguments.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Problems(Vec<String>);
+
+// === impl Problems ===
+
+impl Problems {
+    fn take<T>(&mut self, flag: &str, result: Result<T, String>) -> Option<T> {
+        result.map_err(|why| self.0.push(format!("--{flag}: {why}"))).ok()
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|problem| writeln!(f, "error: {problem}"))
+    }
+}
+
+impl std::error::Error for Problems {}
+
+// === impl Args ===
+
+impl Args {
+    /// Checks everything before complaining.
+    pub fn check(self) -> Result<Config, Problems> {
+        let mut problems = Problems(Vec::new());
+        let p = &mut problems;
+        let listen = p.take("listen", address(&self.listen)).and_then(|listen| {
+            let allowed = listen.ip().is_loopback() || self.allow_plaintext;
+            let why = "is not loopback, and this port has no TLS: add --allow-plaintext to accept that everybody who reaches it owns every store";
+            p.take("listen", allowed.then_some(listen).ok_or_else(|| why.to_owned()))
+        });
+        let admin_listen = p.take("admin-listen", address(&self.admin_listen));
+        let redis_prefix = p.take("redis-prefix", prefix(&self.redis_prefix));
+        let durability = p.take("redis-durability", durability(&self.redis_durability));
+        let history = p.take("history", number(&self.history, 1_000..=10_000_000));
+        let store_url = p.take("store-url", self.store_url.parse().map_err(|why| format!("{why}")));
+        let concurrency = p.take("concurrency", number(&self.concurrency, 1..=1_000));
+        let lease = p.take("lease", duration(&self.lease, 1..=300));
+        let probe_interval = p.take("probe-interval", duration(&self.probe_interval, 0..=86_400));
+        let drain_timeout = p.take("drain-timeout", duration(&self.drain_timeout, 1..=600));
+        let max_streams = p.take("max-streams", number(&self.max_streams, 1..=1_000_000));
+        let log_format = p.take("log-format", log_format(&self.log_format));
+        let log = p.take("log", log_filter(&self.log));
+        let chart = p.take("chart", chart(self.chart));
+        let values: Vec<_> = self.values.into_iter().filter_map(|path| p.take("values", file(path))).collect();
+
+        let config = (|| {
+            Some(Config {
+                listen: listen?,
+                admin_listen: admin_listen?,
+                redis_url: self.redis_url,
+                redis_prefix: redis_prefix?,
+                redis_durability: durability?,
+                history: history?,
+                kube_context: self.kube_context,
+                helm: self.helm,
+                chart: chart?,
+                values,
+                store_url: store_url?,
+                concurrency: usize::try_from(concurrency?).ok()?,
+                lease: lease?,
+                probe_interval: probe_interval.map(|every| (!every.is_zero()).then_some(every))?,
+                drain_timeout: drain_timeout?,
+                max_streams: usize::try_from(max_streams?).ok()?,
+                log_format: log_format?,
+                log: log?,
+            })
+        })();
+        match config {
+            Some(config) if problems.0.is_empty() => Ok(config),
+            _ => Err(problems),
+        }
+    }
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let refused = || format!("{text:?} is not an address such as 127.0.0.1:7443");
+    text.to_socket_addrs().map_err(|_| refused())?.next().ok_or_else(refused)
+}
+
+fn prefix(text: &str) -> Result<String, String> {
+    let ok = (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b));
+    ok.then(|| text.to_owned()).ok_or_else(|| "must be 1 to 64 letters, digits, '-', '_', '.' and ':'".to_owned())
+}
+
+fn durability(text: &str) -> Result<Durability, String> {
+    let found = Durability::ALL.into_iter().find(|durability| durability.as_str() == text);
+    found.ok_or_else(|| format!("{text:?} is none of always, everysec, unchecked, dev"))
+}
+
+fn number(text: &str, range: RangeInclusive<u64>) -> Result<u64, String> {
+    let refused = || format!("{text:?} is not a number from {} to {}", range.start(), range.end());
+    u64::from_str(text).ok().filter(|number| range.contains(number)).ok_or_else(refused)
+}
+
+fn duration(text: &str, seconds: RangeInclusive<u64>) -> Result<Duration, String> {
+    let refused = || format!("{text:?} is not a duration from {}s to {}s, such as 15s or 2m", seconds.start(), seconds.end());
+    let duration = humantime::parse_duration(text).map_err(|_| refused())?;
+    let in_range = duration >= Duration::from_secs(*seconds.start()) && duration <= Duration::from_secs(*seconds.end());
+    in_range.then_some(duration).ok_or_else(refused)
+}
+
+fn log_format(text: &str) -> Result<LogFormat, String> {
+    match text {
+        "auto" => Ok(LogFormat::Auto),
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err(format!("{text:?} is none of auto, text, json")),
+    }
+}
+
+fn log_filter(text: &str) -> Result<String, String> {
+    let parsed = tracing_subscriber::EnvFilter::builder().parse(text);
+    parsed.map(|_| text.to_owned()).map_err(|error| format!("{text:?} is not a filter such as \"info\": {error}"))
+}
+
+fn chart(path: std::path::PathBuf) -> Result<std::path::PathBuf, String> {
+    let found = path.join("Chart.yaml").is_file();
+    found.then(|| path.clone()).ok_or_else(|| format!("{} is not a folder with a Chart.yaml", path.display()))
+}
+
+fn file(path: std::path::PathBuf) -> Result<std::path::PathBuf, String> {
+    path.is_file().then(|| path.clone()).ok_or_else(|| format!("{} is not a file", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    fn check(flags: &[&str]) -> Result<Config, Problems> {
+        let chart = format!("{}/../charts/woocommerce", env!("CARGO_MANIFEST_DIR"));
+        let args = [&["sendstores-server", "--chart", &chart], flags].concat();
+        Args::try_parse_from(args).expect("known flags").check()
+    }
+
+    #[test]
+    fn the_defaults_are_a_configuration_on_loopback() {
+        let config = check(&[]).expect("valid");
+        assert!(config.listen.ip().is_loopback() && config.admin_listen.ip().is_loopback());
+        assert_eq!(config.redis_durability, Durability::Always);
+    }
+
+    #[test]
+    fn every_problem_is_named_at_once() {
+        let problems = check(&["--listen=nowhere", "--lease=0s", "--history=5", "--store-url=http://x", "--values=/no"]);
+        let text = problems.expect_err("problems").to_string();
+        for flag in ["--listen", "--lease", "--history", "--store-url", "--values"] {
+            assert!(text.contains(flag), "{flag} is missing in: {text}");
+        }
+    }
+
+    #[test]
+    fn a_plaintext_port_for_everybody_needs_the_flag_that_says_so() {
+        let refused = check(&["--listen=0.0.0.0:7443"]).expect_err("refused").to_string();
+        assert!(refused.contains("--allow-plaintext"), "{refused}");
+        check(&["--listen=0.0.0.0:7443", "--allow-plaintext"]).expect("accepted");
+    }
+
+    #[test]
+    fn the_password_of_redis_is_never_printed() {
+        let config = check(&["--redis-url=redis://:hunter2@127.0.0.1:6379"]).expect("valid");
+        assert!(!config.print().contains("hunter2"));
+        assert!(!format!("{config:?}").contains("hunter2"));
+    }
+}

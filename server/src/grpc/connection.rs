@@ -1,0 +1,155 @@
+//! One connection: its limits, and its end.
+//!
+//! The accept loop is ours because a graceful shutdown of the HTTP stack alone waits without limit for a peer that is
+//! connected and silent (hyperium/hyper#4170), and because a connection that never speaks must not be kept.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use axum::Router;
+use hyper::rt::Executor;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::conn::auto,
+    service::TowerToHyperService,
+};
+use pin_project_lite::pin_project;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::supervise::Spawner;
+
+/// How long a peer may take to say which protocol it speaks.
+const PREFACE_DEADLINE: Duration = Duration::from_secs(5);
+/// Length of the HTTP/2 preface; an HTTP/1 request is longer too.
+const PREFACE: u64 = 24;
+/// How often an HTTP/2 peer is asked whether it is there, and how long its answer may take.
+const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(10));
+/// Calls at once on one connection.
+const STREAMS_PER_CONNECTION: u32 = 256;
+/// All headers of one call together.
+const HEADER_LIST: u32 = 16 * 1024;
+/// How long the head of an HTTP/1 request may take.
+const HTTP1_HEAD: Duration = Duration::from_secs(10);
+/// Streams a peer may open and reset before it is cut (rapid reset, CVE-2023-44487).
+const PENDING_RESETS: usize = 20;
+
+pin_project! {
+    /// Counts what the peer has said.
+    struct Counted {
+        #[pin]
+        stream: TcpStream,
+        read: Arc<AtomicU64>,
+    }
+}
+
+/// Serves one peer until it leaves, falls silent too early, or `stop` is cancelled and its open calls have ended.
+pub(super) async fn serve(stream: TcpStream, router: Router, spawner: Spawner, stop: CancellationToken) {
+    let read = Arc::new(AtomicU64::new(0));
+    let builder = builder(spawner);
+    let io = TokioIo::new(Counted { stream, read: read.clone() });
+    let connection = builder.serve_connection(io, TowerToHyperService::new(router));
+    tokio::pin!(connection);
+    let silent = tokio::time::sleep(PREFACE_DEADLINE);
+    tokio::pin!(silent);
+    let mut preface_due = true;
+    let mut stopping = false;
+    loop {
+        tokio::select! {
+            ended = connection.as_mut() => {
+                if let Err(error) = ended {
+                    tracing::debug!(%error, "a connection ended");
+                }
+                return;
+            }
+            () = silent.as_mut(), if preface_due => {
+                preface_due = false;
+                if read.load(Ordering::Relaxed) < PREFACE {
+                    tracing::debug!("a connection that never spoke was closed");
+                    return;
+                }
+            }
+            () = stop.cancelled(), if !stopping => {
+                stopping = true;
+                // Who has not even spoken yet has nothing to lose.
+                if read.load(Ordering::Relaxed) < PREFACE {
+                    return;
+                }
+                connection.as_mut().graceful_shutdown();
+            }
+        }
+    }
+}
+
+fn builder(spawner: Spawner) -> auto::Builder<Spawner> {
+    let mut builder = auto::Builder::new(spawner);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HTTP1_HEAD);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(KEEPALIVE.0)
+        .keep_alive_timeout(KEEPALIVE.1)
+        .max_concurrent_streams(STREAMS_PER_CONNECTION)
+        .max_header_list_size(HEADER_LIST)
+        .max_pending_accept_reset_streams(PENDING_RESETS);
+    builder
+}
+
+// === impl Spawner ===
+
+impl<F> Executor<F> for Spawner
+where
+    F: Future + Send + 'static,
+    F::Output: Send,
+{
+    fn execute(&self, call: F) {
+        self.spawn(async move {
+            call.await;
+        });
+    }
+}
+
+// === impl Counted ===
+
+impl AsyncRead for Counted {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.project();
+        let before = buf.filled().len();
+        let result = this.stream.poll_read(cx, buf);
+        this.read.fetch_add((buf.filled().len() - before) as u64, Ordering::Relaxed);
+        result
+    }
+}
+
+impl AsyncWrite for Counted {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.project().stream.poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(self: Pin<&mut Self>, cx: &mut Context<'_>, bufs: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        self.project().stream.poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.project().stream.poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.project().stream.poll_shutdown(cx)
+    }
+}

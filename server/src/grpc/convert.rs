@@ -1,0 +1,179 @@
+//! Domain to wire.
+
+use prost_types::Timestamp as WireTime;
+use sendstores_core::{
+    Engine, Evidence, Failure, FailureReason, ShopSettings, State, Step, StepState, Store, StoreSpec, Timestamp,
+    shop::{Catalogue, PaymentMethod},
+};
+use sendstores_proto::v1 as wire;
+
+pub(super) fn store(store: &Store) -> wire::Store {
+    let Store {
+        id,
+        uid,
+        tenant,
+        labels,
+        spec,
+        url,
+        state,
+        failure,
+        steps,
+        evidence,
+        generation,
+        observed_generation,
+        revision,
+        create_time,
+        update_time,
+        ready_time,
+        delete_time,
+    } = store;
+    wire::Store {
+        id: id.to_string(),
+        uid: uid.to_string(),
+        tenant: tenant.as_ref().map(ToString::to_string).unwrap_or_default(),
+        labels: labels.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
+        spec: Some(self::spec(spec)),
+        state: self::state(*state).into(),
+        failure: failure.as_ref().map(self::failure),
+        steps: steps.iter().map(step).collect(),
+        evidence: evidence.iter().map(self::evidence).collect(),
+        url: url.clone(),
+        generation: i64::try_from(*generation).unwrap_or(i64::MAX),
+        observed_generation: i64::try_from(*observed_generation).unwrap_or(i64::MAX),
+        revision: revision.0,
+        etag: super::token::etag(store),
+        create_time: Some(time(*create_time)),
+        update_time: Some(time(*update_time)),
+        ready_time: ready_time.map(time),
+        delete_time: delete_time.map(time),
+    }
+}
+
+fn spec(spec: &StoreSpec) -> wire::StoreSpec {
+    let StoreSpec { engine, shop } = spec;
+    let engine = match engine {
+        Engine::WooCommerce => wire::Engine::Woocommerce,
+    };
+    wire::StoreSpec { engine: engine.into(), shop: Some(self::shop(shop)) }
+}
+
+fn shop(shop: &ShopSettings) -> wire::ShopSettings {
+    let ShopSettings {
+        title,
+        admin_email,
+        admin_user,
+        country,
+        currency,
+        locale,
+        timezone,
+        taxes,
+        weight_unit,
+        dimension_unit,
+        payment_methods,
+        flat_rate,
+        catalogue,
+    } = shop;
+    let payment = |method: &PaymentMethod| match method {
+        PaymentMethod::CashOnDelivery => wire::PaymentMethod::CashOnDelivery.into(),
+        PaymentMethod::BankTransfer => wire::PaymentMethod::BankTransfer.into(),
+    };
+    let catalogue = match catalogue {
+        Catalogue::Sample => wire::Catalogue::Sample,
+        Catalogue::Empty => wire::Catalogue::Empty,
+    };
+    wire::ShopSettings {
+        title: title.to_string(),
+        admin_email: admin_email.to_string(),
+        admin_user: admin_user.to_string(),
+        country: country.to_string(),
+        currency: currency.to_string(),
+        locale: locale.to_string(),
+        timezone: timezone.to_string(),
+        taxes: *taxes,
+        weight_unit: weight_unit.as_str().to_owned(),
+        dimension_unit: dimension_unit.as_str().to_owned(),
+        payment_methods: payment_methods.iter().map(payment).collect(),
+        flat_rate: flat_rate.to_string(),
+        catalogue: catalogue.into(),
+    }
+}
+
+pub(super) fn state(state: State) -> wire::store::State {
+    use wire::store::State as Wire;
+    match state {
+        State::Provisioning => Wire::Provisioning,
+        State::Ready => Wire::Ready,
+        State::Degraded => Wire::Degraded,
+        State::Updating => Wire::Updating,
+        State::Suspending => Wire::Suspending,
+        State::Suspended => Wire::Suspended,
+        State::Resuming => Wire::Resuming,
+        State::Failed => Wire::Failed,
+        State::Deleting => Wire::Deleting,
+        State::Deleted => Wire::Deleted,
+    }
+}
+
+fn step(step: &Step) -> wire::Step {
+    let Step { name, state, attempt, start_time, end_time, detail } = step;
+    let state = match state {
+        StepState::Pending => wire::step::State::Pending,
+        StepState::Running => wire::step::State::Running,
+        StepState::Succeeded => wire::step::State::Succeeded,
+        StepState::Failed => wire::step::State::Failed,
+    };
+    wire::Step {
+        name: name.to_string(),
+        state: state.into(),
+        attempt: i32::try_from(*attempt).unwrap_or(i32::MAX),
+        start_time: start_time.map(time),
+        end_time: end_time.map(time),
+        detail: detail.clone(),
+    }
+}
+
+fn failure(failure: &Failure) -> wire::Failure {
+    let Failure { reason, message, step, attempt, retry_time } = failure;
+    wire::Failure {
+        reason: self::reason(*reason).into(),
+        message: message.clone(),
+        step: step.map(|step| step.to_string()).unwrap_or_default(),
+        attempt: i32::try_from(*attempt).unwrap_or(i32::MAX),
+        retry_time: retry_time.map(time),
+    }
+}
+
+fn reason(reason: FailureReason) -> wire::failure::Reason {
+    use wire::failure::Reason as Wire;
+    match reason {
+        FailureReason::ClusterUnavailable => Wire::ClusterUnavailable,
+        FailureReason::NamespaceConflict => Wire::NamespaceConflict,
+        FailureReason::ObjectRefused => Wire::ObjectRefused,
+        FailureReason::ReleaseFailed => Wire::ReleaseFailed,
+        FailureReason::ValuesRefused => Wire::ValuesRefused,
+        FailureReason::ImageUnavailable => Wire::ImageUnavailable,
+        FailureReason::VolumeUnavailable => Wire::VolumeUnavailable,
+        FailureReason::DatabaseUnavailable => Wire::DatabaseUnavailable,
+        FailureReason::ApplicationUnavailable => Wire::ApplicationUnavailable,
+        FailureReason::BootstrapFailed => Wire::BootstrapFailed,
+        FailureReason::StorefrontUnavailable => Wire::StorefrontUnavailable,
+        FailureReason::RemovalBlocked => Wire::RemovalBlocked,
+        FailureReason::Internal => Wire::Internal,
+    }
+}
+
+fn evidence(evidence: &Evidence) -> wire::Evidence {
+    let Evidence { check, passed, finding, check_time } = evidence;
+    wire::Evidence {
+        check: check.as_str().to_owned(),
+        passed: *passed,
+        finding: finding.clone(),
+        check_time: Some(time(*check_time)),
+    }
+}
+
+pub(super) fn time(time: Timestamp) -> WireTime {
+    let micros = time.as_micros();
+    let nanos = i32::try_from(micros.rem_euclid(1_000_000) * 1_000).unwrap_or(0);
+    WireTime { seconds: micros.div_euclid(1_000_000), nanos }
+}

@@ -1,0 +1,119 @@
+//! Create: accepts an intent. Reconcile does the rest.
+
+use std::time::SystemTime;
+
+use prost::Message;
+use rand::RngExt;
+use sendstores_core::{
+    Store, StoreId,
+    ledger::{Expected, Ledger, LedgerError, Operation, Write},
+    store::NewStore,
+};
+use sendstores_proto::v1 as wire;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::{
+    StoreApi, convert,
+    parse::{self, Violations},
+    status::Refusal,
+};
+
+/// How often a generated id that turns out to be taken is generated anew.
+const ID_ATTEMPTS: usize = 3;
+
+/// A parsed request.
+struct Parsed {
+    new: NewStore,
+    operation: Option<Operation>,
+    id_was_chosen: bool,
+    validate_only: bool,
+}
+
+// === impl StoreApi ===
+
+impl<L: Ledger> StoreApi<L> {
+    pub(super) async fn handle_create(&self, request: wire::CreateRequest) -> Result<wire::CreateResponse, Refusal> {
+        let parsed = self.parse_create(request)?;
+        let store = if parsed.validate_only { self.rehearse(parsed).await? } else { self.accept(parsed).await? };
+        Ok(wire::CreateResponse { store: Some(convert::store(&store)) })
+    }
+
+    fn parse_create(&self, request: wire::CreateRequest) -> Result<Parsed, Refusal> {
+        let digest = digest("create", &wire::CreateRequest { request_id: String::new(), ..request.clone() });
+        let wire::CreateRequest { request_id, store_id, spec, tenant, labels, validate_only } = request;
+        let mut violations = Violations::default();
+        let v = &mut violations;
+        let id_was_chosen = !store_id.is_empty();
+        let id = if id_was_chosen { v.parse("store_id", &store_id) } else { v.take("store_id", generate_id()) };
+        let request_id = parse::request_id(v, &request_id);
+        let tenant = parse::tenant(v, "tenant", &tenant);
+        let labels = parse::labels(v, "labels", labels);
+        let uid = v.take("uid", Uuid::now_v7().to_string().parse());
+        // A bad id is named once; the other fields are checked all the same.
+        let named = id.clone().or_else(|| generate_id().ok());
+        let url = named.as_ref().map(|id| self.store_url(id));
+        let spec = named.zip(url.as_deref()).and_then(|(id, url)| parse::spec(v, spec, &id, host(url)));
+        let parsed = (|| {
+            let new = NewStore { id: id?, uid: uid?, tenant, labels, spec: spec?, url: url? };
+            let operation = request_id.map(|id| Operation { id, digest });
+            Some(Parsed { new, operation, id_was_chosen, validate_only })
+        })();
+        violations.finish(parsed)
+    }
+
+    async fn accept(&self, parsed: Parsed) -> Result<Store, Refusal> {
+        let Parsed { mut new, operation, id_was_chosen, validate_only: _ } = parsed;
+        let ledger = &self.backend()?.ledger;
+        for _ in 0..ID_ATTEMPTS {
+            let store = Store::new(new.clone(), SystemTime::now().into());
+            let write = Write { store, expected: Expected::Vacant, fence: None, operation: operation.clone() };
+            match ledger.write(write).await {
+                Ok(written) => return Ok(written.into_store()),
+                Err(LedgerError::Conflict(_)) if !id_was_chosen => {
+                    new.id = generate_id().map_err(|_| Refusal::Internal)?;
+                    new.url = self.store_url(&new.id);
+                }
+                Err(LedgerError::Conflict(_)) => return Err(Refusal::StoreExists(new.id)),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Refusal::WriteConflict(new.id))
+    }
+
+    /// What Create would answer now.
+    async fn rehearse(&self, parsed: Parsed) -> Result<Store, Refusal> {
+        let ledger = &self.backend()?.ledger;
+        if let Some(operation) = &parsed.operation
+            && let Some(store) = ledger.recall(operation).await?
+        {
+            return Ok(store);
+        }
+        match ledger.load(&parsed.new.id).await? {
+            Some(store) if store.state != sendstores_core::State::Deleted => Err(Refusal::StoreExists(parsed.new.id)),
+            _ => Ok(Store::new(parsed.new, SystemTime::now().into())),
+        }
+    }
+}
+
+/// Tells one body from another: `kind` and all fields, in the order of the contract.
+pub(super) fn digest(kind: &str, body: &impl Message) -> String {
+    let mut hash = Sha256::new();
+    hash.update(kind);
+    hash.update([0]);
+    hash.update(body.encode_to_vec());
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// `store-` and 8 random characters: 36^8 is 2.8 * 10^12, so that a taken one is rare and harmless.
+fn generate_id() -> Result<StoreId, sendstores_core::Invalid> {
+    const ALPHABET: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
+    let mut rng = rand::rng();
+    let random: String = (0..8).map(|_| char::from(ALPHABET[rng.random_range(0..ALPHABET.len())])).collect();
+    format!("{}{random}", StoreId::PREFIX).parse()
+}
+
+fn host(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split([':', '/']).next().unwrap_or(rest)
+}

@@ -1,0 +1,97 @@
+//! Delete: accepts an intent that nothing can take back.
+
+use std::time::SystemTime;
+
+use sendstores_core::{
+    Event, State, Store, StoreId,
+    ledger::{Expected, Ledger, LedgerError, Operation, Write},
+};
+use sendstores_proto::v1 as wire;
+
+use super::{
+    StoreApi, convert,
+    create::digest,
+    parse::{self, Violations},
+    status::Refusal,
+    token,
+};
+
+/// How often a delete is tried against a store that changes meanwhile.
+const ATTEMPTS: usize = 10;
+
+/// A parsed request.
+struct Parsed {
+    id: StoreId,
+    operation: Option<Operation>,
+    etag: String,
+    allow_missing: bool,
+    validate_only: bool,
+}
+
+// === impl StoreApi ===
+
+impl<L: Ledger> StoreApi<L> {
+    pub(super) async fn handle_delete(&self, request: wire::DeleteRequest) -> Result<wire::DeleteResponse, Refusal> {
+        let parsed = parse_delete(request)?;
+        let store = match self.delete(&parsed).await {
+            Ok(store) => Some(convert::store(&store)),
+            Err(Refusal::StoreNotFound(_)) if parsed.allow_missing => None,
+            Err(refusal) => return Err(refusal),
+        };
+        Ok(wire::DeleteResponse { store })
+    }
+
+    async fn delete(&self, parsed: &Parsed) -> Result<Store, Refusal> {
+        let ledger = &self.backend()?.ledger;
+        if let Some(operation) = &parsed.operation
+            && let Some(answered) = ledger.recall(operation).await?
+        {
+            return Ok(answered);
+        }
+        for _ in 0..ATTEMPTS {
+            let store = ledger.load(&parsed.id).await?;
+            let store = store.filter(|store| store.state != State::Deleted);
+            let store = store.ok_or_else(|| Refusal::StoreNotFound(parsed.id.clone()))?;
+            if !parsed.etag.is_empty() && parsed.etag != token::etag(&store) {
+                return Err(Refusal::EtagMismatch(parsed.id.clone()));
+            }
+            let deleting = deleting(&store)?;
+            // A repetition without a request id changes nothing, so there is nothing to write either.
+            if parsed.validate_only || (store.state == State::Deleting && parsed.operation.is_none()) {
+                return Ok(deleting);
+            }
+            let expected = Expected::Revision(store.revision);
+            let write = Write { store: deleting, expected, fence: None, operation: parsed.operation.clone() };
+            match ledger.write(write).await {
+                Ok(written) => return Ok(written.into_store()),
+                Err(LedgerError::Conflict(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Refusal::WriteConflict(parsed.id.clone()))
+    }
+}
+
+/// The store on its way out; as it is when it already was.
+fn deleting(store: &Store) -> Result<Store, Refusal> {
+    if store.state == State::Deleting {
+        return Ok(store.clone());
+    }
+    store.after(Event::DeleteRequested, SystemTime::now().into()).map_err(|error| {
+        tracing::error!(%error, store = %store.id, "delete is possible in every state but DELETED");
+        Refusal::Internal
+    })
+}
+
+fn parse_delete(request: wire::DeleteRequest) -> Result<Parsed, Refusal> {
+    let digest = digest("delete", &wire::DeleteRequest { request_id: String::new(), ..request.clone() });
+    let wire::DeleteRequest { id, request_id, etag, allow_missing, validate_only } = request;
+    let mut violations = Violations::default();
+    let id = violations.parse("id", &id);
+    let request_id = parse::request_id(&mut violations, &request_id);
+    if etag.len() > 64 {
+        violations.add("etag", "was not given out by this service");
+    }
+    let operation = request_id.map(|id| Operation { id, digest });
+    violations.finish(id.map(|id| Parsed { id, operation, etag, allow_missing, validate_only }))
+}

@@ -1,0 +1,53 @@
+//! Get and List: reads from the mirror, never older than any answer given before.
+
+use sendstores_core::{State, ledger::Ledger};
+use sendstores_proto::v1 as wire;
+
+use super::{
+    StoreApi, convert,
+    parse::{self, Violations},
+    status::Refusal,
+    token,
+};
+use crate::mirror::Page;
+
+const DEFAULT_PAGE: i32 = 50;
+const MAX_PAGE: i32 = 500;
+
+// === impl StoreApi ===
+
+impl<L: Ledger> StoreApi<L> {
+    pub(super) async fn handle_get(&self, request: wire::GetRequest) -> Result<wire::GetResponse, Refusal> {
+        let mut violations = Violations::default();
+        let id = violations.parse("id", &request.id);
+        let id = violations.finish(id)?;
+        let backend = self.backend()?;
+        backend.mirror.catch_up(&backend.ledger).await?;
+        let store = backend.mirror.get(&id).filter(|store| store.state != State::Deleted);
+        let store = store.ok_or(Refusal::StoreNotFound(id))?;
+        Ok(wire::GetResponse { store: Some(convert::store(&store)) })
+    }
+
+    pub(super) async fn handle_list(&self, request: wire::ListRequest) -> Result<wire::ListResponse, Refusal> {
+        let wire::ListRequest { filter, page_size, page_token } = request;
+        let mut violations = Violations::default();
+        let filter = parse::filter(&mut violations, filter);
+        if !(0..=MAX_PAGE).contains(&page_size) {
+            violations.add("page_size", format!("must be 0 to {MAX_PAGE}"));
+        }
+        let filter = violations.finish(filter)?;
+        let after = if page_token.is_empty() { None } else { Some(token::open_page(&page_token, &filter)?) };
+        let most = usize::try_from(if page_size == 0 { DEFAULT_PAGE } else { page_size }).map_err(|_| Refusal::Internal)?;
+
+        let backend = self.backend()?;
+        backend.mirror.catch_up(&backend.ledger).await?;
+        let Page { stores, more, revision } = backend.mirror.list(&filter, after.as_ref(), most);
+        let last = stores.last().filter(|_| more);
+        Ok(wire::ListResponse {
+            next_page_token: last.map(|last| token::page(&last.id, &filter)).unwrap_or_default(),
+            stores: stores.iter().map(|store| convert::store(store)).collect(),
+            revision: revision.0,
+            resume_token: token::resume(&backend.ledger.epoch(), revision),
+        })
+    }
+}

@@ -1,0 +1,130 @@
+//! Around every call: a request id in and out, one log line, metrics, and an `ErrorInfo` where the transport gave none.
+
+use std::{
+    panic::AssertUnwindSafe,
+    time::{Duration, Instant},
+};
+
+use axum::{body::Body, extract::Request, middleware::Next, response::Response};
+use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
+use futures::FutureExt;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use tonic::Status;
+use tracing::Instrument;
+use uuid::Uuid;
+
+use super::status::{self, Refusal};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const STATUS: HeaderName = HeaderName::from_static("grpc-status");
+const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
+const DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
+
+/// The middleware. What a stream ends with is in its trailers and is not seen here.
+pub(super) async fn observe(mut request: Request, next: Next) -> Response {
+    let begun = Instant::now();
+    let id = request_id(request.headers());
+    let method = known_method(request.uri().path());
+    request.headers_mut().insert(REQUEST_ID, id.clone());
+    let span = tracing::info_span!("call", request_id = id.to_str().unwrap_or_default(), method);
+    let mut response = AssertUnwindSafe(next.run(request).instrument(span.clone()))
+        .catch_unwind()
+        .await
+        .unwrap_or_else(|_| Status::from(Refusal::Internal).into_http::<Body>());
+    explain(response.headers_mut());
+    response.headers_mut().insert(REQUEST_ID, id);
+    span.in_scope(|| note(method, grpc_status(response.headers()), begun.elapsed()));
+    response
+}
+
+/// The caller's id if it is short and visible, so that it can neither flood nor forge a log; else a new one.
+fn request_id(headers: &HeaderMap) -> HeaderValue {
+    let given = headers.get(REQUEST_ID).filter(|id| {
+        (1..=128).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic)
+    });
+    given.cloned().unwrap_or_else(|| {
+        let id = Uuid::now_v7().to_string();
+        HeaderValue::from_str(&id).unwrap_or_else(|_| HeaderValue::from_static("none"))
+    })
+}
+
+/// The path as a label: only those that exist, so that callers cannot make labels.
+fn known_method(path: &str) -> &'static str {
+    match path {
+        "/sendstores.v1.StoreService/Create" => "Create",
+        "/sendstores.v1.StoreService/Get" => "Get",
+        "/sendstores.v1.StoreService/List" => "List",
+        "/sendstores.v1.StoreService/Delete" => "Delete",
+        "/sendstores.v1.StoreService/WatchStatus" => "WatchStatus",
+        path if path.starts_with("/grpc.health.v1.Health/") => "Health",
+        path if path.starts_with("/grpc.reflection.") => "Reflection",
+        _ => "other",
+    }
+}
+
+/// The status in the head of a response: 0 when it is only in the trailers, or when all is well.
+fn grpc_status(headers: &HeaderMap) -> i32 {
+    headers.get(STATUS).and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
+/// Gives a status that the transport made the details that every status of ours has.
+fn explain(headers: &mut HeaderMap) {
+    let code = grpc_status(headers);
+    if headers.contains_key(DETAILS) {
+        return;
+    }
+    let message = headers.get(MESSAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let Some(details) = status::transport_details(code, message) else { return };
+    if let Ok(value) = HeaderValue::from_str(&STANDARD_NO_PAD.encode(details)) {
+        headers.insert(DETAILS, value);
+    }
+}
+
+fn note(method: &'static str, code: i32, took: Duration) {
+    let name = status::code_name(code);
+    metrics::counter!("sendstores_grpc_calls_total", "method" => method, "code" => name).increment(1);
+    metrics::histogram!("sendstores_grpc_call_seconds", "method" => method).record(took.as_secs_f64());
+    let ms = took.as_secs_f64() * 1e3;
+    if status::is_our_fault(code) {
+        tracing::error!(code = name, ms, "call failed");
+    } else if matches!(method, "Health" | "Reflection") {
+        tracing::debug!(code = name, ms, "call");
+    } else {
+        tracing::info!(code = name, ms, "call");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prost::Message;
+    use tonic_types::pb;
+
+    use super::*;
+
+    #[test]
+    fn a_request_id_that_could_forge_a_log_is_replaced() {
+        let mut headers = HeaderMap::new();
+        headers.insert(REQUEST_ID, HeaderValue::from_static("abc-1"));
+        assert_eq!(request_id(&headers), "abc-1");
+        for bad in ["a b", "", &"x".repeat(129)] {
+            headers.insert(REQUEST_ID, HeaderValue::from_str(bad).expect("a header"));
+            assert_ne!(request_id(&headers), bad);
+        }
+    }
+
+    #[test]
+    fn a_status_of_the_transport_gets_a_reason_and_ours_keeps_its_own() {
+        let mut headers = HeaderMap::new();
+        headers.insert(STATUS, HeaderValue::from_static("11"));
+        headers.insert(MESSAGE, HeaderValue::from_static("too large"));
+        explain(&mut headers);
+        let details = STANDARD_NO_PAD.decode(headers.get(DETAILS).expect("details")).expect("base64");
+        let status = pb::Status::decode(details.as_slice()).expect("a Status");
+        assert_eq!((status.code, status.message.as_str(), status.details.len()), (11, "too large", 1));
+
+        let ours = HeaderValue::from_static("ours");
+        headers.insert(DETAILS, ours.clone());
+        explain(&mut headers);
+        assert_eq!(headers.get(DETAILS), Some(&ours));
+    }
+}

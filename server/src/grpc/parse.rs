@@ -1,0 +1,195 @@
+//! Wire to domain: to parse is to validate, and every field that is wrong is named.
+
+use std::{collections::BTreeMap, str::FromStr};
+
+use sendstores_core::{
+    Engine, Invalid, Labels, RequestId, ShopSettings, State, StoreFilter, StoreId, StoreSpec, Tenant,
+    shop::{Catalogue, PaymentMethod},
+};
+use sendstores_proto::v1 as wire;
+
+use super::status::{Refusal, Violation};
+
+/// Collects what is wrong while parsing goes on.
+#[derive(Default)]
+pub(super) struct Violations(Vec<Violation>);
+
+// === impl Violations ===
+
+impl Violations {
+    pub(super) fn add(&mut self, field: impl Into<String>, why: impl ToString) {
+        self.0.push(Violation { field: field.into(), description: why.to_string() });
+    }
+
+    /// The value, or `None` and one more violation.
+    pub(super) fn take<T>(&mut self, field: impl Into<String>, result: Result<T, Invalid>) -> Option<T> {
+        result.map_err(|why| self.add(field, why)).ok()
+    }
+
+    pub(super) fn parse<T: FromStr<Err = Invalid>>(&mut self, field: impl Into<String>, text: &str) -> Option<T> {
+        self.take(field, text.parse())
+    }
+
+    /// The value of a field that may be empty.
+    fn optional<T: FromStr<Err = Invalid>>(&mut self, field: &str, text: &str) -> Option<T> {
+        if text.is_empty() { None } else { self.parse(field, text) }
+    }
+
+    /// All that was parsed, unless something was wrong.
+    pub(super) fn finish<T>(self, parsed: Option<T>) -> Result<T, Refusal> {
+        match parsed {
+            Some(parsed) if self.0.is_empty() => Ok(parsed),
+            _ => Err(Refusal::InvalidFields(self.0)),
+        }
+    }
+}
+
+pub(super) fn request_id(violations: &mut Violations, text: &str) -> Option<RequestId> {
+    violations.optional("request_id", text)
+}
+
+pub(super) fn tenant(violations: &mut Violations, field: &str, text: &str) -> Option<Tenant> {
+    violations.optional(field, text)
+}
+
+pub(super) fn labels(violations: &mut Violations, field: &str, map: BTreeMap<String, String>) -> Labels {
+    violations.take(field, Labels::parse(map)).unwrap_or_default()
+}
+
+/// The spec with every default filled in. `host` is the store's public host name.
+pub(super) fn spec(violations: &mut Violations, spec: Option<wire::StoreSpec>, id: &StoreId, host: &str) -> Option<StoreSpec> {
+    let wire::StoreSpec { engine, shop } = spec.unwrap_or_default();
+    let engine = match wire::Engine::try_from(engine) {
+        Ok(wire::Engine::Unspecified | wire::Engine::Woocommerce) => Some(Engine::WooCommerce),
+        Err(_) => {
+            violations.add("spec.engine", "is not an engine this server knows");
+            None
+        }
+    };
+    let shop = self::shop(violations, shop.unwrap_or_default(), id, host);
+    Some(StoreSpec { engine: engine?, shop: shop? })
+}
+
+fn shop(violations: &mut Violations, shop: wire::ShopSettings, id: &StoreId, host: &str) -> Option<ShopSettings> {
+    let wire::ShopSettings {
+        title,
+        admin_email,
+        admin_user,
+        country,
+        currency,
+        locale,
+        timezone,
+        taxes,
+        weight_unit,
+        dimension_unit,
+        payment_methods,
+        flat_rate,
+        catalogue,
+    } = shop;
+    let v = violations;
+    let title = v.parse("spec.shop.title", or(&title, id.as_str()));
+    let admin_email = v.parse("spec.shop.admin_email", or(&admin_email, &default_email(host)));
+    let admin_user = v.parse("spec.shop.admin_user", or(&admin_user, "merchant"));
+    let country = v.parse("spec.shop.country", or(&country, "US:CA"));
+    let currency = v.parse("spec.shop.currency", or(&currency, "USD"));
+    let locale = v.parse("spec.shop.locale", or(&locale, "en_US"));
+    let timezone = v.parse("spec.shop.timezone", or(&timezone, "UTC"));
+    let weight_unit = v.parse("spec.shop.weight_unit", or(&weight_unit, "kg"));
+    let dimension_unit = v.parse("spec.shop.dimension_unit", or(&dimension_unit, "cm"));
+    let payment_methods = self::payment_methods(v, &payment_methods);
+    let flat_rate = v.parse("spec.shop.flat_rate", or(&flat_rate, "5.00"));
+    let catalogue = self::catalogue(v, catalogue);
+    Some(ShopSettings {
+        title: title?,
+        admin_email: admin_email?,
+        admin_user: admin_user?,
+        country: country?,
+        currency: currency?,
+        locale: locale?,
+        timezone: timezone?,
+        taxes,
+        weight_unit: weight_unit?,
+        dimension_unit: dimension_unit?,
+        payment_methods: payment_methods?,
+        flat_rate: flat_rate?,
+        catalogue: catalogue?,
+    })
+}
+
+fn payment_methods(violations: &mut Violations, methods: &[i32]) -> Option<Vec<PaymentMethod>> {
+    if methods.is_empty() {
+        return Some(PaymentMethod::ALL.to_vec());
+    }
+    let mut parsed = Vec::with_capacity(PaymentMethod::ALL.len());
+    for (i, method) in methods.iter().take(PaymentMethod::ALL.len() + 1).enumerate() {
+        let known = match wire::PaymentMethod::try_from(*method) {
+            Ok(wire::PaymentMethod::CashOnDelivery) => PaymentMethod::CashOnDelivery,
+            Ok(wire::PaymentMethod::BankTransfer) => PaymentMethod::BankTransfer,
+            Ok(wire::PaymentMethod::Unspecified) | Err(_) => {
+                violations.add(format!("spec.shop.payment_methods[{i}]"), "is not a payment method this server knows");
+                continue;
+            }
+        };
+        if parsed.contains(&known) {
+            violations.add(format!("spec.shop.payment_methods[{i}]"), "is there twice");
+        } else {
+            parsed.push(known);
+        }
+    }
+    Some(parsed)
+}
+
+fn catalogue(violations: &mut Violations, catalogue: i32) -> Option<Catalogue> {
+    match wire::Catalogue::try_from(catalogue) {
+        Ok(wire::Catalogue::Unspecified | wire::Catalogue::Sample) => Some(Catalogue::Sample),
+        Ok(wire::Catalogue::Empty) => Some(Catalogue::Empty),
+        Err(_) => {
+            violations.add("spec.shop.catalogue", "is not a catalogue this server knows");
+            None
+        }
+    }
+}
+
+pub(super) fn filter(violations: &mut Violations, filter: Option<wire::StoreFilter>) -> Option<StoreFilter> {
+    let wire::StoreFilter { ids, states, engines, labels, tenant } = filter.unwrap_or_default();
+    for (field, count, most) in [("filter.ids", ids.len(), 100), ("filter.states", states.len(), 10), ("filter.engines", engines.len(), 10)] {
+        if count > most {
+            violations.add(field, format!("must be {most} at most"));
+            return None;
+        }
+    }
+    let ids = ids.iter().enumerate().filter_map(|(i, id)| violations.parse(format!("filter.ids[{i}]"), id)).collect();
+    let states = states.iter().enumerate().filter_map(|(i, state)| self::state(violations, i, *state)).collect();
+    let engines = engines.iter().enumerate().filter_map(|(i, engine)| self::engine(violations, i, *engine)).collect();
+    let labels = self::labels(violations, "filter.labels", labels);
+    let tenant = self::tenant(violations, "filter.tenant", &tenant);
+    Some(StoreFilter { ids, states, engines, labels, tenant })
+}
+
+fn engine(violations: &mut Violations, i: usize, engine: i32) -> Option<Engine> {
+    match wire::Engine::try_from(engine) {
+        Ok(wire::Engine::Woocommerce) => Some(Engine::WooCommerce),
+        Ok(wire::Engine::Unspecified) | Err(_) => {
+            violations.add(format!("filter.engines[{i}]"), "is not an engine this server knows");
+            None
+        }
+    }
+}
+
+fn state(violations: &mut Violations, i: usize, state: i32) -> Option<State> {
+    let known = wire::store::State::try_from(state).ok();
+    let parsed = known.and_then(|known| State::ALL.into_iter().find(|state| super::convert::state(*state) == known));
+    if parsed.is_none() {
+        violations.add(format!("filter.states[{i}]"), "is not a state this server knows");
+    }
+    parsed
+}
+
+fn or<'a>(text: &'a str, default: &'a str) -> &'a str {
+    if text.is_empty() { default } else { text }
+}
+
+/// WordPress refuses an address whose host has no dot.
+fn default_email(host: &str) -> String {
+    if host.contains('.') { format!("admin@{host}") } else { format!("admin@{host}.invalid") }
+}

@@ -1,0 +1,133 @@
+//! The gRPC port: the service, health, reflection and gRPC-Web on one listener.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{Router, body::Body, extract::Request, middleware, response::Response};
+use http::StatusCode;
+use sendstores_core::ledger::Ledger;
+use sendstores_proto::v1::store_service_server::StoreServiceServer;
+use tokio::{net::TcpListener, sync::Semaphore};
+use tokio_util::sync::CancellationToken;
+use tonic::{Status, service::Routes};
+use tonic_health::server::HealthReporter;
+
+use super::{StoreApi, connection, observe::observe};
+use crate::supervise::Group;
+
+/// The largest request there is: a Create with every field at its limit has less than 8 KiB.
+const MAX_REQUEST: usize = 64 * 1024;
+/// The largest response: a page of 500 stores of at most 16 KiB each.
+const MAX_RESPONSE: usize = 8 * 1024 * 1024;
+/// Connections at once.
+const MAX_CONNECTIONS: usize = 20_000;
+/// How long to wait when the process has no file descriptor left for a new connection.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What one server answers at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Unary calls.
+    pub calls: usize,
+    /// WatchStatus streams.
+    pub streams: usize,
+    /// How long one unary call may take.
+    pub deadline: Duration,
+}
+
+/// Why the gRPC port could not be made.
+#[derive(Debug, thiserror::Error)]
+#[error("reflection cannot be built from the descriptor set")]
+pub struct ServerError(#[from] tonic_reflection::server::Error);
+
+/// The gRPC port, ready to serve.
+pub struct Server {
+    router: Router,
+}
+
+// === impl Limits ===
+
+impl Limits {
+    /// Calls at once; more wait for nothing but memory.
+    pub const CALLS: usize = 1024;
+    /// A unary call needs milliseconds; this is for a Redis that hangs.
+    pub const DEADLINE: Duration = Duration::from_secs(10);
+}
+
+// === impl Server ===
+
+impl Server {
+    /// The port for `api`, and the reporter that says whether it is well. Health begins with NOT_SERVING.
+    pub async fn new<L: Ledger>(api: StoreApi<L>) -> Result<(Self, HealthReporter), ServerError> {
+        let (reporter, health) = tonic_health::server::health_reporter();
+        super::health::report(&reporter, false).await;
+        let service = StoreServiceServer::new(api)
+            .max_decoding_message_size(MAX_REQUEST)
+            .max_encoding_message_size(MAX_RESPONSE);
+        let reflection = || {
+            tonic_reflection::server::Builder::configure()
+                .register_encoded_file_descriptor_set(sendstores_proto::FILE_DESCRIPTOR_SET)
+                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+                .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
+        };
+        let routes = Routes::new(health)
+            .add_service(service)
+            .add_service(reflection().build_v1()?)
+            .add_service(reflection().build_v1alpha()?);
+        let router = routes
+            .into_axum_router()
+            .reset_fallback()
+            .layer(tonic_web::GrpcWebLayer::new())
+            .fallback(no_such_path)
+            .layer(middleware::from_fn(observe));
+        Ok((Self { router }, reporter))
+    }
+
+    /// Serves until `stop`, then lets open calls end. Dropped, it cuts every connection.
+    pub async fn serve(self, listener: TcpListener, stop: CancellationToken) {
+        let group = Group::default();
+        let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        loop {
+            let slot = tokio::select! {
+                slot = slots.clone().acquire_owned() => slot,
+                () = stop.cancelled() => break,
+            };
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = stop.cancelled() => break,
+            };
+            let stream = match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
+            };
+            if let Err(error) = stream.set_nodelay(true) {
+                tracing::debug!(%error, "a connection ended before it began");
+                continue;
+            }
+            let connection = connection::serve(stream, self.router.clone(), group.spawner(), stop.clone());
+            group.spawner().spawn(async move {
+                connection.await;
+                drop(slot);
+            });
+        }
+        drop(listener);
+        // Every connection holds a slot until it has ended.
+        let all = u32::try_from(MAX_CONNECTIONS).unwrap_or(u32::MAX);
+        let _ended = slots.acquire_many(all).await;
+    }
+}
+
+/// gRPC callers get a status; a browser that came to the wrong port gets a word.
+async fn no_such_path(request: Request) -> Response {
+    let content_type = request.headers().get(http::header::CONTENT_TYPE);
+    let is_grpc = content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"));
+    if is_grpc {
+        return Status::unimplemented("there is no such method").into_http::<Body>();
+    }
+    let mut response = Response::new(Body::from("this is a gRPC port; try grpcurl or the sendstores command\n"));
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    response
+}

@@ -1,0 +1,141 @@
+//! `StoreService`: who may call now, for how long, and what is answered.
+
+use std::{
+    pin::Pin,
+    sync::{Arc, OnceLock},
+};
+
+use futures::Stream;
+use sendstores_core::{StoreId, ledger::Ledger};
+use sendstores_proto::v1::{self as wire, store_service_server::StoreService};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status};
+
+use super::{Limits, deadline, status::Refusal};
+use crate::mirror::Mirror;
+
+/// What calls are answered from.
+pub struct Backend<L> {
+    pub ledger: L,
+    pub mirror: Mirror,
+}
+
+/// Makes the public address of a store.
+pub type StoreUrl = Arc<dyn Fn(&StoreId) -> String + Send + Sync>;
+
+/// The service; clones share it.
+pub struct StoreApi<L>(Arc<Shared<L>>);
+
+struct Shared<L> {
+    /// Empty until the ledger was reached for the first time.
+    backend: OnceLock<Backend<L>>,
+    store_url: StoreUrl,
+    limits: Limits,
+    calls: Semaphore,
+    streams: Arc<Semaphore>,
+    stopping: CancellationToken,
+}
+
+// === impl StoreApi ===
+
+impl<L> Clone for StoreApi<L> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<L: Ledger> StoreApi<L> {
+    pub fn new(store_url: StoreUrl, limits: Limits, stopping: CancellationToken) -> Self {
+        Self(Arc::new(Shared {
+            backend: OnceLock::new(),
+            store_url,
+            limits,
+            calls: Semaphore::new(limits.calls),
+            streams: Arc::new(Semaphore::new(limits.streams)),
+            stopping,
+        }))
+    }
+
+    /// From now on calls are answered. A second backend is not taken.
+    pub fn attach(&self, backend: Backend<L>) {
+        if self.0.backend.set(backend).is_err() {
+            tracing::error!("the service had a backend already");
+        }
+    }
+
+    pub(super) fn backend(&self) -> Result<&Backend<L>, Refusal> {
+        if self.0.stopping.is_cancelled() {
+            return Err(Refusal::Draining);
+        }
+        self.0.backend.get().ok_or(Refusal::Starting)
+    }
+
+    pub(super) fn store_url(&self, id: &StoreId) -> String {
+        (self.0.store_url)(id)
+    }
+
+    pub(super) fn stopping(&self) -> CancellationToken {
+        self.0.stopping.clone()
+    }
+
+    fn admit(&self) -> Result<SemaphorePermit<'_>, Refusal> {
+        self.0.calls.try_acquire().map_err(|_| Refusal::TooManyRequests { most: self.0.limits.calls })
+    }
+
+    pub(super) fn admit_stream(&self) -> Result<OwnedSemaphorePermit, Refusal> {
+        let most = self.0.limits.streams;
+        self.0.streams.clone().try_acquire_owned().map_err(|_| Refusal::TooManyStreams { most })
+    }
+
+    /// Answers one unary call within its deadline.
+    async fn answer<Q, A>(
+        &self,
+        request: Request<Q>,
+        handler: impl AsyncFnOnce(&Self, Q) -> Result<A, Refusal>,
+    ) -> Result<Response<A>, Status> {
+        let _admitted = self.admit()?;
+        let deadline = deadline::of(request.metadata(), self.0.limits.deadline);
+        match tokio::time::timeout(deadline, handler(self, request.into_inner())).await {
+            Ok(answer) => Ok(Response::new(answer?)),
+            Err(_) => Err(Refusal::DeadlineExceeded.into()),
+        }
+    }
+}
+
+/// The messages of one WatchStatus call.
+pub(super) type Messages = Pin<Box<dyn Stream<Item = Result<wire::WatchStatusResponse, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl<L: Ledger> StoreService for StoreApi<L> {
+    /// OK, INVALID_ARGUMENT, ALREADY_EXISTS, RESOURCE_EXHAUSTED, UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL.
+    async fn create(&self, request: Request<wire::CreateRequest>) -> Result<Response<wire::CreateResponse>, Status> {
+        self.answer(request, Self::handle_create).await
+    }
+
+    /// OK, INVALID_ARGUMENT, NOT_FOUND, RESOURCE_EXHAUSTED, UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL.
+    async fn get(&self, request: Request<wire::GetRequest>) -> Result<Response<wire::GetResponse>, Status> {
+        self.answer(request, Self::handle_get).await
+    }
+
+    /// OK, INVALID_ARGUMENT, RESOURCE_EXHAUSTED, UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL.
+    async fn list(&self, request: Request<wire::ListRequest>) -> Result<Response<wire::ListResponse>, Status> {
+        self.answer(request, Self::handle_list).await
+    }
+
+    /// OK, INVALID_ARGUMENT, NOT_FOUND, ABORTED, RESOURCE_EXHAUSTED, UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL.
+    async fn delete(&self, request: Request<wire::DeleteRequest>) -> Result<Response<wire::DeleteResponse>, Status> {
+        self.answer(request, Self::handle_delete).await
+    }
+
+    type WatchStatusStream = Messages;
+
+    /// At the start: OK, INVALID_ARGUMENT, OUT_OF_RANGE, RESOURCE_EXHAUSTED, UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL.
+    /// At the end: OUT_OF_RANGE (too slow), UNAVAILABLE (draining).
+    async fn watch_status(
+        &self,
+        request: Request<wire::WatchStatusRequest>,
+    ) -> Result<Response<Self::WatchStatusStream>, Status> {
+        self.answer(request, Self::handle_watch_status).await
+    }
+}

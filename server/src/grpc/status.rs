@@ -1,0 +1,277 @@
+//! Why a call is refused, and the one place where that becomes a status.
+//!
+//! Every status carries exactly one `ErrorInfo` with a stable reason; docs/errors.md has a section for each.
+
+use std::{collections::HashMap, time::Duration};
+
+use sendstores_core::{
+    Revision, StoreId,
+    ledger::{LedgerError, OPERATION_WINDOW},
+};
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
+
+use crate::mirror::ReadError;
+
+/// The domain of every reason.
+pub(super) const DOMAIN: &str = "sendstores.dev";
+
+/// When a caller may try again after a passing fault.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// What is wrong with one field of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Violation {
+    /// Path of the field in the request, as in `spec.shop.currency`.
+    pub(super) field: String,
+    pub(super) description: String,
+}
+
+/// Why a call is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    InvalidFields(Vec<Violation>),
+    RequestIdReused,
+    StoreExists(StoreId),
+    StoreNotFound(StoreId),
+    EtagMismatch(StoreId),
+    WriteConflict(StoreId),
+    PageTokenInvalid,
+    ResumeTokenInvalid,
+    HistoryCompacted { oldest: Revision },
+    TooManyRequests { most: usize },
+    TooManyStreams { most: usize },
+    Starting,
+    Draining,
+    LedgerUnavailable,
+    LedgerFull,
+    DeadlineExceeded,
+    Internal,
+}
+
+/// Code, stable reason and sentence of a refusal.
+struct Wording {
+    code: Code,
+    reason: &'static str,
+    message: String,
+}
+
+// === impl Refusal ===
+
+impl Refusal {
+    fn wording(&self) -> Wording {
+        let (code, reason, message) = match self {
+            Self::InvalidFields(violations) => (Code::InvalidArgument, "INVALID_FIELD", summary(violations)),
+            Self::RequestIdReused => (Code::InvalidArgument, "REQUEST_ID_REUSED", reused()),
+            Self::StoreExists(id) => (Code::AlreadyExists, "STORE_EXISTS", format!("the id {id} is taken; choose another, or none")),
+            Self::StoreNotFound(id) => (Code::NotFound, "STORE_NOT_FOUND", format!("there is no store {id}")),
+            Self::EtagMismatch(id) => (Code::Aborted, "ETAG_MISMATCH", format!("store {id} has changed since the given etag; read it again")),
+            Self::WriteConflict(id) => (Code::Aborted, "WRITE_CONFLICT", format!("store {id} keeps changing; try again")),
+            Self::PageTokenInvalid => (Code::InvalidArgument, "PAGE_TOKEN_INVALID", "page_token: was not given out by this service for this filter; begin at the first page".to_owned()),
+            Self::ResumeTokenInvalid => (Code::InvalidArgument, "RESUME_TOKEN_INVALID", "resume_token: was not given out by this service; watch without one".to_owned()),
+            Self::HistoryCompacted { .. } => (Code::OutOfRange, "HISTORY_COMPACTED", "what follows the resume token is no longer kept; watch again without one".to_owned()),
+            Self::TooManyRequests { most } => (Code::ResourceExhausted, "TOO_MANY_REQUESTS", format!("this server answers {most} calls at once; try again")),
+            Self::TooManyStreams { most } => (Code::ResourceExhausted, "TOO_MANY_STREAMS", format!("this server keeps {most} streams open; close some, or try again")),
+            Self::Starting => (Code::Unavailable, "STARTING", "this server is still reading the stores; try again".to_owned()),
+            Self::Draining => (Code::Unavailable, "DRAINING", "this server is stopping; go on elsewhere, or try again".to_owned()),
+            Self::LedgerUnavailable => (Code::Unavailable, "LEDGER_UNAVAILABLE", "Redis cannot be reached; try again with the same request_id".to_owned()),
+            Self::LedgerFull => (Code::ResourceExhausted, "LEDGER_FULL", "Redis has no room for another change; nothing was written".to_owned()),
+            Self::DeadlineExceeded => (Code::DeadlineExceeded, "DEADLINE_EXCEEDED", "no answer in time; try again with the same request_id".to_owned()),
+            Self::Internal => (Code::Internal, "INTERNAL", "a fault of this server; its log has the details under the request id".to_owned()),
+        };
+        Wording { code, reason, message }
+    }
+
+    fn metadata(&self) -> HashMap<String, String> {
+        let pair = match self {
+            Self::StoreExists(id) | Self::StoreNotFound(id) | Self::EtagMismatch(id) | Self::WriteConflict(id) => {
+                ("store_id", id.to_string())
+            }
+            Self::HistoryCompacted { oldest } => ("oldest_revision", oldest.to_string()),
+            Self::TooManyRequests { most } | Self::TooManyStreams { most } => ("limit", most.to_string()),
+            Self::InvalidFields(_) | Self::RequestIdReused | Self::PageTokenInvalid | Self::ResumeTokenInvalid => return HashMap::new(),
+            Self::Starting | Self::Draining | Self::LedgerUnavailable | Self::LedgerFull => return HashMap::new(),
+            Self::DeadlineExceeded | Self::Internal => return HashMap::new(),
+        };
+        HashMap::from([(pair.0.to_owned(), pair.1)])
+    }
+
+    fn add_details(&self, details: &mut ErrorDetails) {
+        match self {
+            Self::InvalidFields(violations) => {
+                let violations: Vec<_> = violations.iter().map(|v| FieldViolation::new(&v.field, &v.description)).collect();
+                details.set_bad_request(violations);
+            }
+            Self::PageTokenInvalid => {
+                details.add_bad_request_violation("page_token", "was not given out by this service for this filter");
+            }
+            Self::ResumeTokenInvalid => {
+                details.add_bad_request_violation("resume_token", "was not given out by this service");
+            }
+            Self::RequestIdReused => {
+                details.add_bad_request_violation("request_id", "was used for another request");
+            }
+            Self::StoreExists(id) | Self::StoreNotFound(id) | Self::EtagMismatch(id) => {
+                details.set_resource_info("sendstores.v1.Store", id.as_str(), "", "");
+            }
+            Self::WriteConflict(_) | Self::TooManyRequests { .. } | Self::TooManyStreams { .. } => {
+                details.set_retry_info(Some(RETRY));
+            }
+            Self::Starting | Self::Draining | Self::LedgerUnavailable | Self::LedgerFull => {
+                details.set_retry_info(Some(RETRY));
+            }
+            Self::HistoryCompacted { .. } | Self::DeadlineExceeded | Self::Internal => {}
+        }
+    }
+}
+
+impl From<Refusal> for Status {
+    fn from(refusal: Refusal) -> Self {
+        let Wording { code, reason, message } = refusal.wording();
+        let mut details = ErrorDetails::with_error_info(reason, DOMAIN, refusal.metadata());
+        refusal.add_details(&mut details);
+        Self::with_error_details(code, message, details)
+    }
+}
+
+impl From<LedgerError> for Refusal {
+    fn from(error: LedgerError) -> Self {
+        match error {
+            LedgerError::OperationReused => Self::RequestIdReused,
+            LedgerError::Unavailable(why) => {
+                tracing::warn!(%why, "the ledger cannot be reached");
+                Self::LedgerUnavailable
+            }
+            LedgerError::Full(why) => {
+                tracing::error!(%why, "the ledger has no room");
+                Self::LedgerFull
+            }
+            LedgerError::EpochChanged(why) => {
+                tracing::error!(%why, "the ledger has another history");
+                Self::LedgerUnavailable
+            }
+            error @ (LedgerError::Conflict(_) | LedgerError::Fenced | LedgerError::Corrupt(_) | LedgerError::Unsafe(_)) => {
+                tracing::error!(%error, "an unexpected answer of the ledger");
+                Self::Internal
+            }
+        }
+    }
+}
+
+impl From<ReadError> for Refusal {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Loading => Self::Starting,
+            ReadError::Ledger(error) => error.into(),
+        }
+    }
+}
+
+fn summary(violations: &[Violation]) -> String {
+    match violations {
+        [] => "a field is invalid".to_owned(),
+        [only] => format!("{}: {}", only.field, only.description),
+        [first, rest @ ..] => format!("{}: {} (and {} more, see the details)", first.field, first.description, rest.len()),
+    }
+}
+
+fn reused() -> String {
+    let hours = OPERATION_WINDOW.as_secs() / 3600;
+    format!("request_id: was used for another request within {hours} hours; choose a new one for a new request")
+}
+
+/// The details for what the transport itself answered without any, such as a message too large.
+pub(super) fn transport_details(code: i32, message: &str) -> Option<bytes::Bytes> {
+    let code = Code::from_i32(code);
+    let reason = match code {
+        Code::Ok => return None,
+        Code::OutOfRange => "MESSAGE_TOO_LARGE",
+        Code::Unimplemented => "METHOD_UNKNOWN",
+        Code::Internal | Code::InvalidArgument => "MESSAGE_MALFORMED",
+        _ => "TRANSPORT",
+    };
+    let details = ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new());
+    Some(bytes::Bytes::copy_from_slice(Status::with_error_details(code, message, details).details()))
+}
+
+/// Whether a code tells of a fault of ours, and not of the caller's.
+pub(super) fn is_our_fault(code: i32) -> bool {
+    matches!(Code::from_i32(code), Code::Internal | Code::Unknown | Code::DataLoss)
+}
+
+/// The name of a code for logs and metrics.
+pub(super) fn code_name(code: i32) -> &'static str {
+    match Code::from_i32(code) {
+        Code::Ok => "OK",
+        Code::Cancelled => "CANCELLED",
+        Code::Unknown => "UNKNOWN",
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::NotFound => "NOT_FOUND",
+        Code::AlreadyExists => "ALREADY_EXISTS",
+        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::FailedPrecondition => "FAILED_PRECONDITION",
+        Code::Aborted => "ABORTED",
+        Code::OutOfRange => "OUT_OF_RANGE",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        Code::Internal => "INTERNAL",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::DataLoss => "DATA_LOSS",
+        Code::Unauthenticated => "UNAUTHENTICATED",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id() -> StoreId {
+        "store-a".parse().expect("valid")
+    }
+
+    fn every_refusal() -> Vec<(Refusal, Code, &'static str)> {
+        let violation = Violation { field: "f".to_owned(), description: "d".to_owned() };
+        vec![
+            (Refusal::InvalidFields(vec![violation]), Code::InvalidArgument, "INVALID_FIELD"),
+            (Refusal::RequestIdReused, Code::InvalidArgument, "REQUEST_ID_REUSED"),
+            (Refusal::StoreExists(id()), Code::AlreadyExists, "STORE_EXISTS"),
+            (Refusal::StoreNotFound(id()), Code::NotFound, "STORE_NOT_FOUND"),
+            (Refusal::EtagMismatch(id()), Code::Aborted, "ETAG_MISMATCH"),
+            (Refusal::WriteConflict(id()), Code::Aborted, "WRITE_CONFLICT"),
+            (Refusal::PageTokenInvalid, Code::InvalidArgument, "PAGE_TOKEN_INVALID"),
+            (Refusal::ResumeTokenInvalid, Code::InvalidArgument, "RESUME_TOKEN_INVALID"),
+            (Refusal::HistoryCompacted { oldest: Revision(7) }, Code::OutOfRange, "HISTORY_COMPACTED"),
+            (Refusal::TooManyRequests { most: 1 }, Code::ResourceExhausted, "TOO_MANY_REQUESTS"),
+            (Refusal::TooManyStreams { most: 1 }, Code::ResourceExhausted, "TOO_MANY_STREAMS"),
+            (Refusal::Starting, Code::Unavailable, "STARTING"),
+            (Refusal::Draining, Code::Unavailable, "DRAINING"),
+            (Refusal::LedgerUnavailable, Code::Unavailable, "LEDGER_UNAVAILABLE"),
+            (Refusal::LedgerFull, Code::ResourceExhausted, "LEDGER_FULL"),
+            (Refusal::DeadlineExceeded, Code::DeadlineExceeded, "DEADLINE_EXCEEDED"),
+            (Refusal::Internal, Code::Internal, "INTERNAL"),
+        ]
+    }
+
+    #[test]
+    fn every_refusal_has_its_code_and_one_error_info() {
+        for (refusal, code, reason) in every_refusal() {
+            let status = Status::from(refusal.clone());
+            assert_eq!(status.code(), code, "{refusal:?}");
+            let info = status.get_details_error_info().expect("an ErrorInfo");
+            assert_eq!((info.reason.as_str(), info.domain.as_str()), (reason, DOMAIN));
+            assert!(!status.message().is_empty());
+        }
+    }
+
+    #[test]
+    fn every_reason_has_a_section_in_the_docs() {
+        let docs = include_str!("../../../docs/errors.md");
+        for (_, _, reason) in every_refusal() {
+            assert!(docs.contains(&format!("### {reason}\n")), "docs/errors.md has no section for {reason}");
+        }
+        for reason in sendstores_core::FailureReason::ALL {
+            assert!(docs.contains(&format!("### {reason}\n")), "docs/errors.md has no section for {reason}");
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! When a store needs attention next.
+
+use std::time::{Duration, SystemTime};
+
+use rand::RngExt;
+use sendstores_core::{State, Store, Timestamp};
+
+/// When a store is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    Never,
+    In(Duration),
+}
+
+// === impl Due ===
+
+impl Due {
+    /// A store that is on its way is due at once, or when its last failure is over; one that sells is due for a probe.
+    pub(super) fn of(store: &Store, probe_interval: Option<Duration>) -> Self {
+        let retry = store.failure.as_ref().and_then(|failure| failure.retry_time);
+        match store.state {
+            State::Provisioning | State::Updating | State::Resuming | State::Suspending | State::Deleting => {
+                Self::In(retry.map_or(Duration::ZERO, until))
+            }
+            State::Degraded => Self::In(retry.map_or(Duration::ZERO, until)),
+            State::Ready => probe_interval.map_or(Self::Never, |interval| Self::In(jittered(interval))),
+            State::Suspended | State::Failed | State::Deleted => Self::Never,
+        }
+    }
+
+    pub(super) fn wait(self) -> Option<Duration> {
+        match self {
+            Self::Never => None,
+            Self::In(wait) => Some(wait),
+        }
+    }
+}
+
+fn until(time: Timestamp) -> Duration {
+    time.since(SystemTime::now().into())
+}
+
+/// Half to one and a half times the interval, so that 1,000 stores are not probed in step.
+fn jittered(interval: Duration) -> Duration {
+    interval.mul_f64(0.5 + rand::rng().random::<f64>())
+}

@@ -1,0 +1,99 @@
+//! Which stores are due when: one entry a store, and the sooner time wins.
+
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    time::Duration,
+};
+
+use futures::StreamExt;
+use sendstores_core::StoreId;
+use tokio_util::time::{DelayQueue, delay_queue::Key};
+
+/// Bounded by the number of stores.
+#[derive(Default)]
+pub(super) struct Queue {
+    later: DelayQueue<StoreId>,
+    keys: HashMap<StoreId, Key>,
+    ready: VecDeque<StoreId>,
+    is_ready: HashSet<StoreId>,
+}
+
+// === impl Queue ===
+
+impl Queue {
+    /// Queues a store, unless it is due sooner already.
+    pub(super) fn push(&mut self, id: StoreId, wait: Duration) {
+        if self.is_ready.contains(&id) {
+            return;
+        }
+        if let Some(key) = self.keys.get(&id) {
+            let due = self.later.deadline(key);
+            if due <= tokio::time::Instant::now() + wait {
+                return;
+            }
+            self.later.remove(key);
+            self.keys.remove(&id);
+        }
+        if wait.is_zero() {
+            self.is_ready.insert(id.clone());
+            self.ready.push_back(id);
+        } else {
+            let key = self.later.insert(id.clone(), wait);
+            self.keys.insert(id, key);
+        }
+    }
+
+    /// The first ready store that `may_run`; the others keep their place.
+    pub(super) fn pop_ready(&mut self, may_run: impl Fn(&StoreId) -> bool) -> Option<StoreId> {
+        let place = self.ready.iter().position(may_run)?;
+        let id = self.ready.remove(place)?;
+        self.is_ready.remove(&id);
+        Some(id)
+    }
+
+    /// Returns once another store has become ready. Safe to drop while waiting.
+    pub(super) async fn due(&mut self) {
+        match self.later.next().await {
+            Some(expired) => {
+                let id = expired.into_inner();
+                self.keys.remove(&id);
+                if self.is_ready.insert(id.clone()) {
+                    self.ready.push_back(id);
+                }
+            }
+            None => std::future::pending().await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(text: &str) -> StoreId {
+        text.parse().expect("valid")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_sooner_time_wins_and_a_store_is_queued_once() {
+        let mut queue = Queue::default();
+        queue.push(id("store-a"), Duration::from_secs(60));
+        queue.push(id("store-a"), Duration::from_secs(5));
+        queue.push(id("store-a"), Duration::from_secs(30));
+        let begun = tokio::time::Instant::now();
+        queue.due().await;
+        assert_eq!(begun.elapsed().as_secs(), 5);
+        assert_eq!(queue.pop_ready(|_| true), Some(id("store-a")));
+        assert_eq!(queue.pop_ready(|_| true), None);
+        assert!(queue.later.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_store_that_may_not_run_keeps_its_place() {
+        let mut queue = Queue::default();
+        queue.push(id("store-a"), Duration::ZERO);
+        queue.push(id("store-b"), Duration::ZERO);
+        assert_eq!(queue.pop_ready(|store| *store != id("store-a")), Some(id("store-b")));
+        assert_eq!(queue.pop_ready(|_| true), Some(id("store-a")));
+    }
+}

@@ -1,0 +1,323 @@
+//! One run for one store: claim, load, then observe, plan, act and record until there is nothing to do.
+
+use std::time::{Duration, SystemTime};
+
+use rand::RngExt;
+use sendstores_core::{
+    Event, Evidence, Failure, FailureReason, State, StepName, Store, StoreId, Timestamp,
+    ledger::{Claim, Fence, Ledger},
+    observed::{Observed, Progress, Remains, Seen, Waiting},
+    plan::{Action, plan},
+    provisioner::{Provisioner, StepError},
+};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Reconciler, lease,
+    record::{self, NotRecorded},
+};
+
+/// How long to wait when the claim or the ledger cannot be had.
+const PAUSE: Duration = Duration::from_secs(1);
+/// A failing probe of a READY store is looked at twice, this far apart, before the store is called DEGRADED.
+const CONFIRM: Duration = Duration::from_secs(2);
+
+/// How a run ended.
+pub(super) enum Outcome {
+    /// Nothing to do now; the record says when there will be.
+    Rest,
+    /// Ended before its time.
+    RetryIn(Duration),
+}
+
+/// One run.
+pub(super) struct Run<'a, L, P> {
+    reconciler: &'a Reconciler<L, P>,
+    id: StoreId,
+    interrupt: CancellationToken,
+}
+
+/// What a run knows while it holds the claim.
+struct Work<'a, L, P> {
+    reconciler: &'a Reconciler<L, P>,
+    fence: Fence,
+    store: Store,
+    observed: Observed,
+}
+
+/// What comes of one action.
+enum Turn {
+    Again,
+    Over,
+}
+
+/// Why a run ends before its time.
+enum Halt {
+    Step(StepError),
+    Ledger(NotRecorded),
+}
+
+// === impl Run ===
+
+impl<'a, L: Ledger, P: Provisioner> Run<'a, L, P> {
+    pub(super) fn new(reconciler: &'a Reconciler<L, P>, id: StoreId, interrupt: CancellationToken) -> Self {
+        Self { reconciler, id, interrupt }
+    }
+
+    pub(super) async fn run(self) -> (StoreId, Outcome) {
+        let Reconciler { ledger, owner, policy, .. } = self.reconciler;
+        let taken = Instant::now();
+        let claim = match ledger.claim(&self.id, owner, policy.lease).await {
+            Ok(Some(claim)) => claim,
+            Ok(None) => return (self.id, Outcome::RetryIn(policy.lease)),
+            Err(error) => {
+                tracing::warn!(store = %self.id, %error, "the store could not be claimed");
+                return (self.id, Outcome::RetryIn(PAUSE));
+            }
+        };
+        // Whichever ends first drops the others; dropped work stops what it started.
+        let outcome = tokio::select! {
+            outcome = self.work(&claim) => outcome,
+            lease::Lost = lease::keep(ledger, &claim, owner, policy.lease, taken) => {
+                tracing::warn!(store = %self.id, "the claim was lost; stopping");
+                return (self.id, Outcome::RetryIn(policy.lease));
+            }
+            () = self.interrupt.cancelled() => Outcome::RetryIn(Duration::ZERO),
+        };
+        if let Err(error) = ledger.release(&claim).await {
+            tracing::debug!(store = %self.id, %error, "the claim was not given back; it expires");
+        }
+        (self.id, outcome)
+    }
+
+    async fn work(&self, claim: &Claim) -> Outcome {
+        let store = match self.reconciler.ledger.load(&self.id).await {
+            Ok(Some(store)) => store,
+            Ok(None) => return Outcome::Rest,
+            Err(error) => {
+                tracing::warn!(store = %self.id, %error, "the store could not be loaded");
+                return Outcome::RetryIn(PAUSE);
+            }
+        };
+        let observed = Observed::nothing();
+        let mut work = Work { reconciler: self.reconciler, fence: claim.fence, store, observed };
+        work.to_the_end().await
+    }
+}
+
+// === impl Work ===
+
+impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
+    async fn to_the_end(&mut self) -> Outcome {
+        loop {
+            let action = plan(&self.store, &self.observed, now());
+            tracing::debug!(store = %self.store.id, state = %self.store.state, ?action, "plan");
+            let halt = match Box::pin(self.act(action)).await {
+                Ok(Turn::Again) => continue,
+                Ok(Turn::Over) => return Outcome::Rest,
+                Err(Halt::Step(error)) => match self.fail(error).await {
+                    Ok(()) => return Outcome::Rest,
+                    Err(halt) => halt,
+                },
+                Err(Halt::Ledger(halt)) => halt,
+            };
+            match halt {
+                // The newest intent wins; what is known of the cluster stays known.
+                NotRecorded::Changed(store) => self.store = *store,
+                NotRecorded::Stop(error) => {
+                    tracing::warn!(store = %self.store.id, %error, "stopping: progress cannot be recorded");
+                    return Outcome::RetryIn(PAUSE);
+                }
+            }
+        }
+    }
+
+    async fn act(&mut self, action: Action) -> Result<Turn, Halt> {
+        match action {
+            Action::Observe(step) => self.observe(step).await?,
+            Action::Ensure(step) => self.ensure(step).await?,
+            Action::Await(step) => self.wait(step).await?,
+            Action::Converge(evidence) => self.converge(evidence).await?,
+            Action::Degrade(evidence) => self.degrade(evidence).await?,
+            Action::ObserveRemains => {
+                self.observed.remains = self.reconciler.provisioner.observe_remains(&self.store).await?;
+            }
+            Action::Remove => {
+                self.at_step(StepName::Removal, true, "asking the cluster to remove everything").await?;
+                self.observed.remains = Seen::Unknown;
+                self.reconciler.provisioner.remove(&self.store).await?;
+            }
+            Action::AwaitRemoval => self.wait_removal().await?,
+            Action::Bury => {
+                self.apply(Event::Removed).await?;
+                tracing::info!(store = %self.store.id, "deleted");
+            }
+            Action::Rest(_) => return Ok(Turn::Over),
+        }
+        Ok(Turn::Again)
+    }
+
+    async fn observe(&mut self, step: StepName) -> Result<(), Halt> {
+        let seen = self.reconciler.provisioner.observe(&self.store, step).await?;
+        self.observed.note(step, seen);
+        // Unknown is for observations not made: one that finds nothing certain has failed.
+        if *self.observed.step(step) == Seen::Unknown {
+            let why = "the cluster gave no certain answer";
+            return Err(StepError::retryable(FailureReason::ClusterUnavailable, why).into());
+        }
+        Ok(())
+    }
+
+    async fn ensure(&mut self, step: StepName) -> Result<(), Halt> {
+        let detail = match self.observed.step(step) {
+            Seen::Known(Progress::Partial(detail)) => detail.clone(),
+            _ => String::new(),
+        };
+        self.at_step(step, true, &detail).await?;
+        // From here on something may have happened, whether or not we hear of it.
+        self.observed.note(step, Seen::Unknown);
+        self.reconciler.provisioner.ensure(&self.store, step).await?;
+        Ok(())
+    }
+
+    async fn wait(&mut self, step: StepName) -> Result<(), Halt> {
+        let Seen::Known(last) = self.observed.step(step).clone() else { return self.observe(step).await };
+        let detail = match &last {
+            Progress::Waiting(Waiting { detail, .. }) => detail.clone(),
+            Progress::Failing(evidence) => describe(evidence),
+            Progress::Done(_) | Progress::Partial(_) => String::new(),
+        };
+        self.at_step(step, false, &detail).await?;
+        let seen = self.reconciler.provisioner.wait(&self.store, step, &last).await?;
+        self.observed.note(step, seen);
+        Ok(())
+    }
+
+    async fn wait_removal(&mut self) -> Result<(), Halt> {
+        let Seen::Known(last) = self.observed.remains.clone() else { return Ok(()) };
+        let detail = match &last {
+            Remains::Untouched => String::new(),
+            Remains::Going(detail) => detail.clone(),
+        };
+        self.at_step(StepName::Removal, false, &detail).await?;
+        self.observed.remains = self.reconciler.provisioner.wait_removal(&self.store, &last).await?;
+        Ok(())
+    }
+
+    async fn converge(&mut self, evidence: Vec<Evidence>) -> Result<(), Halt> {
+        let mut next = self.after(Event::Converged)?;
+        next.evidence = evidence;
+        self.record(next).await?;
+        tracing::info!(store = %self.store.id, "ready");
+        Ok(())
+    }
+
+    /// Looks twice: one lost probe is no reason to call a shop broken.
+    async fn degrade(&mut self, first: Vec<Evidence>) -> Result<(), Halt> {
+        tokio::time::sleep(CONFIRM).await;
+        self.observed.note(StepName::Storefront, Seen::Unknown);
+        self.observe(StepName::Storefront).await?;
+        let evidence = match self.observed.step(StepName::Storefront) {
+            Seen::Known(Progress::Done(_)) => return Ok(()),
+            Seen::Known(Progress::Failing(evidence)) => evidence.clone(),
+            _ => first,
+        };
+        let failure = Failure {
+            reason: FailureReason::StorefrontUnavailable,
+            message: describe(&evidence),
+            step: Some(StepName::Storefront),
+            attempt: 1,
+            retry_time: Some(now().after(self.backoff(1))),
+        };
+        let mut next = self.after(Event::ProbeFailed)?.failing(failure, now());
+        next.evidence = evidence;
+        self.record(next).await?;
+        tracing::warn!(store = %self.store.id, "degraded");
+        Ok(())
+    }
+
+    /// Shows the failure, and when it is tried again.
+    async fn fail(&mut self, error: StepError) -> Result<(), NotRecorded> {
+        let StepError { reason, message, terminal } = error;
+        let step = self.step_under_way();
+        let attempt = self.attempt(step);
+        let gives_up = terminal && self.store.state.next(Event::GaveUp).is_ok();
+        tracing::warn!(store = %self.store.id, ?step, %reason, message, attempt, gives_up, "a step failed");
+        metrics::counter!("sendstores_step_failures_total", "reason" => reason.as_str()).increment(1);
+        // A probe that could not be made says nothing of the shop.
+        if self.store.state == State::Ready {
+            return Ok(());
+        }
+        let retry_time = (!gives_up).then(|| now().after(self.backoff(attempt)));
+        let given_up = if gives_up { self.store.after(Event::GaveUp, now()).ok() } else { None };
+        let store = given_up.unwrap_or_else(|| self.store.clone());
+        let failure = Failure { reason, message, step, attempt, retry_time };
+        self.record(store.failing(failure, now())).await
+    }
+
+    /// Counts what failed, whether it was begun anew or only waited for again.
+    fn attempt(&self, step: Option<StepName>) -> u32 {
+        let begun = step.and_then(|step| self.store.step(step)).map_or(1, |step| step.attempt.max(1));
+        let failed = self.store.failure.as_ref().filter(|failure| failure.step == step);
+        failed.map_or(begun, |failure| begun.max(failure.attempt.saturating_add(1)))
+    }
+
+    fn step_under_way(&self) -> Option<StepName> {
+        if self.store.state == State::Deleting {
+            return Some(StepName::Removal);
+        }
+        StepName::PROVISIONING
+            .into_iter()
+            .find(|step| !matches!(self.observed.step(*step), Seen::Known(Progress::Done(_))))
+    }
+
+    fn backoff(&self, attempt: u32) -> Duration {
+        self.reconciler.policy.backoff.wait(attempt, rand::rng().random())
+    }
+
+    async fn at_step(&mut self, step: StepName, begun: bool, detail: &str) -> Result<(), Halt> {
+        let next = self.store.at_step(step, begun, detail, now());
+        Ok(self.record(next).await?)
+    }
+
+    async fn apply(&mut self, event: Event) -> Result<(), Halt> {
+        let next = self.after(event)?;
+        Ok(self.record(next).await?)
+    }
+
+    fn after(&self, event: Event) -> Result<Store, Halt> {
+        let illegal = |error| StepError::retryable(FailureReason::Internal, format!("{error}"));
+        Ok(self.store.after(event, now()).map_err(illegal)?)
+    }
+
+    async fn record(&mut self, next: Store) -> Result<(), NotRecorded> {
+        self.store = record::record(&self.reconciler.ledger, self.fence, &self.store, next).await?;
+        Ok(())
+    }
+}
+
+// === impl Halt ===
+
+impl From<StepError> for Halt {
+    fn from(error: StepError) -> Self {
+        Self::Step(error)
+    }
+}
+
+impl From<NotRecorded> for Halt {
+    fn from(halt: NotRecorded) -> Self {
+        Self::Ledger(halt)
+    }
+}
+
+fn now() -> Timestamp {
+    SystemTime::now().into()
+}
+
+/// What did not pass, in one sentence.
+fn describe(evidence: &[Evidence]) -> String {
+    let failed = evidence.iter().filter(|evidence| !evidence.passed);
+    let findings: Vec<_> = failed.map(|evidence| format!("{}: {}", evidence.check.as_str(), evidence.finding)).collect();
+    if findings.is_empty() { "the shop is not exposed".to_owned() } else { findings.join("; ") }
+}
