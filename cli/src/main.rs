@@ -1,1 +1,26 @@
-fn main() {}
+//! The `sendstores` command.
+
+mod args;
+mod commands;
+mod failure;
+mod json;
+mod output;
+mod progress;
+mod text;
+mod view;
+mod wait;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+// One thread is enough for a command that waits, and starts faster.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let cli = args::Cli::parse();
+    let json = cli.global.json;
+    match Box::pin(commands::run(cli)).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(json),
+    }
+}

@@ -1,6 +1,6 @@
 //! How a client comes to its connection.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tonic::{
     Status,
@@ -53,9 +53,13 @@ impl Builder {
         // The endpoint's own limit covers TCP alone, not a peer that accepts and then stays silent.
         match tokio::time::timeout(self.connect_timeout, endpoint.connect()).await {
             Ok(Ok(channel)) => Ok(self.client(channel)),
-            Ok(Err(error)) => Err(Error::transport(Status::from_error(error.into()))),
+            Ok(Err(error)) => {
+                let mut status = Status::unavailable(format!("cannot connect to {url}"));
+                status.set_source(Arc::new(error));
+                Err(Error::transport(status))
+            }
             Err(_) => Err(Error::transport(Status::unavailable(format!(
-                "no connection to {url} within {:?}",
+                "cannot connect to {url} within {:?}",
                 self.connect_timeout
             )))),
         }

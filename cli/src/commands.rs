@@ -1,0 +1,49 @@
+//! What each verb does.
+
+mod create;
+mod delete;
+mod get;
+mod list;
+mod watch;
+
+use clap::CommandFactory;
+use sendstores_client::Client;
+
+use crate::{
+    args::{Cli, Command, DEFAULT_SERVER, Global, SERVER_VARIABLE},
+    failure::Failure,
+    output,
+};
+
+pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
+    let Cli { global, command } = cli;
+    match command {
+        Command::Create(args) => create::run(&global, *args).await,
+        Command::Get(args) => get::run(&global, args).await,
+        Command::List(args) => list::run(&global, args).await,
+        Command::Delete(args) => delete::run(&global, args).await,
+        Command::Watch(args) => watch::run(&global, args).await,
+        Command::Completions { shell } => completions(shell),
+    }
+}
+
+async fn connect(global: &Global) -> Result<Client, Failure> {
+    Ok(Client::builder().timeout(global.timeout).connect(&global.server).await?)
+}
+
+/// A command that can be pasted: it finds the server that this one found.
+fn command(global: &Global, rest: &str) -> String {
+    let from_environment = std::env::var(SERVER_VARIABLE).is_ok_and(|url| url == global.server);
+    if global.server == DEFAULT_SERVER || from_environment {
+        format!("sendstores {rest}")
+    } else {
+        format!("sendstores --server {} {rest}", global.server)
+    }
+}
+
+fn completions(shell: clap_complete::Shell) -> Result<(), Failure> {
+    // By way of memory: the generator panics when a pipe closes.
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "sendstores", &mut script);
+    output::print(&String::from_utf8_lossy(&script))
+}

@@ -1,0 +1,28 @@
+//! `sendstores get`.
+
+use std::time::SystemTime;
+
+use crate::{
+    args::{GetArgs, Global},
+    failure::Failure,
+    output,
+    progress::Progress,
+    view,
+    wait::Wait,
+};
+
+use super::{command, connect, create};
+
+pub(super) async fn run(global: &Global, args: GetArgs) -> Result<(), Failure> {
+    let GetArgs { id, wait, limit } = args;
+    let client = connect(global).await?;
+    if wait {
+        let again = command(global, &format!("get {id} --wait"));
+        let progress = Progress::new(global.json);
+        let wait = Wait { client: &client, id: &id, limit: limit.wait_timeout, progress: &progress, again: &again };
+        let store = wait.until_ready().await?;
+        return if global.json { Ok(()) } else { output::print(&create::ready(global, &store)) };
+    }
+    let store = client.get(id).await?;
+    if global.json { output::document(&store) } else { output::print(&view::store(&store, SystemTime::now())) }
+}

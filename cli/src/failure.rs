@@ -1,0 +1,150 @@
+//! How a command ends when it does not end well.
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use sendstores_client::{Error, FieldViolation};
+
+use crate::text;
+
+/// Why a command did not do what it should.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// To be told.
+    Told(Box<Report>),
+    /// Nobody reads what we print: `sendstores list | head -1`. That is no error.
+    Unread,
+}
+
+#[derive(Debug)]
+pub(crate) struct Report {
+    exit: Exit,
+    message: String,
+    violations: Vec<FieldViolation>,
+    hint: Option<String>,
+    reason: Option<String>,
+    retryable: bool,
+}
+
+/// The exit codes; `--help` documents them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    Failed = 1,
+    NotFound = 3,
+    StoreFailed = 4,
+    Interrupted = 130,
+}
+
+// === impl Failure ===
+
+impl Failure {
+    pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
+        let (violations, hint, reason) = (Vec::new(), None, None);
+        Self::Told(Box::new(Report { exit, message: message.into(), violations, hint, reason, retryable: false }))
+    }
+
+    /// What to do next, in place of what the kind of error suggests.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        if let Self::Told(report) = &mut self {
+            report.hint = Some(hint.into());
+        }
+        self
+    }
+
+    /// Tells it on stderr. What cannot be written there has no reader.
+    pub(crate) fn report(self, json: bool) -> ExitCode {
+        let Self::Told(report) = self else { return ExitCode::SUCCESS };
+        let text = if json { report.to_json() } else { report.to_text() };
+        let _ = writeln!(io::stderr(), "{text}");
+        ExitCode::from(report.exit as u8)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let exit = match error {
+            Error::NotFound(_) => Exit::NotFound,
+            Error::StoreFailed(_) | Error::StoreDeleted(_) => Exit::StoreFailed,
+            _ => Exit::Failed,
+        };
+        // The violations get lines of their own.
+        let message = match &error {
+            Error::InvalidArgument { violations, cause } if !violations.is_empty() => cause.to_string(),
+            other => other.to_string(),
+        };
+        let (hint, reason, retryable) = (hint(&error), error.reason().map(str::to_owned), error.retryable());
+        let violations = match error {
+            Error::InvalidArgument { violations, .. } => violations,
+            _ => Vec::new(),
+        };
+        Self::Told(Box::new(Report { exit, message, violations, hint, reason, retryable }))
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::Unread,
+            _ => Self::new(Exit::Failed, format!("cannot write the output: {error}")),
+        }
+    }
+}
+
+/// What to do next.
+fn hint(error: &Error) -> Option<String> {
+    let text = match error {
+        Error::Transport(_) => {
+            "is the server running, and is this its address? --server URL or SENDSTORES_SERVER sets it"
+        }
+        Error::InvalidServer { .. } => "--server URL or SENDSTORES_SERVER sets it",
+        Error::NotFound(_) => "`sendstores list` shows the stores there are",
+        Error::AlreadyExists(_) => "choose another id, or none and the server makes one",
+        Error::Conflict(_) => "look at it again with `sendstores get`, then decide",
+        Error::HistoryCompacted(_) => "watch again without --from",
+        Error::ResourceExhausted { retry_after: Some(delay), .. } => {
+            return Some(format!("try again in {}", text::duration(*delay)));
+        }
+        Error::ResourceExhausted { .. } | Error::Unavailable(_) => "try again in a moment",
+        Error::DeadlineExceeded(_) => "try again; --timeout TIME gives a call more time",
+        Error::StoreFailed(store) => return Some(format!("`sendstores get {}` shows what it got to", store.id)),
+        _ => return None,
+    };
+    Some(text.to_owned())
+}
+
+// === impl Report ===
+
+impl Report {
+    fn to_text(&self) -> String {
+        let mut text = format!("error: {}", text::line(&self.message));
+        for FieldViolation { field, description, .. } in &self.violations {
+            text.push_str(&format!("\n  {field}: {}", text::line(description)));
+        }
+        if let Some(hint) = &self.hint {
+            text.push_str(&format!("\n  {hint}"));
+        }
+        text
+    }
+
+    fn to_json(&self) -> String {
+        let violation = |one: &FieldViolation| serde_json::json!({"field": one.field, "description": one.description});
+        let mut error = serde_json::json!({
+            "message": self.message,
+            "exitCode": self.exit as u8,
+            "retryable": self.retryable,
+            "fieldViolations": self.violations.iter().map(violation).collect::<Vec<_>>(),
+        });
+        if let Some(reason) = &self.reason {
+            error["reason"] = reason.as_str().into();
+        }
+        if let Some(hint) = &self.hint {
+            error["hint"] = hint.as_str().into();
+        }
+        serde_json::json!({ "error": error }).to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests;

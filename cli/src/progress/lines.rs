@@ -1,0 +1,71 @@
+//! Off a terminal: one line for each thing that changed.
+
+use std::collections::HashMap;
+
+use sendstores_client::{Store, v1};
+
+use crate::{text, view};
+
+#[derive(Default)]
+pub(crate) struct Lines {
+    state: Option<i32>,
+    steps: HashMap<String, v1::Step>,
+    failure: Option<v1::Failure>,
+}
+
+// === impl Lines ===
+
+impl Lines {
+    /// What is new since the last time.
+    pub(crate) fn show(&mut self, store: &Store) -> Vec<String> {
+        let mut lines = Vec::new();
+        let since = text::between(store.delete_time.or(store.create_time), store.update_time).map(text::duration);
+        let mut line = |text: String| lines.push(format!("{:>8}  {text}", since.as_deref().unwrap_or_default()));
+        if self.state.replace(store.state) != Some(store.state) {
+            line(format!("{} is {}", store.id, view::state(store)));
+        }
+        for step in &store.steps {
+            if self.steps.get(&step.name) != Some(step) && step.state() != v1::step::State::Pending {
+                let view::StepLine { mark, took, text } = view::step(step);
+                let rest = [took, text].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ");
+                line(format!("{mark} {:<12} {rest}", step.name).trim_end().to_owned());
+            }
+            self.steps.insert(step.name.clone(), step.clone());
+        }
+        if self.failure != store.failure {
+            if let Some(failure) = &store.failure {
+                line(format!("! {}", view::failure(failure)));
+            }
+            self.failure.clone_from(&store.failure);
+        }
+        lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sendstores_client::State;
+
+    use super::*;
+    use crate::view::tests::sample;
+
+    #[test]
+    fn only_what_changed_is_told() {
+        let mut lines = Lines::default();
+        let mut store = sample();
+        let mut told = lines.show(&store);
+        told.push("-- nothing new".to_owned());
+        told.extend(lines.show(&store));
+        store.failure = None;
+        store.steps[1].state = v1::step::State::Succeeded.into();
+        store.steps[2].state = v1::step::State::Running.into();
+        store.steps[2].attempt = 1;
+        store.steps[2].detail = "waits for the pod".to_owned();
+        told.push("-- one step on".to_owned());
+        told.extend(lines.show(&store));
+        store.state = State::Ready.into();
+        told.push("-- ready".to_owned());
+        told.extend(lines.show(&store));
+        insta::assert_snapshot!(told.join("\n"));
+    }
+}

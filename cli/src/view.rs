@@ -1,0 +1,147 @@
+//! A store as people read it.
+
+use std::{fmt::Write, time::SystemTime};
+
+use comfy_table::{Table, presets};
+use sendstores_client::{Catalogue, PaymentMethod, State, Store, v1};
+
+use crate::text;
+
+/// What to show of one step: on a terminal, off it, and in the view of a store.
+pub(crate) struct StepLine {
+    pub(crate) mark: char,
+    pub(crate) took: String,
+    pub(crate) text: String,
+}
+
+/// `READY`, or the number that a newer server sent.
+pub(crate) fn state(store: &Store) -> String {
+    match State::try_from(store.state) {
+        Ok(state) => state.as_str_name().trim_start_matches("STATE_").to_owned(),
+        Err(_) => format!("STATE {}", store.state),
+    }
+}
+
+pub(crate) fn failure(failure: &v1::Failure) -> String {
+    let reason = failure.reason().as_str_name().trim_start_matches("REASON_");
+    let place = if failure.step.is_empty() { String::new() } else { format!(" at {}", failure.step) };
+    let again = match failure.retry_time {
+        Some(at) => format!("tried again at {}", text::time(Some(at))),
+        None => "not tried again".to_owned(),
+    };
+    text::line(&format!("{reason}{place}, attempt {}, {again}: {}", failure.attempt, failure.message))
+}
+
+/// Where a store is on its way, in a few words.
+pub(crate) fn progress(store: &Store) -> String {
+    if let Some(failure) = &store.failure {
+        return format!("{} {}", failure.step, failure.reason().as_str_name().trim_start_matches("REASON_"))
+            .trim()
+            .to_owned();
+    }
+    match store.steps.iter().find(|step| step.state() == v1::step::State::Running) {
+        Some(step) if step.detail.is_empty() => step.name.clone(),
+        Some(step) => text::line(&format!("{}: {}", step.name, step.detail)),
+        None => String::new(),
+    }
+}
+
+pub(crate) fn step(step: &v1::Step) -> StepLine {
+    use v1::step::State as Step;
+    let mark = match step.state() {
+        Step::Succeeded => '✓',
+        Step::Failed => '✗',
+        Step::Running => '→',
+        Step::Pending | Step::Unspecified => '·',
+    };
+    let took = text::between(step.start_time, step.end_time).map(text::duration).unwrap_or_default();
+    let attempt = if step.attempt > 1 { format!("attempt {}", step.attempt) } else { String::new() };
+    let parts: Vec<&str> =
+        [attempt.as_str(), step.detail.as_str()].into_iter().filter(|part| !part.is_empty()).collect();
+    StepLine { mark, took, text: text::line(&parts.join(", ")) }
+}
+
+/// Everything there is to know about one store.
+pub(crate) fn store(store: &Store, now: SystemTime) -> String {
+    let mut view = format!("{}  {}\n", store.id, state(store));
+    fields(&mut view, store, now);
+    if !store.steps.is_empty() {
+        view.push_str("steps\n");
+    }
+    for one in &store.steps {
+        let StepLine { mark, took, text } = step(one);
+        let _ = writeln!(view, "{}", format!("  {mark} {:<12} {took:>7}  {text}", one.name).trim_end());
+    }
+    if !store.evidence.is_empty() {
+        view.push_str("evidence\n");
+    }
+    for one in &store.evidence {
+        let mark = if one.passed { '✓' } else { '✗' };
+        let _ =
+            writeln!(view, "  {mark} {:<12} {}  {}", one.check, text::time(one.check_time), text::line(&one.finding));
+    }
+    if let Some(why) = &store.failure {
+        let _ = writeln!(view, "failure\n  {}", failure(why));
+    }
+    view
+}
+
+fn fields(view: &mut String, store: &Store, now: SystemTime) {
+    let mut field = |name: &str, value: &str| {
+        if !value.is_empty() {
+            let _ = writeln!(view, "  {name:<10} {}", text::line(value));
+        }
+    };
+    let labels: Vec<String> = store.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let after = text::between(store.create_time, store.ready_time).map(text::duration);
+    field("url", &store.url);
+    if let Some(shop) = store.spec.as_ref().and_then(|spec| spec.shop.as_ref()) {
+        field("title", &shop.title);
+        field("admin", &format!("{} <{}>", shop.admin_user, shop.admin_email));
+        field("shop", &settings(shop));
+    }
+    field("tenant", &store.tenant);
+    field("labels", &labels.join(", "));
+    field("created", &format!("{} ({} ago)", text::time(store.create_time), text::age(store.create_time, now)));
+    field("ready", &after.map(|after| format!("{} (after {after})", text::time(store.ready_time))).unwrap_or_default());
+    field("deleted", &store.delete_time.map(|at| text::time(Some(at))).unwrap_or_default());
+    field("uid", &store.uid);
+    field("etag", &store.etag);
+    field("generation", &format!("{} (state speaks of {})", store.generation, store.observed_generation));
+}
+
+fn settings(shop: &v1::ShopSettings) -> String {
+    let payments: Vec<&str> = shop.payment_methods().map(payment).collect();
+    let catalogue = match shop.catalogue() {
+        Catalogue::Empty => "empty catalogue",
+        Catalogue::Sample | Catalogue::Unspecified => "sample catalogue",
+    };
+    let parts = [&shop.country, &shop.currency, &shop.locale, &shop.timezone].map(String::as_str);
+    let taxes = if shop.taxes { "taxes" } else { "no taxes" };
+    format!("{}, {taxes}, {}, shipping {}, {catalogue}", parts.join(", "), payments.join(" + "), shop.flat_rate)
+}
+
+fn payment(method: PaymentMethod) -> &'static str {
+    match method {
+        PaymentMethod::CashOnDelivery => "cash on delivery",
+        PaymentMethod::BankTransfer => "bank transfer",
+        PaymentMethod::Unspecified => "another way to pay",
+    }
+}
+
+/// One line for each store.
+pub(crate) fn table(stores: &[Store], now: SystemTime) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(["ID", "STATE", "PROGRESS", "TENANT", "AGE", "URL"]);
+    for store in stores {
+        let progress: String = progress(store).chars().take(40).collect();
+        let cells =
+            [&store.id, &state(store), &progress, &store.tenant, &text::age(store.create_time, now), &store.url];
+        table.add_row(cells.map(|cell| text::line(cell)));
+    }
+    // The table pads every line to its full width, and begins it with a space.
+    table.lines().map(|line| line.trim().to_owned() + "\n").collect()
+}
+
+#[cfg(test)]
+pub(crate) mod tests;
