@@ -69,9 +69,8 @@ impl From<Error> for Failure {
             Error::StoreFailed(_) | Error::StoreDeleted(_) => Exit::StoreFailed,
             _ => Exit::Failed,
         };
-        // The violations get lines of their own.
         let message = match &error {
-            Error::InvalidArgument { violations, cause } if !violations.is_empty() => cause.to_string(),
+            Error::InvalidArgument { violations, .. } => wrong_fields(&error, violations),
             other => other.to_string(),
         };
         let (hint, reason, retryable) = (hint(&error), error.reason().map(str::to_owned), error.retryable());
@@ -90,6 +89,38 @@ impl From<io::Error> for Failure {
             _ => Self::new(Exit::Failed, format!("cannot write the output: {error}")),
         }
     }
+}
+
+/// In the words of the command line where there is something to name there.
+fn wrong_fields(error: &Error, violations: &[FieldViolation]) -> String {
+    match violations {
+        [FieldViolation { field, description, .. }] if error.reason() == Some("INVALID_FIELD") => {
+            format!("{} {description}", flag(field))
+        }
+        // Several get lines of their own.
+        [_, _, ..] => format!("{} things are wrong with the request", violations.len()),
+        _ => error.to_string(),
+    }
+}
+
+/// How a field of a request is given on the command line.
+fn flag(field: &str) -> String {
+    let field = field.split('[').next().unwrap_or(field);
+    let flag = match field {
+        "id" | "store_id" | "filter.ids" => return "the id".to_owned(),
+        "spec.shop.payment_methods" => "payment",
+        "labels" | "filter.labels" => "label",
+        "filter.tenant" => "tenant",
+        "filter.states" => "state",
+        "page_size" => "limit",
+        "resume_token" => "from",
+        "request_id" | "tenant" | "etag" => field,
+        _ => match field.strip_prefix("spec.shop.") {
+            Some(setting) => setting,
+            None => return field.to_owned(),
+        },
+    };
+    format!("--{}", flag.replace('_', "-"))
 }
 
 /// What to do next.
@@ -119,8 +150,9 @@ fn hint(error: &Error) -> Option<String> {
 impl Report {
     fn to_text(&self) -> String {
         let mut text = format!("error: {}", text::line(&self.message));
-        for FieldViolation { field, description, .. } in &self.violations {
-            text.push_str(&format!("\n  {field}: {}", text::line(description)));
+        for FieldViolation { field, description, .. } in self.violations.iter().filter(|_| self.violations.len() > 1) {
+            text.push_str("\n  ");
+            text.push_str(&text::line(&format!("{} {description}", flag(field))));
         }
         if let Some(hint) = &self.hint {
             text.push_str(&format!("\n  {hint}"));

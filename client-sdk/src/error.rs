@@ -163,8 +163,9 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::InvalidServer { url, why } => write!(f, "cannot use the server address {url:?}: {why}"),
-            Self::InvalidArgument { violations, cause } => {
-                cause.fmt(f)?;
+            // The server's sentence is about the first field alone.
+            Self::InvalidArgument { violations, cause } if violations.len() > 1 => {
+                write!(f, "{} fields are wrong ({})", violations.len(), cause.reason().unwrap_or("INVALID_ARGUMENT"))?;
                 for (i, violation) in violations.iter().enumerate() {
                     write!(f, "{}{violation}", if i == 0 { ": " } else { "; " })?;
                 }
@@ -180,6 +181,7 @@ impl fmt::Display for Error {
             Self::Transport(cause)
             | Self::NotFound(cause)
             | Self::AlreadyExists(cause)
+            | Self::InvalidArgument { cause, .. }
             | Self::FailedPrecondition(cause)
             | Self::Conflict(cause)
             | Self::HistoryCompacted(cause)

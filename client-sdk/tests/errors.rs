@@ -57,7 +57,11 @@ fn violations_are_listed_field_by_field() {
     let mut details = ErrorDetails::with_bad_request_violation("spec.shop.currency", "must be an ISO 4217 code");
     details.add_bad_request_violation("store_id", "must begin with \"store-\"");
     details.set_error_info("INVALID_FIELD", "sendstores.dev", HashMap::new());
-    let error = Error::from(Status::with_error_details(Code::InvalidArgument, "2 fields are wrong", details));
+    let error = Error::from(Status::with_error_details(
+        Code::InvalidArgument,
+        "spec.shop.currency: must be an ISO 4217 code (and 1 more)",
+        details,
+    ));
     let Error::InvalidArgument { violations, .. } = &error else { panic!("{error:?}") };
     let fields: Vec<_> = violations.iter().map(|FieldViolation { field, .. }| field.as_str()).collect();
     assert_eq!(fields, ["spec.shop.currency", "store_id"]);
@@ -65,6 +69,15 @@ fn violations_are_listed_field_by_field() {
         error.to_string(),
         "2 fields are wrong (INVALID_FIELD): spec.shop.currency must be an ISO 4217 code; store_id must begin with \"store-\""
     );
+}
+
+#[test]
+fn one_violation_is_what_the_message_says_already() {
+    let mut details = ErrorDetails::with_bad_request_violation("id", "must begin with \"store-\"");
+    details.set_error_info("INVALID_FIELD", "sendstores.dev", HashMap::new());
+    let error =
+        Error::from(Status::with_error_details(Code::InvalidArgument, "id: must begin with \"store-\"", details));
+    assert_eq!(error.to_string(), "id: must begin with \"store-\" (INVALID_FIELD)");
 }
 
 #[test]

@@ -38,3 +38,18 @@ fn an_error_is_told_in_one_line_with_what_to_do() {
     assert_eq!(json["error"]["exitCode"], 130);
     assert_eq!(json["error"]["hint"], "go on with `sendstores get`");
 }
+
+#[test]
+fn fields_are_named_as_they_were_given() {
+    for (field, wanted) in [
+        ("store_id", "the id"),
+        ("filter.ids[3]", "the id"),
+        ("spec.shop.admin_email", "--admin-email"),
+        ("spec.shop.payment_methods[1]", "--payment"),
+        ("filter.labels", "--label"),
+        ("request_id", "--request-id"),
+        ("something.new", "something.new"),
+    ] {
+        assert_eq!(flag(field), wanted);
+    }
+}
