@@ -1,13 +1,12 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 # The Debian image that both Dockerfiles start from.
 
-# Prints the base's name, which is part of every tag. Asks the network at most once (see recall).
+# Sets `base`, whose name is part of every tag. Asks the network at most once (see recall).
 choose_base() {
-  local base
   if [[ -n ${SENDSTORES_IMAGE_BASE:-} ]]; then
-    echo "$SENDSTORES_IMAGE_BASE"
+    base=$SENDSTORES_IMAGE_BASE
   elif base=$(recall base); then
-    echo "$base"
+    return
   else
     pick_engine
     if image_exists "$DEBIAN_IMAGE" || pull_image "$DEBIAN_IMAGE"; then
@@ -18,7 +17,6 @@ choose_base() {
       remember base "fallback:$base"
       say "no image registry is reachable: the base is a Debian root made here"
     fi
-    echo "$base"
   fi
 }
 

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 # Small things that every part of images/build uses.
 
 say() { printf 'images: %s\n' "$*" >&2; }
@@ -65,7 +65,7 @@ reachable() { curl -fsSI --connect-timeout 3 --max-time 5 -o /dev/null "$1" 2>/d
 # A digest of files below a folder: names, contents and which of them are programs. Nothing else of a checkout counts.
 tree_digest() {
   (
-    cd "$1"
+    cd "$1" || exit
     find . -type f -printf '%P\n' | LC_ALL=C sort | while IFS= read -r file; do
       [[ -x $file ]] && printf 'x '
       sha256sum "$file"

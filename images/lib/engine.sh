@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 # One of docker, podman or buildah, behind the same few verbs.
 
 # A docker client without a daemon is common, so each engine is asked something that only a working one answers.
@@ -20,9 +20,13 @@ pick_engine() {
   fi
 }
 
+# A list of blobs that buildah keeps here, whatever it is told; removed again where nobody else has one.
+readonly blob_cache=/var/lib/containers/cache
+
 # buildah's store lies in our cache. Overlay shares layers; where the kernel or the file system refuses it, vfs copies.
 prepare_buildah() {
   local driver
+  [[ -e $blob_cache ]] || blob_cache_is_ours=yes
   for driver in overlay vfs; do
     buildah_command=(buildah --root "$cache/buildah/$driver" --runroot "$cache/buildah/run-$driver" --storage-driver "$driver")
     if "${buildah_command[@]}" info >/dev/null 2>&1; then
@@ -39,6 +43,10 @@ release_engine() {
   while read -r mounted; do
     umount "$mounted" 2>/dev/null || true
   done < <(awk -v root="$cache/buildah/" 'index($2, root) == 1 { print $2 }' /proc/self/mounts | tac)
+  if [[ -n ${blob_cache_is_ours:-} ]]; then
+    rm -rf "$blob_cache"
+    rmdir --ignore-fail-on-non-empty "${blob_cache%/*}" 2>/dev/null || true
+  fi
 }
 
 image_exists() {

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 # WordPress, WP-CLI, language packs and WooCommerce, each fetched once into the cache and checked.
 #
 # WordPress and WP-CLI: SENDSTORES_WORDPRESS_SOURCE=official|npm decides, else whether wordpress.org is reachable.
@@ -48,7 +48,7 @@ choose_woocommerce() {
 
 # Makes a folder of the cache by FUNCTION FOLDER, as a whole or not at all; prints its path.
 vendor_folder() {
-  local key=$1 folder=$cache/images/vendor/$1
+  local folder=$cache/images/vendor/$1
   shift
   if [[ ! -d $folder ]]; then
     rm -rf "$folder.part"
@@ -113,12 +113,12 @@ stage_vendor() {
     *) plugin=$(vendor_folder "woocommerce-${woocommerce#* }" fetch_woocommerce "${woocommerce%% *}")/woocommerce ;;
   esac
 
-  local vendor=$context/vendor
-  mkdir -p "$vendor/wp-content/plugins" "$vendor/wp-content/themes"
-  cp -R --preserve=timestamps "$core/wordpress" "$core/wp-cli.phar" "$vendor/"
-  mv "$vendor/wordpress/wp-content/themes/$THEME" "$vendor/wp-content/themes/" ||
-    die "this WordPress has no theme $THEME"
-  rm -rf "$vendor/wordpress"/{wp-content,readme.html,license.txt,wp-config-sample.php}
-  cp -R --preserve=timestamps "$plugin" "$vendor/wp-content/plugins/woocommerce"
-  cp -R --preserve=timestamps "$studio/languages" "$vendor/wp-content/languages"
+  local site=$context/vendor/srv/wordpress share=$context/vendor/share
+  mkdir -p "${site%/*}" "$share/wp-content/plugins" "$share/wp-content/themes"
+  cp -R --preserve=timestamps "$core/wordpress" "$site"
+  cp --preserve=timestamps "$core/wp-cli.phar" "$share/"
+  mv "$site/wp-content/themes/$THEME" "$share/wp-content/themes/" || die "this WordPress has no theme $THEME"
+  rm -rf "$site"/{wp-content,readme.html,license.txt,wp-config-sample.php}
+  cp -R --preserve=timestamps "$plugin" "$share/wp-content/plugins/woocommerce"
+  cp -R --preserve=timestamps "$studio/languages" "$share/wp-content/languages"
 }

@@ -5,13 +5,14 @@
  */
 
 /**
- * @param string[] $arguments The command as WP-CLI would get it from a shell.
+ * @param string   $command   The command's name, such as `plugin activate`.
+ * @param string[] $arguments What follows it, as WP-CLI would get it from a shell.
  * @param callable $verify    Called at the very end with true when the command ran through; answers and exits.
  */
-function sendstores_run_wp_cli( array $arguments, callable $verify ): void {
+function sendstores_run_wp_cli( string $command, array $arguments, callable $verify ): void {
 	$GLOBALS['sendstores_wp_cli'] = array(
 		'completed' => false,
-		'command'   => implode( ' ', array_filter( $arguments, static fn( $a ) => '-' !== $a[0] ) ),
+		'command'   => $command,
 		'error'     => '',
 	);
 	// WordPress adds shutdown functions of its own; ours is added by the first round so that it comes after them.
@@ -20,11 +21,11 @@ function sendstores_run_wp_cli( array $arguments, callable $verify ): void {
 			register_shutdown_function( $verify );
 		}
 	);
-	$argv = array_merge( array( '/usr/local/bin/wp', '--require=' . __DIR__ . '/wp-hooks.php' ), $arguments );
+	$argv = array_merge( array( '/usr/local/bin/wp', '--require=' . __DIR__ . '/wp-hooks.php' ), explode( ' ', $command ), $arguments );
 
 	$_SERVER['argv'] = $GLOBALS['argv'] = $argv;
 	$_SERVER['argc'] = $GLOBALS['argc'] = count( $argv );
-	require '/usr/local/lib/wp-cli.phar';
+	require '/usr/local/share/sendstores/wp-cli.phar';
 }
 
 /** Why the command did not run through, in the words of whoever said it; null when it did. */

@@ -1,0 +1,179 @@
+"""One store made of the two images, as the control plane and a shopper see it."""
+
+import http.client
+import json
+import os
+import secrets
+import shutil
+import string
+import subprocess
+import time
+import urllib.parse
+
+from runtime import Container, bind
+
+HOST, PORT = "store-test.localhost", 8080
+URL = f"http://{HOST}:{PORT}"
+SALTS = ["auth-key", "secure-auth-key", "logged-in-key", "nonce-key",
+         "auth-salt", "secure-auth-salt", "logged-in-salt", "nonce-salt"]
+ADMIN, EMAIL, TITLE = "owner", "owner@shop.example", "The First Shop"
+
+
+def token(length):
+    return "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(length))
+
+
+def wait_for(what, probe, seconds=60):
+    """Polls a condition of another process; returns the seconds it took."""
+    begin = time.monotonic()
+    while not probe():
+        if time.monotonic() > begin + seconds:
+            raise AssertionError(f"{what}: not within {seconds} s")
+        time.sleep(0.02)
+    return time.monotonic() - begin
+
+
+class Store:
+    def __init__(self, work, roots, configs):
+        self.work, self.roots, self.configs = work, roots, configs
+        self.admin_password = token(32)
+        self.secrets = {key: token(64) for key in SALTS}
+        self.secrets |= {"db-password": token(32), "db-root-password": token(32)}
+        self._files()
+        self.mysql, self.wordpress = self._mysql(), self._wordpress()
+
+    def _files(self):
+        for name, keys, uid in (("mysql", ["db-password", "db-root-password"], 999), ("wordpress", ["db-password", *SALTS], 33)):
+            folder = os.path.join(self.work, f"secrets-{name}")
+            os.makedirs(folder, exist_ok=True)
+            for key in keys:
+                with open(os.path.join(folder, key), "w") as file:
+                    file.write(self.secrets[key])
+                os.chown(file.name, uid, uid)
+                os.chmod(file.name, 0o400)
+            # A fresh volume as a provisioner hands it over: empty, writable for the group that the pod asks for.
+            volume = os.path.join(self.work, f"volume-{name}")
+            os.makedirs(volume, exist_ok=True)
+            os.chmod(volume, 0o777)
+        for name, text in (("hosts", f"127.0.0.1 localhost mysql {HOST}\n"), ("resolv.conf", "")):
+            with open(os.path.join(self.work, name), "w") as file:
+                file.write(text)
+
+    def _mounts(self, name, volume_target):
+        return [
+            bind(os.path.join(self.work, f"volume-{name}"), volume_target, "rw"),
+            bind(os.path.join(self.work, f"secrets-{name}"), "/run/secrets/store", "ro"),
+            bind(os.path.join(self.work, "hosts"), "/etc/hosts", "ro"),
+            bind(os.path.join(self.work, "resolv.conf"), "/etc/resolv.conf", "ro"),
+        ]
+
+    def _mysql(self):
+        env = {"MYSQL_DATABASE": "wordpress", "MYSQL_USER": "wordpress",
+               "MYSQL_PASSWORD_FILE": "/run/secrets/store/db-password",
+               "MYSQL_ROOT_PASSWORD_FILE": "/run/secrets/store/db-root-password"}
+        return Container(self.work, "mysql", self.roots["mysql"], self.configs["mysql"],
+                         self._mounts("mysql", "/var/lib/mysql"), env, memory=256)
+
+    def _wordpress(self, root=None):
+        env = {"WORDPRESS_DB_HOST": "mysql", "WORDPRESS_DB_NAME": "wordpress", "WORDPRESS_DB_USER": "wordpress", "WP_HOME": URL}
+        return Container(self.work, "wordpress", root or self.roots["woocommerce"], self.configs["woocommerce"],
+                         self._mounts("wordpress", "/srv/wordpress/wp-content"), env, memory=512)
+
+    # === containers ===
+
+    def start_mysql(self):
+        self.mysql.start()
+        return wait_for("database", lambda: self.mysql.exec("/usr/local/bin/healthcheck")[0] == 0)
+
+    def start_wordpress(self, root=None):
+        self.wordpress = self._wordpress(root)
+        self.wordpress.start()
+        return wait_for("web server", lambda: self.status("/readyz.php") == 200)
+
+    def destroy(self):
+        self.wordpress.destroy()
+        self.mysql.destroy()
+        shutil.rmtree(self.work, ignore_errors=True)
+
+    def content(self, *path):
+        return os.path.join(self.work, "volume-wordpress", *path)
+
+    # === bootstrap ===
+
+    def state(self, admin=ADMIN):
+        code, out, err = self.wordpress.exec("timeout", "-k", "5", "10", "php", "/opt/sendstores/state.php",
+                                             f"--url={URL}", f"--admin={admin}")
+        assert code == 0 and out.count("\n") == 1, (code, out, err)
+        return json.loads(out)
+
+    def step(self, name, request):
+        """Runs a bootstrap program as the control plane does; returns exit code, answer and seconds."""
+        begin = time.monotonic()
+        code, out, err = self.wordpress.exec("timeout", "-k", "5", "120", f"/opt/sendstores/{name}", line=json.dumps(request))
+        took = time.monotonic() - begin
+        lines = out.strip().splitlines()
+        assert lines, f"{name}: rc {code}, nothing on stdout; stderr: {err}"
+        answer = json.loads(lines[-1])
+        assert (code == 0) == answer["ok"], (code, answer)
+        return code, {**answer, "stderr": err}, took
+
+    def must(self, name, request):
+        code, answer, took = self.step(name, request)
+        assert code == 0, f"{name}: {answer}"
+        return answer, took
+
+    def install_request(self, **changes):
+        return {"url": URL, "title": TITLE, "admin_user": ADMIN, "admin_email": EMAIL,
+                "admin_password": self.admin_password, "locale": "en_US"} | changes
+
+    def configure_request(self, **changes):
+        return {"marker": "digest-1", "admin_user": ADMIN, "title": TITLE, "country": "DE", "currency": "EUR",
+                "timezone": "Europe/Berlin", "taxes": False, "weight_unit": "kg", "dimension_unit": "cm",
+                "payment_methods": ["cod", "bacs"], "flat_rate": "4.90", "sample_catalogue": True} | changes
+
+    def bootstrap(self):
+        return {"install": self.must("install", self.install_request())[1], "activate": self.must("activate", {})[1],
+                "configure": self.must("configure", self.configure_request())[1]}
+
+    # === database ===
+
+    def sql(self, statement):
+        """Rows of a query, by the database's own socket as root."""
+        done = subprocess.run(["runc", "--root", self.mysql.state, "exec", "--env", "MYSQL_PWD=" + self.secrets["db-root-password"],
+                               "mysql", "mariadb", "--defaults-file=/etc/mysql/sendstores.cnf", "--user=root", "--batch",
+                               "--skip-column-names", "--raw", "wordpress"], input=statement, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return [line.split("\t") for line in done.stdout.splitlines()]
+
+    def option(self, name):
+        rows = self.sql(f"SELECT HEX(option_value) FROM wp_options WHERE option_name = '{name}'")
+        return bytes.fromhex(rows[0][0]).decode() if rows else None
+
+    def drop_everything(self):
+        self.sql("DROP DATABASE wordpress; CREATE DATABASE wordpress CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci")
+        for entry in os.listdir(self.content("uploads")):
+            shutil.rmtree(self.content("uploads", entry), ignore_errors=True)
+
+    # === http ===
+
+    def request(self, method, path, body=None, headers=None, host=f"{HOST}:{PORT}"):
+        connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=30)
+        send = {"Host": host, **(headers or {})}
+        if isinstance(body, dict):
+            body = json.dumps(body)
+            send["Content-Type"] = "application/json"
+        try:
+            connection.request(method, urllib.parse.quote(path, safe="/?&=%,:"), body=body, headers=send)
+            answer = connection.getresponse()
+            return answer.status, answer.getheaders(), answer.read().decode(errors="replace")
+        finally:
+            connection.close()
+
+    def status(self, path):
+        try:
+            return self.request("GET", path)[0]
+        except OSError:
+            return 0
+
+    def get(self, path, **options):
+        return self.request("GET", path, **options)
