@@ -1,0 +1,71 @@
+# shellcheck shell=bash disable=SC2034
+# Which cluster the stores go to: the current kube context if it answers, else a local one of our own. Sourced.
+#
+# Sets cluster_kind (context or local), kubeconfig, values (comma-separated), helm, kubectl, grpcurl and store_url, and
+# keeps them in .dev/cluster.env.
+
+local_cluster=$root/tests/cluster/cluster
+
+choose_cluster() {
+  cluster_kind=local
+  if command -v kubectl >/dev/null && timeout 5 kubectl get --raw /readyz >/dev/null 2>&1; then
+    cluster_kind=context
+    say "using the current kube context: $(kubectl config current-context)"
+  elif [[ $(uname -s) != Linux || $EUID != 0 ]]; then
+    die "no kube context answers, and the local cluster needs Linux and root: start kind, minikube or k3d, or run as root"
+  fi
+}
+
+cluster_programs() {
+  "$local_cluster" deps
+  timed "cluster programs" "$local_cluster" bin >/dev/null
+}
+
+start_cluster() {
+  values=$root/charts/woocommerce/values-local.yaml,$dev/values-images.yaml
+  if [[ $cluster_kind == local ]]; then
+    "$local_cluster" up --name dev
+    eval "$("$local_cluster" env --name dev)"
+    kubeconfig=$KUBECONFIG
+    local programs
+    programs=$("$local_cluster" bin)
+    helm=$programs/helm
+    kubectl="$programs/kubectl --kubeconfig $kubeconfig"
+    grpcurl=$programs/grpcurl
+    store_url="http://{id}.localhost:$SENDSTORES_INGRESS_PORT"
+  else
+    kubeconfig=${KUBECONFIG:-}
+    kubectl=kubectl
+    helm=$(command -v helm || "$root/tests/charts/helm4")
+    grpcurl=$(command -v grpcurl || echo grpcurl)
+    store_url=${SENDSTORES_STORE_URL:-http://{id\}.localtest.me}
+  fi
+  local name
+  for name in cluster_kind kubeconfig values helm kubectl grpcurl store_url; do
+    printf '%s=%q\n' "$name" "${!name}"
+  done >"$dev/cluster.env"
+}
+
+# The store's images into whatever the cluster's nodes take them from.
+load_images() {
+  local archives=() name image
+  while read -r name; do
+    image=${name##*/}
+    archives+=("$cache/images/${image/:/-}.tar")
+  done < <("$root/images/build" --print)
+  if [[ $cluster_kind == local ]]; then
+    "$local_cluster" load --name dev "${archives[@]}"
+    return
+  fi
+  local archive context
+  context=$(kubectl config current-context)
+  for archive in "${archives[@]}"; do
+    case $context in
+      kind-*) kind load image-archive "$archive" --name "${context#kind-}" ;;
+      minikube) minikube image load "$archive" ;;
+      k3d-*) k3d image import "$archive" --cluster "${context#k3d-}" ;;
+      docker-desktop | rancher-desktop) docker load --input "$archive" ;;
+      *) die "cannot load images into the context $context: push $archive to a registry it pulls from and name it in .dev/values-images.yaml" ;;
+    esac
+  done
+}

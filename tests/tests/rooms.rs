@@ -1,0 +1,222 @@
+//! The house keeps its walls: who may import whom, what is named in one file only, and how long things may be.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// What each room of the server may import of the others; core and the contract are given.
+const MAY_IMPORT: &[(&str, &[&str])] = &[
+    ("app", &["args", "grpc", "ledger", "mirror", "provision", "reconcile", "supervise", "telemetry"]),
+    ("args", &["ledger", "telemetry"]),
+    ("grpc", &["mirror", "supervise"]),
+    ("ledger", &[]),
+    ("mirror", &[]),
+    ("provision", &[]),
+    ("reconcile", &["mirror", "supervise"]),
+    ("supervise", &[]),
+    ("telemetry", &[]),
+];
+
+/// A text that only the files or folders behind it may have, tests aside.
+const ONLY_IN: &[(&str, &[&str])] = &[
+    ("fred::", &["ledger/redis"]),
+    ("kube::", &["provision", "app/build.rs"]),
+    ("k8s_openapi::", &["provision"]),
+    ("Code::", &["grpc/status.rs"]),
+    ("Command::new", &["provision/process.rs"]),
+    (".spawn(async", &["supervise.rs", "grpc/server.rs", "grpc/connection.rs"]),
+    ("tokio::spawn", &["supervise.rs"]),
+    ("JoinSet", &["supervise.rs"]),
+    (":stores", &["ledger/redis/keys.rs"]),
+    ("sendstores_proto", &["grpc"]),
+];
+
+const DOMAIN_MAY_DEPEND_ON: &[&str] = &["thiserror"];
+const MAX_FILE: usize = 500;
+const MAX_FUNCTION: usize = 60;
+
+struct Source {
+    /// Path below the folder it was found in, with '/'.
+    path: String,
+    /// Without the test module at its end.
+    code: String,
+    lines: usize,
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned()
+}
+
+fn sources(below: &str) -> Vec<Source> {
+    let mut found = Vec::new();
+    collect(&root().join(below), &root().join(below), &mut found);
+    assert!(!found.is_empty(), "no sources below {below}");
+    found
+}
+
+fn collect(top: &Path, folder: &Path, found: &mut Vec<Source>) {
+    for entry in fs::read_dir(folder).expect("read a folder") {
+        let path = entry.expect("read an entry").path();
+        if path.is_dir() && !path.ends_with("generated") {
+            collect(top, &path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(&path).expect("read a source");
+            let code = text.split("\n#[cfg(test)]\n").next().unwrap_or_default().to_owned();
+            let path = path.strip_prefix(top).expect("below the top").to_string_lossy().replace('\\', "/");
+            found.push(Source { path, code, lines: text.lines().count() });
+        }
+    }
+}
+
+fn room(path: &str) -> &str {
+    path.split(['/', '.']).next().unwrap_or(path)
+}
+
+#[test]
+fn rooms_import_only_what_they_may() {
+    let allowed: BTreeMap<_, BTreeSet<_>> =
+        MAY_IMPORT.iter().map(|(room, others)| (*room, others.iter().copied().collect())).collect();
+    let mut wrong = Vec::new();
+    for source in sources("server/src") {
+        let room = room(&source.path);
+        if matches!(room, "main" | "lib") {
+            continue;
+        }
+        let allowed = allowed.get(room).unwrap_or_else(|| panic!("{room} has no row in the table"));
+        for import in imports(&source.code) {
+            if import != room && !allowed.contains(import.as_str()) {
+                wrong.push(format!("{} imports {import}", source.path));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// The rooms named behind `crate::`, also in a braced list.
+fn imports(code: &str) -> BTreeSet<String> {
+    let mut rooms = BTreeSet::new();
+    for (_, behind) in code.match_indices("crate::").map(|(at, text)| (at, &code[at + text.len()..])) {
+        match behind.strip_prefix('{') {
+            None => rooms.extend(first_word(behind)),
+            Some(list) => rooms.extend(top_level(list).into_iter().filter_map(|item| first_word(&item))),
+        }
+    }
+    rooms
+}
+
+fn first_word(text: &str) -> Option<String> {
+    let word: String = text.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+    (!word.is_empty()).then_some(word)
+}
+
+/// The items of a braced list up to its end, nested lists left whole.
+fn top_level(list: &str) -> Vec<String> {
+    let mut items = vec![String::new()];
+    let mut depth = 0;
+    for c in list.chars() {
+        match c {
+            '}' if depth == 0 => break,
+            ',' if depth == 0 => items.push(String::new()),
+            _ => {
+                depth += i32::from(c == '{') - i32::from(c == '}');
+                items.last_mut().expect("never empty").push(c);
+            }
+        }
+    }
+    items
+}
+
+#[test]
+fn what_belongs_to_one_place_is_named_nowhere_else() {
+    let mut wrong = Vec::new();
+    for source in sources("server/src") {
+        let code: String = source.code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+        for (text, places) in ONLY_IN {
+            let at_home = places.iter().any(|place| source.path.starts_with(place));
+            if code.contains(text) && !at_home {
+                wrong.push(format!("{} names {text}, which belongs to {places:?}", source.path));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn the_domain_cannot_name_runtime_wire_or_database() {
+    let table = fs::read_to_string(root().join("server/core/Cargo.toml")).expect("read the table");
+    let dependencies = table.split("[dependencies]").nth(1).and_then(|rest| rest.split("\n[").next()).expect("a table");
+    for line in dependencies.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let name = line.split(['.', ' ', '=']).next().unwrap_or(line);
+        assert!(DOMAIN_MAY_DEPEND_ON.contains(&name), "the domain must not depend on {name}");
+    }
+}
+
+#[test]
+fn clients_know_only_the_contract() {
+    for (table, allowed) in [("client-sdk/Cargo.toml", "sendstores-proto"), ("cli/Cargo.toml", "sendstores-client")] {
+        let text = fs::read_to_string(root().join(table)).expect("read the table");
+        let dependencies = text.split("[dependencies]").nth(1).and_then(|rest| rest.split("\n[").next()).expect("a table");
+        let ours = dependencies.lines().filter(|line| line.starts_with("sendstores-"));
+        for line in ours {
+            assert!(line.starts_with(allowed), "{table} must not depend on {line}");
+        }
+    }
+}
+
+#[test]
+fn every_file_is_compiled() {
+    for (folder, roots) in [("server/src", &["main.rs", "lib.rs"][..]), ("server/core/src", &["lib.rs"]), ("client-sdk/src", &["lib.rs"]), ("cli/src", &["main.rs"]), ("tests/src", &["lib.rs"])] {
+        let sources = sources(folder);
+        for source in &sources {
+            if roots.contains(&source.path.as_str()) {
+                continue;
+            }
+            let (parent, name) = source.path.rsplit_once('/').unwrap_or(("", &source.path));
+            let name = name.trim_end_matches(".rs");
+            let declared = sources.iter().any(|other| {
+                let owns = if parent.is_empty() { roots.contains(&other.path.as_str()) } else { other.path == format!("{parent}.rs") || other.path == format!("{parent}/mod.rs") };
+                owns && fs::read_to_string(root().join(folder).join(&other.path)).expect("read").contains(&format!("mod {name};"))
+            });
+            assert!(declared, "{folder}/{} is declared by no module", source.path);
+        }
+    }
+}
+
+#[test]
+fn files_and_functions_stay_short() {
+    let mut wrong = Vec::new();
+    for folder in ["server/src", "server/core/src", "client-sdk/src", "cli/src", "proto/src", "tests/src", "tests/tests"] {
+        for source in sources(folder) {
+            if source.lines > MAX_FILE {
+                wrong.push(format!("{folder}/{} has {} lines", source.path, source.lines));
+            }
+            for (name, lines) in long_functions(&source.code) {
+                wrong.push(format!("{folder}/{}: {name} has {lines} lines", source.path));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Functions as rustfmt lays them out: from `fn` to the closing brace in the same column.
+fn long_functions(code: &str) -> Vec<(String, usize)> {
+    let lines: Vec<&str> = code.lines().collect();
+    let mut long = Vec::new();
+    for (start, line) in lines.iter().enumerate() {
+        let text = line.trim_start();
+        let is_fn = ["fn ", "pub fn ", "async fn ", "pub async fn ", "pub(super) fn ", "pub(super) async fn ", "pub(crate) fn "]
+            .iter()
+            .any(|prefix| text.starts_with(prefix));
+        if !is_fn {
+            continue;
+        }
+        let end = format!("{}}}", &line[..line.len() - text.len()]);
+        let length = lines[start..].iter().position(|line| *line == end).unwrap_or(0);
+        if length > MAX_FUNCTION {
+            long.push((text.chars().take(40).collect(), length));
+        }
+    }
+    long
+}
