@@ -1,1 +1,83 @@
-//! To come.
+//! Makes and removes stores in Kubernetes: helm for the release, kube exec for the bootstrap, the API for the rest.
+//!
+//! One file a step under `steps`. Every verb is safe to repeat: it looks at the cluster, never at a memory of what it
+//! did before.
+
+mod cluster;
+mod config;
+mod errors;
+mod exec;
+mod helm;
+mod names;
+mod process;
+mod proxy;
+mod redact;
+mod settings;
+mod steps;
+mod wait;
+mod watch;
+
+use std::sync::Arc;
+
+use kube::Client;
+use sendstores_core::{
+    Store,
+    observed::{Progress, Remains, Seen},
+    provisioner::{Provisioner, StepError},
+    step::StepName,
+};
+
+use self::{cluster::Cluster, helm::Helm};
+pub use config::{Config, Deadlines, HelmConfig, Quota};
+
+/// Provisions stores into one cluster. Clones share everything.
+#[derive(Clone)]
+pub struct KubeProvisioner {
+    context: Arc<Context>,
+}
+
+/// What every step works with.
+struct Context {
+    cluster: Cluster,
+    helm: Helm,
+    deadlines: Deadlines,
+    quota: Quota,
+}
+
+// === impl KubeProvisioner ===
+
+impl KubeProvisioner {
+    /// Touches nothing yet: a helm or a chart that is missing shows in the first release step.
+    pub fn new(config: Config, client: Client) -> Self {
+        let Config { helm, deadlines, quota } = config;
+        let cluster = Cluster::new(client, deadlines.call);
+        let helm = Helm::new(helm, deadlines.helm, deadlines.helm_grace);
+        Self { context: Arc::new(Context { cluster, helm, deadlines, quota }) }
+    }
+}
+
+impl Provisioner for KubeProvisioner {
+    async fn observe(&self, store: &Store, step: StepName) -> Result<Seen<Progress>, StepError> {
+        steps::observe(&self.context, store, step).await
+    }
+
+    async fn ensure(&self, store: &Store, step: StepName) -> Result<(), StepError> {
+        steps::ensure(&self.context, store, step).await
+    }
+
+    async fn wait(&self, store: &Store, step: StepName, last: &Progress) -> Result<Seen<Progress>, StepError> {
+        wait::step(&self.context, store, step, last).await
+    }
+
+    async fn observe_remains(&self, store: &Store) -> Result<Seen<Remains>, StepError> {
+        steps::removal::observe(&self.context, store).await
+    }
+
+    async fn remove(&self, store: &Store) -> Result<(), StepError> {
+        steps::removal::remove(&self.context, store).await
+    }
+
+    async fn wait_removal(&self, store: &Store, last: &Remains) -> Result<Seen<Remains>, StepError> {
+        wait::removal(&self.context, store, last).await
+    }
+}

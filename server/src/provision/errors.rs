@@ -1,0 +1,99 @@
+//! What a failed request to the Kubernetes API means for a store.
+
+use std::{error::Error as _, time::Duration};
+
+use sendstores_core::{failure::FailureReason, provisioner::StepError};
+
+use super::redact;
+
+/// A request that did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CallError {
+    #[error("the Kubernetes API did not answer within {0:?}")]
+    TimedOut(Duration),
+    #[error(transparent)]
+    Kube(#[from] kube::Error),
+}
+
+// === impl CallError ===
+
+impl CallError {
+    pub(crate) fn is_not_found(&self) -> bool {
+        matches!(self, Self::Kube(kube::Error::Api(status)) if status.is_not_found())
+    }
+
+    /// Somebody else was faster: the object is there already, or is not what it was.
+    pub(crate) fn is_conflict(&self) -> bool {
+        matches!(self, Self::Kube(kube::Error::Api(status)) if status.is_conflict() || status.is_already_exists())
+    }
+}
+
+impl From<CallError> for StepError {
+    fn from(error: CallError) -> Self {
+        use kube::Error;
+        let (reason, message) = match &error {
+            CallError::TimedOut(_) => (FailureReason::ClusterUnavailable, error.to_string()),
+            CallError::Kube(Error::Api(status)) => {
+                (api_reason(status.code), format!("Kubernetes answered {}: {}", status.code, status.message))
+            }
+            CallError::Kube(Error::SerdeError(_) | Error::BuildRequest(_) | Error::HttpError(_)) => {
+                (FailureReason::Internal, chain(&error))
+            }
+            CallError::Kube(_) => (FailureReason::ClusterUnavailable, chain(&error)),
+        };
+        StepError::retryable(reason, redact::message(&message))
+    }
+}
+
+fn api_reason(code: u16) -> FailureReason {
+    match code {
+        // 401: our own credentials are not accepted (any more), which says nothing about the object.
+        401 | 408 | 429 | 500.. => FailureReason::ClusterUnavailable,
+        _ => FailureReason::ObjectRefused,
+    }
+}
+
+/// The error with its sources: kube's own texts leave the cause to them.
+fn chain(error: &CallError) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn api(code: u16) -> StepError {
+        let status = kube::core::Status::failure("refused", "Because").with_code(code);
+        CallError::Kube(kube::Error::Api(status.boxed())).into()
+    }
+
+    #[test]
+    fn refusals_and_outages_have_different_reasons() {
+        for code in [400, 403, 404, 409, 413, 422] {
+            assert_eq!(api(code).reason, FailureReason::ObjectRefused, "{code}");
+        }
+        for code in [401, 429, 500, 502, 503, 504] {
+            assert_eq!(api(code).reason, FailureReason::ClusterUnavailable, "{code}");
+        }
+        assert!(!api(403).terminal);
+        assert_eq!(api(403).message, "Kubernetes answered 403: refused");
+    }
+
+    #[test]
+    fn a_broken_connection_says_why_once() {
+        let refused = std::io::Error::new(std::io::ErrorKind::ConnectionRefused, "connection refused");
+        let error = StepError::from(CallError::Kube(kube::Error::Service(refused.into())));
+        assert_eq!(error.reason, FailureReason::ClusterUnavailable);
+        assert_eq!(error.message.matches("connection refused").count(), 1, "{}", error.message);
+    }
+}

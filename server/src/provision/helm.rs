@@ -1,0 +1,162 @@
+//! helm, as a program. Its exit code is a hint; what became of a release is read from the cluster.
+
+mod bundle;
+mod failure;
+mod flags;
+pub(crate) mod release;
+mod values;
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use sendstores_core::{Store, failure::FailureReason, provisioner::StepError};
+use tokio::sync::OnceCell;
+
+use self::{bundle::Bundle, flags::Major};
+use super::{
+    config::HelmConfig,
+    names,
+    process::{self, End, Finished, Run},
+    redact,
+};
+
+/// helm sees neither its own settings of the operator's shell nor ours, which may hold secrets.
+const WITHHELD: &[&str] = &["HELM_", "SENDSTORES_"];
+
+/// One helm program and what it installs.
+pub(crate) struct Helm {
+    config: HelmConfig,
+    deadline: Duration,
+    grace: Duration,
+    tool: OnceCell<Tool>,
+    bundle: OnceCell<Bundle>,
+}
+
+/// What was found out about the program.
+struct Tool {
+    major: Major,
+    setpriv: Option<PathBuf>,
+}
+
+// === impl Helm ===
+
+impl Helm {
+    pub(crate) fn new(config: HelmConfig, deadline: Duration, grace: Duration) -> Self {
+        Self { config, deadline, grace, tool: OnceCell::new(), bundle: OnceCell::new() }
+    }
+
+    /// The digest that a release of `store` made by us now would carry.
+    pub(crate) async fn digest(&self, store: &Store) -> Result<String, StepError> {
+        Ok(self.bundle().await?.digest(store))
+    }
+
+    /// Installs or upgrades, without waiting for the pods.
+    pub(crate) async fn upgrade(&self, store: &Store, exposed: bool) -> Result<(), StepError> {
+        let labels = release::labels(&self.digest(store).await?, exposed);
+        let mut arguments: Vec<OsString> = vec!["upgrade".into(), names::RELEASE.into()];
+        arguments.push(self.config.chart.clone().into());
+        arguments.extend(["--install", "--namespace", store.id.as_str()].map(OsString::from));
+        for file in &self.config.values {
+            arguments.extend(["--values".into(), file.clone().into()]);
+        }
+        arguments.extend(["--values", "-", "--labels", labels.as_str()].map(OsString::from));
+        arguments.extend(self.tool().await?.major.upgrade().iter().map(OsString::from));
+        self.act(arguments, values::document(store, exposed).into_bytes()).await
+    }
+
+    /// Removes a release whose first installation never ended. Volumes and namespace stay.
+    pub(crate) async fn uninstall(&self, store: &Store) -> Result<(), StepError> {
+        let mut arguments: Vec<OsString> = ["uninstall", names::RELEASE].map(OsString::from).to_vec();
+        arguments.extend(["--namespace", store.id.as_str()].map(OsString::from));
+        arguments.extend(self.tool().await?.major.uninstall().iter().map(OsString::from));
+        self.act(arguments, Vec::new()).await
+    }
+
+    async fn act(&self, arguments: Vec<OsString>, input: Vec<u8>) -> Result<(), StepError> {
+        let setpriv = self.tool().await?.setpriv.as_deref();
+        let finished = self.run(arguments, input, setpriv).await?;
+        match finished.end {
+            End::Exited(0) => Ok(()),
+            end => Err(failure::classify(end, &finished.stderr, self.deadline)),
+        }
+    }
+
+    async fn run(
+        &self,
+        mut arguments: Vec<OsString>,
+        input: Vec<u8>,
+        setpriv: Option<&Path>,
+    ) -> Result<Finished, StepError> {
+        if let Some(context) = &self.config.kube_context {
+            arguments.extend(["--kube-context".into(), context.into()]);
+        }
+        let run = Run {
+            program: &self.config.program,
+            arguments,
+            environment: self.environment(),
+            withheld: WITHHELD,
+            input,
+            deadline: self.deadline,
+            grace: self.grace,
+            setpriv,
+        };
+        process::run(run).await.map_err(|error| self.unusable(&error.to_string()))
+    }
+
+    /// Everything helm would otherwise take from a home folder.
+    fn environment(&self) -> Vec<(&'static str, OsString)> {
+        let folder = |name: &str| self.config.cache.join(name).into_os_string();
+        let mut environment = vec![
+            ("HELM_CACHE_HOME", folder("cache")),
+            ("HELM_CONFIG_HOME", folder("config")),
+            ("HELM_DATA_HOME", folder("data")),
+            ("KUBECACHEDIR", folder("kube")),
+            ("HELM_DRIVER", "secret".into()),
+            ("HELM_NO_PLUGINS", "1".into()),
+        ];
+        if let Some(kubeconfig) = &self.config.kubeconfig {
+            environment.push(("KUBECONFIG", kubeconfig.clone().into()));
+        }
+        environment
+    }
+
+    async fn bundle(&self) -> Result<&Bundle, StepError> {
+        let read = async { Bundle::read(&self.config.chart, &self.config.values).map_err(|why| self.unusable(&why)) };
+        self.bundle.get_or_try_init(|| read).await
+    }
+
+    /// Asks the program for its version, once it answers.
+    async fn tool(&self) -> Result<&Tool, StepError> {
+        self.tool.get_or_try_init(|| self.find_out()).await
+    }
+
+    async fn find_out(&self) -> Result<Tool, StepError> {
+        let setpriv = PathBuf::from("setpriv");
+        match self.version(Some(&setpriv)).await {
+            Ok(major) => Ok(Tool { major, setpriv: Some(setpriv) }),
+            // Not every system has a setpriv, nor every setpriv what we ask of it. Without it, a helm that outlives us
+            // goes on; the release it leaves is healed like any other, and our claim keeps others away until then.
+            Err(_) => Ok(Tool { major: self.version(None).await?, setpriv: None }),
+        }
+    }
+
+    async fn version(&self, setpriv: Option<&Path>) -> Result<Major, StepError> {
+        let arguments = ["version", "--template", "{{.Version}}"].map(OsString::from).to_vec();
+        let finished = self.run(arguments, Vec::new(), setpriv).await?;
+        let said = finished.stdout.trim();
+        Major::of(said).ok_or_else(|| {
+            self.unusable(&format!(
+                "version 3 or 4 is needed, `helm version` ended as {:?}: {said} {}",
+                finished.end, finished.stderr
+            ))
+        })
+    }
+
+    fn unusable(&self, why: &str) -> StepError {
+        let message = format!("{} cannot be used: {why}", self.config.program.display());
+        StepError::retryable(FailureReason::ReleaseFailed, redact::message(&message))
+    }
+}

@@ -1,0 +1,76 @@
+//! What a helm that did not succeed means. It has no codes, so its words have to do.
+
+use std::time::Duration;
+
+use sendstores_core::{failure::FailureReason, provisioner::StepError};
+
+use crate::provision::{process::End, redact};
+
+/// The chart or its schema refused the values: the same again gives the same.
+const VALUES_REFUSED: [&str; 3] =
+    ["don't meet the specifications of the schema", "execution error at (", "cannot be imported"];
+
+const OBJECT_REFUSED: [&str; 5] =
+    ["exceeded quota", " is forbidden", "violates PodSecurity", "admission webhook", " is invalid: "];
+
+const CLUSTER_UNAVAILABLE: [&str; 10] = [
+    "Kubernetes cluster unreachable",
+    "connection refused",
+    "connection reset",
+    "no such host",
+    "i/o timeout",
+    "TLS handshake timeout",
+    "context deadline exceeded",
+    "etcdserver",
+    "the server is currently unable",
+    "too many requests",
+];
+
+pub(super) fn classify(end: End, stderr: &str, deadline: Duration) -> StepError {
+    let has = |words: &[&str]| words.iter().any(|word| stderr.contains(word));
+    let tail = redact::message(stderr);
+    match end {
+        End::TimedOut => {
+            let message = format!("helm did not end within {deadline:?}: {tail}");
+            StepError::retryable(FailureReason::ReleaseFailed, message)
+        }
+        _ if has(&VALUES_REFUSED) => StepError::terminal(FailureReason::ValuesRefused, tail),
+        _ if has(&CLUSTER_UNAVAILABLE) => StepError::retryable(FailureReason::ClusterUnavailable, tail),
+        _ if has(&OBJECT_REFUSED) => StepError::retryable(FailureReason::ObjectRefused, tail),
+        End::Killed => StepError::retryable(FailureReason::ReleaseFailed, format!("helm was killed: {tail}")),
+        End::Exited(code) => {
+            StepError::retryable(FailureReason::ReleaseFailed, format!("helm ended with {code}: {tail}"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_of_helm_are_understood() {
+        let schema = "Error: values don't meet the specifications of the schema(s) in the following chart(s):\nwoocommerce:\n- at '/store': missing property 'id'";
+        let cases = [
+            (schema, FailureReason::ValuesRefused, true),
+            (
+                "Error: execution error at (woocommerce/templates/checks.yaml:2:4): the release must be",
+                FailureReason::ValuesRefused,
+                true,
+            ),
+            (
+                "Error: kubernetes cluster unreachable: dial tcp 127.0.0.1:1: connect: connection refused",
+                FailureReason::ClusterUnavailable,
+                false,
+            ),
+            ("Error: pods \"x\" is forbidden: exceeded quota: store", FailureReason::ObjectRefused, false),
+            ("Error: something new", FailureReason::ReleaseFailed, false),
+        ];
+        for (stderr, reason, terminal) in cases {
+            let error = classify(End::Exited(1), stderr, Duration::from_secs(1));
+            assert_eq!((error.reason, error.terminal), (reason, terminal), "{stderr}");
+        }
+        let late = classify(End::TimedOut, schema, Duration::from_secs(9));
+        assert_eq!((late.reason, late.terminal), (FailureReason::ReleaseFailed, false));
+    }
+}

@@ -1,0 +1,162 @@
+//! What became of a release, read from the labels of helm's own records. The records' content is not needed: it is
+//! large, and holds every rendered object.
+
+use std::{cmp::Reverse, collections::BTreeMap};
+
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::PartialObjectMeta;
+
+use crate::provision::names;
+
+/// Label on a record: which chart, environment and store it was made from.
+const DIGEST: &str = "sendstores.dev/digest";
+/// Label on a record: whether the Ingress is in it.
+const EXPOSED: &str = "sendstores.dev/exposed";
+
+/// Selects the records of a store's release.
+pub(crate) fn selector() -> String {
+    format!("owner=helm,name={}", names::RELEASE)
+}
+
+/// The value of helm's `--labels`.
+pub(super) fn labels(digest: &str, exposed: bool) -> String {
+    format!("{DIGEST}={digest},{EXPOSED}={exposed}")
+}
+
+/// One revision of a release.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Record {
+    /// Name of the Secret that holds it.
+    pub(crate) secret: String,
+    pub(crate) version: u32,
+    pub(crate) status: Status,
+    pub(crate) digest: Option<String>,
+    pub(crate) exposed: bool,
+}
+
+/// helm's own words for where a revision is, as far as they mean different things to us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Status {
+    Deployed,
+    Failed,
+    /// Left by a helm that was killed while it installed for the first time.
+    PendingInstall,
+    /// Left by a helm that was killed while it changed what was there.
+    PendingChange,
+    Uninstalling,
+    Superseded,
+    /// Anything else, in helm's words.
+    Other(String),
+}
+
+/// All revisions of a release, the newest first.
+#[derive(Debug, Default)]
+pub(crate) struct History(Vec<Record>);
+
+// === impl History ===
+
+impl History {
+    pub(crate) fn new<'a>(secrets: impl IntoIterator<Item = &'a PartialObjectMeta<Secret>>) -> Self {
+        let mut records: Vec<Record> = secrets.into_iter().filter_map(record).collect();
+        records.sort_by_key(|record| Reverse(record.version));
+        Self(records)
+    }
+
+    pub(crate) fn newest(&self) -> Option<&Record> {
+        self.0.first()
+    }
+
+    /// Whether the last revision that ever worked had the Ingress in it.
+    pub(crate) fn was_exposed(&self) -> bool {
+        let worked = |record: &&Record| matches!(record.status, Status::Deployed | Status::Superseded);
+        self.0.iter().find(worked).is_some_and(|record| record.exposed)
+    }
+}
+
+fn record(secret: &PartialObjectMeta<Secret>) -> Option<Record> {
+    let empty = BTreeMap::new();
+    let labels = secret.metadata.labels.as_ref().unwrap_or(&empty);
+    Some(Record {
+        secret: secret.metadata.name.clone()?,
+        version: labels.get("version")?.parse().ok()?,
+        status: Status::of(labels.get("status").map_or("", String::as_str)),
+        digest: labels.get(DIGEST).cloned(),
+        exposed: labels.get(EXPOSED).is_some_and(|value| value == "true"),
+    })
+}
+
+// === impl Status ===
+
+impl Status {
+    fn of(word: &str) -> Self {
+        match word {
+            "deployed" => Self::Deployed,
+            "failed" => Self::Failed,
+            "pending-install" => Self::PendingInstall,
+            "pending-upgrade" | "pending-rollback" => Self::PendingChange,
+            "uninstalling" => Self::Uninstalling,
+            "superseded" => Self::Superseded,
+            other => Self::Other(other.to_owned()),
+        }
+    }
+
+    pub(crate) fn describe(&self) -> &str {
+        match self {
+            Self::Deployed => "deployed",
+            Self::Failed => "failed",
+            Self::PendingInstall => "an interrupted first installation",
+            Self::PendingChange => "an interrupted upgrade",
+            Self::Uninstalling => "an interrupted removal",
+            Self::Superseded => "superseded by nothing",
+            Self::Other(word) => word,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secret(version: u32, status: &str, extra: &[(&str, &str)]) -> PartialObjectMeta<Secret> {
+        let version = version.to_string();
+        let labels = [("owner", "helm"), ("name", "store"), ("status", status), ("version", version.as_str())];
+        let labels = labels.iter().chain(extra).map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        let mut meta = PartialObjectMeta::<Secret>::default();
+        meta.metadata.name = Some(format!("sh.helm.release.v1.store.v{version}"));
+        meta.metadata.labels = Some(labels.collect());
+        meta
+    }
+
+    #[test]
+    fn the_newest_revision_is_the_highest_number() {
+        let secrets = [
+            secret(9, "superseded", &[(EXPOSED, "true")]),
+            secret(10, "pending-upgrade", &[(DIGEST, "abc"), (EXPOSED, "false")]),
+            secret(8, "superseded", &[]),
+        ];
+        let history = History::new(&secrets);
+        let newest = history.newest().unwrap();
+        assert_eq!((newest.version, &newest.status), (10, &Status::PendingChange));
+        assert_eq!(newest.digest.as_deref(), Some("abc"));
+        assert!(history.was_exposed(), "the last one that worked was");
+        assert!(!History::default().was_exposed());
+    }
+
+    #[test]
+    fn foreign_records_are_left_out_and_foreign_words_kept() {
+        let mut odd = secret(1, "deployed", &[]);
+        odd.metadata.labels = None;
+        assert!(History::new(&[odd]).newest().is_none());
+        let history = History::new(&[secret(1, "unknown", &[])]);
+        assert_eq!(history.newest().unwrap().status, Status::Other("unknown".to_owned()));
+    }
+
+    #[test]
+    fn labels_are_what_is_read_back() {
+        let text = labels("0123", true);
+        let pairs: Vec<(&str, &str)> = text.split(',').filter_map(|pair| pair.split_once('=')).collect();
+        let history = History::new(&[secret(1, "deployed", &pairs)]);
+        let newest = history.newest().unwrap();
+        assert_eq!((newest.digest.as_deref(), newest.exposed), (Some("0123"), true));
+    }
+}

@@ -1,0 +1,59 @@
+//! The store's own values: the one document that helm reads on its standard input.
+
+use sendstores_core::Store;
+use serde_json::json;
+
+use crate::provision::names;
+
+/// JSON, which is YAML too. No text of a user is in it: title and e-mail go to the bootstrap alone.
+pub(super) fn document(store: &Store, exposed: bool) -> String {
+    json!({
+        "store": {
+            "id": store.id.as_str(),
+            "uid": store.uid.as_str(),
+            "url": store.url,
+            "host": host(&store.url),
+        },
+        "credentials": {"secretName": names::CREDENTIALS},
+        "ingress": {"enabled": exposed},
+    })
+    .to_string()
+}
+
+/// The host part of an origin, without the port.
+fn host(url: &str) -> &str {
+    let authority = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = authority.split('/').next().unwrap_or_default();
+    match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
+        _ => authority,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provision::steps::fixtures;
+
+    #[test]
+    fn hosts_have_no_port_and_no_path() {
+        for (url, wanted) in [
+            ("http://store-a.localhost:8080", "store-a.localhost"),
+            ("https://store-a.example.com", "store-a.example.com"),
+            ("https://store-a.example.com:443/", "store-a.example.com"),
+        ] {
+            assert_eq!(host(url), wanted, "{url}");
+        }
+    }
+
+    #[test]
+    fn the_document_holds_the_store_and_no_user_text() {
+        let store = fixtures::store_titled("{{ .Values }} --set x=y \"'\\ \u{1f6d2}");
+        let text = document(&store, true);
+        let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(value["store"]["id"], store.id.as_str());
+        assert_eq!(value["store"]["host"], format!("{}.localhost", store.id));
+        assert_eq!(value["ingress"]["enabled"], true);
+        assert!(!text.contains(".Values") && !text.contains("--set") && !text.contains("owner@"));
+    }
+}

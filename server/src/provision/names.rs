@@ -1,0 +1,30 @@
+//! What our objects are called and how they are marked.
+
+/// The field manager of everything that is applied.
+pub(crate) const MANAGER: &str = "sendstores";
+
+// Labels of a store's namespace and of what the control plane puts into it.
+pub(crate) const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+pub(crate) const STORE: &str = "sendstores.dev/store";
+pub(crate) const UID: &str = "sendstores.dev/uid";
+
+// Annotations of a store's namespace: all that it takes to adopt the store again when the ledger is lost.
+pub(crate) const GENERATION: &str = "sendstores.dev/generation";
+pub(crate) const SPEC: &str = "sendstores.dev/spec";
+pub(crate) const SPEC_DIGEST: &str = "sendstores.dev/spec-digest";
+pub(crate) const TENANT: &str = "sendstores.dev/tenant";
+pub(crate) const LABELS: &str = "sendstores.dev/labels";
+pub(crate) const URL: &str = "sendstores.dev/url";
+
+/// Quota and limit range.
+pub(crate) const LIMITS: &str = "store";
+pub(crate) const DEFAULT_DENY: &str = "default-deny";
+pub(crate) const CREDENTIALS: &str = "store-credentials";
+
+/// The helm release of every store.
+pub(crate) const RELEASE: &str = "store";
+pub(crate) const DATABASE: &str = "mysql";
+/// Deployment, Service, Ingress and container of the application.
+pub(crate) const APPLICATION: &str = "wordpress";
+/// The label that tells the pods of the two workloads apart.
+pub(crate) const POD_NAME: &str = "app.kubernetes.io/name";

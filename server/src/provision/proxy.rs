@@ -1,0 +1,146 @@
+//! Requests to the running shop through the API server's service proxy, which works from wherever the API does.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, StatusCode, header};
+use http_body_util::{BodyExt, Limited};
+use kube::client::Body;
+use sendstores_core::{Store, failure::FailureReason, provisioner::StepError};
+use serde_json::Value;
+
+use super::{cluster::Cluster, errors::CallError, names, redact};
+
+/// More than any page of a shop, less than what could hurt us.
+const MAX_BODY: usize = 4 * 1024 * 1024;
+
+/// What is asked of the shop.
+pub(crate) struct Question<'a> {
+    pub(crate) method: Method,
+    /// From the root of the shop, with its query.
+    pub(crate) path: &'a str,
+    pub(crate) headers: Vec<(&'static str, &'a str)>,
+    pub(crate) body: Option<Value>,
+}
+
+/// What came back.
+#[derive(Clone, Debug)]
+pub(crate) enum Reply {
+    /// The shop's own answer.
+    Shop(Answer),
+    /// The API server could not reach the shop; why.
+    Unreachable(String),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+// === impl Question ===
+
+impl<'a> Question<'a> {
+    pub(crate) fn get(path: &'a str) -> Self {
+        Self { method: Method::GET, path, headers: Vec::new(), body: None }
+    }
+}
+
+/// Asks the shop. Fails only when nothing can be said of it, since the Kubernetes API itself does not work for us.
+pub(crate) async fn ask(
+    cluster: &Cluster,
+    store: &Store,
+    question: Question<'_>,
+    limit: Duration,
+) -> Result<Reply, StepError> {
+    let request = request(store, question)?;
+    let exchange = async {
+        let response = cluster.client().send(request).await?;
+        let (head, body) = response.into_parts();
+        let body = Limited::new(body, MAX_BODY).collect().await;
+        Ok::<_, kube::Error>((head, body.map(|body| body.to_bytes())))
+    };
+    let (head, body) = match tokio::time::timeout(limit, exchange).await {
+        Err(_) => return Ok(Reply::Unreachable(format!("no answer within {limit:?}"))),
+        Ok(Err(error)) => return Err(CallError::from(error).into()),
+        Ok(Ok((_, Err(error)))) => return Ok(Reply::Unreachable(format!("the answer broke off: {error}"))),
+        Ok(Ok((head, Ok(body)))) => (head, body),
+    };
+    match api_status(&head.headers, &body) {
+        Some(message) => unreachable(head.status, &message),
+        None => Ok(Reply::Shop(Answer { status: head.status, headers: head.headers, body })),
+    }
+}
+
+fn request(store: &Store, question: Question<'_>) -> Result<Request<Body>, StepError> {
+    let Question { method, path, headers, body } = question;
+    let base = format!("/api/v1/namespaces/{}/services/http:{}:80/proxy", store.id, names::APPLICATION);
+    let scheme = store.url.split_once("://").map_or("http", |(scheme, _)| scheme);
+    // WordPress redirects a request that did not come the way its own address says.
+    let mut request =
+        Request::builder().method(method).uri(format!("{base}{path}")).header("x-forwarded-proto", scheme);
+    for (name, value) in headers {
+        request = request.header(name, value);
+    }
+    let body = match body {
+        Some(json) => {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+            json.to_string().into_bytes()
+        }
+        None => Vec::new(),
+    };
+    request.body(Body::from(body)).map_err(|error| StepError::retryable(FailureReason::Internal, error.to_string()))
+}
+
+/// The message of an answer that is the API server's own, not the shop's.
+fn api_status(headers: &HeaderMap, body: &[u8]) -> Option<String> {
+    let plain = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if plain.starts_with("application/json") {
+        let status: Value = serde_json::from_slice(body).ok()?;
+        let ours = status["kind"] == "Status" && status["apiVersion"] == "v1";
+        return ours.then(|| status["message"].as_str().unwrap_or_default().to_owned());
+    }
+    // How the proxy reports that it could not connect.
+    let text = std::str::from_utf8(body.get(..512.min(body.len()))?).ok()?;
+    text.starts_with("error trying to reach service").then(|| text.to_owned())
+}
+
+fn unreachable(status: StatusCode, message: &str) -> Result<Reply, StepError> {
+    let text = redact::message(&format!("Kubernetes answered {}: {message}", status.as_u16()));
+    match status.as_u16() {
+        // The API server's own state, of which the shop knows nothing.
+        401 | 408 | 429 | 500 => Err(StepError::retryable(FailureReason::ClusterUnavailable, text)),
+        403 => Err(StepError::retryable(FailureReason::ObjectRefused, text)),
+        _ => Ok(Reply::Unreachable(text)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provision::steps::fixtures;
+
+    #[test]
+    fn the_shop_sees_its_own_scheme() {
+        let mut store = fixtures::store();
+        store.url = "https://shop.example.com".to_owned();
+        let request = request(&store, Question::get("/shop/?a=b")).unwrap();
+        assert_eq!(request.headers()["x-forwarded-proto"], "https");
+        let wanted = "/api/v1/namespaces/store-test0001/services/http:wordpress:80/proxy/shop/?a=b";
+        assert_eq!(request.uri().to_string(), wanted);
+    }
+
+    #[test]
+    fn answers_of_the_api_server_are_not_the_shops() {
+        let mut json = HeaderMap::new();
+        json.insert(header::CONTENT_TYPE, "application/json".parse().unwrap());
+        let refusal = br#"{"kind":"Status","apiVersion":"v1","message":"no endpoints available"}"#;
+        assert_eq!(api_status(&json, refusal).as_deref(), Some("no endpoints available"));
+        assert_eq!(api_status(&json, br#"[{"id":1}]"#), None);
+        assert!(api_status(&HeaderMap::new(), b"error trying to reach service: dial tcp").is_some());
+        assert!(api_status(&HeaderMap::new(), b"<html>").is_none());
+        assert!(matches!(unreachable(StatusCode::SERVICE_UNAVAILABLE, "x"), Ok(Reply::Unreachable(_))));
+        assert!(unreachable(StatusCode::FORBIDDEN, "x").is_err());
+    }
+}

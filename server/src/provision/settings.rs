@@ -1,0 +1,115 @@
+//! A store's spec as JSON, for the namespace's annotations and for the scripts inside the store.
+
+use sendstores_core::{
+    Store, StoreSpec,
+    shop::{Catalogue, ShopSettings},
+};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+/// The whole spec; there is no secret in it.
+pub(crate) fn spec(spec: &StoreSpec) -> Value {
+    json!({"engine": spec.engine.as_str(), "shop": shop(&spec.shop)})
+}
+
+/// Tells one spec from another.
+pub(crate) fn digest(spec_json: &Value) -> String {
+    // serde_json sorts the keys of an object, so the same spec always has the same text.
+    let hash = Sha256::digest(spec_json.to_string());
+    hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn shop(shop: &ShopSettings) -> Value {
+    let ShopSettings {
+        title,
+        admin_email,
+        admin_user,
+        country,
+        currency,
+        locale,
+        timezone,
+        taxes,
+        weight_unit,
+        dimension_unit,
+        payment_methods,
+        flat_rate,
+        catalogue,
+    } = shop;
+    json!({
+        "title": title.as_str(),
+        "admin_email": admin_email.as_str(),
+        "admin_user": admin_user.as_str(),
+        "country": country.as_str(),
+        "currency": currency.as_str(),
+        "locale": locale.as_str(),
+        "timezone": timezone.as_str(),
+        "taxes": taxes,
+        "weight_unit": weight_unit.as_str(),
+        "dimension_unit": dimension_unit.as_str(),
+        "payment_methods": payment_methods.iter().map(|method| method.as_str()).collect::<Vec<_>>(),
+        "flat_rate": flat_rate.as_str(),
+        "catalogue": catalogue.as_str(),
+    })
+}
+
+/// What `install` reads; the only place where the merchant's password leaves its Secret.
+pub(crate) fn install(store: &Store, admin_password: &str) -> Value {
+    let shop = &store.spec.shop;
+    json!({
+        "url": store.url,
+        "title": shop.title.as_str(),
+        "admin_user": shop.admin_user.as_str(),
+        "admin_email": shop.admin_email.as_str(),
+        "admin_password": admin_password,
+        "locale": shop.locale.as_str(),
+    })
+}
+
+/// What `configure` reads.
+pub(crate) fn configure(store: &Store) -> Value {
+    let shop = &store.spec.shop;
+    json!({
+        "marker": digest(&spec(&store.spec)),
+        "admin_user": shop.admin_user.as_str(),
+        "title": shop.title.as_str(),
+        "country": shop.country.as_str(),
+        "currency": shop.currency.as_str(),
+        "timezone": shop.timezone.as_str(),
+        "taxes": shop.taxes,
+        "weight_unit": shop.weight_unit.as_str(),
+        "dimension_unit": shop.dimension_unit.as_str(),
+        "payment_methods": shop.payment_methods.iter().map(|method| method.as_str()).collect::<Vec<_>>(),
+        "flat_rate": shop.flat_rate.as_str(),
+        "sample_catalogue": shop.catalogue == Catalogue::Sample,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provision::steps::fixtures;
+
+    const HOSTILE: [&str; 6] =
+        ["--exec=x", "'\"\\ $(id) `id`", "{{ .Values.x }}", "a, b=c; {d}", "Käse \u{1f6d2} \u{5e9}", "</script> %s"];
+
+    #[test]
+    fn hostile_titles_survive_byte_for_byte_on_one_line() {
+        for title in HOSTILE {
+            let store = fixtures::store_titled(title);
+            for value in [install(&store, "secret"), configure(&store), spec(&store.spec)["shop"].clone()] {
+                let line = value.to_string();
+                assert!(!line.contains('\n'));
+                let back: Value = serde_json::from_str(&line).unwrap();
+                assert_eq!(back["title"].as_str().unwrap().as_bytes(), title.as_bytes());
+            }
+        }
+    }
+
+    #[test]
+    fn another_spec_has_another_digest() {
+        let [a, b] = ["One", "Two"].map(|title| digest(&spec(&fixtures::store_titled(title).spec)));
+        assert_ne!(a, b);
+        assert_eq!(a, digest(&spec(&fixtures::store_titled("One").spec)));
+        assert_eq!(a.len(), 32);
+    }
+}

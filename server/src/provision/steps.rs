@@ -1,0 +1,64 @@
+//! The steps from intent to a working store: each looks (`observe`) and makes (`ensure`).
+
+mod bootstrap;
+mod credentials;
+#[cfg(test)]
+pub(crate) mod fixtures;
+mod namespace;
+mod ownership;
+mod release;
+pub(crate) mod removal;
+mod storefront;
+mod workload;
+
+use sendstores_core::{
+    Store,
+    failure::FailureReason,
+    observed::{Progress, Seen, Waiting},
+    provisioner::StepError,
+    step::StepName,
+};
+
+use self::workload::Workload;
+use super::Context;
+
+pub(crate) async fn observe(context: &Context, store: &Store, step: StepName) -> Result<Seen<Progress>, StepError> {
+    match step {
+        StepName::Namespace => namespace::observe(context, store).await,
+        StepName::Credentials => credentials::observe(context, store).await,
+        StepName::Release => release::observe(context, store).await,
+        StepName::Database => workload::observe(context, store, Workload::Database).await,
+        StepName::Application => workload::observe(context, store, Workload::Application).await,
+        StepName::Bootstrap => bootstrap::observe(context, store).await,
+        StepName::Storefront => storefront::observe(context, store).await,
+        StepName::Removal => Err(not_provisioning()),
+    }
+}
+
+pub(crate) async fn ensure(context: &Context, store: &Store, step: StepName) -> Result<(), StepError> {
+    match step {
+        StepName::Namespace => namespace::ensure(context, store).await,
+        StepName::Credentials => credentials::ensure(context, store).await,
+        // A workload that is missing is one that the release has lost.
+        StepName::Release | StepName::Database | StepName::Application => release::ensure(context, store).await,
+        StepName::Bootstrap => bootstrap::ensure(context, store).await,
+        StepName::Storefront => storefront::ensure(context, store).await,
+        StepName::Removal => Err(not_provisioning()),
+    }
+}
+
+fn not_provisioning() -> StepError {
+    StepError::retryable(FailureReason::Internal, "removal is not a step of provisioning")
+}
+
+fn done() -> Seen<Progress> {
+    Seen::Known(Progress::Done(Vec::new()))
+}
+
+fn partial(detail: impl Into<String>) -> Seen<Progress> {
+    Seen::Known(Progress::Partial(detail.into()))
+}
+
+fn waiting(reason: FailureReason, detail: impl Into<String>) -> Seen<Progress> {
+    Seen::Known(Progress::Waiting(Waiting { reason, detail: detail.into() }))
+}

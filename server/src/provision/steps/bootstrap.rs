@@ -1,0 +1,120 @@
+//! WordPress and WooCommerce, installed and configured by programs inside the running container: the same files, the
+//! same PHP. Each of them can be run again behind any crash; how far the store is, its database says.
+
+mod answer;
+mod state;
+
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Pod;
+use kube::{Api, ResourceExt, api::ListParams};
+use secrecy::{ExposeSecret, SecretString};
+use sendstores_core::{
+    Store,
+    failure::FailureReason,
+    observed::{Progress, Seen},
+    provisioner::StepError,
+};
+
+use self::state::{Stage, State};
+use super::{credentials, done, partial, waiting};
+use crate::provision::{
+    Context,
+    exec::{self, Execution, Output},
+    names, redact, settings,
+};
+
+/// What is known of the inside of a store.
+enum Inside {
+    /// No pod is there to ask.
+    Closed,
+    Open {
+        pod: String,
+        state: State,
+    },
+}
+
+pub(super) async fn observe(context: &Context, store: &Store) -> Result<Seen<Progress>, StepError> {
+    Ok(match look(context, store).await? {
+        Inside::Closed => waiting(FailureReason::ApplicationUnavailable, "no pod of the application is ready"),
+        Inside::Open { state: State::NoDatabase(why), .. } => {
+            waiting(FailureReason::DatabaseUnavailable, format!("the database does not answer the application: {why}"))
+        }
+        Inside::Open { state: State::At(Stage::Install), .. } => partial("installing WordPress"),
+        Inside::Open { state: State::At(Stage::Activate), .. } => partial("installed; activating WooCommerce"),
+        Inside::Open { state: State::At(Stage::Configure), .. } => partial("activated; configuring the shop"),
+        Inside::Open { state: State::Complete, .. } => done(),
+    })
+}
+
+/// Takes the next of the three steps inside; who looks in between sees each of them.
+pub(super) async fn ensure(context: &Context, store: &Store) -> Result<(), StepError> {
+    let (pod, stage) = match look(context, store).await? {
+        Inside::Closed => {
+            let message = "no pod of the application is ready";
+            return Err(StepError::retryable(FailureReason::ApplicationUnavailable, message));
+        }
+        Inside::Open { state: State::NoDatabase(why), .. } => {
+            return Err(StepError::retryable(FailureReason::DatabaseUnavailable, why));
+        }
+        Inside::Open { state: State::Complete, .. } => return Ok(()),
+        Inside::Open { pod, state: State::At(stage) } => (pod, stage),
+    };
+    let deadlines = &context.deadlines;
+    let none = SecretString::default();
+    let (program, limit, secret, line) = match stage {
+        Stage::Install => {
+            let password = credentials::admin_password(context, store).await?;
+            let line = settings::install(store, password.expose_secret());
+            ("/opt/sendstores/install", deadlines.install, password, line)
+        }
+        Stage::Activate => ("/opt/sendstores/activate", deadlines.activate, none, serde_json::json!({})),
+        Stage::Configure => ("/opt/sendstores/configure", deadlines.configure, none, settings::configure(store)),
+    };
+    let line = SecretString::from(line.to_string());
+    let output = run(context, store, &pod, &[program], Some(&line), limit).await?;
+    answer::judge(program, &output, limit, secret.expose_secret())
+}
+
+async fn look(context: &Context, store: &Store) -> Result<Inside, StepError> {
+    let Some(pod) = ready_pod(context, store).await? else { return Ok(Inside::Closed) };
+    // Both texts were parsed by the domain and stand behind a flag: they cannot be taken for one.
+    let (url, admin) = (format!("--url={}", store.url), format!("--admin={}", store.spec.shop.admin_user));
+    let argv = ["php", "/opt/sendstores/state.php", &url, &admin];
+    let output = run(context, store, &pod, &argv, None, context.deadlines.state).await?;
+    match State::parse(&output.stdout) {
+        Some(state) => Ok(Inside::Open { pod, state }),
+        None => {
+            let message = format!("state.php ended with {}: {} {}", output.code, output.stdout, output.stderr);
+            Err(StepError::retryable(FailureReason::BootstrapFailed, redact::message(&message)))
+        }
+    }
+}
+
+async fn run(
+    context: &Context,
+    store: &Store,
+    pod: &str,
+    argv: &[&str],
+    input: Option<&SecretString>,
+    limit: Duration,
+) -> Result<Output, StepError> {
+    let input = input.map(ExposeSecret::expose_secret);
+    let execution = Execution { pod, container: names::APPLICATION, argv, input, limit };
+    let what = argv.last().copied().unwrap_or_default();
+    let outcome = exec::run(&context.cluster, store, execution).await;
+    outcome.map_err(|error| error.into_step(what, FailureReason::BootstrapFailed))
+}
+
+/// The pod of the application that is ready and stays.
+async fn ready_pod(context: &Context, store: &Store) -> Result<Option<String>, StepError> {
+    let api: Api<Pod> = context.cluster.in_store(store);
+    let how = ListParams::default().labels(&format!("{}={}", names::POD_NAME, names::APPLICATION));
+    let pods = context.cluster.call(api.list(&how)).await?;
+    let ready = |pod: &&Pod| {
+        let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
+        let mut ready = conditions.filter(|condition| condition.type_ == "Ready" && condition.status == "True");
+        pod.metadata.deletion_timestamp.is_none() && ready.next().is_some()
+    };
+    Ok(pods.items.iter().find(ready).map(ResourceExt::name_any))
+}

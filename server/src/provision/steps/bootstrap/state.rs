@@ -1,0 +1,113 @@
+//! How far a store is inside, as its own `state.php` reads it from the database.
+
+use serde::Deserialize;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// Why the database does not accept the application.
+    NoDatabase(String),
+    /// The first thing that is not done.
+    At(Stage),
+    Complete,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    Install,
+    Activate,
+    Configure,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    database: String,
+    #[serde(flatten)]
+    facts: Option<Facts>,
+}
+
+#[derive(Deserialize)]
+struct Facts {
+    installed: bool,
+    admin: bool,
+    active: bool,
+    woocommerce_code: Option<String>,
+    woocommerce_version: Option<String>,
+    woocommerce_db_version: Option<String>,
+    wc_installing: bool,
+    marker: Option<String>,
+}
+
+// === impl State ===
+
+impl State {
+    /// From the last line of the output; PHP may put warnings before it.
+    pub(super) fn parse(stdout: &str) -> Option<Self> {
+        let line = stdout.lines().rev().find(|line| !line.trim().is_empty())?;
+        let answer: Answer = serde_json::from_str(line).ok()?;
+        match (answer.database.as_str(), answer.facts) {
+            ("ok", Some(facts)) => Some(Self::of(&facts)),
+            ("ok", None) => None,
+            (why, _) => Some(Self::NoDatabase(why.to_owned())),
+        }
+    }
+
+    fn of(facts: &Facts) -> Self {
+        // A marker ends it all, whichever it is: the settings are those the shop starts with, and by now the merchant
+        // may have changed every one of them.
+        if facts.marker.is_some() {
+            return Self::Complete;
+        }
+        let current = facts.woocommerce_version.is_some() && facts.woocommerce_version == facts.woocommerce_code;
+        if !facts.installed || !facts.admin {
+            Self::At(Stage::Install)
+        } else if !facts.active || !current || facts.woocommerce_db_version.is_none() || facts.wc_installing {
+            Self::At(Stage::Activate)
+        } else {
+            Self::At(Stage::Configure)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn parsed(change: &[(&str, Value)]) -> Option<State> {
+        let mut answer = json!({"database": "ok", "installed": true, "tables": 51, "admin": true, "active": true,
+            "woocommerce_code": "11.0.1", "woocommerce_version": "11.0.1", "woocommerce_db_version": "11.0.0",
+            "wc_installing": false, "marker": null, "bootstrap_version": 1});
+        for (key, value) in change {
+            answer[*key] = value.clone();
+        }
+        State::parse(&format!("PHP Warning: something\n{answer}\n"))
+    }
+
+    #[test]
+    fn the_first_thing_that_is_missing_comes_next() {
+        let stages: [(&[(&str, Value)], Stage); 8] = [
+            (&[("installed", json!(false)), ("admin", json!(false))], Stage::Install),
+            (&[("admin", json!(false))], Stage::Install),
+            (&[("active", json!(false))], Stage::Activate),
+            (&[("woocommerce_version", json!(null))], Stage::Activate),
+            (&[("woocommerce_version", json!("10.6.2"))], Stage::Activate),
+            (&[("woocommerce_db_version", json!(null))], Stage::Activate),
+            (&[("wc_installing", json!(true))], Stage::Activate),
+            (&[], Stage::Configure),
+        ];
+        for (change, stage) in stages {
+            assert_eq!(parsed(change), Some(State::At(stage)), "{change:?}");
+        }
+        assert_eq!(parsed(&[("marker", json!("any")), ("admin", json!(false))]), Some(State::Complete));
+    }
+
+    #[test]
+    fn a_closed_database_and_nonsense_are_told_apart() {
+        let closed = State::parse("{\"database\":\"not reachable\"}");
+        assert_eq!(closed, Some(State::NoDatabase("not reachable".to_owned())));
+        for nonsense in ["", "\n", "PHP Fatal error", "{\"database\":\"ok\"}", "[]"] {
+            assert_eq!(State::parse(nonsense), None, "{nonsense}");
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! A store for unit tests.
+
+use sendstores_core::{
+    Engine, Labels, ShopSettings, Store, StoreSpec, Timestamp,
+    shop::{Catalogue, DimensionUnit, PaymentMethod, WeightUnit},
+    store::NewStore,
+};
+
+pub(crate) fn store() -> Store {
+    store_titled("Test shop")
+}
+
+pub(crate) fn store_titled(title: &str) -> Store {
+    let shop = ShopSettings {
+        title: title.parse().unwrap(),
+        admin_email: "owner@example.com".parse().unwrap(),
+        admin_user: "merchant".parse().unwrap(),
+        country: "DE".parse().unwrap(),
+        currency: "EUR".parse().unwrap(),
+        locale: "en_US".parse().unwrap(),
+        timezone: "Europe/Berlin".parse().unwrap(),
+        taxes: false,
+        weight_unit: WeightUnit::Kilogram,
+        dimension_unit: DimensionUnit::Centimetre,
+        payment_methods: vec![PaymentMethod::CashOnDelivery, PaymentMethod::BankTransfer],
+        flat_rate: "4.90".parse().unwrap(),
+        catalogue: Catalogue::Sample,
+    };
+    let new = NewStore {
+        id: "store-test0001".parse().unwrap(),
+        uid: "0193b0a0-7c3e-7000-8000-000000000001".parse().unwrap(),
+        tenant: None,
+        labels: Labels::default(),
+        spec: StoreSpec { engine: Engine::WooCommerce, shop },
+        url: "http://store-test0001.localhost:8080".to_owned(),
+    };
+    Store::new(new, Timestamp::from_micros(0))
+}

@@ -1,0 +1,136 @@
+//! The namespace with all its walls. They stand before anything can run inside.
+
+mod walls;
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{LimitRange, Namespace, ResourceQuota};
+use k8s_openapi::api::networking::v1::NetworkPolicy;
+use kube::{Api, api::PostParams};
+use sendstores_core::{
+    Store,
+    failure::FailureReason,
+    observed::{Progress, Seen},
+    provisioner::StepError,
+};
+use serde_json::json;
+
+use super::{
+    done,
+    ownership::{self, Owner},
+    partial, waiting,
+};
+use crate::provision::{Context, names, settings};
+
+/// The strictest of the Pod Security Standards.
+const POD_SECURITY: [(&str, &str); 3] = [
+    ("pod-security.kubernetes.io/enforce", "restricted"),
+    ("pod-security.kubernetes.io/audit", "restricted"),
+    ("pod-security.kubernetes.io/warn", "restricted"),
+];
+
+const BEING_REMOVED: &str = "the namespace of this name is still being removed";
+
+pub(super) async fn observe(context: &Context, store: &Store) -> Result<Seen<Progress>, StepError> {
+    match ownership::look(context, store).await? {
+        Owner::Nobody => Ok(Seen::Absent),
+        Owner::Foreign => Err(ownership::conflict(store)),
+        Owner::This { going: true, .. } | Owner::EarlierGoing => {
+            Ok(waiting(FailureReason::NamespaceConflict, BEING_REMOVED))
+        }
+        Owner::This { namespace, .. } => observe_ours(context, store, &namespace).await,
+    }
+}
+
+async fn observe_ours(context: &Context, store: &Store, namespace: &Namespace) -> Result<Seen<Progress>, StepError> {
+    let wanted = wanted(store);
+    let has = |live: &Option<BTreeMap<String, String>>, wanted: &Option<BTreeMap<String, String>>| {
+        let mut pairs = wanted.iter().flatten();
+        pairs.all(|(key, value)| live.as_ref().and_then(|live| live.get(key)) == Some(value))
+    };
+    let (live, want) = (&namespace.metadata, &wanted.metadata);
+    if !has(&live.labels, &want.labels) || !has(&live.annotations, &want.annotations) {
+        return Ok(partial("the namespace is not marked as it should be"));
+    }
+    let cluster = &context.cluster;
+    let (quotas, limits, policies) = (cluster.in_store(store), cluster.in_store(store), cluster.in_store(store));
+    let (quota, limits, policy): (Option<ResourceQuota>, Option<LimitRange>, Option<NetworkPolicy>) = tokio::try_join!(
+        cluster.call(quotas.get_opt(names::LIMITS)),
+        cluster.call(limits.get_opt(names::LIMITS)),
+        cluster.call(policies.get_opt(names::DEFAULT_DENY)),
+    )?;
+    let counted = quota.as_ref().is_some_and(|quota| {
+        quota.status.as_ref().is_some_and(|s| s.hard == quota.spec.as_ref().and_then(|s| s.hard.clone()))
+    });
+    let same = quota.and_then(|quota| quota.spec) == walls::quota(store, &context.quota).spec
+        && limits.and_then(|limits| limits.spec) == walls::limits(store).spec
+        && policy.and_then(|policy| policy.spec) == walls::default_deny(store).spec;
+    Ok(match (same, counted) {
+        (false, _) => partial("quota, limits or network policy are missing or changed"),
+        // Until then the API refuses whatever the quota speaks of.
+        (true, false) => waiting(FailureReason::NamespaceConflict, "the cluster has not taken up the quota yet"),
+        (true, true) => done(),
+    })
+}
+
+pub(super) async fn ensure(context: &Context, store: &Store) -> Result<(), StepError> {
+    let cluster = &context.cluster;
+    let mut wanted = wanted(store);
+    match ownership::look(context, store).await? {
+        Owner::Foreign => return Err(ownership::conflict(store)),
+        Owner::This { going: true, .. } | Owner::EarlierGoing => {
+            return Err(StepError::retryable(FailureReason::NamespaceConflict, BEING_REMOVED));
+        }
+        // Created, never applied: what appeared meanwhile is somebody else's.
+        Owner::Nobody => {
+            let api = cluster.all::<Namespace>();
+            let how = PostParams { field_manager: Some(names::MANAGER.to_owned()), ..PostParams::default() };
+            cluster.call(api.create(&how, &wanted)).await?;
+        }
+        Owner::This { namespace, .. } => {
+            // With its uid, so that a namespace that took its place meanwhile is not changed.
+            wanted.metadata.uid = namespace.metadata.uid;
+            cluster.apply(&cluster.all::<Namespace>(), store.id.as_str(), &wanted).await?;
+        }
+    }
+    let policies: Api<NetworkPolicy> = cluster.in_store(store);
+    let (quotas, limits): (Api<ResourceQuota>, Api<LimitRange>) = (cluster.in_store(store), cluster.in_store(store));
+    let (deny, quota, range) = (walls::default_deny(store), walls::quota(store, &context.quota), walls::limits(store));
+    tokio::try_join!(
+        cluster.apply(&policies, names::DEFAULT_DENY, &deny),
+        cluster.apply(&quotas, names::LIMITS, &quota),
+        cluster.apply(&limits, names::LIMITS, &range),
+    )?;
+    Ok(())
+}
+
+/// The namespace as it should be. Its annotations are all it takes to adopt the store again.
+fn wanted(store: &Store) -> Namespace {
+    let spec = settings::spec(&store.spec);
+    let labels: BTreeMap<&str, &str> = store.labels.iter().collect();
+    let mut annotations = vec![
+        (names::GENERATION, store.generation.to_string()),
+        (names::SPEC_DIGEST, settings::digest(&spec)),
+        (names::SPEC, spec.to_string()),
+        (names::LABELS, json!(labels).to_string()),
+        (names::URL, store.url.clone()),
+    ];
+    if let Some(tenant) = &store.tenant {
+        annotations.push((names::TENANT, tenant.to_string()));
+    }
+    let mut namespace = Namespace::default();
+    namespace.metadata.name = Some(store.id.to_string());
+    namespace.metadata.labels = Some(
+        marks(store).into_iter().chain(POD_SECURITY.map(|(key, value)| (key.to_owned(), value.to_owned()))).collect(),
+    );
+    namespace.metadata.annotations =
+        Some(annotations.into_iter().map(|(key, value)| (key.to_owned(), value)).collect());
+    namespace
+}
+
+/// The labels that say whose an object is.
+pub(super) fn marks(store: &Store) -> BTreeMap<String, String> {
+    [(names::MANAGED_BY, names::MANAGER), (names::STORE, store.id.as_str()), (names::UID, store.uid.as_str())]
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .into()
+}

@@ -1,0 +1,106 @@
+//! The shop, exposed and seen to sell.
+
+mod judge;
+
+use std::time::SystemTime;
+
+use http::{Method, StatusCode};
+use k8s_openapi::api::networking::v1::Ingress;
+use kube::Api;
+use sendstores_core::{
+    Evidence, Store, Timestamp,
+    evidence::Check,
+    observed::{Progress, Seen},
+    provisioner::StepError,
+    shop::Catalogue,
+};
+use serde_json::json;
+
+use self::judge::{Finding, Product};
+use super::{partial, release};
+use crate::provision::{
+    Context, names,
+    proxy::{self, Question, Reply},
+};
+
+const STORE_API: &str = "/wp-json/wc/store/v1";
+
+pub(super) async fn observe(context: &Context, store: &Store) -> Result<Seen<Progress>, StepError> {
+    let ingresses: Api<Ingress> = context.cluster.in_store(store);
+    let there = async {
+        let ingress = context.cluster.call(ingresses.get_metadata_opt(names::APPLICATION)).await?;
+        Ok::<_, StepError>(ingress.is_some())
+    };
+    let (exposed, there) = tokio::try_join!(release::is_exposed(context, store), there)?;
+    if !exposed || !there {
+        return Ok(partial("the shop is not exposed yet"));
+    }
+    let evidence = probe(context, store).await?;
+    Ok(Seen::Known(match evidence.iter().all(|evidence| evidence.passed) {
+        true => Progress::Done(evidence),
+        false => Progress::Failing(evidence),
+    }))
+}
+
+/// Opens the Ingress. It comes last: until WordPress is installed, its install page answers anybody.
+pub(super) async fn ensure(context: &Context, store: &Store) -> Result<(), StepError> {
+    release::make(context, store, true).await
+}
+
+/// Looks at the shop as its first visitor would, short of an order.
+async fn probe(context: &Context, store: &Store) -> Result<Vec<Evidence>, StepError> {
+    // The catalogue is ours until the store was READY for the first time; afterwards it is the merchant's.
+    let sample_due = store.ready_time.is_none() && store.spec.shop.catalogue == Catalogue::Sample;
+    let catalogue =
+        judge::catalogue(&get(context, store, &judge::products_path(STORE_API, sample_due)).await?, sample_due);
+    let product = catalogue.as_ref().ok().and_then(Option::as_ref);
+    let name = product.filter(|_| sample_due).map(|product| product.name.as_str());
+    let (page, cart) = tokio::try_join!(shop_page(context, store, name), cart(context, store, product))?;
+    let api = match &catalogue {
+        Ok(Some(product)) => Ok(product.describe()),
+        Ok(None) => Ok("answers; no product is for sale yet".to_owned()),
+        Err(why) => Err(why.clone()),
+    };
+    Ok(vec![evidence(Check::ShopPage, page), evidence(Check::StoreApi, api), evidence(Check::Cart, cart)])
+}
+
+async fn shop_page(context: &Context, store: &Store, product: Option<&str>) -> Result<Finding, StepError> {
+    let reply = get(context, store, "/shop/").await?;
+    // A merchant may give the page another address; its front page is still a shop's.
+    let moved = matches!(&reply, Reply::Shop(answer) if answer.status == StatusCode::NOT_FOUND);
+    if moved && store.ready_time.is_some() {
+        return Ok(judge::shop_page("/", &get(context, store, "/").await?, product));
+    }
+    Ok(judge::shop_page("/shop/", &reply, product))
+}
+
+/// Puts the product into a fresh cart, which no one else ever sees, and looks at what the cart then offers.
+async fn cart(context: &Context, store: &Store, product: Option<&Product>) -> Result<Finding, StepError> {
+    let reply = get(context, store, &format!("{STORE_API}/cart")).await?;
+    let token = match judge::cart_token(&reply) {
+        Ok(token) => token,
+        Err(why) => return Ok(Err(why)),
+    };
+    let Some(product) = product else { return Ok(Ok("answers; nothing to put into it".to_owned())) };
+    let add = Question {
+        method: Method::POST,
+        path: &format!("{STORE_API}/cart/add-item"),
+        headers: vec![("cart-token", &token)],
+        body: Some(json!({"id": product.id, "quantity": 1})),
+    };
+    let reply = proxy::ask(&context.cluster, store, add, context.deadlines.probe).await?;
+    Ok(judge::cart(&reply))
+}
+
+async fn get(context: &Context, store: &Store, path: &str) -> Result<Reply, StepError> {
+    proxy::ask(&context.cluster, store, Question::get(path), context.deadlines.probe).await
+}
+
+fn evidence(check: Check, finding: Finding) -> Evidence {
+    let (passed, text) = match finding {
+        Ok(text) => (true, text),
+        Err(text) => (false, text),
+    };
+    let finding = text.chars().take(Evidence::MAX_FINDING).collect();
+    Evidence { check, passed, finding, check_time: Timestamp::from(SystemTime::now()) }
+}

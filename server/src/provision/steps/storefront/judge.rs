@@ -1,0 +1,179 @@
+//! Whether an answer is that of a shop that sells. A status of 200 says little: "coming soon" has it, too.
+
+use serde::Deserialize;
+
+use crate::provision::{
+    proxy::{Answer, Reply},
+    redact,
+};
+
+/// What was found, good or bad. Texts hold no times, so that the same finding always reads the same.
+pub(super) type Finding = Result<String, String>;
+
+/// A product of the Store API.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Product {
+    pub(super) id: u64,
+    pub(super) name: String,
+    #[serde(default)]
+    sku: String,
+    #[serde(default = "simple", rename = "type")]
+    kind: String,
+    #[serde(default)]
+    is_purchasable: bool,
+    #[serde(default = "yes")]
+    is_in_stock: bool,
+    #[serde(default)]
+    prices: Prices,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+struct Prices {
+    #[serde(default)]
+    price: String,
+    #[serde(default)]
+    currency_code: String,
+    #[serde(default)]
+    currency_minor_unit: usize,
+}
+
+#[derive(Deserialize)]
+struct Cart {
+    #[serde(default)]
+    needs_shipping: bool,
+    #[serde(default)]
+    payment_methods: Vec<String>,
+    #[serde(default)]
+    shipping_rates: Vec<Package>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    #[serde(default)]
+    shipping_rates: Vec<Rate>,
+}
+
+#[derive(Deserialize)]
+struct Rate {
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    selected: bool,
+}
+
+const SAMPLE_SKU: &str = "SAMPLE-1";
+
+/// Signs in a page of a shop that is not open: the coming-soon page, and the way to the installer.
+const CLOSED: [(&str, &str); 2] = [
+    ("woocommerce-coming-soon", "the shop says \"coming soon\""),
+    ("wp-admin/install.php", "WordPress is not installed"),
+];
+
+fn simple() -> String {
+    "simple".to_owned()
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Where the products are asked for; variations and bundles cannot go into a cart as they are.
+pub(super) fn products_path(api: &str, sample_due: bool) -> String {
+    let which = if sample_due {
+        format!("sku={SAMPLE_SKU}")
+    } else {
+        "type=simple&stock_status=instock&per_page=10".to_owned()
+    };
+    format!("{api}/products?{which}&_fields=id,name,sku,type,is_purchasable,is_in_stock,prices")
+}
+
+/// A product that can be bought. None where none has to be.
+pub(super) fn catalogue(reply: &Reply, sample_due: bool) -> Result<Option<Product>, String> {
+    let answer = answered(reply, 200)?;
+    let products: Vec<Product> =
+        serde_json::from_slice(&answer.body).map_err(|error| format!("no list of products: {error}"))?;
+    let for_sale = |product: &&Product| {
+        product.kind == "simple"
+            && product.is_purchasable
+            && product.is_in_stock
+            && !product.prices.price.is_empty()
+            && (!sample_due || product.sku.is_empty() || product.sku == SAMPLE_SKU)
+    };
+    match products.iter().find(for_sale) {
+        Some(product) => Ok(Some(product.clone())),
+        None if sample_due => Err(format!("product {SAMPLE_SKU} is not for sale")),
+        None => Ok(None),
+    }
+}
+
+pub(super) fn shop_page(path: &str, reply: &Reply, product: Option<&str>) -> Finding {
+    let answer = answered(reply, 200)?;
+    let page = String::from_utf8_lossy(&answer.body);
+    if let Some((_, why)) = CLOSED.iter().find(|(sign, _)| page.contains(sign)) {
+        return Err((*why).to_owned());
+    }
+    let version = generator(&page);
+    match product {
+        Some(name) if !page.contains(name) => Err(format!("{path} does not show {name:?}")),
+        Some(name) => Ok(format!("{path} shows {name:?}{version}")),
+        None => Ok(format!("{path} answers{version}")),
+    }
+}
+
+/// The token of the cart that was opened with the answer.
+pub(super) fn cart_token(reply: &Reply) -> Result<String, String> {
+    let answer = answered(reply, 200)?;
+    let token = answer.headers.get("cart-token").and_then(|value| value.to_str().ok());
+    token.map(str::to_owned).ok_or_else(|| "no cart is given out".to_owned())
+}
+
+/// Whether a cart with a product in it offers a way to pay and to ship.
+pub(super) fn cart(reply: &Reply) -> Finding {
+    let answer = answered(reply, 201)?;
+    let cart: Cart = serde_json::from_slice(&answer.body).map_err(|error| format!("no cart: {error}"))?;
+    if cart.payment_methods.is_empty() {
+        return Err("the cart offers no way to pay".to_owned());
+    }
+    let pay = cart.payment_methods.join(", ");
+    if !cart.needs_shipping {
+        return Ok(format!("pay by {pay}; nothing to ship"));
+    }
+    let rates = cart.shipping_rates.iter().flat_map(|package| &package.shipping_rates);
+    match rates.into_iter().find(|rate| rate.selected) {
+        Some(rate) => Ok(format!("pay by {pay}; ship by {}", rate.name)),
+        None => Err("the cart offers no way to ship".to_owned()),
+    }
+}
+
+fn answered(reply: &Reply, status: u16) -> Result<&Answer, String> {
+    match reply {
+        Reply::Unreachable(why) => Err(why.clone()),
+        Reply::Shop(answer) if answer.status.as_u16() == status => Ok(answer),
+        Reply::Shop(answer) => {
+            let body = String::from_utf8_lossy(&answer.body[..answer.body.len().min(200)]).into_owned();
+            Err(redact::message(&format!("status {}: {body}", answer.status.as_u16())))
+        }
+    }
+}
+
+/// The version that a page states of its shop software.
+fn generator(page: &str) -> String {
+    let at = page.find("content=\"WooCommerce ").map(|at| &page[at + 9..]);
+    let version = at.and_then(|rest| rest.split('"').next()).filter(|text| text.len() < 40);
+    version.map_or_else(String::new, |version| format!(", {version}"))
+}
+
+// === impl Product ===
+
+impl Product {
+    pub(super) fn describe(&self) -> String {
+        let Prices { price, currency_code, currency_minor_unit: minor } = &self.prices;
+        let digits = format!("{price:0>width$}", width = minor + 1);
+        let (whole, rest) = digits.split_at(digits.len() - minor);
+        let point = if rest.is_empty() { "" } else { "." };
+        format!("{:?} is for sale at {whole}{point}{rest} {currency_code}", self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests;

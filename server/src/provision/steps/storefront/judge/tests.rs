@@ -1,0 +1,95 @@
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use serde_json::{Value, json};
+
+use super::*;
+
+fn reply(status: u16, body: impl Into<Bytes>) -> Reply {
+    let status = StatusCode::from_u16(status).unwrap();
+    Reply::Shop(Answer { status, headers: HeaderMap::new(), body: body.into() })
+}
+
+fn json_reply(status: u16, body: &Value) -> Reply {
+    reply(status, body.to_string())
+}
+
+fn product() -> Value {
+    json!({"id": 11, "name": "Sample product", "sku": "SAMPLE-1", "type": "simple", "is_purchasable": true,
+        "is_in_stock": true, "prices": {"price": "1990", "currency_code": "EUR", "currency_minor_unit": 2}})
+}
+
+const PAGE: &str = "<html><head><meta name=\"generator\" content=\"WooCommerce 11.0.1\" /></head><body>\
+    <h2 class=\"woocommerce-loop-product__title\">Sample product</h2></body></html>";
+
+#[test]
+fn an_open_shop_page_passes_and_names_its_version() {
+    let found = shop_page("/shop/", &reply(200, PAGE), Some("Sample product"));
+    assert_eq!(found.unwrap(), "/shop/ shows \"Sample product\", WooCommerce 11.0.1");
+    assert_eq!(shop_page("/", &reply(200, "<html></html>"), None).unwrap(), "/ answers");
+}
+
+#[test]
+fn a_page_that_only_looks_well_fails() {
+    for (status, body, why) in [
+        (200, PAGE.replace("<body>", "<body class=\"woocommerce-coming-soon-entire-site\">"), "coming soon"),
+        (200, "<html>No products were found</html>".to_owned(), "does not show"),
+        (302, String::new(), "status 302"),
+        (500, "Error establishing a database connection".to_owned(), "status 500: Error establishing"),
+        (200, "<a href=\"/wp-admin/install.php\">".to_owned(), "not installed"),
+    ] {
+        let found = shop_page("/shop/", &reply(status, body), Some("Sample product")).unwrap_err();
+        assert!(found.contains(why), "{found}");
+    }
+    let away = Reply::Unreachable("no endpoints".to_owned());
+    assert_eq!(shop_page("/shop/", &away, None).unwrap_err(), "no endpoints");
+}
+
+#[test]
+fn the_sample_must_be_for_sale_until_the_merchant_takes_over() {
+    let good = catalogue(&json_reply(200, &json!([product()])), true).unwrap().unwrap();
+    assert_eq!(good.describe(), "\"Sample product\" is for sale at 19.90 EUR");
+    let empty = json_reply(200, &json!([]));
+    assert!(catalogue(&empty, true).unwrap_err().contains("SAMPLE-1"));
+    assert!(catalogue(&empty, false).unwrap().is_none());
+    for (key, value) in [("is_purchasable", json!(false)), ("is_in_stock", json!(false)), ("type", json!("variable"))] {
+        let mut bad = product();
+        bad[key] = value;
+        assert!(catalogue(&json_reply(200, &json!([bad])), true).is_err(), "{key}");
+    }
+    assert!(catalogue(&json_reply(200, &json!({"code": "rest_no_route"})), false).is_err());
+}
+
+#[test]
+fn prices_are_written_with_their_minor_unit() {
+    for (price, unit, wanted) in [("1990", 2, "19.90"), ("5", 2, "0.05"), ("500", 0, "500"), ("1234", 3, "1.234")] {
+        let mut value = product();
+        value["prices"]["price"] = json!(price);
+        value["prices"]["currency_minor_unit"] = json!(unit);
+        let product: Product = serde_json::from_value(value).unwrap();
+        assert!(product.describe().contains(&format!(" at {wanted} EUR")), "{}", product.describe());
+    }
+}
+
+#[test]
+fn a_cart_must_offer_payment_and_shipping() {
+    let good = json!({"needs_shipping": true, "payment_methods": ["cod", "bacs"], "shipping_rates": [
+        {"package_id": 0, "shipping_rates": [{"name": "Flat rate", "selected": true}]}]});
+    assert_eq!(cart(&json_reply(201, &good)).unwrap(), "pay by cod, bacs; ship by Flat rate");
+    let mut unpaid = good.clone();
+    unpaid["payment_methods"] = json!([]);
+    assert!(cart(&json_reply(201, &unpaid)).unwrap_err().contains("pay"));
+    let mut unshipped = good;
+    unshipped["shipping_rates"] = json!([]);
+    assert!(cart(&json_reply(201, &unshipped)).unwrap_err().contains("ship"));
+    unshipped["needs_shipping"] = json!(false);
+    assert!(cart(&json_reply(201, &unshipped)).is_ok());
+    assert!(cart(&json_reply(400, &json!({"code": "x"}))).is_err());
+}
+
+#[test]
+fn a_cart_token_is_needed() {
+    assert!(cart_token(&json_reply(200, &json!({}))).is_err());
+    let Reply::Shop(mut answer) = json_reply(200, &json!({})) else { unreachable!() };
+    answer.headers.insert("cart-token", "abc".parse().unwrap());
+    assert_eq!(cart_token(&Reply::Shop(answer)).unwrap(), "abc");
+}

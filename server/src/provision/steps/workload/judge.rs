@@ -1,0 +1,247 @@
+//! Why a workload is not ready: a pure reading of what the cluster shows.
+//!
+//! Texts stay the same while nothing changes: they hold no counters and no times, since each different text is a
+//! change that people are told of.
+
+use k8s_openapi::api::{
+    apps::v1::{Deployment, StatefulSet},
+    core::v1::{ContainerState, ContainerStatus, Event, PersistentVolumeClaim, Pod},
+};
+use kube::ResourceExt;
+use sendstores_core::{failure::FailureReason, observed::Waiting, step::StepName};
+
+use crate::provision::{redact, wait};
+
+/// Whether the cluster has brought about what the workload's object asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rollout {
+    Complete,
+    UnderWay,
+}
+
+/// What the cluster shows of a workload that is not ready.
+#[derive(Default)]
+pub(super) struct Sight {
+    pub(super) workload: &'static str,
+    pub(super) pods: Vec<Pod>,
+    pub(super) claims: Vec<PersistentVolumeClaim>,
+    /// Warnings of the whole namespace.
+    pub(super) warnings: Vec<Event>,
+}
+
+pub(super) fn stateful_set(set: &StatefulSet) -> Rollout {
+    let Some(status) = &set.status else { return Rollout::UnderWay };
+    let wanted = set.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
+    let seen = status.observed_generation >= set.metadata.generation;
+    let current = status.update_revision.is_none() || status.current_revision == status.update_revision;
+    complete(seen && current && status.ready_replicas.unwrap_or(0) >= wanted)
+}
+
+pub(super) fn deployment(deployment: &Deployment) -> Rollout {
+    let Some(status) = &deployment.status else { return Rollout::UnderWay };
+    let wanted = deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
+    let seen = status.observed_generation >= deployment.metadata.generation;
+    let updated = status.updated_replicas.unwrap_or(0) >= wanted && status.replicas.unwrap_or(0) <= wanted;
+    complete(seen && updated && status.ready_replicas.unwrap_or(0) >= wanted)
+}
+
+fn complete(yes: bool) -> Rollout {
+    if yes { Rollout::Complete } else { Rollout::UnderWay }
+}
+
+/// The one most telling thing. `step` gives the reason while nothing looks wrong.
+pub(super) fn judge(sight: &Sight, step: StepName) -> Waiting {
+    let usual = wait::usual(step);
+    let (reason, detail) = match sight
+        .pods
+        .iter()
+        .filter(|pod| pod.metadata.deletion_timestamp.is_none())
+        .max_by(|a, b| a.creation_timestamp().map(|time| time.0).cmp(&b.creation_timestamp().map(|time| time.0)))
+    {
+        Some(pod) => judge_pod(sight, pod, usual),
+        None if !sight.pods.is_empty() => (usual, "the pod before is stopping".to_owned()),
+        None => match latest(sight, &["FailedCreate"], sight.workload) {
+            Some(why) => (FailureReason::ObjectRefused, why),
+            None => (usual, "the pod is not there yet".to_owned()),
+        },
+    };
+    Waiting { reason, detail: redact::message(&detail) }
+}
+
+fn judge_pod(sight: &Sight, pod: &Pod, usual: FailureReason) -> (FailureReason, String) {
+    let status = pod.status.clone().unwrap_or_default();
+    if status.phase.as_deref() == Some("Failed") {
+        let why = status.message.or(status.reason).unwrap_or_default();
+        return (usual, format!("the pod has failed: {why}"));
+    }
+    let unscheduled = status.conditions.iter().flatten().find(|c| c.type_ == "PodScheduled" && c.status == "False");
+    if let Some(condition) = unscheduled {
+        return judge_unscheduled(sight, condition.message.as_deref().unwrap_or_default(), usual);
+    }
+    let container = status.container_statuses.iter().flatten().find(|container| !container.ready);
+    match container {
+        Some(container) => judge_container(sight, pod, container, usual),
+        None => (usual, "the pod is being started".to_owned()),
+    }
+}
+
+fn judge_unscheduled(sight: &Sight, message: &str, usual: FailureReason) -> (FailureReason, String) {
+    let pending = |claim: &&PersistentVolumeClaim| {
+        claim.status.as_ref().and_then(|status| status.phase.as_deref()) != Some("Bound")
+    };
+    if let Some(claim) = sight.claims.iter().find(pending) {
+        let name = claim.name_any();
+        if let Some(why) = latest(sight, &["ProvisioningFailed", "FailedBinding"], &name) {
+            return (FailureReason::VolumeUnavailable, format!("volume {name}: {why}"));
+        }
+        return (usual, format!("volume {name} is being made"));
+    }
+    if message.is_empty() {
+        return (usual, "a node is being chosen".to_owned());
+    }
+    (usual, format!("no node can take the pod: {message}"))
+}
+
+fn judge_container(
+    sight: &Sight,
+    pod: &Pod,
+    container: &ContainerStatus,
+    usual: FailureReason,
+) -> (FailureReason, String) {
+    let state = container.state.clone().unwrap_or_default();
+    let ended = exit(&state).or_else(|| container.last_state.as_ref().and_then(exit));
+    let waiting = state.waiting.unwrap_or_default();
+    let (why, message) = (waiting.reason.unwrap_or_default(), waiting.message.unwrap_or_default());
+    match (why.as_str(), ended) {
+        ("ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" | "ErrImageNeverPull" | "RegistryUnavailable", _) => {
+            (FailureReason::ImageUnavailable, format!("image {} cannot be pulled", container.image))
+        }
+        ("CreateContainerConfigError" | "CreateContainerError" | "RunContainerError", _) => {
+            (FailureReason::ObjectRefused, format!("the container cannot be made: {message}"))
+        }
+        (_, Some(how)) => (usual, format!("the container keeps ending: {how}")),
+        ("", None) => (usual, "the container runs and does not answer yet".to_owned()),
+        (_, None) => match latest(sight, &["FailedMount", "FailedAttachVolume"], &pod.name_any()) {
+            Some(why) => (FailureReason::VolumeUnavailable, why),
+            None => (usual, "image and container are being prepared".to_owned()),
+        },
+    }
+}
+
+/// How a container ended, if it did.
+fn exit(state: &ContainerState) -> Option<String> {
+    let ended = state.terminated.as_ref()?;
+    let reason = ended.reason.as_deref().unwrap_or("Error");
+    Some(format!("{reason}, exit code {}", ended.exit_code))
+}
+
+/// The last warning with one of `reasons` about an object of this name, or one whose name begins so.
+fn latest(sight: &Sight, reasons: &[&str], name: &str) -> Option<String> {
+    let about = |event: &&Event| {
+        let object = event.involved_object.name.as_deref().unwrap_or_default();
+        object.starts_with(name) && event.reason.as_deref().is_some_and(|reason| reasons.contains(&reason))
+    };
+    let time = |event: &&Event| event.last_timestamp.clone().map(|time| time.0);
+    let newest = sight.warnings.iter().filter(about).max_by(|a, b| time(a).cmp(&time(b)));
+    newest.and_then(|event| event.message.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn sight(pods: Value, claims: Value, warnings: Value) -> Sight {
+        Sight {
+            workload: "mysql",
+            pods: serde_json::from_value(pods).unwrap(),
+            claims: serde_json::from_value(claims).unwrap(),
+            warnings: serde_json::from_value(warnings).unwrap(),
+        }
+    }
+
+    fn verdict(sight: &Sight) -> (FailureReason, String) {
+        let waiting = judge(sight, StepName::Database);
+        (waiting.reason, waiting.detail)
+    }
+
+    fn pod(container_state: Value) -> Value {
+        json!([{"metadata": {"name": "mysql-0"}, "status": {"phase": "Pending", "containerStatuses": [
+            {"name": "mysql", "image": "localhost/a/mysql:1", "imageID": "", "ready": false, "restartCount": 0,
+             "state": container_state},
+        ]}}])
+    }
+
+    #[test]
+    fn images_that_cannot_be_pulled_are_named() {
+        for reason in ["ErrImagePull", "ImagePullBackOff"] {
+            let (why, detail) = verdict(&sight(pod(json!({"waiting": {"reason": reason}})), json!([]), json!([])));
+            assert_eq!(
+                (why, detail.as_str()),
+                (FailureReason::ImageUnavailable, "image localhost/a/mysql:1 cannot be pulled")
+            );
+        }
+    }
+
+    #[test]
+    fn a_crash_loop_is_told_with_its_exit_code() {
+        let mut pods = pod(json!({"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 10s"}}));
+        pods[0]["status"]["containerStatuses"][0]["lastState"] =
+            json!({"terminated": {"exitCode": 2, "reason": "Error"}});
+        let (_, detail) = verdict(&sight(pods, json!([]), json!([])));
+        assert_eq!(detail, "the container keeps ending: Error, exit code 2");
+    }
+
+    #[test]
+    fn a_refused_pod_is_told_by_its_owners_warning() {
+        let warnings = json!([{"metadata": {}, "reason": "FailedCreate", "message": "exceeded quota",
+            "involvedObject": {"kind": "StatefulSet", "name": "mysql"}}]);
+        assert_eq!(
+            verdict(&sight(json!([]), json!([]), warnings)),
+            (FailureReason::ObjectRefused, "exceeded quota".to_owned())
+        );
+        assert_eq!(verdict(&sight(json!([]), json!([]), json!([]))).0, FailureReason::DatabaseUnavailable);
+    }
+
+    #[test]
+    fn volumes_are_waited_for_until_they_fail() {
+        let pods = json!([{"metadata": {"name": "mysql-0"}, "status": {"phase": "Pending", "conditions": [
+            {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "unbound volume"}]}}]);
+        let claims = json!([{"metadata": {"name": "data-mysql-0"}, "status": {"phase": "Pending"}}]);
+        let quiet = verdict(&sight(pods.clone(), claims.clone(), json!([])));
+        assert_eq!(quiet, (FailureReason::DatabaseUnavailable, "volume data-mysql-0 is being made".to_owned()));
+        let warnings = json!([{"metadata": {}, "reason": "ProvisioningFailed", "message": "disk full",
+            "involvedObject": {"kind": "PersistentVolumeClaim", "name": "data-mysql-0"}}]);
+        let loud = verdict(&sight(pods.clone(), claims, warnings));
+        assert_eq!(loud, (FailureReason::VolumeUnavailable, "volume data-mysql-0: disk full".to_owned()));
+        let bound = json!([{"metadata": {"name": "data-mysql-0"}, "status": {"phase": "Bound"}}]);
+        assert_eq!(verdict(&sight(pods, bound, json!([]))).1, "no node can take the pod: unbound volume");
+    }
+
+    #[test]
+    fn a_rollout_is_complete_when_the_newest_revision_is_ready() {
+        let set = |status: Value| {
+            let text = json!({"metadata": {"generation": 2}, "spec": {"replicas": 1, "selector": {}, "template": {}}, "status": status});
+            stateful_set(&serde_json::from_value(text).unwrap())
+        };
+        let good = json!({"observedGeneration": 2, "replicas": 1, "readyReplicas": 1, "currentRevision": "b", "updateRevision": "b"});
+        assert_eq!(set(good), Rollout::Complete);
+        for bad in [
+            json!({"observedGeneration": 1, "replicas": 1, "readyReplicas": 1, "currentRevision": "b", "updateRevision": "b"}),
+            json!({"observedGeneration": 2, "replicas": 1, "readyReplicas": 1, "currentRevision": "a", "updateRevision": "b"}),
+            json!({"observedGeneration": 2, "replicas": 1}),
+        ] {
+            assert_eq!(set(bad), Rollout::UnderWay);
+        }
+        let deployed = |status: Value| {
+            let text = json!({"metadata": {"generation": 1}, "spec": {"replicas": 1, "selector": {}, "template": {}}, "status": status});
+            deployment(&serde_json::from_value(text).unwrap())
+        };
+        assert_eq!(
+            deployed(json!({"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "readyReplicas": 1})),
+            Rollout::Complete
+        );
+        assert_eq!(deployed(json!({"observedGeneration": 1, "replicas": 1, "readyReplicas": 1})), Rollout::UnderWay);
+    }
+}

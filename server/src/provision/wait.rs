@@ -1,0 +1,205 @@
+//! Waiting until a look at the cluster shows something else.
+
+use std::{fmt::Debug, time::Duration};
+
+use k8s_openapi::{
+    NamespaceResourceScope,
+    api::{
+        apps::v1::{Deployment, StatefulSet},
+        core::v1::{Event, Namespace, PersistentVolume, PersistentVolumeClaim, Pod, ResourceQuota},
+    },
+};
+use kube::Resource;
+use sendstores_core::{
+    Store,
+    evidence::Evidence,
+    failure::FailureReason,
+    observed::{Progress, Remains, Seen},
+    provisioner::StepError,
+    step::StepName,
+};
+use serde::de::DeserializeOwned;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::{Context, errors::CallError, steps, watch::Changes};
+
+/// A watch that ends sooner than this did not work at all.
+const SOON: Duration = Duration::from_secs(1);
+
+/// What runs inside a container cannot be watched: it is looked at again after waits that double between these.
+const FIRST_LOOK: Duration = Duration::from_millis(250);
+const LAST_LOOK: Duration = Duration::from_secs(5);
+
+/// Waits for a step to look different from `last`.
+pub(crate) async fn step(
+    context: &Context,
+    store: &Store,
+    name: StepName,
+    last: &Progress,
+) -> Result<Seen<Progress>, StepError> {
+    let deadline = Instant::now() + patience(context, name, last);
+    let mut look = FIRST_LOOK;
+    loop {
+        let begun = Instant::now();
+        let mut changes = step_changes(context, store, name).await?;
+        loop {
+            let seen = steps::observe(context, store, name).await?;
+            if !same(&seen, last) {
+                return Ok(seen);
+            }
+            let next = async {
+                tokio::select! {
+                    open = changes.next() => open,
+                    () = pause(name, look) => true,
+                }
+            };
+            match timeout_at(deadline, next).await {
+                Ok(true) => look = (look * 2).min(LAST_LOOK),
+                Ok(false) => break,
+                Err(_) => return Err(late(name, last, patience(context, name, last))),
+            }
+        }
+        not_at_once(begun)?;
+    }
+}
+
+/// Waits for what is left of a deleted store to look different from `last`.
+pub(crate) async fn removal(context: &Context, store: &Store, last: &Remains) -> Result<Seen<Remains>, StepError> {
+    let deadline = Instant::now() + context.deadlines.removal;
+    loop {
+        let begun = Instant::now();
+        let mut changes = removal_changes(context, store).await?;
+        loop {
+            let seen = steps::removal::observe(context, store).await?;
+            if seen != Seen::Known(last.clone()) {
+                return Ok(seen);
+            }
+            match timeout_at(deadline, changes.next()).await {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(_) => {
+                    let left = match last {
+                        Remains::Untouched => "nobody began the removal",
+                        Remains::Going(left) => left,
+                    };
+                    let message = format!("no progress for {:?}: {left}", context.deadlines.removal);
+                    return Err(StepError::retryable(FailureReason::RemovalBlocked, message));
+                }
+            }
+        }
+        not_at_once(begun)?;
+    }
+}
+
+/// Ends when it is time to look again at what cannot be watched; never for what can.
+async fn pause(name: StepName, look: Duration) {
+    match name {
+        StepName::Bootstrap | StepName::Storefront => sleep(look).await,
+        _ => std::future::pending().await,
+    }
+}
+
+async fn step_changes(context: &Context, store: &Store, name: StepName) -> Result<Changes, CallError> {
+    let cluster = &context.cluster;
+    match name {
+        StepName::Namespace => {
+            let this = format!("metadata.name={}", store.id);
+            let namespace = Changes::open(cluster, cluster.all::<Namespace>(), Some(&this)).await?;
+            let quota = Changes::open(cluster, cluster.in_store::<ResourceQuota>(store), None).await?;
+            Ok(Changes::merged([namespace, quota]))
+        }
+        StepName::Database => workload_changes::<StatefulSet>(context, store).await,
+        StepName::Application => workload_changes::<Deployment>(context, store).await,
+        StepName::Bootstrap | StepName::Storefront => {
+            Changes::open(cluster, cluster.in_store::<Pod>(store), None).await
+        }
+        StepName::Credentials | StepName::Release | StepName::Removal => Ok(Changes::none()),
+    }
+}
+
+async fn workload_changes<W>(context: &Context, store: &Store) -> Result<Changes, CallError>
+where
+    W: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static,
+{
+    let cluster = &context.cluster;
+    let (workload, pods, claims, warnings) = tokio::try_join!(
+        Changes::open(cluster, cluster.in_store::<W>(store), None),
+        Changes::open(cluster, cluster.in_store::<Pod>(store), None),
+        Changes::open(cluster, cluster.in_store::<PersistentVolumeClaim>(store), None),
+        Changes::open(cluster, cluster.in_store::<Event>(store), Some("type=Warning")),
+    )?;
+    Ok(Changes::merged([workload, pods, claims, warnings]))
+}
+
+/// The namespace while it is there, then each volume that is left.
+async fn removal_changes(context: &Context, store: &Store) -> Result<Changes, StepError> {
+    let cluster = &context.cluster;
+    let this = format!("metadata.name={}", store.id);
+    let mut all = vec![Changes::open(cluster, cluster.all::<Namespace>(), Some(&this)).await?];
+    for volume in steps::removal::volumes(context, store).await? {
+        let this = format!("metadata.name={volume}");
+        all.push(Changes::open(cluster, cluster.all::<PersistentVolume>(), Some(&this)).await?);
+    }
+    Ok(Changes::merged(all))
+}
+
+/// Whether two looks saw the same. When it was seen does not matter.
+fn same(seen: &Seen<Progress>, last: &Progress) -> bool {
+    match (seen, last) {
+        (Seen::Known(Progress::Done(now)), Progress::Done(before))
+        | (Seen::Known(Progress::Failing(now)), Progress::Failing(before)) => {
+            let key = |evidence: &Evidence| (evidence.check, evidence.passed, evidence.finding.clone());
+            now.iter().map(key).eq(before.iter().map(key))
+        }
+        (Seen::Known(now), last) => now == last,
+        (Seen::Absent | Seen::Unknown, _) => false,
+    }
+}
+
+/// How long `last` may stay as it is.
+fn patience(context: &Context, name: StepName, last: &Progress) -> Duration {
+    match last {
+        Progress::Failing(_) => context.deadlines.storefront,
+        Progress::Waiting(waiting) if waiting.reason != usual(name) => context.deadlines.trouble,
+        Progress::Waiting(_) | Progress::Done(_) | Progress::Partial(_) => context.deadlines.wait,
+    }
+}
+
+/// The reason a step gives while all looks well.
+pub(crate) fn usual(name: StepName) -> FailureReason {
+    match name {
+        StepName::Namespace => FailureReason::NamespaceConflict,
+        StepName::Credentials => FailureReason::ObjectRefused,
+        StepName::Release => FailureReason::ReleaseFailed,
+        StepName::Database => FailureReason::DatabaseUnavailable,
+        StepName::Application => FailureReason::ApplicationUnavailable,
+        StepName::Bootstrap => FailureReason::BootstrapFailed,
+        StepName::Storefront => FailureReason::StorefrontUnavailable,
+        StepName::Removal => FailureReason::RemovalBlocked,
+    }
+}
+
+fn late(name: StepName, last: &Progress, waited: Duration) -> StepError {
+    let (reason, what) = match last {
+        Progress::Waiting(waiting) => (waiting.reason, waiting.detail.clone()),
+        Progress::Partial(detail) => (usual(name), detail.clone()),
+        Progress::Failing(evidence) => {
+            let failed = evidence.iter().filter(|evidence| !evidence.passed);
+            let findings: Vec<String> = failed.map(|e| format!("{}: {}", e.check.as_str(), e.finding)).collect();
+            (usual(name), findings.join("; "))
+        }
+        Progress::Done(_) => (usual(name), "nothing changed".to_owned()),
+    };
+    StepError::retryable(reason, format!("{what} (no change for {waited:?})"))
+}
+
+/// Keeps a watch that breaks at once, again and again, from turning into a storm of requests.
+fn not_at_once(begun: Instant) -> Result<(), StepError> {
+    if begun.elapsed() < SOON {
+        return Err(StepError::retryable(
+            FailureReason::ClusterUnavailable,
+            "the Kubernetes API ended a watch at once",
+        ));
+    }
+    Ok(())
+}
