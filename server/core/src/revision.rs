@@ -32,6 +32,11 @@ impl fmt::Display for Revision {
 // === impl Epoch ===
 
 impl Epoch {
+    /// The name of a new history, from bits drawn at random.
+    pub fn from_random(bits: u64) -> Self {
+        Self(format!("{bits:016x}"))
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }
