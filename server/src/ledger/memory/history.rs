@@ -1,0 +1,186 @@
+//! What the ledger in memory holds, and how it changes. Everything here happens under one lock.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    time::{Duration, SystemTime},
+};
+
+use sendstores_core::{
+    Epoch, RequestId, Revision, State, Store, StoreId, Timestamp,
+    ledger::{Claim, Expected, Fence, LedgerError, OPERATION_WINDOW, Operation, Owner, Write, Written},
+};
+
+use crate::ledger::record;
+
+#[derive(Clone)]
+pub(super) struct History {
+    pub(super) epoch: Epoch,
+    /// The last revision that was given.
+    pub(super) revision: Revision,
+    /// How far the ledger's clock is ahead of the machine's.
+    pub(super) clock: Duration,
+    pub(super) outage: Option<LedgerError>,
+    /// How many changes the log keeps.
+    pub(super) length: usize,
+    stores: HashMap<StoreId, Entry>,
+    log: VecDeque<(Revision, String)>,
+    operations: HashMap<RequestId, Answer>,
+    claims: HashMap<StoreId, Claim>,
+    /// The last fence that was given.
+    fence: u64,
+}
+
+#[derive(Clone)]
+struct Entry {
+    revision: Revision,
+    record: String,
+    /// By the ledger's clock, for a tombstone.
+    deleted: Option<Timestamp>,
+}
+
+#[derive(Clone)]
+struct Answer {
+    digest: String,
+    revision: Revision,
+    record: String,
+    expires: Timestamp,
+}
+
+// === impl History ===
+
+impl History {
+    pub(super) fn new(length: usize) -> Self {
+        Self {
+            epoch: Epoch::from_random(rand::random()),
+            revision: Revision::ZERO,
+            clock: Duration::ZERO,
+            outage: None,
+            length,
+            stores: HashMap::new(),
+            log: VecDeque::new(),
+            operations: HashMap::new(),
+            claims: HashMap::new(),
+            fence: 0,
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::from(SystemTime::now()).after(self.clock)
+    }
+
+    pub(super) fn write(&mut self, write: Write) -> Result<Written, LedgerError> {
+        let Write { mut store, expected, fence, operation } = write;
+        if let Some(operation) = &operation
+            && let Some(answer) = self.recall(operation)?
+        {
+            return Ok(Written::Repeated(answer));
+        }
+        self.expect(&store.id, expected)?;
+        self.check_fence(&store.id, fence)?;
+
+        let now = self.now();
+        let record = record::encode(&store)?;
+        self.revision = self.revision.next();
+        store.revision = self.revision;
+        self.log.push_back((self.revision, record.clone()));
+        while self.log.len() > self.length {
+            self.log.pop_front();
+        }
+        let deleted = (store.state == State::Deleted).then_some(now);
+        self.stores.insert(store.id.clone(), Entry { revision: self.revision, record: record.clone(), deleted });
+        if let Some(Operation { id, digest }) = operation {
+            self.operations.retain(|_, answer| answer.expires > now);
+            let answer = Answer { digest, revision: self.revision, record, expires: now.after(OPERATION_WINDOW) };
+            self.operations.insert(id, answer);
+        }
+        Ok(Written::Applied(store))
+    }
+
+    fn expect(&self, id: &StoreId, expected: Expected) -> Result<(), LedgerError> {
+        let entry = self.stores.get(id);
+        let met = match expected {
+            Expected::Vacant => entry.is_none_or(|entry| entry.deleted.is_some()),
+            Expected::Revision(revision) => entry.is_some_and(|entry| entry.revision == revision),
+        };
+        if met { Ok(()) } else { Err(LedgerError::Conflict(self.load(id)?.map(Box::new))) }
+    }
+
+    fn check_fence(&self, id: &StoreId, fence: Option<Fence>) -> Result<(), LedgerError> {
+        let Some(fence) = fence else { return Ok(()) };
+        let holds = self.claims.get(id).is_some_and(|claim| claim.fence == fence);
+        if holds { Ok(()) } else { Err(LedgerError::Fenced) }
+    }
+
+    pub(super) fn recall(&self, operation: &Operation) -> Result<Option<Store>, LedgerError> {
+        match self.operations.get(&operation.id) {
+            Some(answer) if answer.expires <= self.now() => Ok(None),
+            Some(answer) if answer.digest != operation.digest => Err(LedgerError::OperationReused),
+            Some(answer) => record::decode(answer.record.as_bytes(), answer.revision).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    pub(super) fn load(&self, id: &StoreId) -> Result<Option<Store>, LedgerError> {
+        self.stores.get(id).map(Entry::store).transpose()
+    }
+
+    pub(super) fn scan(&self) -> Result<Vec<Store>, LedgerError> {
+        self.stores.values().map(Entry::store).collect()
+    }
+
+    /// The entries of the log behind `after`, or `None` if it does not reach back so far.
+    pub(super) fn behind(&self, after: Revision) -> Option<impl Iterator<Item = (Revision, &str)>> {
+        let missing = self.log.partition_point(|(revision, _)| *revision <= after);
+        let next = self.log.get(missing).map(|(revision, _)| *revision);
+        let reached = after == self.revision || next == Some(after.next());
+        reached.then(|| self.log.range(missing..).map(|(revision, record)| (*revision, record.as_str())))
+    }
+
+    pub(super) fn claim(&mut self, id: &StoreId, owner: &Owner, lease: Duration) -> Option<Claim> {
+        let now = self.now();
+        let fence = match self.claims.get(id) {
+            Some(held) if held.owner == *owner => held.fence,
+            Some(held) if held.expires > now => return None,
+            _ => {
+                // One counter for all stores, so that a fence is never used twice.
+                self.fence += 1;
+                Fence(self.fence)
+            }
+        };
+        let claim = Claim { store: id.clone(), owner: owner.clone(), fence, expires: now.after(lease) };
+        self.claims.insert(id.clone(), claim.clone());
+        Some(claim)
+    }
+
+    pub(super) fn release(&mut self, claim: &Claim) {
+        if self.claims.get(&claim.store).is_some_and(|held| held.fence == claim.fence) {
+            self.claims.remove(&claim.store);
+        }
+    }
+
+    pub(super) fn sweep(&mut self, age: Duration, most: usize) -> usize {
+        let now = self.now();
+        let old = |entry: &Entry| entry.deleted.is_some_and(|deleted| deleted.after(age) <= now);
+        let mut ids: Vec<(Timestamp, StoreId)> = self
+            .stores
+            .iter()
+            .filter(|(_, entry)| old(entry))
+            .filter_map(|(id, entry)| entry.deleted.map(|deleted| (deleted, id.clone())))
+            .collect();
+        ids.sort_unstable();
+        ids.truncate(most);
+        for (_, id) in &ids {
+            self.stores.remove(id);
+            self.claims.remove(id);
+        }
+        ids.len()
+    }
+}
+
+// === impl Entry ===
+
+impl Entry {
+    fn store(&self) -> Result<Store, LedgerError> {
+        record::decode(self.record.as_bytes(), self.revision)
+    }
+}

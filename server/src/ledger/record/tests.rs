@@ -1,0 +1,152 @@
+use proptest::{collection::vec, option, prelude::*, sample::select, strategy::ValueTree};
+use sendstores_core::{
+    ShopSettings,
+    shop::{Catalogue, DimensionUnit, PaymentMethod, WeightUnit},
+};
+
+use super::*;
+
+fn parsed<T: FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
+    text.parse().expect("valid")
+}
+
+fn time() -> impl Strategy<Value = Timestamp> {
+    any::<i64>().prop_map(Timestamp::from_micros)
+}
+
+fn shop() -> impl Strategy<Value = ShopSettings> {
+    let title = r#"[a-zA-Z0-9äß€"\\{}'&<>]{1,40}"#;
+    let units = (select(WeightUnit::ALL), select(DimensionUnit::ALL), select(Catalogue::ALL));
+    (title, any::<bool>(), vec(select(PaymentMethod::ALL), 0..3), units, 0u32..1_000_000).prop_map(
+        |(title, taxes, payment_methods, (weight_unit, dimension_unit, catalogue), cents)| ShopSettings {
+            title: parsed(&title),
+            admin_email: parsed("owner+shop@mail.example.com"),
+            admin_user: parsed("merchant-1"),
+            country: parsed("US:CA"),
+            currency: parsed("USD"),
+            locale: parsed("de_DE_formal"),
+            timezone: parsed("Etc/GMT+1"),
+            taxes,
+            weight_unit,
+            dimension_unit,
+            payment_methods,
+            flat_rate: parsed(&format!("{}.{:02}", cents / 100, cents % 100)),
+            catalogue,
+        },
+    )
+}
+
+fn name() -> impl Strategy<Value = StepName> {
+    let mut names = StepName::PROVISIONING.to_vec();
+    names.push(StepName::Removal);
+    select(names)
+}
+
+fn failure() -> impl Strategy<Value = Failure> {
+    (select(&FailureReason::ALL[..]), any::<String>(), option::of(name()), any::<u32>(), option::of(time()))
+        .prop_map(|(reason, message, step, attempt, retry_time)| Failure { reason, message, step, attempt, retry_time })
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let times = (option::of(time()), option::of(time()));
+    (name(), select(&StepState::ALL[..]), any::<u32>(), times, any::<String>()).prop_map(
+        |(name, state, attempt, (start_time, end_time), detail)| Step {
+            name,
+            state,
+            attempt,
+            start_time,
+            end_time,
+            detail,
+        },
+    )
+}
+
+fn evidence() -> impl Strategy<Value = Evidence> {
+    (select(&Check::ALL[..]), any::<bool>(), any::<String>(), time())
+        .prop_map(|(check, passed, finding, check_time)| Evidence { check, passed, finding, check_time })
+}
+
+fn store() -> impl Strategy<Value = Store> {
+    let names = (option::of(Just("acme.eu_1")), vec(("[a-z]{1,9}", "[A-Z]{0,9}"), 0..4), any::<String>());
+    let status = (select(&State::ALL[..]), option::of(failure()), vec(step(), 0..8), vec(evidence(), 0..4));
+    let counts = (any::<u64>(), any::<u64>(), any::<u64>());
+    let times = (time(), time(), option::of(time()), option::of(time()));
+    (names, shop(), status, counts, times).prop_map(
+        |((tenant, labels, url), shop, (state, failure, steps, evidence), counts, times)| Store {
+            id: parsed("store-ab12cd34"),
+            uid: parsed("0193b0a0-7c3e-7000-8000-0000000000af"),
+            tenant: tenant.map(parsed),
+            labels: Labels::parse(labels).expect("valid"),
+            spec: StoreSpec { engine: Engine::WooCommerce, shop },
+            url,
+            state,
+            failure,
+            steps,
+            evidence,
+            generation: counts.0,
+            observed_generation: counts.1,
+            revision: Revision(counts.2),
+            create_time: times.0,
+            update_time: times.1,
+            ready_time: times.2,
+            delete_time: times.3,
+        },
+    )
+}
+
+fn any_record() -> serde_json::Value {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let store = store().new_tree(&mut runner).expect("a store").current();
+    serde_json::from_str(&encode(&store).expect("encodes")).expect("JSON")
+}
+
+fn refusal(record: &serde_json::Value) -> String {
+    let text = record.to_string();
+    decode(text.as_bytes(), Revision(7)).expect_err("must be refused").to_string()
+}
+
+proptest! {
+    #[test]
+    fn every_store_comes_back_as_it_was(store in store()) {
+        let text = encode(&store).expect("encodes");
+        prop_assert_eq!(decode(text.as_bytes(), store.revision).expect("decodes"), store);
+    }
+}
+
+#[test]
+fn unknown_fields_are_passed_over() {
+    let mut record = any_record();
+    record["colour"] = "blue".into();
+    record["shop"]["theme"] = serde_json::json!({"name": "twenty"});
+    assert!(decode(record.to_string().as_bytes(), Revision(7)).is_ok());
+}
+
+#[test]
+fn a_newer_version_is_refused_even_if_it_has_another_shape() {
+    let refused = refusal(&serde_json::json!({"version": 2, "everything": "else"}));
+    assert!(refused.contains("at revision 7: its version is 2"), "{refused}");
+}
+
+#[test]
+fn what_cannot_be_understood_is_named() {
+    for (field, value) in [("state", "SLEEPING"), ("engine", "medusa"), ("id", "kube-system"), ("uid", "x")] {
+        let mut record = any_record();
+        record[field] = value.into();
+        let refused = refusal(&record);
+        assert!(refused.contains(field), "{refused}");
+    }
+    assert!(decode(b"", Revision(7)).is_err());
+    assert!(decode(b"{\"version\":1", Revision(7)).is_err());
+}
+
+#[test]
+fn a_new_store_is_small() {
+    let record = any_record();
+    let steps: Vec<_> = StepName::PROVISIONING.into_iter().map(Step::pending).collect();
+    let mut store = decode(record.to_string().as_bytes(), Revision(1)).expect("decodes");
+    store.steps = steps;
+    (store.evidence, store.failure) = (Vec::new(), None);
+    store.url = "http://store-ab12cd34.localhost:8080".to_owned();
+    let size = encode(&store).expect("encodes").len();
+    assert!(size < 1536, "{size}");
+}

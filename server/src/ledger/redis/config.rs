@@ -1,0 +1,150 @@
+//! Which Redis, and how it is spoken to.
+
+use std::{num::NonZeroU32, time::Duration};
+
+use fred::types::{
+    Builder,
+    config::{Config, ConnectionConfig, PerformanceConfig, ReconnectPolicy, TcpConfig, UnresponsiveConfig},
+};
+use secrecy::{ExposeSecret, SecretString};
+use sendstores_core::ledger::LedgerError;
+use socket2::TcpKeepalive;
+
+/// What is asked of Redis before it is trusted with the only copy of the truth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// Every write is on disk before it is acknowledged.
+    Always,
+    /// `appendfsync everysec` will do: a power loss may take what was acknowledged in the last seconds.
+    AllowEverysec,
+    /// As `Always`, but where the settings may not be read (managed Redis), the operator vouches for them.
+    TakeOperatorsWord,
+    /// Nothing is asked. For development: a restart may lose everything.
+    Dev,
+}
+
+/// How a [`super::RedisLedger`] is set up.
+#[derive(Clone, Debug)]
+pub struct RedisConfig {
+    /// `redis://` or `rediss://` with user, password, host, port and `/database`; or `redis-sentinel://` with
+    /// `?sentinelServiceName=` and more `&node=`; or `redis-cluster://` with more `?node=`.
+    pub url: SecretString,
+    /// What the names of the keys begin with: letters, digits, `-`, `_`, `.` and `:`.
+    pub prefix: String,
+    /// How many changes the log keeps, and so how far back a reader can resume. About 1.5 KiB each.
+    pub history: NonZeroU32,
+    /// How long a call may take in all, with the repetitions that a lost connection makes needful.
+    pub command_timeout: Duration,
+    pub durability: Durability,
+}
+
+/// Calls on their way to one connection at most; the rest waits before it, inside its deadline.
+pub(super) const MAX_CALLS: usize = 4096;
+
+/// fred gives up a connection for good when it cannot queue its own order to reconnect, so its queue has to have room
+/// beyond [`MAX_CALLS`]: for calls that timed out and are passed over when their turn comes.
+const MAX_QUEUED: usize = 16 * MAX_CALLS;
+
+// === impl RedisConfig ===
+
+impl RedisConfig {
+    pub const DEFAULT_PREFIX: &str = "sendstores";
+    pub const DEFAULT_HISTORY: NonZeroU32 = NonZeroU32::MIN.saturating_add(20_000 - 1);
+    pub const DEFAULT_COMMAND_TIMEOUT: Duration = Duration::from_secs(2);
+
+    /// The defaults, for the Redis at `url`.
+    pub fn new(url: impl Into<SecretString>) -> Self {
+        Self {
+            url: url.into(),
+            prefix: Self::DEFAULT_PREFIX.to_owned(),
+            history: Self::DEFAULT_HISTORY,
+            command_timeout: Self::DEFAULT_COMMAND_TIMEOUT,
+            durability: Durability::Always,
+        }
+    }
+
+    /// How long one XREAD may block: short enough that a dead connection is noticed within the command timeout.
+    pub(super) fn slice(&self) -> Duration {
+        (self.command_timeout / 2).min(Duration::from_secs(1))
+    }
+
+    /// What fred makes a client of, with every default replaced that could hang, grow or repeat.
+    pub(super) fn builder(&self) -> Result<Builder, LedgerError> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':');
+        if self.prefix.is_empty() || !self.prefix.chars().all(allowed) {
+            return Err(LedgerError::Unsafe(
+                "the key prefix must be letters, digits, '-', '_', '.' and ':'".to_owned(),
+            ));
+        }
+        if self.command_timeout < Duration::from_millis(10) {
+            return Err(LedgerError::Unsafe("the command timeout must be 10 ms at least".to_owned()));
+        }
+        let timeout = self.command_timeout;
+        let mut builder = Builder::from_config(self.server()?);
+        builder
+            .set_policy(ReconnectPolicy::new_exponential(0, 20, 1000, 2))
+            .set_performance_config(PerformanceConfig {
+                default_command_timeout: timeout,
+                ..PerformanceConfig::default()
+            })
+            .set_connection_config(ConnectionConfig {
+                connection_timeout: timeout,
+                internal_command_timeout: timeout,
+                // A command that was sent is never sent again by fred: only we know whether that is safe.
+                max_command_attempts: 1,
+                max_command_buffer_len: MAX_QUEUED,
+                unresponsive: UnresponsiveConfig { max_timeout: Some(timeout / 2), interval: timeout / 10 },
+                tcp: TcpConfig {
+                    nodelay: Some(true),
+                    keepalive: Some(TcpKeepalive::new().with_time(timeout * 2).with_interval(timeout)),
+                    // Ends a write to a peer that takes nothing in any more, during which fred does nothing else.
+                    user_timeout: Some(timeout * 2),
+                    ..TcpConfig::default()
+                },
+                ..ConnectionConfig::default()
+            });
+        Ok(builder)
+    }
+
+    /// What the URL says. The error does not repeat it, because a password may be in it.
+    fn server(&self) -> Result<Config, LedgerError> {
+        let unreadable = "the Redis URL cannot be read; it must be redis://, rediss://, redis-sentinel:// (with \
+                          ?sentinelServiceName=) or redis-cluster://, such as redis://user:password@host:6379/0";
+        Config::from_url(self.url.expose_secret()).map_err(|_| LedgerError::Unsafe(unreadable.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_all_kinds_are_read() {
+        for url in [
+            "redis://127.0.0.1:6379",
+            "redis://user:s3cret@redis.example.com/3",
+            "rediss://user:s3cret@redis.example.com:6380",
+            "redis-sentinel://user:s3cret@a:26379/1?sentinelServiceName=main&node=b:26379&node=c:26379",
+            "redis-cluster://a:6379?node=b:6379",
+        ] {
+            assert!(RedisConfig::new(url).builder().is_ok(), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_in_no_text() {
+        let config = RedisConfig::new("redis://user:s3cret@host:port/");
+        let error = config.builder().expect_err("there is no such port").to_string();
+        for text in [format!("{config:?}"), format!("{:?}", config.url), error] {
+            assert!(!text.contains("s3cret"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_cannot_change_the_hash_tag() {
+        for prefix in ["", "a}b", "{a", "a b", "a\n"] {
+            let config = RedisConfig { prefix: prefix.to_owned(), ..RedisConfig::new("redis://localhost") };
+            assert!(config.builder().is_err(), "{prefix:?}");
+        }
+    }
+}

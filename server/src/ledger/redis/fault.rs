@@ -1,0 +1,112 @@
+//! What went wrong with a command, and what that means for the call.
+
+use fred::error::{Error, ErrorKind};
+use sendstores_core::ledger::LedgerError;
+
+/// Why a command brought no answer.
+#[derive(Debug)]
+pub(super) struct Fault {
+    pub(super) error: LedgerError,
+    pub(super) remedy: Remedy,
+}
+
+/// What may help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Remedy {
+    /// Sending it again: the connection was lost.
+    Repeat,
+    /// Another connection, and sending it again: this server is no longer the one that takes writes.
+    Reconnect,
+    /// Another connection for those who come later: this one may be dead.
+    Suspect,
+    Nothing,
+}
+
+// === impl Fault ===
+
+impl Fault {
+    fn unavailable(why: &str, remedy: Remedy) -> Self {
+        Self { error: LedgerError::Unavailable(why.to_owned()), remedy }
+    }
+
+    /// What an error reply of the server means. Redis begins it with a code; before version 7 the code of a command
+    /// inside a script stands behind other words.
+    fn replied(reply: &str) -> Self {
+        let said = |code: &str| reply.starts_with(code) || reply.contains(&format!(": -{code} "));
+        if ["OOM", "MISCONF"].into_iter().any(said) {
+            return Self { error: LedgerError::Full(reply.to_owned()), remedy: Remedy::Nothing };
+        }
+        if ["READONLY", "MASTERDOWN", "CLUSTERDOWN"].into_iter().any(said) {
+            return Self::unavailable(reply, Remedy::Reconnect);
+        }
+        if ["LOADING", "NOREPLICAS", "BUSY", "TRYAGAIN"].into_iter().any(said) {
+            return Self::unavailable(reply, Remedy::Nothing);
+        }
+        if ["NOAUTH", "WRONGPASS", "NOPERM"].into_iter().any(said) {
+            return Self { error: LedgerError::Unsafe(reply.to_owned()), remedy: Remedy::Nothing };
+        }
+        Self { error: LedgerError::Corrupt(reply.to_owned()), remedy: Remedy::Nothing }
+    }
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        let details = error.details();
+        // fred has no kind of its own for error replies; their codes are in capitals, its own words are not.
+        let code = details.split([' ', ':']).next().unwrap_or_default();
+        if code.len() > 2 && code.bytes().all(|b| b.is_ascii_uppercase()) {
+            return Self::replied(details);
+        }
+        match error.kind() {
+            ErrorKind::Timeout => Self::unavailable("no answer in time", Remedy::Suspect),
+            ErrorKind::Auth => Self { error: LedgerError::Unsafe(details.to_owned()), remedy: Remedy::Nothing },
+            ErrorKind::Config | ErrorKind::Url | ErrorKind::InvalidArgument | ErrorKind::InvalidCommand => {
+                Self { error: LedgerError::Unsafe(details.to_owned()), remedy: Remedy::Nothing }
+            }
+            ErrorKind::Parse => Self { error: LedgerError::Corrupt(details.to_owned()), remedy: Remedy::Nothing },
+            ErrorKind::Routing
+            | ErrorKind::IO
+            | ErrorKind::Protocol
+            | ErrorKind::Tls
+            | ErrorKind::Canceled
+            | ErrorKind::Unknown
+            | ErrorKind::Cluster
+            | ErrorKind::Sentinel
+            | ErrorKind::NotFound
+            | ErrorKind::Backpressure => Self::unavailable(details, Remedy::Repeat),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(kind: ErrorKind, details: &'static str) -> Fault {
+        Error::new(kind, details).into()
+    }
+
+    #[test]
+    fn error_replies_are_told_from_lost_connections() {
+        let oom = "OOM command not allowed when used memory > 'maxmemory'. script: 1f, on @user_script:9.";
+        let old = "ERR Error running script (call to f_1f): @user_script:9: @user_script: 9: -OOM command not allowed";
+        let disk = "MISCONF Errors writing to the AOF file: No space left on device";
+        for reply in [oom, old, disk] {
+            assert!(matches!(fault(ErrorKind::Unknown, reply).error, LedgerError::Full(_)), "{reply}");
+        }
+        let readonly = fault(ErrorKind::Unknown, "READONLY You can't write against a read only replica.");
+        assert_eq!(readonly.remedy, Remedy::Reconnect);
+        assert!(matches!(readonly.error, LedgerError::Unavailable(_)));
+        let loading = fault(ErrorKind::Unknown, "LOADING Redis is loading the dataset in memory");
+        assert!(matches!(loading.error, LedgerError::Unavailable(_)));
+        let denied = fault(ErrorKind::Auth, "WRONGPASS invalid username-password pair or user is disabled.");
+        assert!(matches!(denied.error, LedgerError::Unsafe(_)));
+        let kind =
+            fault(ErrorKind::InvalidArgument, "WRONGTYPE Operation against a key holding the wrong kind of value");
+        assert!(matches!(kind.error, LedgerError::Corrupt(_)));
+        for lost in ["Failed to route command.", "Connection closed.", "Unresponsive connection."] {
+            assert_eq!(fault(ErrorKind::Unknown, lost).remedy, Remedy::Repeat, "{lost}");
+        }
+        assert_eq!(fault(ErrorKind::Timeout, "Request timed out.").remedy, Remedy::Suspect);
+    }
+}

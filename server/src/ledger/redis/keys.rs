@@ -1,0 +1,39 @@
+//! The names of the keys. They are spelled here and nowhere else.
+
+use sendstores_core::RequestId;
+
+/// All keys of one ledger, under one hash tag so that Redis Cluster keeps them on one node.
+pub(super) struct Keys {
+    /// Hash: `epoch`, `format`, `revision` (the last one given), `fence` (the last one given).
+    pub(super) meta: String,
+    /// Hash: id -> stored value.
+    pub(super) stores: String,
+    /// Stream with ids `<revision>-0`: `epoch`, `record`.
+    pub(super) log: String,
+    /// Hash: id -> claim.
+    pub(super) claims: String,
+    /// Sorted set: id of a deleted store -> when it was deleted, in microseconds of Redis time.
+    pub(super) tombstones: String,
+    operation: String,
+}
+
+// === impl Keys ===
+
+impl Keys {
+    pub(super) fn new(prefix: &str) -> Self {
+        let key = |name: &str| format!("{{{prefix}}}:{name}");
+        Self {
+            meta: key("meta"),
+            stores: key("stores"),
+            log: key("log"),
+            claims: key("claims"),
+            tombstones: key("tombstones"),
+            operation: key("operation:"),
+        }
+    }
+
+    /// String: the answer of one operation, for as long as it is remembered.
+    pub(super) fn operation(&self, id: &RequestId) -> String {
+        format!("{}{id}", self.operation)
+    }
+}

@@ -1,0 +1,77 @@
+//! Following the log.
+
+use std::time::Duration;
+
+use fred::{interfaces::StreamsInterface, types::Value};
+use sendstores_core::{
+    Epoch, Revision,
+    ledger::{LedgerError, LogPage},
+};
+use tokio::time::{Instant, timeout};
+
+use super::{RedisLedger, Shared, connection::Repeat, reply};
+
+impl RedisLedger {
+    /// Looks, then blocks for a slice of the wait, and so on. Each look also tells whether the history is still ours,
+    /// which a blocked read would not notice.
+    pub(super) async fn follow(&self, after: Revision, most: usize, wait: Duration) -> Result<LogPage, LedgerError> {
+        let (deadline, most) = (Instant::now() + wait, most.max(1));
+        loop {
+            let page = self.look(after, most).await?;
+            if page != LogPage::Changes(Vec::new()) {
+                return Ok(page);
+            }
+            let rest = deadline.saturating_duration_since(Instant::now());
+            // Redis counts in milliseconds, and takes 0 for ever.
+            if rest < Duration::from_millis(1) {
+                return Ok(page);
+            }
+            let Ok(_turn) = timeout(rest, self.shared.turn.lock()).await else { return Ok(page) };
+            let page = self.block(after, most, rest.min(self.shared.slice)).await?;
+            if page != LogPage::Changes(Vec::new()) {
+                return Ok(page);
+            }
+        }
+    }
+
+    /// What is there now.
+    async fn look(&self, after: Revision, most: usize) -> Result<LogPage, LedgerError> {
+        let Shared { keys, scripts, epoch, .. } = &*self.shared;
+        let names = vec![keys.meta.clone(), keys.log.clone()];
+        let args = vec![after.to_string().into(), most.to_string().into()];
+        let mut reply = self.run(Repeat::Safe, &scripts.log, names, args).await?;
+        if reply.word == "compacted" {
+            return Ok(LogPage::Compacted);
+        }
+        self.turned(reply.next()?, after, epoch)
+    }
+
+    /// What comes within `slice`.
+    async fn block(&self, after: Revision, most: usize, slice: Duration) -> Result<LogPage, LedgerError> {
+        let Shared { keys, epoch, blocking, .. } = &*self.shared;
+        let millis = u64::try_from(slice.as_millis()).unwrap_or(u64::MAX).max(1);
+        let most = u64::try_from(most).unwrap_or(u64::MAX);
+        let streams: Value = blocking
+            .call(Repeat::Safe, slice, |client| async move {
+                client.xread(Some(most), Some(millis), keys.log.as_str(), format!("{after}-0")).await
+            })
+            .await?;
+        if streams == Value::Null {
+            return Ok(LogPage::Changes(Vec::new()));
+        }
+        // One stream was asked for: its name, then its entries.
+        let stream = reply::list(streams)?.into_iter().next().unwrap_or(Value::Null);
+        let entries = reply::list(stream)?.into_iter().nth(1).unwrap_or(Value::Null);
+        self.turned(entries, after, epoch)
+    }
+
+    fn turned(&self, entries: Value, after: Revision, epoch: &Epoch) -> Result<LogPage, LedgerError> {
+        let page = reply::page(entries, after, epoch.as_str())?;
+        if let LogPage::Changes(changes) = &page
+            && let Some(last) = changes.last()
+        {
+            self.saw(last.revision);
+        }
+        Ok(page)
+    }
+}

@@ -1,0 +1,79 @@
+//! Whether this Redis may hold the only copy of the truth.
+
+use std::time::Duration;
+
+use fred::{
+    interfaces::ClientLike,
+    types::{ClusterHash, CustomCommand},
+};
+use sendstores_core::ledger::LedgerError;
+
+use super::{
+    config::Durability,
+    connection::{Connection, Repeat},
+};
+
+/// One setting, and the values with which nothing acknowledged is lost.
+struct Rule {
+    setting: &'static str,
+    safe: &'static [&'static str],
+}
+
+const APPENDFSYNC: &str = "appendfsync";
+
+const RULES: [Rule; 4] = [
+    Rule { setting: "appendonly", safe: &["yes"] },
+    Rule { setting: APPENDFSYNC, safe: &["always"] },
+    // Else nothing is synced while the log is rewritten.
+    Rule { setting: "no-appendfsync-on-rewrite", safe: &["no"] },
+    // Else records are thrown away when memory is short.
+    Rule { setting: "maxmemory-policy", safe: &["noeviction"] },
+];
+
+/// Refuses a Redis that is not set up as `durability` asks, naming all that is wrong with it.
+pub(super) async fn check(connection: &Connection, durability: Durability) -> Result<(), LedgerError> {
+    if durability == Durability::Dev {
+        return Ok(());
+    }
+    let mut problems = Vec::new();
+    for rule in &RULES {
+        match read(connection, rule.setting).await {
+            Ok(Some(value)) => problems.extend(rule.problem(&value, durability)),
+            Ok(None) => {}
+            Err(LedgerError::Unavailable(why)) => return Err(LedgerError::Unavailable(why)),
+            Err(refused) if durability == Durability::TakeOperatorsWord => {
+                tracing::warn!(%refused, "the settings of Redis cannot be read, the operator vouches for its durability");
+                return Ok(());
+            }
+            Err(refused) => {
+                let why = format!("its settings cannot be read, so that somebody has to vouch for them ({refused})");
+                return Err(LedgerError::Unsafe(why));
+            }
+        }
+    }
+    if problems.is_empty() { Ok(()) } else { Err(LedgerError::Unsafe(problems.join("; "))) }
+}
+
+/// The value of one setting, or `None` where the server does not have it.
+async fn read(connection: &Connection, setting: &'static str) -> Result<Option<String>, LedgerError> {
+    let reply: Vec<String> = connection
+        .call(Repeat::Safe, Duration::ZERO, |client| async move {
+            let command = CustomCommand::new_static("CONFIG", ClusterHash::Random, false);
+            client.custom(command, vec!["GET", setting]).await
+        })
+        .await?;
+    Ok(reply.into_iter().nth(1))
+}
+
+// === impl Rule ===
+
+impl Rule {
+    fn problem(&self, value: &str, durability: Durability) -> Option<String> {
+        let allowed = durability == Durability::AllowEverysec && self.setting == APPENDFSYNC && value == "everysec";
+        if allowed {
+            tracing::warn!("appendfsync is everysec: a power loss may take what was acknowledged in the last seconds");
+        }
+        let wanted = self.safe.join(" or ");
+        (!allowed && !self.safe.contains(&value)).then(|| format!("{} is {value} and must be {wanted}", self.setting))
+    }
+}

@@ -1,0 +1,7 @@
+-- The stored value of one store.
+-- KEYS: meta, stores. ARGV[3] the id.
+local value = redis.call('HGET', KEYS[2], ARGV[3])
+if not value then
+  return {'none'}
+end
+return {'found', value}

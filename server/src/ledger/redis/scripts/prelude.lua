@@ -1,0 +1,13 @@
+-- Begins every script: is this still the history that the caller began with?
+-- KEYS[1] meta. ARGV[1] the caller's epoch, ARGV[2] the highest revision it has seen.
+local epoch, revision = unpack(redis.call('HMGET', KEYS[1], 'epoch', 'revision'))
+if epoch ~= ARGV[1] then
+  return {'replaced', epoch or ''}
+end
+revision = tonumber(revision)
+if not revision then
+  return redis.error_reply('CORRUPT the last revision is missing')
+end
+if revision < tonumber(ARGV[2]) then
+  return {'behind', string.format('%.0f', revision)}
+end

@@ -1,0 +1,3 @@
+-- One page of all stored values: the next cursor, then ids and values in turn.
+-- KEYS: meta, stores. ARGV from 3: cursor, about how many.
+return {'page', redis.call('HSCAN', KEYS[2], ARGV[3], 'COUNT', ARGV[4])}

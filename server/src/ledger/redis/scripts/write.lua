@@ -1,0 +1,75 @@
+-- Writes a record, appends it to the log and keeps the operation's answer, all or nothing.
+-- KEYS: meta, stores, log, claims, tombstones, and the operation if there is one.
+-- ARGV from 3: id, attempt, expected revision ('' = vacant), fence ('' = none), operation's digest,
+--              operation's window in seconds, mark (L live, D deleted), record, length of the history.
+-- A stored value is '<revision> <mark> <attempt>:<revision>,... <record>'.
+local id, attempt, expected, fence = ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+local digest, window, mark, record, history = ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11]
+local current = redis.call('HGET', KEYS[2], id)
+local position, current_mark, attempts
+if current then
+  position, current_mark, attempts = string.match(current, '^(%d+) (%a) (%S+) ')
+  if not position then
+    return redis.error_reply('CORRUPT the stored value of ' .. id .. ' has no head')
+  end
+end
+
+-- The same call, delivered before: what is remembered of the last attempts answers it.
+local remembered = {}
+if attempts then
+  for earlier, at in string.gmatch(attempts, '(%x+):(%d+)') do
+    if earlier == attempt then
+      return {'applied', at}
+    end
+    if #remembered < 7 then
+      table.insert(remembered, earlier .. ':' .. at)
+    end
+  end
+end
+
+if KEYS[6] then
+  local known = redis.call('GET', KEYS[6])
+  if known then
+    local known_digest, answer = string.match(known, '^(%S*) (.*)$')
+    if known_digest ~= digest then
+      return {'reused'}
+    end
+    return {'repeated', answer}
+  end
+end
+
+if expected == '' then
+  if current and current_mark ~= 'D' then
+    return {'conflict', current}
+  end
+elseif position ~= expected then
+  return {'conflict', current}
+end
+
+if fence ~= '' then
+  local claim = redis.call('HGET', KEYS[4], id)
+  if not claim or string.match(claim, '^(%d+) ') ~= fence then
+    return {'fenced'}
+  end
+end
+
+-- Nothing was written so far. The first write is refused as a whole when there is no room, the later ones are not,
+-- and XADD refuses a position that the log has passed. The index of tombstones goes before it because a tombstone too
+-- many in the index is passed over by the sweep, and one too few would stay for ever.
+local written = string.format('%.0f', revision + 1)
+if mark == 'D' then
+  local now = redis.call('TIME')
+  redis.call('ZADD', KEYS[5], string.format('%.0f', now[1] * 1000000 + now[2]), id)
+end
+redis.call('XADD', KEYS[3], 'MAXLEN', '=', history, written .. '-0', 'epoch', epoch, 'record', record)
+table.insert(remembered, 1, attempt .. ':' .. written)
+local value = written .. ' ' .. mark .. ' ' .. table.concat(remembered, ',') .. ' ' .. record
+redis.call('HSET', KEYS[2], id, value)
+redis.call('HSET', KEYS[1], 'revision', written)
+if mark ~= 'D' and current_mark == 'D' then
+  redis.call('ZREM', KEYS[5], id)
+end
+if KEYS[6] then
+  redis.call('SET', KEYS[6], digest .. ' ' .. value, 'EX', window)
+end
+return {'applied', written}

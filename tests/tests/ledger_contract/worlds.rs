@@ -1,0 +1,171 @@
+//! Ledgers to test, and what can happen to them.
+
+use std::num::NonZeroU32;
+
+use sendstores_core::{
+    Event, Revision, Store, Timestamp,
+    ledger::{Expected, Ledger, LedgerError, Operation, Write, Written},
+};
+use sendstores_server::ledger::{MemoryCopy, MemoryLedger, RedisConfig, RedisLedger};
+use sendstores_tests::{
+    redis::{Backup, RedisServer},
+    samples::{self, parsed},
+    wait::until,
+};
+
+pub(crate) const PLENTY: u32 = 100_000;
+
+/// An empty ledger of its own for each test.
+pub(crate) trait World: Sized + Send {
+    type Ledger: Ledger;
+    type Copy: Send;
+
+    /// With a log that keeps `history` changes.
+    async fn with_history(history: u32) -> Self;
+
+    async fn new() -> Self {
+        Self::with_history(PLENTY).await
+    }
+
+    /// The ledger as the process sees it that began it.
+    fn ledger(&self) -> Self::Ledger;
+
+    /// The ledger as a process sees it that starts now.
+    async fn reopen(&self) -> Self::Ledger;
+
+    /// Loses everything.
+    async fn forget(&mut self);
+
+    async fn copy(&mut self) -> Self::Copy;
+
+    async fn restore(&mut self, copy: Self::Copy);
+}
+
+pub(crate) struct Memory(MemoryLedger);
+
+pub(crate) struct Redis {
+    server: RedisServer,
+    ledger: RedisLedger,
+    history: u32,
+}
+
+// === impl Memory ===
+
+impl World for Memory {
+    type Ledger = MemoryLedger;
+    type Copy = MemoryCopy;
+
+    async fn with_history(history: u32) -> Self {
+        Self(MemoryLedger::new(usize::try_from(history).expect("fits")))
+    }
+
+    fn ledger(&self) -> MemoryLedger {
+        self.0.clone()
+    }
+
+    async fn reopen(&self) -> MemoryLedger {
+        self.0.reopen()
+    }
+
+    async fn forget(&mut self) {
+        self.0.forget();
+    }
+
+    async fn copy(&mut self) -> MemoryCopy {
+        self.0.copy()
+    }
+
+    async fn restore(&mut self, copy: MemoryCopy) {
+        self.0.restore(copy);
+    }
+}
+
+// === impl Redis ===
+
+impl Redis {
+    async fn connect(server: &RedisServer, history: u32) -> RedisLedger {
+        let history = NonZeroU32::new(history).expect("not zero");
+        let config = RedisConfig { history, ..RedisConfig::new(server.url()) };
+        RedisLedger::connect(config).await.expect("a ledger")
+    }
+}
+
+impl World for Redis {
+    type Ledger = RedisLedger;
+    type Copy = Backup;
+
+    async fn with_history(history: u32) -> Self {
+        let server = RedisServer::start().await;
+        let ledger = Self::connect(&server, history).await;
+        Self { server, ledger, history }
+    }
+
+    fn ledger(&self) -> RedisLedger {
+        self.ledger.clone()
+    }
+
+    async fn reopen(&self) -> RedisLedger {
+        Self::connect(&self.server, self.history).await
+    }
+
+    async fn forget(&mut self) {
+        self.server.cli(["FLUSHALL"]).await;
+    }
+
+    async fn copy(&mut self) -> Backup {
+        self.server.backup().await
+    }
+
+    async fn restore(&mut self, copy: Backup) {
+        self.server.restore(&copy).await;
+    }
+}
+
+// === steps of tests ===
+
+pub(crate) fn operation(id: &str, digest: &str) -> Operation {
+    Operation { id: parsed(id), digest: digest.to_owned() }
+}
+
+/// A write of a new store.
+pub(crate) fn creation(id: &str) -> Write {
+    Write { store: samples::store(id), expected: Expected::Vacant, fence: None, operation: None }
+}
+
+/// A write of `store` over what it was read as.
+pub(crate) fn update(store: &Store) -> Write {
+    Write { store: store.clone(), expected: Expected::Revision(store.revision), fence: None, operation: None }
+}
+
+/// A write of what `store` becomes by `event`.
+pub(crate) fn event(store: &Store, event: Event) -> Write {
+    update(&store.after(event, Timestamp::from_micros(1_700_000_001_000_000)).expect("legal"))
+}
+
+/// The store that was written now.
+pub(crate) async fn apply<L: Ledger>(ledger: &L, write: Write) -> Store {
+    match ledger.write(write).await {
+        Ok(Written::Applied(store)) => store,
+        other => panic!("not applied: {other:?}"),
+    }
+}
+
+/// A store that was created and deleted.
+pub(crate) async fn tombstone<L: Ledger>(ledger: &L, id: &str) -> Store {
+    let store = apply(ledger, creation(id)).await;
+    let store = apply(ledger, event(&store, Event::DeleteRequested)).await;
+    apply(ledger, event(&store, Event::Removed)).await
+}
+
+pub(crate) async fn last<L: Ledger>(ledger: &L) -> Revision {
+    ledger.last_revision().await.expect("a revision")
+}
+
+/// What the call says once the ledger is reached again.
+pub(crate) async fn settled<T>(mut call: impl AsyncFnMut() -> Result<T, LedgerError>) -> Result<T, LedgerError> {
+    until("the ledger to be reached", async || match call().await {
+        Err(LedgerError::Unavailable(_)) => None,
+        answered => Some(answered),
+    })
+    .await
+}
