@@ -1,1 +1,67 @@
-//! To come.
+//! The composition root: the only room that sees all others.
+
+mod admin;
+mod build;
+mod signal;
+
+use std::{error::Error, process::ExitCode};
+
+use clap::Parser;
+
+use crate::{
+    args::{Args, Config, Problems},
+    telemetry,
+};
+
+/// Exit code of a configuration that cannot be used.
+const EXIT_CONFIG: u8 = 2;
+
+/// Everything `main` does.
+pub fn main() -> ExitCode {
+    // Both rustls providers may be compiled in by a dependency one day; then a choice must have been made.
+    let _already_chosen = rustls::crypto::ring::default_provider().install_default();
+    let args = Args::parse();
+    let print_only = args.print_config;
+    match args.check() {
+        Ok(config) if print_only => {
+            print!("{}", config.print());
+            ExitCode::SUCCESS
+        }
+        Ok(config) => run(config),
+        Err(problems) => refuse(&problems),
+    }
+}
+
+fn refuse(problems: &Problems) -> ExitCode {
+    eprint!("{problems}");
+    eprintln!("For more information, try '--help'.");
+    ExitCode::from(EXIT_CONFIG)
+}
+
+fn run(config: Config) -> ExitCode {
+    let result = (|| {
+        let filter = tracing_subscriber::EnvFilter::builder().parse_lossy(&config.log);
+        telemetry::init_logs(config.log_format, filter)?;
+        let metrics = telemetry::init_metrics()?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        runtime.block_on(build::serve(config, metrics))
+    })();
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(error = chain(error.as_ref()), "the server ends");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// An error with everything that caused it, on one line.
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}

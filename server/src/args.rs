@@ -11,7 +11,7 @@ use secrecy::SecretString;
 pub use check::Problems;
 pub use url_template::UrlTemplate;
 
-use crate::telemetry::LogFormat;
+use crate::{ledger::Durability, telemetry::LogFormat};
 
 /// The SendStores control plane: creates, keeps and removes isolated e-commerce stores on Kubernetes, over gRPC.
 ///
@@ -106,15 +106,6 @@ pub struct Config {
     pub log: String,
 }
 
-/// What Redis must promise before this server trusts it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Durability {
-    Always,
-    EverySecond,
-    Unchecked,
-    Dev,
-}
-
 // === impl Config ===
 
 impl Config {
@@ -146,7 +137,7 @@ impl Config {
             ("admin-listen", admin_listen.to_string()),
             ("redis-url", "[hidden]".to_owned()),
             ("redis-prefix", redis_prefix.clone()),
-            ("redis-durability", redis_durability.as_str().to_owned()),
+            ("redis-durability", check::durability_name(*redis_durability).to_owned()),
             ("history", history.to_string()),
             ("kube-context", kube_context.clone().unwrap_or_else(|| "[current]".to_owned())),
             ("helm", helm.display().to_string()),
@@ -164,20 +155,5 @@ impl Config {
         .into_iter()
         .map(|(name, value)| format!("{name} = {value}\n"))
         .collect()
-    }
-}
-
-// === impl Durability ===
-
-impl Durability {
-    pub const ALL: [Self; 4] = [Self::Always, Self::EverySecond, Self::Unchecked, Self::Dev];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Always => "always",
-            Self::EverySecond => "everysec",
-            Self::Unchecked => "unchecked",
-            Self::Dev => "dev",
-        }
     }
 }

@@ -1,5 +1,7 @@
 //! What the tests share: real servers started and stopped, and conditions awaited with a deadline.
 
+pub mod http;
 pub mod redis;
 pub mod samples;
+pub mod server;
 pub mod wait;

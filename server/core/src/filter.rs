@@ -24,7 +24,8 @@ pub struct StoreFilter {
 impl StoreFilter {
     /// Whether `store` is meant. Deleted stores are meant only by a filter that names their state.
     pub fn matches(&self, store: &Store) -> bool {
-        let state = if self.states.is_empty() { store.state != State::Deleted } else { self.states.contains(&store.state) };
+        let state =
+            if self.states.is_empty() { store.state != State::Deleted } else { self.states.contains(&store.state) };
         state && self.matches_identity(store)
     }
 

@@ -89,7 +89,9 @@ impl FromStr for RequestId {
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
         if text.is_empty() || text.len() > 64 || !text.chars().all(|c| c.is_ascii_graphic()) {
-            return Err(Invalid::new("must be 1 to 64 printable ASCII characters without spaces; a UUID is a good choice"));
+            return Err(Invalid::new(
+                "must be 1 to 64 printable ASCII characters without spaces; a UUID is a good choice",
+            ));
         }
         Ok(Self(text.to_owned()))
     }
@@ -117,7 +119,9 @@ mod tests {
             assert!(StoreId::from_str(good).is_ok(), "{good}");
         }
         let long = format!("store-{}", "x".repeat(35));
-        for bad in ["", "store-", "kube-system", "store-A", "store-a-", "store-a.b", "store-ä", "store-a\n", "-store-a", &long] {
+        for bad in
+            ["", "store-", "kube-system", "store-A", "store-a-", "store-a.b", "store-ä", "store-a\n", "-store-a", &long]
+        {
             assert!(StoreId::from_str(bad).is_err(), "{bad}");
         }
     }

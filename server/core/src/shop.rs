@@ -87,12 +87,4 @@ macro_rules! named {
 named!(PaymentMethod, "cod, bacs", CashOnDelivery = "cod", BankTransfer = "bacs");
 named!(Catalogue, "sample, empty", Sample = "sample", Empty = "empty");
 named!(WeightUnit, "kg, g, lbs, oz", Kilogram = "kg", Gram = "g", Pound = "lbs", Ounce = "oz");
-named!(
-    DimensionUnit,
-    "m, cm, mm, in, yd",
-    Metre = "m",
-    Centimetre = "cm",
-    Millimetre = "mm",
-    Inch = "in",
-    Yard = "yd"
-);
+named!(DimensionUnit, "m, cm, mm, in, yd", Metre = "m", Centimetre = "cm", Millimetre = "mm", Inch = "in", Yard = "yd");

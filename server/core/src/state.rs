@@ -178,8 +178,11 @@ mod tests {
 
     #[test]
     fn every_state_and_event_is_as_the_table_says() {
-        let rows: Vec<Vec<&str>> =
-            TABLE.lines().map(|line| line.split_whitespace().collect()).filter(|row: &Vec<_>| !row.is_empty()).collect();
+        let rows: Vec<Vec<&str>> = TABLE
+            .lines()
+            .map(|line| line.split_whitespace().collect())
+            .filter(|row: &Vec<_>| !row.is_empty())
+            .collect();
         assert_eq!(rows.len(), State::ALL.len() + 1);
         for (state, row) in State::ALL.into_iter().zip(&rows[1..]) {
             assert_eq!(row[0], state.as_str());

@@ -8,8 +8,8 @@ use std::{
     time::Duration,
 };
 
-use super::{Args, Config, Durability};
-use crate::telemetry::LogFormat;
+use super::{Args, Config};
+use crate::{ledger::Durability, telemetry::LogFormat};
 
 /// Everything that is wrong with the arguments.
 #[derive(Debug, PartialEq, Eq)]
@@ -97,8 +97,21 @@ fn prefix(text: &str) -> Result<String, String> {
     ok.then(|| text.to_owned()).ok_or_else(|| "must be 1 to 64 letters, digits, '-', '_', '.' and ':'".to_owned())
 }
 
+const DURABILITIES: [Durability; 4] =
+    [Durability::Always, Durability::AllowEverysec, Durability::TakeOperatorsWord, Durability::Dev];
+
+/// The name as the flag has it.
+pub(super) fn durability_name(durability: Durability) -> &'static str {
+    match durability {
+        Durability::Always => "always",
+        Durability::AllowEverysec => "everysec",
+        Durability::TakeOperatorsWord => "unchecked",
+        Durability::Dev => "dev",
+    }
+}
+
 fn durability(text: &str) -> Result<Durability, String> {
-    let found = Durability::ALL.into_iter().find(|durability| durability.as_str() == text);
+    let found = DURABILITIES.into_iter().find(|durability| durability_name(*durability) == text);
     found.ok_or_else(|| format!("{text:?} is none of always, everysec, unchecked, dev"))
 }
 
@@ -108,7 +121,8 @@ fn number(text: &str, range: RangeInclusive<u64>) -> Result<u64, String> {
 }
 
 fn duration(text: &str, seconds: RangeInclusive<u64>) -> Result<Duration, String> {
-    let refused = || format!("{text:?} is not a duration from {}s to {}s, such as 15s or 2m", seconds.start(), seconds.end());
+    let refused =
+        || format!("{text:?} is not a duration from {}s to {}s, such as 15s or 2m", seconds.start(), seconds.end());
     let duration = humantime::parse_duration(text).map_err(|_| refused())?;
     let in_range = duration >= Duration::from_secs(*seconds.start()) && duration <= Duration::from_secs(*seconds.end());
     in_range.then_some(duration).ok_or_else(refused)
@@ -158,7 +172,8 @@ mod tests {
 
     #[test]
     fn every_problem_is_named_at_once() {
-        let problems = check(&["--listen=nowhere", "--lease=0s", "--history=5", "--store-url=http://x", "--values=/no"]);
+        let problems =
+            check(&["--listen=nowhere", "--lease=0s", "--history=5", "--store-url=http://x", "--values=/no"]);
         let text = problems.expect_err("problems").to_string();
         for flag in ["--listen", "--lease", "--history", "--store-url", "--values"] {
             assert!(text.contains(flag), "{flag} is missing in: {text}");

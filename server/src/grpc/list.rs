@@ -37,7 +37,8 @@ impl<L: Ledger> StoreApi<L> {
         }
         let filter = violations.finish(filter)?;
         let after = if page_token.is_empty() { None } else { Some(token::open_page(&page_token, &filter)?) };
-        let most = usize::try_from(if page_size == 0 { DEFAULT_PAGE } else { page_size }).map_err(|_| Refusal::Internal)?;
+        let most =
+            usize::try_from(if page_size == 0 { DEFAULT_PAGE } else { page_size }).map_err(|_| Refusal::Internal)?;
 
         let backend = self.backend()?;
         backend.mirror.catch_up(&backend.ledger).await?;

@@ -57,7 +57,12 @@ pub(super) fn labels(violations: &mut Violations, field: &str, map: BTreeMap<Str
 }
 
 /// The spec with every default filled in. `host` is the store's public host name.
-pub(super) fn spec(violations: &mut Violations, spec: Option<wire::StoreSpec>, id: &StoreId, host: &str) -> Option<StoreSpec> {
+pub(super) fn spec(
+    violations: &mut Violations,
+    spec: Option<wire::StoreSpec>,
+    id: &StoreId,
+    host: &str,
+) -> Option<StoreSpec> {
     let wire::StoreSpec { engine, shop } = spec.unwrap_or_default();
     let engine = match wire::Engine::try_from(engine) {
         Ok(wire::Engine::Unspecified | wire::Engine::Woocommerce) => Some(Engine::WooCommerce),
@@ -152,7 +157,9 @@ fn catalogue(violations: &mut Violations, catalogue: i32) -> Option<Catalogue> {
 
 pub(super) fn filter(violations: &mut Violations, filter: Option<wire::StoreFilter>) -> Option<StoreFilter> {
     let wire::StoreFilter { ids, states, engines, labels, tenant } = filter.unwrap_or_default();
-    for (field, count, most) in [("filter.ids", ids.len(), 100), ("filter.states", states.len(), 10), ("filter.engines", engines.len(), 10)] {
+    for (field, count, most) in
+        [("filter.ids", ids.len(), 100), ("filter.states", states.len(), 10), ("filter.engines", engines.len(), 10)]
+    {
         if count > most {
             violations.add(field, format!("must be {most} at most"));
             return None;

@@ -60,9 +60,8 @@ impl Server {
     pub async fn new<L: Ledger>(api: StoreApi<L>) -> Result<(Self, HealthReporter), ServerError> {
         let (reporter, health) = tonic_health::server::health_reporter();
         super::health::report(&reporter, false).await;
-        let service = StoreServiceServer::new(api)
-            .max_decoding_message_size(MAX_REQUEST)
-            .max_encoding_message_size(MAX_RESPONSE);
+        let service =
+            StoreServiceServer::new(api).max_decoding_message_size(MAX_REQUEST).max_encoding_message_size(MAX_RESPONSE);
         let reflection = || {
             tonic_reflection::server::Builder::configure()
                 .register_encoded_file_descriptor_set(sendstores_proto::FILE_DESCRIPTOR_SET)

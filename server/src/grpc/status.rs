@@ -63,21 +63,67 @@ impl Refusal {
         let (code, reason, message) = match self {
             Self::InvalidFields(violations) => (Code::InvalidArgument, "INVALID_FIELD", summary(violations)),
             Self::RequestIdReused => (Code::InvalidArgument, "REQUEST_ID_REUSED", reused()),
-            Self::StoreExists(id) => (Code::AlreadyExists, "STORE_EXISTS", format!("the id {id} is taken; choose another, or none")),
+            Self::StoreExists(id) => {
+                (Code::AlreadyExists, "STORE_EXISTS", format!("the id {id} is taken; choose another, or none"))
+            }
             Self::StoreNotFound(id) => (Code::NotFound, "STORE_NOT_FOUND", format!("there is no store {id}")),
-            Self::EtagMismatch(id) => (Code::Aborted, "ETAG_MISMATCH", format!("store {id} has changed since the given etag; read it again")),
-            Self::WriteConflict(id) => (Code::Aborted, "WRITE_CONFLICT", format!("store {id} keeps changing; try again")),
-            Self::PageTokenInvalid => (Code::InvalidArgument, "PAGE_TOKEN_INVALID", "page_token: was not given out by this service for this filter; begin at the first page".to_owned()),
-            Self::ResumeTokenInvalid => (Code::InvalidArgument, "RESUME_TOKEN_INVALID", "resume_token: was not given out by this service; watch without one".to_owned()),
-            Self::HistoryCompacted { .. } => (Code::OutOfRange, "HISTORY_COMPACTED", "what follows the resume token is no longer kept; watch again without one".to_owned()),
-            Self::TooManyRequests { most } => (Code::ResourceExhausted, "TOO_MANY_REQUESTS", format!("this server answers {most} calls at once; try again")),
-            Self::TooManyStreams { most } => (Code::ResourceExhausted, "TOO_MANY_STREAMS", format!("this server keeps {most} streams open; close some, or try again")),
-            Self::Starting => (Code::Unavailable, "STARTING", "this server is still reading the stores; try again".to_owned()),
-            Self::Draining => (Code::Unavailable, "DRAINING", "this server is stopping; go on elsewhere, or try again".to_owned()),
-            Self::LedgerUnavailable => (Code::Unavailable, "LEDGER_UNAVAILABLE", "Redis cannot be reached; try again with the same request_id".to_owned()),
-            Self::LedgerFull => (Code::ResourceExhausted, "LEDGER_FULL", "Redis has no room for another change; nothing was written".to_owned()),
-            Self::DeadlineExceeded => (Code::DeadlineExceeded, "DEADLINE_EXCEEDED", "no answer in time; try again with the same request_id".to_owned()),
-            Self::Internal => (Code::Internal, "INTERNAL", "a fault of this server; its log has the details under the request id".to_owned()),
+            Self::EtagMismatch(id) => {
+                (Code::Aborted, "ETAG_MISMATCH", format!("store {id} has changed since the given etag; read it again"))
+            }
+            Self::WriteConflict(id) => {
+                (Code::Aborted, "WRITE_CONFLICT", format!("store {id} keeps changing; try again"))
+            }
+            Self::PageTokenInvalid => (
+                Code::InvalidArgument,
+                "PAGE_TOKEN_INVALID",
+                "page_token: was not given out by this service for this filter; begin at the first page".to_owned(),
+            ),
+            Self::ResumeTokenInvalid => (
+                Code::InvalidArgument,
+                "RESUME_TOKEN_INVALID",
+                "resume_token: was not given out by this service; watch without one".to_owned(),
+            ),
+            Self::HistoryCompacted { .. } => (
+                Code::OutOfRange,
+                "HISTORY_COMPACTED",
+                "what follows the resume token is no longer kept; watch again without one".to_owned(),
+            ),
+            Self::TooManyRequests { most } => (
+                Code::ResourceExhausted,
+                "TOO_MANY_REQUESTS",
+                format!("this server answers {most} calls at once; try again"),
+            ),
+            Self::TooManyStreams { most } => (
+                Code::ResourceExhausted,
+                "TOO_MANY_STREAMS",
+                format!("this server keeps {most} streams open; close some, or try again"),
+            ),
+            Self::Starting => {
+                (Code::Unavailable, "STARTING", "this server is still reading the stores; try again".to_owned())
+            }
+            Self::Draining => {
+                (Code::Unavailable, "DRAINING", "this server is stopping; go on elsewhere, or try again".to_owned())
+            }
+            Self::LedgerUnavailable => (
+                Code::Unavailable,
+                "LEDGER_UNAVAILABLE",
+                "Redis cannot be reached; try again with the same request_id".to_owned(),
+            ),
+            Self::LedgerFull => (
+                Code::ResourceExhausted,
+                "LEDGER_FULL",
+                "Redis has no room for another change; nothing was written".to_owned(),
+            ),
+            Self::DeadlineExceeded => (
+                Code::DeadlineExceeded,
+                "DEADLINE_EXCEEDED",
+                "no answer in time; try again with the same request_id".to_owned(),
+            ),
+            Self::Internal => (
+                Code::Internal,
+                "INTERNAL",
+                "a fault of this server; its log has the details under the request id".to_owned(),
+            ),
         };
         Wording { code, reason, message }
     }
@@ -89,7 +135,9 @@ impl Refusal {
             }
             Self::HistoryCompacted { oldest } => ("oldest_revision", oldest.to_string()),
             Self::TooManyRequests { most } | Self::TooManyStreams { most } => ("limit", most.to_string()),
-            Self::InvalidFields(_) | Self::RequestIdReused | Self::PageTokenInvalid | Self::ResumeTokenInvalid => return HashMap::new(),
+            Self::InvalidFields(_) | Self::RequestIdReused | Self::PageTokenInvalid | Self::ResumeTokenInvalid => {
+                return HashMap::new();
+            }
             Self::Starting | Self::Draining | Self::LedgerUnavailable | Self::LedgerFull => return HashMap::new(),
             Self::DeadlineExceeded | Self::Internal => return HashMap::new(),
         };
@@ -99,7 +147,8 @@ impl Refusal {
     fn add_details(&self, details: &mut ErrorDetails) {
         match self {
             Self::InvalidFields(violations) => {
-                let violations: Vec<_> = violations.iter().map(|v| FieldViolation::new(&v.field, &v.description)).collect();
+                let violations: Vec<_> =
+                    violations.iter().map(|v| FieldViolation::new(&v.field, &v.description)).collect();
                 details.set_bad_request(violations);
             }
             Self::PageTokenInvalid => {
@@ -150,7 +199,10 @@ impl From<LedgerError> for Refusal {
                 tracing::error!(%why, "the ledger has another history");
                 Self::LedgerUnavailable
             }
-            error @ (LedgerError::Conflict(_) | LedgerError::Fenced | LedgerError::Corrupt(_) | LedgerError::Unsafe(_)) => {
+            error @ (LedgerError::Conflict(_)
+            | LedgerError::Fenced
+            | LedgerError::Corrupt(_)
+            | LedgerError::Unsafe(_)) => {
                 tracing::error!(%error, "an unexpected answer of the ledger");
                 Self::Internal
             }
@@ -171,7 +223,9 @@ fn summary(violations: &[Violation]) -> String {
     match violations {
         [] => "a field is invalid".to_owned(),
         [only] => format!("{}: {}", only.field, only.description),
-        [first, rest @ ..] => format!("{}: {} (and {} more, see the details)", first.field, first.description, rest.len()),
+        [first, rest @ ..] => {
+            format!("{}: {} (and {} more, see the details)", first.field, first.description, rest.len())
+        }
     }
 }
 

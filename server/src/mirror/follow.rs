@@ -27,9 +27,8 @@ impl Mirror {
         let mut loaded = false;
         let mut swept = tokio::time::Instant::now();
         while !stop.is_cancelled() {
-            let step = async {
-                if loaded { self.read_on(&ledger).await } else { self.load(&ledger).await.map(|()| true) }
-            };
+            let step =
+                async { if loaded { self.read_on(&ledger).await } else { self.load(&ledger).await.map(|()| true) } };
             let result = tokio::select! {
                 result = step => result,
                 () = stop.cancelled() => break,
@@ -55,13 +54,16 @@ impl Mirror {
         let newest = records.iter().map(|store| store.revision).max().unwrap_or(Revision::ZERO).max(end);
         let stores = records.len();
         self.write().reset(records, end);
-        while self.read().revision() < newest {
-            match ledger.read_log(self.read().revision(), PAGE, WAIT).await? {
+        let mut revision = end;
+        while revision < newest {
+            match ledger.read_log(revision, PAGE, WAIT).await? {
                 LogPage::Changes(changes) => self.absorb(changes),
-                LogPage::Compacted => return Err(LedgerError::Unavailable("the log moved on while loading".to_owned())),
+                LogPage::Compacted => {
+                    return Err(LedgerError::Unavailable("the log moved on while loading".to_owned()));
+                }
             }
+            revision = self.read().revision();
         }
-        let revision = self.read().revision();
         self.0.revision.send_replace(revision);
         self.set_status(Status::Live);
         tracing::info!(stores, %revision, "the mirror is live");

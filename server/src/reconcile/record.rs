@@ -14,11 +14,17 @@ pub(super) enum NotRecorded {
 }
 
 /// Writes `next` in place of `current`. Nothing is written when nothing changed.
-pub(super) async fn record<L: Ledger>(ledger: &L, fence: Fence, current: &Store, next: Store) -> Result<Store, NotRecorded> {
+pub(super) async fn record<L: Ledger>(
+    ledger: &L,
+    fence: Fence,
+    current: &Store,
+    next: Store,
+) -> Result<Store, NotRecorded> {
     if same_but_time(current, &next) {
         return Ok(current.clone());
     }
-    let write = Write { store: next, expected: Expected::Revision(current.revision), fence: Some(fence), operation: None };
+    let write =
+        Write { store: next, expected: Expected::Revision(current.revision), fence: Some(fence), operation: None };
     match ledger.write(write).await {
         Ok(written) => Ok(written.into_store()),
         Err(LedgerError::Conflict(Some(store))) => Err(NotRecorded::Changed(store)),

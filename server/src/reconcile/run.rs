@@ -318,6 +318,7 @@ fn now() -> Timestamp {
 /// What did not pass, in one sentence.
 fn describe(evidence: &[Evidence]) -> String {
     let failed = evidence.iter().filter(|evidence| !evidence.passed);
-    let findings: Vec<_> = failed.map(|evidence| format!("{}: {}", evidence.check.as_str(), evidence.finding)).collect();
+    let findings: Vec<_> =
+        failed.map(|evidence| format!("{}: {}", evidence.check.as_str(), evidence.finding)).collect();
     if findings.is_empty() { "the shop is not exposed".to_owned() } else { findings.join("; ") }
 }

@@ -98,7 +98,8 @@ impl FromStr for Locale {
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let mut parts = text.split('_');
-        let language = parts.next().is_some_and(|p| (2..=3).contains(&p.len()) && p.bytes().all(|b| b.is_ascii_lowercase()));
+        let language =
+            parts.next().is_some_and(|p| (2..=3).contains(&p.len()) && p.bytes().all(|b| b.is_ascii_lowercase()));
         let rest = parts.all(|p| (2..=10).contains(&p.len()) && p.bytes().all(|b| b.is_ascii_alphanumeric()));
         if text.len() > 20 || !language || !rest {
             return Err(Invalid::new("must be a WordPress locale such as \"en_US\" or \"de_DE_formal\""));

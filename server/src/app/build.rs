@@ -1,0 +1,155 @@
+//! Puts the rooms together: bind first, then reach the ledger, then serve from it.
+
+use std::{num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
+
+use metrics_exporter_prometheus::PrometheusHandle;
+use sendstores_core::ledger::{LedgerError, Owner};
+use tokio::net::TcpListener;
+use uuid::Uuid;
+
+use super::{admin, signal};
+use crate::{
+    args::Config,
+    grpc::{Backend, Limits, Server, StoreApi},
+    ledger::{RedisConfig, RedisLedger},
+    mirror::Mirror,
+    provision::{self, KubeProvisioner},
+    reconcile::{Policy, Reconciler},
+    supervise::{Phase, TaskError, Tasks},
+};
+
+/// Recent changes kept in memory for watchers; see the arithmetic in the mirror's index.
+const RING: usize = 8_192;
+/// How long one call to Redis may take in all.
+const LEDGER_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long to wait before Redis is tried again at the start.
+const LEDGER_PAUSE: Duration = Duration::from_millis(500);
+
+/// Serves until a signal, or until a task ends that should not.
+pub(super) async fn serve(config: Config, metrics: PrometheusHandle) -> Result<(), TaskError> {
+    let grpc = bind("--listen", config.listen).await?;
+    let admin = bind("--admin-listen", config.admin_listen).await?;
+    let mut tasks = Tasks::new();
+    let stopping = tasks.stopping();
+    let mirror = Mirror::new(RING);
+
+    let limits = Limits { calls: Limits::CALLS, streams: config.max_streams, deadline: Limits::DEADLINE };
+    let template = config.store_url.clone();
+    let api = StoreApi::new(Arc::new(move |id| template.url(id)), limits, stopping.clone());
+    let (server, reporter) = Server::new(api.clone()).await?;
+    tracing::info!(listen = %grpc.local_addr()?, admin = %admin.local_addr()?, "listening");
+    tasks.spawn("admin", Phase::Back, {
+        let mirror = mirror.clone();
+        let stopping = stopping.clone();
+        |stop| admin::serve(admin, mirror, metrics, stopping, stop)
+    });
+    tasks.spawn("grpc", Phase::Front, |stop| async {
+        server.serve(grpc, stop).await;
+        Ok(())
+    });
+    tasks.spawn("health", Phase::Front, {
+        let mirror = mirror.clone();
+        |stop| async {
+            StoreApi::<RedisLedger>::keep_health(reporter, mirror, stop).await;
+            Ok(())
+        }
+    });
+
+    let stop = signal::stop_requested();
+    tokio::pin!(stop);
+    let ledger = tokio::select! {
+        ledger = reach_ledger(&config) => ledger?,
+        stopped = stop.as_mut() => {
+            stopped?;
+            return Ok(tasks.run(std::future::ready(()), config.drain_timeout).await?);
+        }
+    };
+    api.attach(Backend { ledger: ledger.clone(), mirror: mirror.clone() });
+    tasks.spawn("mirror", Phase::Back, {
+        let (mirror, ledger) = (mirror.clone(), ledger.clone());
+        |stop| async { Ok(mirror.follow(ledger, stop).await?) }
+    });
+    let reconciler = Reconciler {
+        ledger,
+        mirror,
+        provisioner: provisioner(&config).await?,
+        owner: owner(),
+        policy: policy(&config),
+    };
+    tasks.spawn("reconcile", Phase::Front, |stop| reconciler.run(stop));
+
+    let signal = async {
+        if let Err(error) = stop.await {
+            tracing::error!(%error, "signals cannot be listened to");
+        }
+    };
+    Ok(tasks.run(signal, config.drain_timeout).await?)
+}
+
+async fn bind(flag: &str, address: std::net::SocketAddr) -> Result<TcpListener, TaskError> {
+    let bound = TcpListener::bind(address).await;
+    bound.map_err(|error| format!("{flag}: {address} cannot be listened on: {error}").into())
+}
+
+/// Waits for a Redis that is not there yet, but not for one that is set up unsafely.
+async fn reach_ledger(config: &Config) -> Result<RedisLedger, LedgerError> {
+    let redis = RedisConfig {
+        prefix: config.redis_prefix.clone(),
+        history: NonZeroU32::new(u32::try_from(config.history).unwrap_or(u32::MAX))
+            .unwrap_or(RedisConfig::DEFAULT_HISTORY),
+        command_timeout: LEDGER_TIMEOUT,
+        durability: config.redis_durability,
+        ..RedisConfig::new(config.redis_url.clone())
+    };
+    loop {
+        match RedisLedger::connect(redis.clone()).await {
+            Err(error) if error.retryable() => {
+                tracing::warn!(%error, "waiting for Redis");
+                tokio::time::sleep(LEDGER_PAUSE).await;
+            }
+            result => return result,
+        }
+    }
+}
+
+async fn provisioner(config: &Config) -> Result<KubeProvisioner, TaskError> {
+    let options = kube::config::KubeConfigOptions { context: config.kube_context.clone(), ..Default::default() };
+    let cluster = match &config.kube_context {
+        Some(_) => kube::Config::from_kubeconfig(&options).await.map_err(|error| no_cluster(&error))?,
+        None => kube::Config::infer().await.map_err(|error| no_cluster(&error))?,
+    };
+    let client = kube::Client::try_from(cluster).map_err(|error| no_cluster(&error))?;
+    let helm = provision::HelmConfig {
+        program: config.helm.clone(),
+        chart: config.chart.clone(),
+        values: config.values.clone(),
+        cache: helm_cache(),
+        kubeconfig: None,
+        kube_context: config.kube_context.clone(),
+    };
+    let config = provision::Config { helm, deadlines: Default::default(), quota: Default::default() };
+    Ok(KubeProvisioner::new(config, client))
+}
+
+fn no_cluster(error: &dyn std::fmt::Display) -> TaskError {
+    format!("no cluster: set KUBECONFIG or --kube-context, or run inside one: {error}").into()
+}
+
+/// Helm wants a folder it can write to; ours holds nothing worth keeping.
+fn helm_cache() -> PathBuf {
+    std::env::temp_dir().join(format!("sendstores-helm-{}", std::process::id()))
+}
+
+fn owner() -> Owner {
+    let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "server".to_owned());
+    Owner(format!("{host}-{}", Uuid::new_v4()))
+}
+
+fn policy(config: &Config) -> Policy {
+    Policy {
+        concurrency: config.concurrency,
+        lease: config.lease,
+        backoff: Policy::BACKOFF,
+        probe_interval: config.probe_interval,
+    }
+}

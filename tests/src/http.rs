@@ -1,0 +1,25 @@
+//! One HTTP request, for the ports that are not gRPC.
+
+use std::{io, net::SocketAddr};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+/// Status code and body of a GET.
+pub async fn get(address: SocketAddr, path: &str) -> io::Result<(u16, String)> {
+    let mut stream = TcpStream::connect(address).await?;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    let code = answer.split(' ').nth(1).and_then(|code| code.parse().ok());
+    let body = answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned());
+    code.zip(body).ok_or_else(|| io::Error::other("not HTTP"))
+}
+
+/// A path as tonic wants it.
+pub fn path(path: &'static str) -> http::uri::PathAndQuery {
+    http::uri::PathAndQuery::from_static(path)
+}

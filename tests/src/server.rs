@@ -1,0 +1,193 @@
+//! The real server program, started and stopped as an operator would.
+
+use std::{
+    io::{BufRead, BufReader},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use sendstores_client::Client;
+
+use crate::wait::until;
+
+/// How a server is started.
+pub struct ServerOptions {
+    redis_url: String,
+    flags: Vec<String>,
+    environment: Vec<(String, String)>,
+}
+
+/// A running server; killed when dropped.
+pub struct Server {
+    child: Child,
+    pub grpc: SocketAddr,
+    pub admin: SocketAddr,
+    log: Arc<Mutex<Vec<String>>>,
+}
+
+// === impl ServerOptions ===
+
+impl ServerOptions {
+    /// A server on this Redis whose cluster does not answer: stores stay where the ledger puts them.
+    pub fn without_cluster(redis_url: &str) -> Self {
+        let kubeconfig = dead_kubeconfig();
+        let options = Self { redis_url: redis_url.to_owned(), flags: Vec::new(), environment: Vec::new() };
+        options.env("KUBECONFIG", kubeconfig.to_str().expect("a plain path"))
+    }
+
+    /// A server on this Redis and this cluster.
+    pub fn with_cluster(redis_url: &str, kubeconfig: &str) -> Self {
+        let options = Self { redis_url: redis_url.to_owned(), flags: Vec::new(), environment: Vec::new() };
+        options.env("KUBECONFIG", kubeconfig)
+    }
+
+    pub fn flag(mut self, flag: impl Into<String>) -> Self {
+        self.flags.push(flag.into());
+        self
+    }
+
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The command, for tests of what happens before it serves.
+    pub fn command(&self) -> Command {
+        self.command_with_listen("127.0.0.1:0")
+    }
+
+    pub fn command_with_listen(&self, listen: &str) -> Command {
+        let mut command = Command::new(program("sendstores-server"));
+        command
+            .args(["--listen", listen, "--admin-listen", "127.0.0.1:0", "--log-format", "json"])
+            .args(["--redis-url", &self.redis_url])
+            .arg("--chart")
+            .arg(workspace().join("charts/woocommerce"))
+            .args(&self.flags)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// Starts it, and waits until it listens: it may not be ready yet.
+    pub async fn start(&self) -> Server {
+        let mut child = self.command().stderr(Stdio::piped()).spawn().expect("start the server");
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let lines = BufReader::new(child.stderr.take().expect("its log")).lines();
+        let (told, listening) = tokio::sync::oneshot::channel();
+        let kept = log.clone();
+        std::thread::spawn(move || {
+            let mut told = Some(told);
+            for line in lines.map_while(Result::ok) {
+                if let Some(addresses) = addresses(&line)
+                    && let Some(told) = told.take()
+                {
+                    let _ = told.send(addresses);
+                }
+                kept.lock().unwrap().push(line);
+            }
+        });
+        let listening = tokio::time::timeout(Duration::from_secs(20), listening).await;
+        match listening {
+            Ok(Ok((grpc, admin))) => Server { child, grpc, admin, log },
+            _ => panic!("the server does not listen: {:#?}", log.lock().unwrap()),
+        }
+    }
+
+    /// Starts it, and waits until it can serve.
+    pub async fn start_ready(&self) -> Server {
+        let server = self.start().await;
+        server.ready().await;
+        server
+    }
+}
+
+// === impl Server ===
+
+impl Server {
+    pub fn url(&self) -> String {
+        format!("http://{}", self.grpc)
+    }
+
+    pub async fn client(&self) -> Client {
+        Client::connect(&self.url()).await.expect("connect")
+    }
+
+    /// Waits until `/readyz` says ok.
+    pub async fn ready(&self) {
+        until("the server to be ready", async || {
+            let answer = crate::http::get(self.admin, "/readyz").await.ok()?;
+            (answer.0 == 200).then_some(())
+        })
+        .await;
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it has logged so far.
+    pub fn log(&self) -> Vec<String> {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// `kill -9`.
+    pub fn kill9(mut self) {
+        self.child.kill().expect("kill");
+        self.child.wait().expect("reap");
+    }
+
+    /// SIGTERM, and how it ended within `deadline`.
+    pub fn terminate(mut self, deadline: Duration) -> (ExitStatus, Duration) {
+        signal(self.pid(), "TERM");
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().expect("wait") {
+                return (status, begun.elapsed());
+            }
+            assert!(begun.elapsed() < deadline, "still running {deadline:?} after SIGTERM: {:#?}", self.log());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Sends a signal to one process, by its id.
+pub fn signal(pid: u32, name: &str) {
+    let status = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status().expect("run kill");
+    assert!(status.success(), "kill -{name} {pid}");
+}
+
+pub fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned()
+}
+
+/// A program of the workspace, built beside the tests.
+pub fn program(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("the path of this test");
+    let folder = test.parent().and_then(Path::parent).expect("the target folder");
+    let program = folder.join(name);
+    let built = program.is_file();
+    assert!(built, "{} is missing: run `cargo build --workspace --bins` first, as make test does", program.display());
+    program
+}
+
+/// The addresses of the "listening" line.
+fn addresses(line: &str) -> Option<(SocketAddr, SocketAddr)> {
+    let line: serde_json::Value = serde_json::from_str(line).ok()?;
+    let address = |name: &str| line[name].as_str()?.parse().ok();
+    Some((address("listen")?, address("admin")?))
+}
+
+/// A kubeconfig of a cluster that refuses every connection.
+fn dead_kubeconfig() -> PathBuf {
+    workspace().join("tests/fixtures/no-cluster.kubeconfig")
+}
