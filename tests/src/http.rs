@@ -9,11 +9,17 @@ use tokio::{
 
 /// Status code and body of a GET.
 pub async fn get(address: SocketAddr, path: &str) -> io::Result<(u16, String)> {
+    get_as(address, &address.to_string(), path).await
+}
+
+/// The same, for one host of the many that an Ingress serves.
+pub async fn get_as(address: SocketAddr, host: &str, path: &str) -> io::Result<(u16, String)> {
     let mut stream = TcpStream::connect(address).await?;
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await?;
+    let answer = String::from_utf8_lossy(&answer);
     let code = answer.split(' ').nth(1).and_then(|code| code.parse().ok());
     let body = answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned());
     code.zip(body).ok_or_else(|| io::Error::other("not HTTP"))

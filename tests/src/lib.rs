@@ -1,5 +1,6 @@
 //! What the tests share: real servers started and stopped, and conditions awaited with a deadline.
 
+pub mod cluster;
 pub mod http;
 pub mod redis;
 pub mod samples;

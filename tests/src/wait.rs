@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 /// How long a condition may take to come true on a busy machine.
-pub const DEADLINE: Duration = Duration::from_secs(30);
+pub const DEADLINE: Duration = Duration::from_secs(120);
 
 /// Asks `question` until it answers, and gives up with `what` after [`DEADLINE`].
 pub async fn until<T>(what: &str, mut question: impl AsyncFnMut() -> Option<T>) -> T {

@@ -1,0 +1,110 @@
+//! The local cluster that `make test` has started, and what is asked of it.
+
+use std::{
+    env,
+    path::PathBuf,
+    process::{Command, Output, Stdio},
+};
+
+use serde_json::Value;
+
+use crate::server::{ServerOptions, workspace};
+
+/// One running cluster. `make test` starts it and says where it is.
+pub struct Cluster {
+    pub kubeconfig: String,
+    programs: PathBuf,
+    values: Vec<PathBuf>,
+    store_url: String,
+    /// Folder whose sub-folders are the volumes, where there are real ones.
+    pub volumes: Option<PathBuf>,
+}
+
+fn given(name: &str) -> String {
+    let value = env::var(name);
+    value.unwrap_or_else(|_| panic!("{name} is not set: this test needs the local cluster that `make test` starts"))
+}
+
+// === impl Cluster ===
+
+impl Cluster {
+    /// API server and controllers with simulated nodes.
+    pub fn light() -> Self {
+        let chart = workspace().join("charts/woocommerce");
+        Self {
+            kubeconfig: given("SENDSTORES_TEST_LIGHT_KUBECONFIG"),
+            programs: given("SENDSTORES_TEST_PROGRAMS").into(),
+            values: vec![chart.join("values-local.yaml"), workspace().join("tests/fixtures/values-light.yaml")],
+            store_url: "http://{id}.localhost".to_owned(),
+            volumes: None,
+        }
+    }
+
+    /// A real node with real pods.
+    pub fn full() -> Self {
+        let chart = workspace().join("charts/woocommerce");
+        Self {
+            kubeconfig: given("SENDSTORES_TEST_KUBECONFIG"),
+            programs: given("SENDSTORES_TEST_PROGRAMS").into(),
+            values: vec![chart.join("values-local.yaml"), given("SENDSTORES_TEST_IMAGES").into()],
+            store_url: format!("http://{{id}}.localhost:{}", given("SENDSTORES_TEST_INGRESS_PORT")),
+            volumes: Some(given("SENDSTORES_TEST_VOLUMES").into()),
+        }
+    }
+
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.programs.join(name)
+    }
+
+    /// A server that provisions into this cluster.
+    pub fn server(&self, redis_url: &str) -> ServerOptions {
+        let values: Vec<_> = self.values.iter().map(|path| path.display().to_string()).collect();
+        ServerOptions::with_cluster(redis_url, &self.kubeconfig)
+            .flag(format!("--helm={}", self.program("helm").display()))
+            .flag(format!("--values={}", values.join(",")))
+            .flag(format!("--store-url={}", self.store_url))
+            .flag("--lease=2s")
+    }
+
+    pub fn kubectl(&self, args: &[&str]) -> Output {
+        let mut command = Command::new(self.program("kubectl"));
+        command.args(["--kubeconfig", &self.kubeconfig]).args(args).stdin(Stdio::null());
+        command.output().expect("run kubectl")
+    }
+
+    /// What a `kubectl get` finds, as JSON.
+    pub fn get(&self, args: &[&str]) -> Value {
+        let output = self.kubectl(&[&["get", "-o", "json"], args].concat());
+        assert!(output.status.success(), "kubectl get {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).expect("JSON")
+    }
+
+    /// Runs PHP in a store's WordPress container; its output.
+    pub fn php(&self, store: &str, code: &str) -> String {
+        let args = ["-n", store, "exec", "deployment/wordpress", "-c", "wordpress", "--", "php", "-r", code];
+        let output = self.kubectl(&args);
+        assert!(output.status.success(), "php in {store}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// Everything in the cluster that is a store's, or was: empty when nothing is left.
+    pub fn leftovers(&self, store: &str) -> Vec<String> {
+        let mut left = Vec::new();
+        let named = |kind: &str, list: &Value, of: &dyn Fn(&Value) -> bool| -> Vec<String> {
+            let items = list["items"].as_array().cloned().unwrap_or_default();
+            items.iter().filter(|item| of(item)).map(|item| format!("{kind} {}", item["metadata"]["name"])).collect()
+        };
+        let spaces = self.get(&["namespaces"]);
+        left.extend(named("namespace", &spaces, &|item| item["metadata"]["name"] == store));
+        let volumes = self.get(&["persistentvolumes"]);
+        left.extend(named("volume", &volumes, &|item| item["spec"]["claimRef"]["namespace"] == store));
+        let inside = self.get(&["-n", store, "secrets,persistentvolumeclaims,pods,services,ingresses,networkpolicies"]);
+        left.extend(named("object", &inside, &|_| true));
+        if let Some(folder) = &self.volumes {
+            let folders = std::fs::read_dir(folder).expect("read the volumes' folder");
+            let names = folders.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
+            left.extend(names.filter(|name| name.contains(store)).map(|name| format!("folder {name}")));
+        }
+        left
+    }
+}
