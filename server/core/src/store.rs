@@ -167,6 +167,8 @@ impl Store {
         failure.message = clip(&failure.message, Failure::MAX_MESSAGE);
         if let Some(step) = next.steps.iter_mut().find(|step| Some(step.name) == failure.step) {
             step.state = StepState::Failed;
+            step.attempt = step.attempt.max(failure.attempt);
+            step.start_time = step.start_time.or(Some(now));
             step.end_time = Some(now);
         }
         next.failure = Some(failure);

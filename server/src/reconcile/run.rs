@@ -102,14 +102,14 @@ impl<'a, L: Ledger, P: Provisioner> Run<'a, L, P> {
         };
         let observed = Observed::nothing();
         let mut work = Work { reconciler: self.reconciler, fence: claim.fence, store, observed };
-        work.to_the_end().await
+        work.until_at_rest().await
     }
 }
 
 // === impl Work ===
 
 impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
-    async fn to_the_end(&mut self) -> Outcome {
+    async fn until_at_rest(&mut self) -> Outcome {
         loop {
             let action = plan(&self.store, &self.observed, now());
             tracing::debug!(store = %self.store.id, state = %self.store.state, ?action, "plan");
