@@ -1,1 +1,157 @@
-CHECKS = []
+"""What the image ships on the volume is refreshed with the image; what the merchant added stays."""
+
+import os
+import shutil
+import time
+
+from runtime import bind
+from store import wait_for
+
+MERCHANT = {
+    "uploads/2026/01/photo.txt": "a photo",
+    "plugins/merchant/merchant.php": "<?php\n/* Plugin Name: Merchant */\n",
+    "themes/merchant/style.css": "/* Theme Name: Merchant */",
+    "mu-plugins/merchant.php": "<?php\n",
+    "languages/plugins/merchant-de_DE.mo": "x",
+}
+
+
+def restart_keeps_everything_and_is_quick(store):
+    for path, text in MERCHANT.items():
+        write(store.content(path), text)
+    stopped = store.wordpress.stop()
+    started = store.start_wordpress()
+    assert "Sample product" in store.get("/shop/")[2]
+    assert_merchant(store)
+    # 137 or a long wait would mean that the stop signal did not reach Apache.
+    assert stopped < 5, stopped
+    return f"stopped in {stopped:.2f} s, ready again in {started:.2f} s"
+
+
+def changed_content_is_refreshed(store):
+    before = mtimes(store)
+    newer = newer_image(store)
+    write(store.content("plugins/woocommerce/left-by-an-older-version.php"), "<?php\n")
+    store.wordpress.stop()
+    started = store.start_wordpress(mounts=[newer])
+    assert read(store.content("plugins/woocommerce/NEW")) == "new"
+    assert not os.path.exists(store.content("plugins/woocommerce/left-by-an-older-version.php"))
+    assert not os.path.exists(store.content("plugins/woocommerce/uninstall.php"))
+    assert read(store.content(".sendstores/content-hash")).strip() == "f" * 64
+    assert_merchant(store)
+    assert "Sample product" in store.get("/shop/")[2]
+
+    store.wordpress.stop()
+    store.start_wordpress()
+    assert os.path.exists(store.content("plugins/woocommerce/uninstall.php"))
+    assert not os.path.exists(store.content("plugins/woocommerce/NEW"))
+    assert mtimes(store) == before
+    return f"ready {started:.2f} s with the refresh"
+
+
+def killed_refresh_is_done_again(store):
+    """SIGKILL to the container at many moments of a refresh: the next start always ends with the whole content."""
+    newer, points = newer_image(store), []
+    for delay in (0.0, 0.05, 0.1, 0.2, 0.4, 0.8):
+        store.wordpress.stop()
+        store.start_wordpress()
+        store.wordpress.stop()
+        store.start_wordpress_container(mounts=[newer])
+        fresh = store.content(".sendstores/fresh")
+        wait_for("the refresh begins", lambda: os.path.exists(fresh))
+        time.sleep(delay)
+        store.wordpress.destroy()
+        done = read(store.content(".sendstores/content-hash")).strip() == "f" * 64
+        points.append("done" if done else "torn")
+        store.start_wordpress(mounts=[newer])
+        assert read(store.content("plugins/woocommerce/NEW")) == "new"
+        assert not os.path.exists(fresh)
+        assert_merchant(store)
+        assert listing(store.content("plugins/woocommerce")) == listing(os.path.join(newer["source"], "wp-content/plugins/woocommerce"))
+    assert "torn" in points, points
+    store.wordpress.stop()
+    store.start_wordpress()
+    return " ".join(points)
+
+
+def lost_files_are_restored(store):
+    """What a node that lost power leaves: the marker is there, a file is empty or gone."""
+    target = store.content("plugins/woocommerce/woocommerce.php")
+    text = read(target)
+    for damage in (lambda: open(target, "w").close(), lambda: os.unlink(target)):
+        damage()
+        store.wordpress.stop()
+        store.start_wordpress()
+        assert read(target) == text
+    assert_merchant(store)
+
+
+def foreign_volume_is_said_clearly(store):
+    """A volume that is not writable is one clear line, not a stack of errors."""
+    store.wordpress.stop()
+    volume = store.content()
+    moved = volume + ".aside"
+    os.rename(volume, moved)
+    os.mkdir(volume)
+    os.chmod(volume, 0o755)
+    log_before = len(store.wordpress.log())
+    try:
+        store.start_wordpress_container()
+        wait_for("the container gives up", lambda: not store.wordpress.running())
+        assert "cannot write to the volume" in store.wordpress.log()[log_before:]
+    finally:
+        store.wordpress.destroy()
+        os.rmdir(volume)
+        os.rename(moved, volume)
+    store.start_wordpress()
+
+
+def newer_image(store):
+    """The image's share with another content: one file more, one less, another hash."""
+    share = os.path.join(store.work, "newer-share")
+    if not os.path.isdir(share):
+        shutil.copytree(os.path.join(store.roots["woocommerce"], "usr/local/share/sendstores"), share, symlinks=True,
+                        ignore=shutil.ignore_patterns("opcache"))
+        os.mkdir(os.path.join(share, "opcache"))
+        plugin = os.path.join(share, "wp-content/plugins/woocommerce")
+        write(os.path.join(plugin, "NEW"), "new")
+        os.unlink(os.path.join(plugin, "uninstall.php"))
+        write(os.path.join(share, "content-hash"), "f" * 64)
+        lines = read(os.path.join(share, "content-sizes")).splitlines()
+        lines = [line for line in lines if not line.endswith(" plugins/woocommerce/uninstall.php")] + ["3 plugins/woocommerce/NEW"]
+        write(os.path.join(share, "content-sizes"), "\n".join(lines) + "\n")
+    return bind(share, "/usr/local/share/sendstores", "ro")
+
+
+def assert_merchant(store):
+    assert {path: read(store.content(path)) for path in MERCHANT} == MERCHANT
+
+
+def listing(folder):
+    return sorted(os.path.relpath(os.path.join(base, name), folder) for base, _, names in os.walk(folder) for name in names)
+
+
+def mtimes(store):
+    plugin = store.content("plugins/woocommerce")
+    return {path: int(os.stat(os.path.join(plugin, path)).st_mtime) for path in listing(plugin)}
+
+
+def read(path):
+    with open(path, errors="replace") as file:
+        return file.read()
+
+
+def write(path, text):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w") as file:
+        file.write(text)
+    os.chown(path, 33, 33)
+
+
+CHECKS = [
+    restart_keeps_everything_and_is_quick,
+    changed_content_is_refreshed,
+    killed_refresh_is_done_again,
+    lost_files_are_restored,
+    foreign_volume_is_said_clearly,
+]

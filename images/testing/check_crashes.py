@@ -1,1 +1,245 @@
-CHECKS = []
+"""SIGKILL at many exact points of each bootstrap step; what follows always ends in the same store.
+
+A point is a number of tables that exist, or a statement: a trigger makes the database wait at that statement, the process
+is killed while it waits, and the step is run again.
+"""
+
+import glob
+import json
+import os
+import threading
+import time
+
+from check_bootstrap import fingerprint
+from runtime import kill_process
+from store import wait_for
+
+ACTIVATE_STATEMENTS = [
+    ("wp_options", "INSERT", "NEW.option_name = 'wc_installing'"),
+    ("wp_posts", "INSERT", "NEW.post_name = 'cart'"),
+    ("wp_options", "INSERT", "NEW.option_name = 'woocommerce_version'"),
+    ("wp_options", "INSERT", "NEW.option_name = 'woocommerce_db_version'"),
+    ("wp_options", "DELETE", "OLD.option_name = 'wc_installing'"),
+    ("wp_options", "INSERT", "NEW.option_name = 'woocommerce_admin_install_timestamp'"),
+    ("wp_options", "UPDATE", "NEW.option_name = 'active_plugins'"),
+    ("wp_options", "INSERT", "NEW.option_name = 'sendstores_activated'"),
+]
+CONFIGURE_STATEMENTS = [
+    ("wp_options", "UPDATE", "NEW.option_name = 'woocommerce_newly_installed'"),
+    ("wp_options", "UPDATE", "NEW.option_name = 'woocommerce_currency'"),
+    ("wp_options", "INSERT", "NEW.option_name = 'woocommerce_bacs_settings'"),
+    ("wp_woocommerce_shipping_zone_methods", "INSERT", "TRUE"),
+    ("wp_options", "INSERT", "NEW.option_name LIKE 'woocommerce\\_flat\\_rate\\_%\\_settings'"),
+    ("wp_posts", "INSERT", "NEW.post_type = 'product'"),
+    ("wp_postmeta", "INSERT", "NEW.meta_key = '_sku'"),
+    ("wp_postmeta", "INSERT", "NEW.meta_key = '_price'"),
+    ("wp_wc_product_meta_lookup", "INSERT", "TRUE"),
+    ("wp_options", "UPDATE", "NEW.option_name = 'sendstores_steps' AND NEW.option_value LIKE '%catalogue%'"),
+    ("wp_options", "INSERT", "NEW.option_name = 'sendstores_bootstrap'"),
+]
+
+
+def install_killed(store):
+    store.drop_everything()
+    reference, points = None, []
+    for tables in (None, 1, 4, 8, 12, "options", "user", "posts"):
+        store.drop_everything()
+        if tables is not None:
+            run_killed(store, "install", store.install_request(), install_point(store, tables))
+            points.append(f"{tables}:{store.state()['tables']}t{'+admin' if store.state()['admin'] else ''}")
+        answer, _ = store.must("install", store.install_request())
+        state = store.state()
+        assert state["installed"] and state["admin"] and state["tables"] == 12, (tables, state, answer)
+        now = fingerprint(store)
+        reference = reference or now
+        assert now == reference, (tables, difference(reference, now))
+    store.snapshot("installed")
+    return ", ".join(points)
+
+
+def install_point(store, point):
+    """True once the installation got that far, seen in the files of the database (polling SQL would be too slow)."""
+    folder = os.path.join(store.work, "volume-mysql/data/wordpress")
+    if isinstance(point, int):
+        return lambda: len(glob.glob(folder + "/*.frm")) >= point
+    table = {"options": "wp_options", "user": "wp_usermeta", "posts": "wp_posts"}[point]
+    begin = time.monotonic()
+    extra = {"options": 0.0, "user": 0.02, "posts": 0.05}[point]
+
+    def reached():
+        nonlocal begin
+        if len(glob.glob(folder + "/*.frm")) < 12 or not os.path.exists(f"{folder}/{table}.ibd"):
+            begin = time.monotonic()
+            return False
+        rows = store.sql(f"SELECT COUNT(*) FROM {table}")[0][0]
+        return int(rows) > 0 and time.monotonic() > begin + extra
+
+    return reached
+
+
+def activate_killed(store):
+    points = []
+    store.restore("installed")
+    store.must("activate", {})
+    reference = comparable(store)
+    for table_count in (13, 25, 40):
+        store.restore("installed")
+        folder = os.path.join(store.work, "volume-mysql/data/wordpress")
+        run_killed(store, "activate", {}, lambda: len(glob.glob(folder + "/*.frm")) >= table_count)
+        points.append(f"{store.state()['tables']} tables")
+        assert_activates(store, reference, table_count)
+    for statement in ACTIVATE_STATEMENTS:
+        store.restore("installed")
+        if stop_at(store, "activate", {}, statement):
+            points.append(statement[2].split("'")[1])
+        assert_activates(store, reference, statement)
+    store.snapshot("activated")
+    return "killed at " + ", ".join(points)
+
+
+def assert_activates(store, reference, point):
+    store.must("activate", {})
+    state = store.state()
+    assert state["active"] and not state["wc_installing"] and state["woocommerce_version"] == state["woocommerce_code"], (point, state)
+    now = comparable(store)
+    assert now == reference, (point, difference(reference, now))
+
+
+def configure_killed(store):
+    points = []
+    store.restore("activated")
+    store.must("configure", store.configure_request())
+    reference = comparable(store)
+    for statement in CONFIGURE_STATEMENTS:
+        store.restore("activated")
+        if stop_at(store, "configure", store.configure_request(), statement):
+            points.append(statement[0] if statement[2] == "TRUE" else statement[2].split("'")[1])
+        store.must("configure", store.configure_request())
+        assert products(store) == 1 and methods(store) == 1, (statement, products(store), methods(store))
+        now = comparable(store)
+        assert now == reference, (statement, difference(reference, now))
+    assert "wp_wc_product_meta_lookup" in points and "_price" in points, points
+    return "killed at " + ", ".join(points)
+
+
+def two_at_once(store):
+    for name, request, snapshot in (("install", store.install_request(), None), ("activate", {}, "installed"),
+                                    ("configure", store.configure_request(), "activated")):
+        store.restore(snapshot) if snapshot else store.drop_everything()
+        results = []
+        threads = [threading.Thread(target=lambda: results.append(store.step(name, request))) for _ in range(3)]
+        [thread.start() for thread in threads]
+        [thread.join() for thread in threads]
+        assert len(results) == 3
+        changed = [answer for code, answer, _ in results if code == 0 and answer["changed"]]
+        others = [answer for code, answer, _ in results if not (code == 0 and answer["changed"])]
+        assert len(changed) == 1, results
+        assert all(answer["ok"] or answer["reason"] == "BUSY" for answer in others), results
+    assert products(store) == 1 and methods(store) == 1
+
+
+def database_killed(store):
+    """The database is killed while the shop is being configured, and comes back."""
+    store.restore("activated")
+    process = store.wordpress.popen("/opt/sendstores/configure")
+    trap(store, ("wp_postmeta", "INSERT", "NEW.meta_key = '_sku'"))
+    process.stdin.write(json.dumps(store.configure_request()) + "\n")
+    process.stdin.flush()
+    wait_for("the trap", lambda: trapped(store))
+    store.mysql.destroy()
+    out, _ = process.communicate(timeout=60)
+    answer = json.loads(out.strip().splitlines()[-1])
+    assert process.returncode != 0 and answer["ok"] is False, answer
+    took = store.start_mysql()
+    store.sql("DROP TRIGGER trap")
+    store.must("configure", store.configure_request())
+    assert products(store) == 1 and methods(store) == 1
+    return f"answer {answer['reason']}, database recovered in {took:.2f} s"
+
+
+def orders_are_never_dropped(store):
+    """A database without marks but with orders is no interrupted installation, whatever else it looks like."""
+    store.sql("DELETE FROM wp_options WHERE option_name LIKE 'sendstores%'; "
+              "INSERT INTO wp_wc_orders (id, status, type) VALUES (77, 'wc-processing', 'shop_order')")
+    _, answer, _ = store.step("install", store.install_request())
+    assert answer["reason"] == "NOT_EMPTY", answer
+    assert store.sql("SELECT id FROM wp_wc_orders") == [["77"]]
+
+
+# === how a point is hit ===
+
+def run_killed(store, name, request, reached):
+    """Runs a step and kills it as soon as `reached`; it may also end before."""
+    pid_file = os.path.join(store.work, "pid")
+    process = store.wordpress.popen(f"/opt/sendstores/{name}", pid_file=pid_file)
+    process.stdin.write(json.dumps(request) + "\n")
+    process.stdin.flush()
+    while process.poll() is None and not reached():
+        time.sleep(0.001)
+    if process.poll() is None:
+        kill_process(pid_file)
+    process.communicate()
+    wait_for("the connection is gone", lambda: store.sql(
+        "SELECT COUNT(*) FROM information_schema.processlist WHERE user = 'wordpress'") == [["0"]])
+
+
+def trap(store, statement):
+    table, event, condition = statement
+    # A row that is compared as the database stores it: the option's own name, not a pattern of it.
+    store.sql(f"CREATE TRIGGER trap BEFORE {event} ON {table} FOR EACH ROW IF {condition} THEN DO SLEEP(60); END IF")
+
+
+def trapped(store):
+    return store.sql("SELECT COUNT(*) FROM information_schema.processlist WHERE user = 'wordpress' AND state = 'User sleep'") != [["0"]]
+
+
+def stop_at(store, name, request, statement):
+    """Kills the step while it waits at the statement; False when it ended without ever coming there."""
+    trap(store, statement)
+    hit = []
+
+    def reached():
+        if trapped(store):
+            hit.append(True)
+        return bool(hit)
+
+    pid_file = os.path.join(store.work, "pid")
+    process = store.wordpress.popen(f"/opt/sendstores/{name}", pid_file=pid_file)
+    process.stdin.write(json.dumps(request) + "\n")
+    process.stdin.flush()
+    while process.poll() is None and not reached():
+        time.sleep(0.01)
+    if process.poll() is None:
+        kill_process(pid_file)
+    process.communicate()
+    # The server notices a dead client at the end of its statement; it need not wait the whole minute here.
+    for (connection,) in store.sql("SELECT id FROM information_schema.processlist WHERE user = 'wordpress'"):
+        store.sql(f"KILL CONNECTION {connection}")
+    wait_for("the connection is gone", lambda: store.sql(
+        "SELECT COUNT(*) FROM information_schema.processlist WHERE user = 'wordpress'") == [["0"]])
+    store.sql("DROP TRIGGER trap")
+    return bool(hit)
+
+
+# === what is compared ===
+
+def comparable(store):
+    """The fingerprint after one page view, which adds what WooCommerce only writes on a visit."""
+    store.get("/")
+    return fingerprint(store)
+
+
+def products(store):
+    return int(store.sql("SELECT COUNT(*) FROM wp_posts WHERE post_type = 'product'")[0][0])
+
+
+def methods(store):
+    return int(store.sql("SELECT COUNT(*) FROM wp_woocommerce_shipping_zone_methods")[0][0])
+
+
+def difference(reference, now):
+    (options, counts), (options_now, counts_now) = reference, now
+    return {"options": sorted(set(options) ^ set(options_now)), "counts": sorted(set(counts) ^ set(counts_now))}
+
+
+CHECKS = [install_killed, activate_killed, configure_killed, two_at_once, database_killed, orders_are_never_dropped]

@@ -74,10 +74,10 @@ class Store:
         return Container(self.work, "mysql", self.roots["mysql"], self.configs["mysql"],
                          self._mounts("mysql", "/var/lib/mysql"), env, memory=256)
 
-    def _wordpress(self, root=None):
+    def _wordpress(self, mounts=()):
         env = {"WORDPRESS_DB_HOST": "mysql", "WORDPRESS_DB_NAME": "wordpress", "WORDPRESS_DB_USER": "wordpress", "WP_HOME": URL}
-        return Container(self.work, "wordpress", root or self.roots["woocommerce"], self.configs["woocommerce"],
-                         self._mounts("wordpress", "/srv/wordpress/wp-content"), env, memory=512)
+        return Container(self.work, "wordpress", self.roots["woocommerce"], self.configs["woocommerce"],
+                         [*self._mounts("wordpress", "/srv/wordpress/wp-content"), *mounts], env, memory=512)
 
     # === containers ===
 
@@ -85,9 +85,12 @@ class Store:
         self.mysql.start()
         return wait_for("database", lambda: self.mysql.exec("/usr/local/bin/healthcheck")[0] == 0)
 
-    def start_wordpress(self, root=None):
-        self.wordpress = self._wordpress(root)
+    def start_wordpress_container(self, mounts=()):
+        self.wordpress = self._wordpress(mounts)
         self.wordpress.start()
+
+    def start_wordpress(self, mounts=()):
+        self.start_wordpress_container(mounts)
         return wait_for("web server", lambda: self.status("/readyz.php") == 200)
 
     def destroy(self):
@@ -153,6 +156,25 @@ class Store:
         self.sql("DROP DATABASE wordpress; CREATE DATABASE wordpress CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci")
         for entry in os.listdir(self.content("uploads")):
             shutil.rmtree(self.content("uploads", entry), ignore_errors=True)
+
+    def snapshot(self, name):
+        """Keeps database and uploads, so that a check can go back to them."""
+        self.mysql.stop()
+        for source, target in self._snapshot_folders(name):
+            shutil.rmtree(target, ignore_errors=True)
+            subprocess.run(["cp", "-a", source, target], check=True)
+        self.start_mysql()
+
+    def restore(self, name):
+        self.mysql.stop()
+        for source, target in self._snapshot_folders(name):
+            shutil.rmtree(source)
+            subprocess.run(["cp", "-a", target, source], check=True)
+        self.start_mysql()
+
+    def _snapshot_folders(self, name):
+        for folder in ("volume-mysql/data", "volume-wordpress/uploads"):
+            yield os.path.join(self.work, folder), os.path.join(self.work, f"snapshot-{name}-{os.path.basename(folder)}")
 
     # === http ===
 

@@ -5,7 +5,7 @@ function sendstores_apply_settings( array $request ): void {
 	sendstores_set_options(
 		array(
 			// Stored as HTML, see `install`.
-			'blogname'                     => htmlspecialchars( $request['title'], ENT_QUOTES | ENT_HTML5, 'UTF-8' ),
+			'blogname'                     => htmlspecialchars( $request['title'], ENT_QUOTES | ENT_HTML401, 'UTF-8' ),
 			'timezone_string'              => $request['timezone'],
 			'woocommerce_default_country'  => $request['country'],
 			'woocommerce_currency'         => $request['currency'],
