@@ -1,6 +1,6 @@
 //! The five calls.
 
-use std::time::Duration;
+use std::{pin::Pin, time::Duration};
 
 use tonic::{Request, Response, Status, transport::Channel};
 
@@ -53,7 +53,8 @@ impl Client {
 
     /// Asks for a new store and returns it as accepted, usually PROVISIONING; [`Self::wait_until_ready`] goes on from there.
     ///
-    /// Without a `request_id` the client makes one. To repeat a call of unknown outcome, set your own and keep it.
+    /// Without a `request_id` the client makes one for this call. [`CreateStore::ensure_request_id`] makes it beforehand,
+    /// so that a call of unknown outcome can be repeated.
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] names every wrong field; [`Error::AlreadyExists`] when the id is taken.
@@ -113,7 +114,8 @@ impl Client {
         let request = wire::WatchStatusRequest { filter: Some(filter), resume_token };
         let mut grpc = self.grpc.clone();
         // The deadline is for the stream to open; sent to the server, it would end the stream.
-        let opened = self.within(grpc.watch_status(Request::new(request))).await?;
+        let open = Box::pin(async move { grpc.watch_status(Request::new(request)).await });
+        let opened = self.within(open).await?;
         Ok(Watch::new(opened, token))
     }
 
@@ -124,10 +126,11 @@ impl Client {
     {
         let mut request = Request::new(request);
         request.set_timeout(self.timeout);
-        self.within(call(self.grpc.clone(), request)).await
+        self.within(Box::pin(call(self.grpc.clone(), request))).await
     }
 
-    async fn within<A>(&self, call: impl Future<Output = Result<Response<A>, Status>>) -> Result<A, Error> {
+    // `call` is boxed, because tonic's futures have kilobytes, and every future that awaits a call would have them, too.
+    async fn within<A>(&self, call: Pin<Box<impl Future<Output = Result<Response<A>, Status>>>>) -> Result<A, Error> {
         match tokio::time::timeout(self.timeout, call).await {
             Ok(answer) => Ok(answer?.into_inner()),
             Err(_) => Err(Status::deadline_exceeded(format!("no answer within {:?}", self.timeout)).into()),

@@ -116,13 +116,19 @@ impl CreateStore {
         self.spec().shop.get_or_insert_default()
     }
 
-    /// The message, with a request id: made once a logical call, so that its repetitions have one effect.
-    pub(crate) fn into_request(self) -> CreateRequest {
-        let mut request = self.request;
-        if request.request_id.is_empty() {
-            request.request_id = Uuid::new_v4().to_string();
+    /// The request id, made now unless there is one. With it, a call of unknown outcome can be repeated as often as it
+    /// takes: clones share it, and it stands for one store.
+    pub fn ensure_request_id(&mut self) -> &str {
+        if self.request.request_id.is_empty() {
+            self.request.request_id = Uuid::new_v4().to_string();
         }
-        request
+        &self.request.request_id
+    }
+
+    /// The message, with a request id: made once a logical call, so that its repetitions have one effect.
+    pub(crate) fn into_request(mut self) -> CreateRequest {
+        self.ensure_request_id();
+        self.request
     }
 }
 
@@ -142,6 +148,14 @@ mod tests {
         assert_eq!(first.request_id.len(), 36);
         assert_ne!(first.request_id, second.request_id);
         assert_eq!(CreateRequest { request_id: String::new(), ..first }, CreateRequest::default());
+    }
+
+    #[test]
+    fn a_request_id_is_made_once() {
+        let mut store = CreateStore::new();
+        let first = store.ensure_request_id().to_owned();
+        assert_eq!(store.ensure_request_id(), first);
+        assert_eq!(store.clone().into_request().request_id, store.into_request().request_id);
     }
 
     #[test]

@@ -115,18 +115,3 @@ fn a_deadline_of_the_channel_is_a_deadline() {
     let error = Error::from(Status::from_error(Box::new(TimeoutExpired(()))));
     assert!(matches!(error, Error::DeadlineExceeded(_)), "tonic calls it CANCELLED: {error:?}");
 }
-
-#[test]
-fn clients_and_their_calls_move_between_threads() {
-    fn movable<T: Send + Sync>() {}
-    fn sendable<T: Send>(_: T) {}
-    movable::<sendstores_client::Client>();
-    movable::<Error>();
-    fn calls(client: &sendstores_client::Client) {
-        sendable(client.get("store-a"));
-        sendable(client.create(sendstores_client::CreateStore::new()));
-        sendable(client.wait_until_ready("store-a", |_| {}));
-        sendable(client.list_all(sendstores_client::StoreFilter::default()));
-    }
-    let _: fn(&sendstores_client::Client) = calls;
-}

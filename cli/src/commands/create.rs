@@ -16,7 +16,9 @@ use super::{command, connect};
 pub(super) async fn run(global: &Global, args: CreateArgs) -> Result<(), Failure> {
     let (wait, limit, validate_only) = (args.wait, args.limit, args.validate_only);
     let client = connect(global).await?;
-    let store = client.create(args.into_request()).await.map_err(|error| unsure(global, error))?;
+    let mut request = args.into_request();
+    let request_id = request.ensure_request_id().to_owned();
+    let store = client.create(request).await.map_err(|error| unsure(error, &request_id))?;
     if !wait {
         return match global.json {
             true => output::document(&store),
@@ -33,12 +35,11 @@ pub(super) async fn run(global: &Global, args: CreateArgs) -> Result<(), Failure
     if global.json { Ok(()) } else { output::print(&ready(global, &store)) }
 }
 
-/// A call without an answer may have had its effect.
-fn unsure(global: &Global, error: Error) -> Failure {
+/// A call without an answer may have had its effect; repeated as it was, it has no second one.
+fn unsure(error: Error, request_id: &str) -> Failure {
     match error {
-        Error::DeadlineExceeded(_) => Failure::from(error).hint(format!(
-            "whether it was accepted is not known: `{}` shows; with --request-id a repetition is harmless",
-            command(global, "list")
+        Error::Transport(_) | Error::DeadlineExceeded(_) | Error::Unavailable(_) => Failure::from(error).hint(format!(
+            "it may have been accepted all the same; repeat it with --request-id {request_id} and there is one store"
         )),
         other => other.into(),
     }

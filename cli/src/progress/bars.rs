@@ -16,6 +16,8 @@ pub(crate) struct Bars {
     all: MultiProgress,
     head: ProgressBar,
     steps: HashMap<String, Line>,
+    /// Why the store does not advance; below the steps, because it may need several lines.
+    foot: Option<ProgressBar>,
 }
 
 struct Line {
@@ -30,12 +32,14 @@ impl Bars {
         // To stderr, as indicatif does by default: stdout is for the result.
         let all = MultiProgress::new();
         let head = all.add(ProgressBar::new_spinner().with_style(style("{msg}")));
-        Self { all, head, steps: HashMap::new() }
+        Self { all, head, steps: HashMap::new(), foot: None }
     }
 
     pub(crate) fn show(&mut self, store: &Store) {
-        let progress = store.failure.as_ref().map(view::failure).unwrap_or_default();
-        self.head.set_message(format!("{}  {}  {progress}", store.id, view::state(store)).trim_end().to_owned());
+        self.head.set_message(format!("{}  {}", store.id, view::state(store)));
+        if let Some(foot) = self.foot.take() {
+            self.all.remove(&foot);
+        }
         // The one step of a deletion takes the place of those of provisioning.
         self.steps.retain(|name, line| {
             let kept = store.steps.iter().any(|step| step.name == *name);
@@ -51,11 +55,19 @@ impl Bars {
             });
             line.show(step);
         }
+        if let Some(why) = &store.failure {
+            let foot = self.all.add(ProgressBar::new_spinner().with_style(style("  ! {msg}")));
+            foot.set_message(view::failure(why));
+            self.foot = Some(foot);
+        }
     }
 
     pub(crate) fn finish(&mut self) {
         for Line { bar, .. } in self.steps.values() {
             bar.abandon();
+        }
+        if let Some(foot) = &self.foot {
+            foot.abandon();
         }
         self.head.abandon();
     }
