@@ -11,7 +11,7 @@ use std::{collections::HashMap, time::Duration};
 
 use futures::{StreamExt, stream::FuturesUnordered};
 use sendstores_core::{
-    StoreFilter, StoreId,
+    Revision, State, Store, StoreFilter, StoreId,
     backoff::Backoff,
     ledger::{Ledger, Owner},
     provisioner::Provisioner,
@@ -57,6 +57,15 @@ pub struct Reconciler<L, P> {
     pub policy: Policy,
 }
 
+/// What is worked on, and what is known of the rest.
+#[derive(Default)]
+struct Desk {
+    queue: Queue,
+    running: HashMap<StoreId, Running>,
+    /// Up to which revision each store was dealt with: the mirror tells our own writes again, later.
+    dealt_with: HashMap<StoreId, Revision>,
+}
+
 /// A run under way.
 struct Running {
     /// The intent it works on.
@@ -83,30 +92,28 @@ impl<L: Ledger, P: Provisioner> Reconciler<L, P> {
             live = status.wait_for(|status| *status == Status::Live) => { live?; }
             () = stop.cancelled() => return Ok(()),
         }
-        let mut queue = Queue::default();
-        let mut running: HashMap<StoreId, Running> = HashMap::new();
+        let mut desk = Desk::default();
         let mut runs = FuturesUnordered::new();
-        let mut cursor = self.take_stock(&mut queue);
+        let mut cursor = self.take_stock(&mut desk);
         let mut sweep = tokio::time::interval(SWEEP_EVERY);
         loop {
             while runs.len() < self.policy.concurrency
-                && let Some(id) = queue.pop_ready(|id| !running.contains_key(id))
+                && let Some(id) = desk.next()
             {
-                let Some(run) = self.start(&id, &mut running) else { continue };
-                runs.push(run);
+                runs.extend(self.start(&id, &mut desk));
             }
             tokio::select! {
                 () = stop.cancelled() => break,
                 changes = cursor.next(CHANGES) => match changes {
-                    Ok(changes) => changes.iter().for_each(|change| self.notice(change, &mut queue, &mut running)),
-                    Err(_compacted) => cursor = self.take_stock(&mut queue),
+                    Ok(changes) => changes.iter().for_each(|change| self.notice(change, &mut desk)),
+                    Err(_compacted) => cursor = self.take_stock(&mut desk),
                 },
-                Some((id, outcome)) = runs.next(), if !runs.is_empty() => self.conclude(id, outcome, &mut queue, &mut running),
-                () = queue.due() => {}
+                Some((id, outcome)) = runs.next(), if !runs.is_empty() => self.conclude(id, outcome, &mut desk),
+                () = desk.queue.due() => {}
                 _ = sweep.tick() => self.sweep().await,
             }
         }
-        running.values().for_each(|run| run.interrupt.cancel());
+        desk.running.values().for_each(|run| run.interrupt.cancel());
         let farewell = async { while runs.next().await.is_some() {} };
         if tokio::time::timeout(FAREWELL, farewell).await.is_err() {
             tracing::warn!("some claims were not given back; they expire");
@@ -115,51 +122,53 @@ impl<L: Ledger, P: Provisioner> Reconciler<L, P> {
     }
 
     /// Queues every store that has something due; the cursor goes on right behind.
-    fn take_stock(&self, queue: &mut Queue) -> Cursor {
+    fn take_stock(&self, desk: &mut Desk) -> Cursor {
         let (stores, cursor) = self.mirror.snapshot(&StoreFilter::default());
         for store in stores {
-            if let Some(wait) = Due::of(&store, self.policy.probe_interval).wait() {
-                queue.push(store.id.clone(), wait);
-            }
+            self.queue(&store, desk);
         }
         cursor
     }
 
-    fn start(
-        &self,
-        id: &StoreId,
-        running: &mut HashMap<StoreId, Running>,
-    ) -> Option<impl Future<Output = (StoreId, Outcome)> + use<'_, L, P>> {
+    fn queue(&self, store: &Store, desk: &mut Desk) {
+        if let Some(wait) = Due::of(store, self.policy.probe_interval).wait() {
+            desk.queue.push(store.id.clone(), wait);
+        }
+    }
+
+    fn start(&self, id: &StoreId, desk: &mut Desk) -> Option<impl Future<Output = (StoreId, Outcome)> + use<'_, L, P>> {
         let generation = self.mirror.get(id)?.generation;
         let interrupt = CancellationToken::new();
-        running.insert(id.clone(), Running { generation, interrupt: interrupt.clone(), again: false });
+        desk.running.insert(id.clone(), Running { generation, interrupt: interrupt.clone(), again: false });
         let run = Run::new(self, id.clone(), interrupt);
         Some(async move { run.run().await })
     }
 
     /// A store changed: a newer intent interrupts a run, and whatever is due is queued.
-    fn notice(&self, change: &Change, queue: &mut Queue, running: &mut HashMap<StoreId, Running>) {
+    fn notice(&self, change: &Change, desk: &mut Desk) {
         let store = &change.store;
-        if let Some(run) = running.get_mut(&store.id) {
+        if store.state == State::Deleted {
+            desk.dealt_with.remove(&store.id);
+        } else if let Some(run) = desk.running.get_mut(&store.id) {
             if store.generation > run.generation {
                 run.again = true;
                 run.interrupt.cancel();
             }
-        } else if let Some(wait) = Due::of(store, self.policy.probe_interval).wait() {
-            queue.push(store.id.clone(), wait);
+        } else if desk.dealt_with.get(&store.id).is_none_or(|known| *known < change.revision) {
+            self.queue(store, desk);
         }
     }
 
-    fn conclude(&self, id: StoreId, outcome: Outcome, queue: &mut Queue, running: &mut HashMap<StoreId, Running>) {
-        let again = running.remove(&id).is_some_and(|run| run.again);
-        let due = || self.mirror.get(&id).and_then(|store| Due::of(&store, self.policy.probe_interval).wait());
-        let wait = match outcome {
-            _ if again => Some(Duration::ZERO),
-            Outcome::Rest => due(),
-            Outcome::RetryIn(wait) => Some(wait),
-        };
-        if let Some(wait) = wait {
-            queue.push(id, wait);
+    fn conclude(&self, id: StoreId, outcome: Outcome, desk: &mut Desk) {
+        let again = desk.running.remove(&id).is_some_and(|run| run.again);
+        match outcome {
+            _ if again => desk.queue.push(id, Duration::ZERO),
+            Outcome::RetryIn(wait) => desk.queue.push(id, wait),
+            Outcome::Nothing => {}
+            Outcome::Rest(store) => {
+                desk.dealt_with.insert(id, store.revision);
+                self.queue(&store, desk);
+            }
         }
     }
 
@@ -169,5 +178,14 @@ impl<L: Ledger, P: Provisioner> Reconciler<L, P> {
             Ok(swept) => tracing::info!(swept, "old tombstones were removed"),
             Err(error) => tracing::warn!(%error, "old tombstones were not removed"),
         }
+    }
+}
+
+// === impl Desk ===
+
+impl Desk {
+    /// The first store that is due and not worked on already.
+    fn next(&mut self) -> Option<StoreId> {
+        self.queue.pop_ready(|id| !self.running.contains_key(id))
     }
 }

@@ -4,5 +4,6 @@ pub mod cluster;
 pub mod http;
 pub mod redis;
 pub mod samples;
+pub mod scripted;
 pub mod server;
 pub mod wait;

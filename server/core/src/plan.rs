@@ -20,7 +20,7 @@ pub enum Action {
     Await(StepName),
     /// Everything holds: record it, with what was seen.
     Converge(Vec<Evidence>),
-    /// The shop does not sell any more: record it.
+    /// The shop does not sell any more, or still not: record it, and when it is looked at again.
     Degrade(Vec<Evidence>),
     /// Look at what is left of a store that is being deleted.
     ObserveRemains,
@@ -84,8 +84,7 @@ fn keep_ready(store: &Store, observed: &Observed) -> Action {
     match observed.step(StepName::Storefront) {
         Seen::Unknown => Action::Observe(StepName::Storefront),
         Seen::Known(Progress::Done(evidence)) => converge(store, evidence),
-        Seen::Known(Progress::Failing(evidence)) if store.state == State::Ready => Action::Degrade(evidence.clone()),
-        Seen::Known(Progress::Failing(_)) => Action::Rest(None),
+        Seen::Known(Progress::Failing(evidence)) => Action::Degrade(evidence.clone()),
         // The exposure itself is gone or was never finished: mend it as the first time.
         Seen::Absent | Seen::Known(Progress::Partial(_) | Progress::Waiting(_)) => mend(store, observed),
     }
@@ -187,7 +186,7 @@ mod tests {
         assert_eq!(plan(&in_state(State::Ready), &observed, now()), Action::Observe(StepName::Storefront));
         observed.note(StepName::Storefront, Seen::Known(Progress::Failing(evidence(false))));
         assert_eq!(plan(&in_state(State::Ready), &observed, now()), Action::Degrade(evidence(false)));
-        assert_eq!(plan(&in_state(State::Degraded), &observed, now()), Action::Rest(None));
+        assert_eq!(plan(&in_state(State::Degraded), &observed, now()), Action::Degrade(evidence(false)));
         observed.note(StepName::Storefront, Seen::Absent);
         assert_eq!(plan(&in_state(State::Ready), &observed, now()), Action::Degrade(Vec::new()));
         assert_eq!(plan(&in_state(State::Degraded), &observed, now()), Action::Observe(StepName::Namespace));

@@ -25,8 +25,10 @@ const CONFIRM: Duration = Duration::from_secs(2);
 
 /// How a run ended.
 pub(super) enum Outcome {
-    /// Nothing to do now; the record says when there will be.
-    Rest,
+    /// Nothing to do now; this record says when there will be. The mirror may not know it yet.
+    Rest(Box<Store>),
+    /// There is no such record.
+    Nothing,
     /// Ended before its time.
     RetryIn(Duration),
 }
@@ -94,7 +96,7 @@ impl<'a, L: Ledger, P: Provisioner> Run<'a, L, P> {
     async fn work(&self, claim: &Claim) -> Outcome {
         let store = match self.reconciler.ledger.load(&self.id).await {
             Ok(Some(store)) => store,
-            Ok(None) => return Outcome::Rest,
+            Ok(None) => return Outcome::Nothing,
             Err(error) => {
                 tracing::warn!(store = %self.id, %error, "the store could not be loaded");
                 return Outcome::RetryIn(PAUSE);
@@ -115,9 +117,9 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
             tracing::debug!(store = %self.store.id, state = %self.store.state, ?action, "plan");
             let halt = match Box::pin(self.act(action)).await {
                 Ok(Turn::Again) => continue,
-                Ok(Turn::Over) => return Outcome::Rest,
+                Ok(Turn::Over) => return Outcome::Rest(Box::new(self.store.clone())),
                 Err(Halt::Step(error)) => match self.fail(error).await {
-                    Ok(()) => return Outcome::Rest,
+                    Ok(()) => return Outcome::Rest(Box::new(self.store.clone())),
                     Err(halt) => halt,
                 },
                 Err(Halt::Ledger(halt)) => halt,
@@ -213,28 +215,40 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
         Ok(())
     }
 
-    /// Looks twice: one lost probe is no reason to call a shop broken.
-    async fn degrade(&mut self, first: Vec<Evidence>) -> Result<(), Halt> {
-        tokio::time::sleep(CONFIRM).await;
-        self.observed.note(StepName::Storefront, Seen::Unknown);
-        self.observe(StepName::Storefront).await?;
-        let evidence = match self.observed.step(StepName::Storefront) {
-            Seen::Known(Progress::Done(_)) => return Ok(()),
-            Seen::Known(Progress::Failing(evidence)) => evidence.clone(),
-            _ => first,
+    async fn degrade(&mut self, seen: Vec<Evidence>) -> Result<(), Halt> {
+        let evidence = if self.store.state == State::Ready {
+            match self.confirm(seen).await? {
+                Some(evidence) => evidence,
+                None => return Ok(()),
+            }
+        } else {
+            seen
         };
+        let attempt = self.attempt(Some(StepName::Storefront));
         let failure = Failure {
             reason: FailureReason::StorefrontUnavailable,
             message: describe(&evidence),
             step: Some(StepName::Storefront),
-            attempt: 1,
-            retry_time: Some(now().after(self.backoff(1))),
+            attempt,
+            retry_time: Some(now().after(self.backoff(attempt))),
         };
         let mut next = self.after(Event::ProbeFailed)?.failing(failure, now());
         next.evidence = evidence;
         self.record(next).await?;
-        tracing::warn!(store = %self.store.id, "degraded");
+        tracing::warn!(store = %self.store.id, attempt, "degraded");
         Ok(())
+    }
+
+    /// Looks again: one lost probe is no reason to call a shop broken. `None` when all is well.
+    async fn confirm(&mut self, first: Vec<Evidence>) -> Result<Option<Vec<Evidence>>, Halt> {
+        tokio::time::sleep(CONFIRM).await;
+        self.observed.note(StepName::Storefront, Seen::Unknown);
+        self.observe(StepName::Storefront).await?;
+        Ok(match self.observed.step(StepName::Storefront) {
+            Seen::Known(Progress::Done(_)) => None,
+            Seen::Known(Progress::Failing(evidence)) => Some(evidence.clone()),
+            _ => Some(first),
+        })
     }
 
     /// Shows the failure, and when it is tried again.

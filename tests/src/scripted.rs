@@ -1,0 +1,178 @@
+//! A cluster in memory that does as a test's script says: the fake beside the provisioner's port.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use sendstores_core::{
+    Evidence, FailureReason, StepName, Store, StoreId, Timestamp,
+    evidence::Check,
+    observed::{Progress, Remains, Seen},
+    provisioner::{Provisioner, StepError},
+};
+use tokio::sync::Notify;
+
+/// What the next act on a step does.
+#[derive(Clone, Debug)]
+pub enum Turn {
+    /// Fails without having done anything.
+    Fail(StepError),
+    /// Does its work, and then its answer is lost.
+    DoneButLost,
+    /// Never returns; the work is not done.
+    Hang,
+}
+
+/// Clones share one cluster.
+#[derive(Clone, Default)]
+pub struct ScriptedProvisioner(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    /// The steps that hold, by store.
+    held: HashMap<StoreId, BTreeSet<StepName>>,
+    script: BTreeMap<StepName, Vec<Turn>>,
+    /// Stores being acted upon right now.
+    busy: BTreeSet<StoreId>,
+    acts: Vec<(StoreId, StepName)>,
+    overlaps: usize,
+    selling: bool,
+}
+
+/// Marks a store as acted upon while it lives.
+struct Busy(ScriptedProvisioner, StoreId);
+
+// === impl ScriptedProvisioner ===
+
+impl ScriptedProvisioner {
+    /// A cluster in which everything works.
+    pub fn new() -> Self {
+        let fake = Self::default();
+        fake.state().selling = true;
+        fake
+    }
+
+    /// The next act on `step` does this.
+    pub fn script(&self, step: StepName, turn: Turn) {
+        self.state().script.entry(step).or_default().push(turn);
+    }
+
+    pub fn set_selling(&self, selling: bool) {
+        self.state().selling = selling;
+    }
+
+    /// Every act so far, in order.
+    pub fn acts(&self) -> Vec<(StoreId, StepName)> {
+        self.state().acts.clone()
+    }
+
+    /// How often a store was acted upon by two at once.
+    pub fn overlaps(&self) -> usize {
+        self.state().overlaps
+    }
+
+    /// Whether anything of the store is there.
+    pub fn holds_anything(&self, id: &StoreId) -> bool {
+        self.state().held.get(id).is_some_and(|steps| !steps.is_empty())
+    }
+
+    /// Whether `step` of the store is being acted upon and hangs.
+    pub fn is_busy(&self, id: &StoreId) -> bool {
+        self.state().busy.contains(id)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn begin(&self, id: &StoreId, step: StepName) -> (Busy, Option<Turn>) {
+        let mut state = self.state();
+        if !state.busy.insert(id.clone()) {
+            state.overlaps += 1;
+        }
+        state.acts.push((id.clone(), step));
+        let turn = state.script.get_mut(&step).filter(|turns| !turns.is_empty()).map(|turns| turns.remove(0));
+        (Busy(self.clone(), id.clone()), turn)
+    }
+
+    async fn act(&self, store: &Store, step: StepName, work: impl FnOnce(&mut State)) -> Result<(), StepError> {
+        let (_busy, turn) = self.begin(&store.id, step);
+        tokio::task::yield_now().await;
+        match turn {
+            Some(Turn::Fail(error)) => Err(error),
+            Some(Turn::Hang) => std::future::pending().await,
+            Some(Turn::DoneButLost) => {
+                work(&mut self.state());
+                Err(StepError::retryable(FailureReason::ClusterUnavailable, "the answer was lost"))
+            }
+            None => {
+                work(&mut self.state());
+                Ok(())
+            }
+        }
+    }
+
+    fn evidence(passed: bool) -> Vec<Evidence> {
+        let check_time = Timestamp::from_micros(1_700_000_000_000_000);
+        vec![Evidence { check: Check::ShopPage, passed, finding: "scripted".to_owned(), check_time }]
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.state().busy.remove(&self.1);
+        self.0.0.changed.notify_waiters();
+    }
+}
+
+impl Provisioner for ScriptedProvisioner {
+    async fn observe(&self, store: &Store, step: StepName) -> Result<Seen<Progress>, StepError> {
+        let state = self.state();
+        let held = state.held.get(&store.id).is_some_and(|steps| steps.contains(&step));
+        Ok(match (held, step) {
+            (false, _) => Seen::Absent,
+            (true, StepName::Storefront) if state.selling => Seen::Known(Progress::Done(Self::evidence(true))),
+            (true, StepName::Storefront) => Seen::Known(Progress::Failing(Self::evidence(false))),
+            (true, _) => Seen::Known(Progress::Done(Vec::new())),
+        })
+    }
+
+    async fn ensure(&self, store: &Store, step: StepName) -> Result<(), StepError> {
+        self.act(store, step, |state| {
+            state.held.entry(store.id.clone()).or_default().insert(step);
+        })
+        .await
+    }
+
+    async fn wait(&self, store: &Store, step: StepName, last: &Progress) -> Result<Seen<Progress>, StepError> {
+        loop {
+            let seen = self.observe(store, step).await?;
+            if seen != Seen::Known(last.clone()) {
+                return Ok(seen);
+            }
+            self.0.changed.notified().await;
+        }
+    }
+
+    async fn observe_remains(&self, store: &Store) -> Result<Seen<Remains>, StepError> {
+        Ok(if self.holds_anything(&store.id) { Seen::Known(Remains::Untouched) } else { Seen::Absent })
+    }
+
+    async fn remove(&self, store: &Store) -> Result<(), StepError> {
+        self.act(store, StepName::Removal, |state| {
+            state.held.remove(&store.id);
+        })
+        .await
+    }
+
+    async fn wait_removal(&self, store: &Store, _last: &Remains) -> Result<Seen<Remains>, StepError> {
+        self.observe_remains(store).await
+    }
+}

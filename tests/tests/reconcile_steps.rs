@@ -1,0 +1,239 @@
+//! The reconcile loop against a cluster that fails, hangs and lies at every step in turn.
+
+use std::time::{Duration, SystemTime};
+
+use sendstores_core::{
+    Event, FailureReason, State, StepName, StepState, Store, StoreId,
+    backoff::Backoff,
+    ledger::{Expected, Ledger, Owner, Write},
+    provisioner::StepError,
+};
+use sendstores_server::{
+    ledger::MemoryLedger,
+    mirror::Mirror,
+    reconcile::{Policy, Reconciler},
+};
+use sendstores_tests::{
+    samples,
+    scripted::{ScriptedProvisioner, Turn},
+    wait::until,
+};
+use tokio_util::sync::CancellationToken;
+
+const LEASE: Duration = Duration::from_millis(300);
+
+struct World {
+    ledger: MemoryLedger,
+    cluster: ScriptedProvisioner,
+    stop: CancellationToken,
+}
+
+// === impl World ===
+
+impl World {
+    fn new() -> Self {
+        let world = Self::without_replica();
+        world.replica("a");
+        world
+    }
+
+    fn without_replica() -> Self {
+        let (ledger, stop) = (MemoryLedger::default(), CancellationToken::new());
+        Self { ledger, cluster: ScriptedProvisioner::new(), stop }
+    }
+
+    /// One more replica on the same ledger and cluster.
+    fn replica(&self, name: &str) -> CancellationToken {
+        let stop = self.stop.child_token();
+        let mirror = Mirror::new(1_000);
+        tokio::spawn(mirror.clone().follow(self.ledger.clone(), stop.clone()));
+        let policy = Policy {
+            concurrency: 10,
+            lease: LEASE,
+            backoff: Backoff { first: Duration::from_millis(5), most: Duration::from_millis(20) },
+            probe_interval: Some(Duration::from_millis(50)),
+        };
+        let owner = Owner(name.to_owned());
+        let reconciler =
+            Reconciler { ledger: self.ledger.clone(), mirror, provisioner: self.cluster.clone(), owner, policy };
+        tokio::spawn(reconciler.run(stop.clone()));
+        stop
+    }
+
+    async fn create(&self, id: &str) -> StoreId {
+        let store = samples::store(id);
+        let write = Write { store, expected: Expected::Vacant, fence: None, operation: None };
+        self.ledger.write(write).await.expect("create").into_store().id
+    }
+
+    async fn delete(&self, id: &StoreId) {
+        until("the delete to be written", async || {
+            let store = self.store(id).await;
+            let next = store.after(Event::DeleteRequested, SystemTime::now().into()).expect("legal");
+            let expected = Expected::Revision(store.revision);
+            self.ledger.write(Write { store: next, expected, fence: None, operation: None }).await.ok()
+        })
+        .await;
+    }
+
+    async fn store(&self, id: &StoreId) -> Store {
+        self.ledger.load(id).await.expect("load").expect("a record")
+    }
+
+    async fn reach(&self, id: &StoreId, state: State) -> Store {
+        until(state.as_str(), async || Some(self.store(id).await).filter(|store| store.state == state)).await
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+fn passing(reason: FailureReason) -> Turn {
+    Turn::Fail(StepError::retryable(reason, "scripted"))
+}
+
+#[tokio::test]
+async fn steps_are_taken_once_and_in_order() {
+    let world = World::new();
+    let id = world.create("store-a").await;
+    let store = world.reach(&id, State::Ready).await;
+    assert_eq!(world.cluster.acts().into_iter().map(|(_, step)| step).collect::<Vec<_>>(), StepName::PROVISIONING);
+    assert!(store.steps.iter().all(|step| step.state == StepState::Succeeded && step.attempt == 1), "{store:?}");
+    assert_eq!((store.observed_generation, store.evidence.len()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_step_that_fails_or_loses_its_answer_is_tried_again_until_it_holds() {
+    for step in StepName::PROVISIONING {
+        for turn in [passing(FailureReason::ClusterUnavailable), Turn::DoneButLost] {
+            let world = World::new();
+            world.cluster.script(step, turn.clone());
+            world.cluster.script(step, passing(FailureReason::ObjectRefused));
+            let id = world.create("store-a").await;
+            let store = world.reach(&id, State::Ready).await;
+            assert_eq!(store.failure, None, "{step} {turn:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_failure_is_shown_with_its_step_and_the_time_of_the_next_attempt() {
+    let world = World::new();
+    (0..2_000).for_each(|_| world.cluster.script(StepName::Release, passing(FailureReason::ReleaseFailed)));
+    let id = world.create("store-a").await;
+    let failure =
+        until("the failure", async || world.store(&id).await.failure.filter(|failure| failure.attempt >= 3)).await;
+    assert_eq!((failure.reason, failure.step), (FailureReason::ReleaseFailed, Some(StepName::Release)));
+    assert!(failure.retry_time.is_some());
+    assert_eq!(world.store(&id).await.state, State::Provisioning);
+}
+
+#[tokio::test]
+async fn what_cannot_be_mended_is_given_up_and_left_alone_but_can_be_deleted() {
+    let world = World::new();
+    world.cluster.script(StepName::Release, Turn::Fail(StepError::terminal(FailureReason::ValuesRefused, "bad")));
+    let id = world.create("store-a").await;
+    let store = world.reach(&id, State::Failed).await;
+    assert_eq!(store.failure.as_ref().and_then(|failure| failure.retry_time), None);
+    assert_eq!(store.step(StepName::Release).map(|step| step.state), Some(StepState::Failed));
+    let acts = world.cluster.acts().len();
+    world.create("store-b").await;
+    world.reach(&"store-b".parse().expect("valid"), State::Ready).await;
+    assert_eq!(world.cluster.acts().iter().filter(|(store, _)| *store == id).count(), acts);
+    world.delete(&id).await;
+    world.reach(&id, State::Deleted).await;
+    assert!(!world.cluster.holds_anything(&id));
+}
+
+#[tokio::test]
+async fn a_delete_interrupts_every_step_and_leaves_nothing() {
+    for step in StepName::PROVISIONING {
+        let world = World::new();
+        world.cluster.script(step, Turn::Hang);
+        let id = world.create("store-a").await;
+        until("the step to hang", async || {
+            let hangs = world.cluster.acts().last() == Some(&(id.clone(), step)) && world.cluster.is_busy(&id);
+            hangs.then_some(())
+        })
+        .await;
+        world.delete(&id).await;
+        let store = world.reach(&id, State::Deleted).await;
+        assert!(!world.cluster.holds_anything(&id) && !world.cluster.is_busy(&id), "{step}");
+        assert_eq!(store.generation, 2);
+        // The id is free again.
+        world.create("store-a").await;
+        world.reach(&id, State::Ready).await;
+    }
+}
+
+#[tokio::test]
+async fn a_removal_is_never_given_up() {
+    let world = World::new();
+    let id = world.create("store-a").await;
+    world.reach(&id, State::Ready).await;
+    world
+        .cluster
+        .script(StepName::Removal, Turn::Fail(StepError::terminal(FailureReason::RemovalBlocked, "finalizer")));
+    world.cluster.script(StepName::Removal, Turn::DoneButLost);
+    world.delete(&id).await;
+    let store = world.reach(&id, State::Deleted).await;
+    assert_eq!(store.failure, None);
+}
+
+#[tokio::test]
+async fn a_shop_that_stops_selling_is_degraded_and_comes_back_by_itself() {
+    let world = World::new();
+    let id = world.create("store-a").await;
+    world.reach(&id, State::Ready).await;
+    world.cluster.set_selling(false);
+    let store = world.reach(&id, State::Degraded).await;
+    assert_eq!(store.failure.map(|failure| failure.reason), Some(FailureReason::StorefrontUnavailable));
+    world.cluster.set_selling(true);
+    let store = world.reach(&id, State::Ready).await;
+    assert_eq!((store.failure, store.generation), (None, 1));
+}
+
+#[tokio::test]
+async fn two_replicas_never_act_on_one_store_at_once() {
+    let world = World::new();
+    world.replica("b");
+    world.replica("c");
+    for i in 0..30 {
+        world.create(&format!("store-{i}")).await;
+    }
+    for i in 0..30 {
+        world.reach(&format!("store-{i}").parse().expect("valid"), State::Ready).await;
+    }
+    assert_eq!(world.cluster.overlaps(), 0);
+    assert_eq!(world.cluster.acts().len(), 30 * StepName::PROVISIONING.len());
+}
+
+#[tokio::test]
+async fn another_replica_takes_over_when_a_holder_is_gone() {
+    let world = World::without_replica();
+    let first = world.replica("first");
+    world.cluster.script(StepName::Database, Turn::Hang);
+    let id = world.create("store-a").await;
+    until("the step to hang", async || world.cluster.is_busy(&id).then_some(())).await;
+    first.cancel();
+    world.replica("second");
+    world.ledger.advance(LEASE * 2);
+    world.reach(&id, State::Ready).await;
+    assert_eq!(world.cluster.overlaps(), 0);
+}
+
+#[tokio::test]
+async fn a_holder_that_cannot_renew_its_claim_stops_its_work() {
+    let world = World::new();
+    world.cluster.script(StepName::Release, Turn::Hang);
+    let id = world.create("store-a").await;
+    until("the step to hang", async || world.cluster.is_busy(&id).then_some(())).await;
+    let gone = sendstores_core::ledger::LedgerError::Unavailable("scripted".to_owned());
+    world.ledger.fail_with(Some(gone));
+    until("the work to stop", async || (!world.cluster.is_busy(&id)).then_some(())).await;
+    world.ledger.fail_with(None);
+    world.reach(&id, State::Ready).await;
+}
