@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, StatusCode, header};
+use http::{HeaderMap, Method, Request, header};
 use http_body_util::{BodyExt, Limited};
 use kube::client::Body;
 use sendstores_core::{Store, failure::FailureReason, provisioner::StepError};
@@ -34,7 +34,7 @@ pub(crate) enum Reply {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
+    pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }
@@ -68,8 +68,8 @@ pub(crate) async fn ask(
         Ok(Ok((head, Ok(body)))) => (head, body),
     };
     match api_status(&head.headers, &body) {
-        Some(message) => unreachable(head.status, &message),
-        None => Ok(Reply::Shop(Answer { status: head.status, headers: head.headers, body })),
+        Some(message) => unreachable(head.status.as_u16(), &message),
+        None => Ok(Reply::Shop(Answer { status: head.status.as_u16(), headers: head.headers, body })),
     }
 }
 
@@ -106,9 +106,9 @@ fn api_status(headers: &HeaderMap, body: &[u8]) -> Option<String> {
     text.starts_with("error trying to reach service").then(|| text.to_owned())
 }
 
-fn unreachable(status: StatusCode, message: &str) -> Result<Reply, StepError> {
-    let text = redact::message(&format!("Kubernetes answered {}: {message}", status.as_u16()));
-    match status.as_u16() {
+fn unreachable(status: u16, message: &str) -> Result<Reply, StepError> {
+    let text = redact::message(&format!("Kubernetes answered {status}: {message}"));
+    match status {
         // The API server's own state, of which the shop knows nothing.
         401 | 408 | 429 | 500 => Err(StepError::retryable(FailureReason::ClusterUnavailable, text)),
         403 => Err(StepError::retryable(FailureReason::ObjectRefused, text)),
@@ -140,7 +140,7 @@ mod tests {
         assert_eq!(api_status(&json, br#"[{"id":1}]"#), None);
         assert!(api_status(&HeaderMap::new(), b"error trying to reach service: dial tcp").is_some());
         assert!(api_status(&HeaderMap::new(), b"<html>").is_none());
-        assert!(matches!(unreachable(StatusCode::SERVICE_UNAVAILABLE, "x"), Ok(Reply::Unreachable(_))));
-        assert!(unreachable(StatusCode::FORBIDDEN, "x").is_err());
+        assert!(matches!(unreachable(503, "x"), Ok(Reply::Unreachable(_))));
+        assert!(unreachable(403, "x").is_err());
     }
 }

@@ -4,7 +4,7 @@ mod judge;
 
 use std::time::SystemTime;
 
-use http::{Method, StatusCode};
+use http::Method;
 use k8s_openapi::api::networking::v1::Ingress;
 use kube::Api;
 use sendstores_core::{
@@ -67,7 +67,7 @@ async fn probe(context: &Context, store: &Store) -> Result<Vec<Evidence>, StepEr
 async fn shop_page(context: &Context, store: &Store, product: Option<&str>) -> Result<Finding, StepError> {
     let reply = get(context, store, "/shop/").await?;
     // A merchant may give the page another address; its front page is still a shop's.
-    let moved = matches!(&reply, Reply::Shop(answer) if answer.status == StatusCode::NOT_FOUND);
+    let moved = matches!(&reply, Reply::Shop(answer) if answer.status == 404);
     if moved && store.ready_time.is_some() {
         return Ok(judge::shop_page("/", &get(context, store, "/").await?, product));
     }

@@ -148,10 +148,10 @@ pub(super) fn cart(reply: &Reply) -> Finding {
 fn answered(reply: &Reply, status: u16) -> Result<&Answer, String> {
     match reply {
         Reply::Unreachable(why) => Err(why.clone()),
-        Reply::Shop(answer) if answer.status.as_u16() == status => Ok(answer),
+        Reply::Shop(answer) if answer.status == status => Ok(answer),
         Reply::Shop(answer) => {
             let body = String::from_utf8_lossy(&answer.body[..answer.body.len().min(200)]).into_owned();
-            Err(redact::message(&format!("status {}: {body}", answer.status.as_u16())))
+            Err(redact::message(&format!("status {}: {body}", answer.status)))
         }
     }
 }

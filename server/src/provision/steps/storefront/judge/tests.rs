@@ -1,11 +1,10 @@
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::HeaderMap;
 use serde_json::{Value, json};
 
 use super::*;
 
 fn reply(status: u16, body: impl Into<Bytes>) -> Reply {
-    let status = StatusCode::from_u16(status).unwrap();
     Reply::Shop(Answer { status, headers: HeaderMap::new(), body: body.into() })
 }
 

@@ -1,0 +1,129 @@
+//! A helm that misbehaves as told, and as much of a Kubernetes API as is asked about it: the release's records.
+
+use std::{
+    convert::Infallible,
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use http::{Request, Response};
+use kube::client::Body;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// What the shim does when it is to install.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deed {
+    /// Its work, and ends well.
+    Work,
+    /// Nothing, and ends well.
+    Nothing,
+    /// Its work, and fails.
+    WorkThenFail,
+    /// Never ends, and ignores SIGTERM; so does its child.
+    Hang,
+    /// Writes to both outputs for ever.
+    Flood,
+    /// Fails as helm does when the schema refuses the values.
+    RefuseValues,
+}
+
+/// The shim and what it recorded.
+pub struct HelmShim {
+    folder: Arc<TempDir>,
+}
+
+// === impl HelmShim ===
+
+impl HelmShim {
+    pub fn new(deed: Deed) -> Self {
+        let folder = TempDir::new().expect("a folder");
+        let shim = Self { folder: Arc::new(folder) };
+        let script = format!("#!/bin/sh\nhere={}\n{PRELUDE}{}\n", shim.folder.path().display(), script(deed));
+        // Under another name first: a program that is still open for writing cannot be run.
+        let (new, program) = (shim.path("new"), shim.program());
+        fs::write(&new, script).expect("write the shim");
+        fs::set_permissions(&new, fs::Permissions::from_mode(0o755)).expect("make the shim a program");
+        fs::rename(new, program).expect("rename the shim");
+        shim
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn program(&self) -> PathBuf {
+        self.path("helm")
+    }
+
+    /// What the shim wrote into the file `name`; empty when it did not.
+    pub fn recorded(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap_or_default()
+    }
+
+    /// The arguments of all calls.
+    pub fn arguments(&self) -> Vec<String> {
+        self.recorded("argv").lines().map(str::to_owned).collect()
+    }
+
+    /// A Kubernetes in which there is the release that the shim made, if it did.
+    pub fn kubernetes(&self) -> kube::Client {
+        let folder = Arc::clone(&self.folder);
+        let service = tower::service_fn(move |request: Request<Body>| {
+            let answer = answer(folder.path(), request.uri().path());
+            async move { Ok::<_, Infallible>(answer) }
+        });
+        kube::Client::new(service, "default")
+    }
+}
+
+/// Answers for helm's version, and records the call: each argument on a line, the environment and the input.
+const PRELUDE: &str = r#"
+[ "$1" = version ] && { printf v4.3.1; exit 0; }
+for argument in "$@"; do printf '%s\n' "$argument" >> "$here/argv"; done
+env > "$here/env"
+cat > "$here/stdin"
+work() {
+    while [ "$1" != --labels ]; do shift; done
+    printf %s "$2" > "$here/record.new"
+    mv "$here/record.new" "$here/record"
+}
+say_pids() {
+    printf '%s\n' "$@" > "$here/pids.new"
+    mv "$here/pids.new" "$here/pids"
+}
+"#;
+
+fn script(deed: Deed) -> &'static str {
+    match deed {
+        Deed::Work => r#"work "$@""#,
+        Deed::Nothing => "exit 0",
+        Deed::WorkThenFail => r#"work "$@"; echo 'Error: said too late' >&2; exit 1"#,
+        Deed::Hang => r#"trap '' TERM; sleep 1000 & say_pids $$ $!; while :; do sleep 1000; done"#,
+        Deed::Flood => r#"yes 0123456789abcdef >&2 & say_pids $$ $!; yes"#,
+        Deed::RefuseValues => {
+            r#"echo "Error: values don't meet the specifications of the schema(s) in the following chart(s):" >&2; exit 1"#
+        }
+    }
+}
+
+fn answer(folder: &Path, path: &str) -> Response<Body> {
+    let items: Vec<Value> = match fs::read_to_string(folder.join("record")) {
+        Ok(labels) if path.ends_with("/secrets") => vec![record(&labels)],
+        _ => Vec::new(),
+    };
+    let list =
+        json!({"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadataList", "metadata": {}, "items": items});
+    Response::new(Body::from(list.to_string().into_bytes()))
+}
+
+fn record(labels: &str) -> Value {
+    let mut all = json!({"owner": "helm", "name": "store", "version": "1", "status": "deployed"});
+    for (key, value) in labels.split(',').filter_map(|pair| pair.split_once('=')) {
+        all[key] = json!(value);
+    }
+    json!({"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata",
+        "metadata": {"name": "sh.helm.release.v1.store.v1", "labels": all}})
+}

@@ -1,0 +1,203 @@
+//! helm misbehaves in every way a program can, and provisioning keeps its deadline, its memory and its judgement.
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use sendstores_core::{
+    Store,
+    failure::FailureReason,
+    observed::{Progress, Seen},
+    provisioner::{Provisioner, StepError},
+    step::StepName,
+};
+use sendstores_server::provision::{Config, Deadlines, HelmConfig, KubeProvisioner, Quota};
+use sendstores_tests::{
+    helm_shim::{Deed, HelmShim},
+    samples::{self, parsed},
+    wait::until,
+};
+
+const DEADLINE: Duration = Duration::from_millis(400);
+const GRACE: Duration = Duration::from_millis(200);
+/// Far more than a deadline and its grace; a run that takes this long was not ended by them.
+const LONG: Duration = Duration::from_secs(20);
+
+fn provisioner(shim: &HelmShim, deadline: Duration) -> KubeProvisioner {
+    let chart = Path::new(env!("CARGO_MANIFEST_DIR")).join("../charts/woocommerce");
+    let helm = HelmConfig {
+        program: shim.program(),
+        values: vec![chart.join("values-local.yaml")],
+        chart,
+        cache: shim.path("cache"),
+        kubeconfig: None,
+        kube_context: None,
+    };
+    let deadlines = Deadlines { helm: deadline, helm_grace: GRACE, ..Deadlines::default() };
+    KubeProvisioner::new(Config { helm, deadlines, quota: Quota::default() }, shim.kubernetes())
+}
+
+fn store() -> Store {
+    let mut store = samples::store("store-shim");
+    store.spec.shop.title = parsed("--set a=b {{ .Release }} $(id) 'x' \"y\" \u{1f6d2}");
+    store
+}
+
+async fn ensure(shim: &HelmShim, deadline: Duration) -> Result<(), StepError> {
+    let begun = Instant::now();
+    let outcome = provisioner(shim, deadline).ensure(&store(), StepName::Release).await;
+    assert!(begun.elapsed() < LONG, "took {:?}", begun.elapsed());
+    outcome
+}
+
+/// The processes that the shim said it is made of.
+fn pids(shim: &HelmShim) -> Vec<String> {
+    shim.recorded("pids").lines().map(str::to_owned).collect()
+}
+
+async fn told_pids(shim: &HelmShim) -> Vec<String> {
+    until("the shim never said its processes", async || Some(pids(shim)).filter(|pids| !pids.is_empty())).await
+}
+
+/// Whether nothing is left of a process, not even a zombie of ours; one that init has to collect is not ours.
+fn is_gone(pid: &str) -> bool {
+    let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else { return true };
+    let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
+    fields.first() == Some(&"Z") && fields.get(1) != Some(&std::process::id().to_string().as_str())
+}
+
+async fn all_gone(pids: &[String]) {
+    until("a process stayed", async || pids.iter().all(|pid| is_gone(pid)).then_some(())).await;
+}
+
+#[tokio::test]
+async fn a_helm_that_never_ends_and_ignores_sigterm_is_killed_with_its_children() {
+    let shim = HelmShim::new(Deed::Hang);
+    let error = ensure(&shim, DEADLINE).await.expect_err("it never ended");
+    assert_eq!((error.reason, error.terminal), (FailureReason::ReleaseFailed, false));
+    assert!(error.message.contains("did not end within"), "{error}");
+    let pids = pids(&shim);
+    assert_eq!(pids.len(), 2);
+    all_gone(&pids).await;
+}
+
+#[tokio::test]
+async fn a_flood_of_output_is_cut() {
+    let shim = HelmShim::new(Deed::Flood);
+    let error = ensure(&shim, DEADLINE).await.expect_err("it never ended");
+    assert!(error.message.len() < 2_000, "{} bytes", error.message.len());
+    let pids = pids(&shim);
+    all_gone(&pids).await;
+}
+
+#[tokio::test]
+async fn a_success_without_work_is_not_believed() {
+    let shim = HelmShim::new(Deed::Nothing);
+    let error = ensure(&shim, LONG).await.expect_err("nothing was done");
+    assert_eq!((error.reason, error.terminal), (FailureReason::ReleaseFailed, false));
+    assert!(error.message.contains("no release"), "{error}");
+}
+
+#[tokio::test]
+async fn a_failure_behind_the_work_is_a_success() {
+    let shim = HelmShim::new(Deed::WorkThenFail);
+    ensure(&shim, LONG).await.expect("the release is there");
+}
+
+#[tokio::test]
+async fn refused_values_are_final() {
+    let error = ensure(&HelmShim::new(Deed::RefuseValues), LONG).await.expect_err("refused");
+    assert_eq!((error.reason, error.terminal), (FailureReason::ValuesRefused, true));
+}
+
+#[tokio::test]
+async fn a_missing_helm_says_so() {
+    let shim = HelmShim::new(Deed::Work);
+    fs::remove_file(shim.program()).expect("remove the shim");
+    let error = ensure(&shim, LONG).await.expect_err("there is no helm");
+    assert!(!error.terminal && error.message.contains("cannot be used"), "{error}");
+}
+
+#[tokio::test]
+async fn the_release_step_knows_its_own_release() {
+    let shim = HelmShim::new(Deed::Work);
+    let (provisioner, store) = (provisioner(&shim, LONG), store());
+    assert_eq!(provisioner.observe(&store, StepName::Release).await, Ok(Seen::Absent));
+    provisioner.ensure(&store, StepName::Release).await.expect("made");
+    let done = Seen::Known(Progress::Done(Vec::new()));
+    assert_eq!(provisioner.observe(&store, StepName::Release).await, Ok(done));
+    let mut other = store;
+    other.url = "http://other.localhost".to_owned();
+    let seen = provisioner.observe(&other, StepName::Release).await.expect("seen");
+    assert!(matches!(seen, Seen::Known(Progress::Partial(_))), "{seen:?}");
+}
+
+#[tokio::test]
+async fn no_word_of_a_user_reaches_the_command_line_and_no_setting_of_ours_the_environment() {
+    let shim = HelmShim::new(Deed::Work);
+    ensure(&shim, LONG).await.expect("made");
+    let arguments = shim.arguments();
+    for argument in &arguments {
+        for word in ["a=b", "Release", "$(id)", "owner@", "merchant", "\u{1f6d2}"] {
+            assert!(!argument.contains(word), "{argument}");
+        }
+    }
+    assert!(!arguments.iter().any(|argument| argument.starts_with("--set") || argument == "--wait"), "{arguments:?}");
+    let values: serde_json::Value = serde_json::from_str(&shim.recorded("stdin")).expect("one JSON document");
+    assert_eq!(values["store"]["id"], "store-shim");
+    assert_eq!(values["ingress"]["enabled"], false);
+    let environment = shim.recorded("env");
+    assert!(environment.contains("HELM_DRIVER=secret") && environment.contains("HELM_CACHE_HOME="), "{environment}");
+    assert!(!environment.lines().any(|line| line.starts_with("SENDSTORES_")), "{environment}");
+}
+
+#[tokio::test]
+async fn a_dropped_step_takes_helm_with_it() {
+    let shim = HelmShim::new(Deed::Hang);
+    let provisioner = provisioner(&shim, LONG);
+    let store = store();
+    let pids = tokio::select! {
+        outcome = provisioner.ensure(&store, StepName::Release) => panic!("it ended: {outcome:?}"),
+        pids = told_pids(&shim) => pids,
+    };
+    all_gone(&pids).await;
+}
+
+/// Plays the server in [`helm_dies_with_a_server_that_is_killed`].
+#[tokio::test]
+#[ignore = "started by another test"]
+async fn role_of_a_server_that_will_be_killed() {
+    let program = std::env::var_os("SHIM").expect("given by the other test");
+    let folder = Path::new(&program).parent().expect("a folder").to_owned();
+    let shim = HelmShim::new(Deed::Nothing);
+    let helm = HelmConfig {
+        program: program.into(),
+        chart: Path::new(env!("CARGO_MANIFEST_DIR")).join("../charts/woocommerce"),
+        values: Vec::new(),
+        cache: folder.join("cache"),
+        kubeconfig: None,
+        kube_context: None,
+    };
+    let config = Config { helm, deadlines: Deadlines::default(), quota: Quota::default() };
+    let _ = KubeProvisioner::new(config, shim.kubernetes()).ensure(&store(), StepName::Release).await;
+}
+
+#[tokio::test]
+async fn helm_dies_with_a_server_that_is_killed() {
+    let shim = HelmShim::new(Deed::Hang);
+    let mut server = Command::new(std::env::current_exe().expect("this program"))
+        .args(["--exact", "role_of_a_server_that_will_be_killed", "--ignored"])
+        .env("SHIM", shim.program())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("start the role");
+    let leader = told_pids(&shim).await[..1].to_vec();
+    assert!(!is_gone(&leader[0]));
+    // SIGKILL: it can do nothing about its child any more.
+    server.kill().expect("kill the role");
+    server.wait().expect("collect the role");
+    all_gone(&leader).await;
+}
