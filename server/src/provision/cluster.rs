@@ -5,7 +5,7 @@ use std::{fmt::Debug, future::Future, time::Duration};
 use k8s_openapi::NamespaceResourceScope;
 use kube::{
     Api, Client, Resource,
-    api::{Patch, PatchParams},
+    api::{Patch, PatchParams, PostParams},
 };
 use sendstores_core::Store;
 use serde::{Serialize, de::DeserializeOwned};
@@ -50,12 +50,28 @@ impl Cluster {
         }
     }
 
-    /// Makes the fields of `wanted` so, whoever set them before, by server-side apply.
+    /// Makes the fields of `wanted` so, whoever set them before, by server-side apply. Fields that others set stay.
     pub(crate) async fn apply<K>(&self, api: &Api<K>, name: &str, wanted: &K) -> Result<(), CallError>
     where
         K: Clone + Debug + DeserializeOwned + Serialize,
     {
         let how = PatchParams::apply(names::MANAGER).force();
         self.call(api.patch(name, &how, &Patch::Apply(wanted))).await.map(drop)
+    }
+
+    /// Makes an object exactly `wanted`: what others added to it goes.
+    pub(crate) async fn put<K>(&self, api: &Api<K>, mut wanted: K) -> Result<(), CallError>
+    where
+        K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Serialize,
+    {
+        let name = wanted.meta().name.clone().unwrap_or_default();
+        let how = PostParams { field_manager: Some(names::MANAGER.to_owned()), ..PostParams::default() };
+        match self.call(api.get_metadata_opt(&name)).await? {
+            None => self.call(api.create(&how, &wanted)).await.map(drop),
+            Some(live) => {
+                wanted.meta_mut().resource_version = live.metadata.resource_version;
+                self.call(api.replace(&name, &how, &wanted)).await.map(drop)
+            }
+        }
     }
 }

@@ -68,7 +68,7 @@ async fn observe_ours(context: &Context, store: &Store, namespace: &Namespace) -
     Ok(match (same, counted) {
         (false, _) => partial("quota, limits or network policy are missing or changed"),
         // Until then the API refuses whatever the quota speaks of.
-        (true, false) => waiting(FailureReason::NamespaceConflict, "the cluster has not taken up the quota yet"),
+        (true, false) => waiting(FailureReason::ClusterUnavailable, "the cluster has not taken up the quota yet"),
         (true, true) => done(),
     })
 }
@@ -95,11 +95,10 @@ pub(super) async fn ensure(context: &Context, store: &Store) -> Result<(), StepE
     }
     let policies: Api<NetworkPolicy> = cluster.in_store(store);
     let (quotas, limits): (Api<ResourceQuota>, Api<LimitRange>) = (cluster.in_store(store), cluster.in_store(store));
-    let (deny, quota, range) = (walls::default_deny(store), walls::quota(store, &context.quota), walls::limits(store));
     tokio::try_join!(
-        cluster.apply(&policies, names::DEFAULT_DENY, &deny),
-        cluster.apply(&quotas, names::LIMITS, &quota),
-        cluster.apply(&limits, names::LIMITS, &range),
+        cluster.put(&policies, walls::default_deny(store)),
+        cluster.put(&quotas, walls::quota(store, &context.quota)),
+        cluster.put(&limits, walls::limits(store)),
     )?;
     Ok(())
 }

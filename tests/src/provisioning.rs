@@ -1,0 +1,161 @@
+//! What the provisioning tests work with: a cluster, a helm, a provisioner, and fresh stores.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use kube::{
+    Client, Config,
+    config::{KubeConfigOptions, Kubeconfig},
+};
+use rand::RngExt;
+use sendstores_core::{
+    StepName, Store,
+    observed::{Progress, Remains, Seen},
+    provisioner::Provisioner,
+};
+use sendstores_server::provision::{self, Deadlines, HelmConfig, KubeProvisioner, Quota};
+use tempfile::TempDir;
+
+use crate::samples::{self, parsed};
+
+/// A cluster to provision into.
+pub struct Rig {
+    pub kubeconfig: PathBuf,
+    pub client: Client,
+    /// Caches of helm, and values files.
+    pub folder: TempDir,
+}
+
+/// Which helm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Helm {
+    Three,
+    Four,
+}
+
+// === impl Rig ===
+
+impl Rig {
+    /// The cluster that the test run started, named by `variable`; `None` where it has none.
+    pub async fn find(variable: &str) -> Option<Self> {
+        let kubeconfig = PathBuf::from(std::env::var_os(variable)?);
+        let read = Kubeconfig::read_from(&kubeconfig).expect("a kubeconfig");
+        let config = Config::from_custom_kubeconfig(read, &KubeConfigOptions::default()).await.expect("a usable one");
+        let client = Client::try_from(config).expect("a client");
+        Some(Self { kubeconfig, client, folder: TempDir::new().expect("a folder") })
+    }
+
+    pub fn provisioner(&self, helm: Helm, values: &[&Path]) -> KubeProvisioner {
+        let chart = root().join("charts/woocommerce");
+        let mut files = vec![chart.join("values-local.yaml")];
+        files.extend(values.iter().map(|path| path.to_path_buf()));
+        let helm = HelmConfig {
+            program: helm.program(),
+            chart,
+            values: files,
+            cache: self.folder.path().join("helm"),
+            kubeconfig: Some(self.kubeconfig.clone()),
+            kube_context: None,
+        };
+        let deadlines = Deadlines { wait: Duration::from_secs(90), ..Deadlines::default() };
+        KubeProvisioner::new(provision::Config { helm, deadlines, quota: Quota::default() }, self.client.clone())
+    }
+
+    /// A values file with this content.
+    pub fn values(&self, name: &str, content: &str) -> PathBuf {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, content).expect("write values");
+        path
+    }
+
+    /// Images that no node has to have: simulated pods do not pull.
+    pub fn simulated_images(&self) -> PathBuf {
+        let image = |name: &str| format!("{{repository: localhost/simulated/{name}, tag: '1'}}");
+        self.values(
+            "images.yaml",
+            &format!("images: {{woocommerce: {}, mysql: {}}}", image("woocommerce"), image("mysql")),
+        )
+    }
+}
+
+// === impl Helm ===
+
+impl Helm {
+    /// The program, fetched or built when missing.
+    pub fn program(self) -> PathBuf {
+        let script = match self {
+            Self::Three => "tests/charts/helm3",
+            Self::Four => "tests/charts/helm4",
+        };
+        let said = Command::new(root().join(script)).output().expect("run the script");
+        assert!(said.status.success(), "{script}: {}", String::from_utf8_lossy(&said.stderr));
+        PathBuf::from(String::from_utf8_lossy(&said.stdout).trim())
+    }
+}
+
+/// A store with an id and a uid that nobody had before.
+pub fn fresh_store() -> Store {
+    let mut store = samples::store("store-x");
+    let letters: String = (0..8).map(|_| char::from(rand::rng().random_range(b'a'..=b'z'))).collect();
+    store.id = parsed(&format!("store-{letters}"));
+    store.uid = parsed(&uuid::Uuid::now_v7().to_string());
+    store.url = format!("http://{}.localhost:8080", store.id);
+    store.spec.shop.locale = parsed("en_US");
+    store.spec.shop.taxes = false;
+    store
+}
+
+/// Brings one step to its end as reconcile does, and returns the details of what it saw on the way.
+pub async fn complete(provisioner: &KubeProvisioner, store: &Store, step: StepName) -> Vec<String> {
+    let mut told = Vec::new();
+    let mut seen = provisioner.observe(store, step).await.expect("observed");
+    for _ in 0..100 {
+        seen = match seen {
+            Seen::Known(Progress::Done(_)) => return told,
+            Seen::Known(Progress::Partial(detail)) => {
+                told.push(detail);
+                provisioner.ensure(store, step).await.expect("ensured");
+                provisioner.observe(store, step).await.expect("observed")
+            }
+            Seen::Absent => {
+                provisioner.ensure(store, step).await.expect("ensured");
+                provisioner.observe(store, step).await.expect("observed")
+            }
+            Seen::Known(last) => {
+                if let Progress::Waiting(waiting) = &last {
+                    told.push(waiting.detail.clone());
+                }
+                provisioner.wait(store, step, &last).await.expect("waited")
+            }
+            Seen::Unknown => panic!("{step}: unknown"),
+        };
+    }
+    panic!("{step}: no end after {told:?}");
+}
+
+/// Removes a store, and returns the details of what was left on the way.
+pub async fn remove(provisioner: &KubeProvisioner, store: &Store) -> Vec<String> {
+    let mut told = Vec::new();
+    provisioner.remove(store).await.expect("removed");
+    let mut seen = provisioner.observe_remains(store).await.expect("observed");
+    for _ in 0..100 {
+        seen = match seen {
+            Seen::Absent => return told,
+            Seen::Known(last) => {
+                if let Remains::Going(left) = &last {
+                    told.push(left.clone());
+                }
+                provisioner.wait_removal(store, &last).await.expect("waited")
+            }
+            Seen::Unknown => panic!("unknown remains"),
+        };
+    }
+    panic!("no end after {told:?}");
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned()
+}

@@ -1,0 +1,287 @@
+//! The steps that need no running pod, on a real Kubernetes API: each taken twice, interrupted, and taken back.
+//!
+//! They need `SENDSTORES_TEST_LIGHT_KUBECONFIG`, the kubeconfig of a light cluster; see docs/development.md.
+
+use k8s_openapi::api::{
+    apps::v1::StatefulSet,
+    core::v1::{LimitRange, Namespace, ResourceQuota, Secret},
+    networking::v1::NetworkPolicy,
+};
+use kube::{
+    Api, ResourceExt,
+    api::{DeleteParams, ListParams, Patch, PatchParams, PostParams},
+};
+use sendstores_core::{
+    FailureReason, StepName, Store,
+    observed::{Progress, Remains, Seen},
+    provisioner::Provisioner,
+};
+use sendstores_server::provision::KubeProvisioner;
+use sendstores_tests::{
+    provisioning::{Helm, Rig, complete, fresh_store, remove},
+    wait::until,
+};
+use serde_json::json;
+
+const CLUSTER: &str = "SENDSTORES_TEST_LIGHT_KUBECONFIG";
+
+macro_rules! rig {
+    () => {
+        match Rig::find(CLUSTER).await {
+            Some(rig) => rig,
+            None => return eprintln!("skipped: {CLUSTER} names no cluster"),
+        }
+    };
+}
+
+async fn first_steps(provisioner: &KubeProvisioner, store: &Store) {
+    for step in [StepName::Namespace, StepName::Credentials] {
+        complete(provisioner, store, step).await;
+    }
+}
+
+async fn secret(rig: &Rig, store: &Store) -> Secret {
+    let api: Api<Secret> = Api::namespaced(rig.client.clone(), store.id.as_str());
+    api.get("store-credentials").await.expect("the credentials")
+}
+
+#[tokio::test]
+async fn every_step_can_be_taken_again() {
+    let rig = rig!();
+    let provisioner = rig.provisioner(Helm::Four, &[&rig.simulated_images()]);
+    let store = fresh_store();
+    for step in [StepName::Namespace, StepName::Credentials, StepName::Release] {
+        assert_eq!(provisioner.observe(&store, step).await, Ok(Seen::Absent), "{step}");
+        complete(&provisioner, &store, step).await;
+        let before = if step == StepName::Credentials { secret(&rig, &store).await.data } else { None };
+        provisioner.ensure(&store, step).await.expect("again");
+        let done = Seen::Known(Progress::Done(Vec::new()));
+        assert_eq!(provisioner.observe(&store, step).await, Ok(done), "{step}");
+        if step == StepName::Credentials {
+            assert_eq!(secret(&rig, &store).await.data, before, "passwords never change");
+        }
+    }
+    assert_eq!(provisioner.observe_remains(&store).await, Ok(Seen::Known(Remains::Untouched)));
+    remove(&provisioner, &store).await;
+    remove(&provisioner, &store).await;
+    assert_eq!(provisioner.observe(&store, StepName::Namespace).await, Ok(Seen::Absent));
+}
+
+#[tokio::test]
+async fn the_walls_stand_before_anything_else_and_are_put_up_again() {
+    let rig = rig!();
+    let provisioner = rig.provisioner(Helm::Four, &[]);
+    let store = fresh_store();
+    complete(&provisioner, &store, StepName::Namespace).await;
+    let namespace: Namespace = Api::all(rig.client.clone()).get(store.id.as_str()).await.expect("the namespace");
+    assert_eq!(namespace.labels()["pod-security.kubernetes.io/enforce"], "restricted");
+    assert_eq!(namespace.labels()["sendstores.dev/uid"], store.uid.as_str());
+    assert!(namespace.annotations()["sendstores.dev/spec"].contains("Käse & Brot"));
+    let policies: Api<NetworkPolicy> = Api::namespaced(rig.client.clone(), store.id.as_str());
+    let quotas: Api<ResourceQuota> = Api::namespaced(rig.client.clone(), store.id.as_str());
+    let limits: Api<LimitRange> = Api::namespaced(rig.client.clone(), store.id.as_str());
+    let hole = json!({"spec": {"ingress": [{}]}});
+    policies.patch("default-deny", &PatchParams::default(), &Patch::Merge(&hole)).await.expect("a hole");
+    quotas.delete("store", &DeleteParams::default()).await.expect("no quota");
+    limits.delete("store", &DeleteParams::default()).await.expect("no limits");
+    let seen = provisioner.observe(&store, StepName::Namespace).await.expect("seen");
+    assert!(matches!(seen, Seen::Known(Progress::Partial(_))), "{seen:?}");
+    complete(&provisioner, &store, StepName::Namespace).await;
+    let deny = policies.get("default-deny").await.expect("the policy").spec.expect("a spec");
+    assert_eq!(deny.ingress.unwrap_or_default(), []);
+    // A new intent shows in the marks.
+    let mut next = store.clone();
+    next.generation = 2;
+    let seen = provisioner.observe(&next, StepName::Namespace).await.expect("seen");
+    assert!(matches!(seen, Seen::Known(Progress::Partial(_))), "{seen:?}");
+    complete(&provisioner, &next, StepName::Namespace).await;
+    remove(&provisioner, &store).await;
+}
+
+#[tokio::test]
+async fn a_strangers_namespace_is_left_alone() {
+    let rig = rig!();
+    let provisioner = rig.provisioner(Helm::Four, &[]);
+    let (store, mut stranger) = (fresh_store(), fresh_store());
+    stranger.id = store.id.clone();
+    complete(&provisioner, &stranger, StepName::Namespace).await;
+    for outcome in [
+        provisioner.observe(&store, StepName::Namespace).await.map(drop),
+        provisioner.ensure(&store, StepName::Namespace).await,
+    ] {
+        let error = outcome.expect_err("a conflict");
+        assert_eq!((error.reason, error.terminal), (FailureReason::NamespaceConflict, true));
+    }
+    assert_eq!(provisioner.observe_remains(&store).await, Ok(Seen::Absent));
+    provisioner.remove(&store).await.expect("nothing of this store");
+    let namespaces: Api<Namespace> = Api::all(rig.client.clone());
+    let still: Namespace = namespaces.get(stranger.id.as_str()).await.expect("still there");
+    assert!(still.metadata.deletion_timestamp.is_none());
+    assert_eq!(still.labels()["sendstores.dev/uid"], stranger.uid.as_str());
+    remove(&provisioner, &stranger).await;
+}
+
+#[tokio::test]
+async fn an_id_can_be_used_again_behind_its_removal() {
+    let rig = rig!();
+    let provisioner = rig.provisioner(Helm::Four, &[]);
+    let (earlier, mut later) = (fresh_store(), fresh_store());
+    later.id = earlier.id.clone();
+    first_steps(&provisioner, &earlier).await;
+    provisioner.remove(&earlier).await.expect("removed");
+    // While the cluster still removes the one, the other waits for it, and then begins.
+    let told = complete(&provisioner, &later, StepName::Namespace).await;
+    assert!(told.iter().any(|detail| detail.contains("still being removed")), "{told:?}");
+    assert_eq!(provisioner.observe_remains(&earlier).await, Ok(Seen::Absent));
+    complete(&provisioner, &later, StepName::Credentials).await;
+    remove(&provisioner, &later).await;
+}
+
+#[tokio::test]
+async fn lost_keys_are_made_again_and_no_other_is_touched() {
+    let rig = rig!();
+    let provisioner = rig.provisioner(Helm::Four, &[]);
+    let store = fresh_store();
+    first_steps(&provisioner, &store).await;
+    let before = secret(&rig, &store).await.data.expect("keys");
+    let api: Api<Secret> = Api::namespaced(rig.client.clone(), store.id.as_str());
+    let loss = json!({"data": {"nonce-salt": null}});
+    api.patch("store-credentials", &PatchParams::default(), &Patch::Merge(&loss)).await.expect("a loss");
+    let told = complete(&provisioner, &store, StepName::Credentials).await;
+    assert_eq!(told, ["without nonce-salt"]);
+    let after = secret(&rig, &store).await.data.expect("keys");
+    for (key, value) in &before {
+        assert_eq!(after[key] == *value, key != "nonce-salt", "{key}");
+    }
+    remove(&provisioner, &store).await;
+}
+
+/// The records of the release, as `(status, name)`, the newest last.
+async fn records(rig: &Rig, store: &Store) -> Vec<(String, String)> {
+    let api: Api<Secret> = Api::namespaced(rig.client.clone(), store.id.as_str());
+    let found = api.list_metadata(&ListParams::default().labels("owner=helm")).await.expect("records");
+    found.items.iter().map(|record| (record.labels()["status"].clone(), record.name_any())).collect()
+}
+
+/// Takes the release step and kills it as soon as the newest record has this status.
+async fn interrupt_at(rig: &Rig, provisioner: &KubeProvisioner, store: &Store, status: &str) {
+    let seen = until("the status never came", async || {
+        records(rig, store).await.last().filter(|(now, _)| now == status).map(drop)
+    });
+    tokio::select! {
+        outcome = provisioner.ensure(store, StepName::Release) => panic!("it ended: {outcome:?}"),
+        () = seen => {}
+    }
+}
+
+async fn pod_template_of_database(rig: &Rig, store: &Store) -> Option<(String, i64)> {
+    let api: Api<StatefulSet> = Api::namespaced(rig.client.clone(), store.id.as_str());
+    let set = api.get_opt("mysql").await.expect("an answer")?;
+    Some((set.uid()?, set.metadata.generation?))
+}
+
+async fn killed_helms_are_healed(helm: Helm) {
+    let rig = rig!();
+    let images = rig.simulated_images();
+    let provisioner = rig.provisioner(helm, &[&images]);
+    let store = fresh_store();
+    first_steps(&provisioner, &store).await;
+    // Three times in its first installation, the last of another environment.
+    interrupt_at(&rig, &provisioner, &store, "pending-install").await;
+    interrupt_at(&rig, &provisioner, &store, "pending-install").await;
+    let other = rig.values("other.yaml", "storage: {database: 2Gi}");
+    let changed = rig.provisioner(helm, &[&images, &other]);
+    interrupt_at(&rig, &changed, &store, "pending-install").await;
+    let told = complete(&provisioner, &store, StepName::Release).await;
+    assert_eq!(told, ["the last revision of the release is an interrupted first installation"]);
+    let (uid, generation) = pod_template_of_database(&rig, &store).await.expect("a database");
+    // And in an upgrade, whose repetition changes nothing that runs.
+    let other = rig.values("other.yaml", "storage: {content: 1Gi}");
+    let changed = rig.provisioner(helm, &[&images, &other]);
+    interrupt_at(&rig, &changed, &store, "pending-upgrade").await;
+    let told = complete(&changed, &store, StepName::Release).await;
+    assert_eq!(told, ["the last revision of the release is an interrupted upgrade"]);
+    assert_eq!(pod_template_of_database(&rig, &store).await, Some((uid, generation)));
+    remove(&provisioner, &store).await;
+}
+
+#[tokio::test]
+async fn a_killed_helm_4_is_healed() {
+    killed_helms_are_healed(Helm::Four).await;
+}
+
+#[tokio::test]
+async fn a_killed_helm_3_is_healed() {
+    killed_helms_are_healed(Helm::Three).await;
+}
+
+#[tokio::test]
+async fn a_lost_workload_is_made_again() {
+    let rig = rig!();
+    let provisioner = rig.provisioner(Helm::Four, &[&rig.simulated_images()]);
+    let store = fresh_store();
+    first_steps(&provisioner, &store).await;
+    complete(&provisioner, &store, StepName::Release).await;
+    let api: Api<StatefulSet> = Api::namespaced(rig.client.clone(), store.id.as_str());
+    api.delete("mysql", &DeleteParams::default()).await.expect("lost");
+    until("it did not go", async || api.get_opt("mysql").await.expect("an answer").is_none().then_some(())).await;
+    assert_eq!(provisioner.observe(&store, StepName::Database).await, Ok(Seen::Absent));
+    provisioner.ensure(&store, StepName::Database).await.expect("made again");
+    assert_ne!(provisioner.observe(&store, StepName::Database).await, Ok(Seen::Absent));
+    remove(&provisioner, &store).await;
+}
+
+#[tokio::test]
+async fn values_that_the_chart_refuses_are_final_with_both_helms() {
+    let rig = rig!();
+    let store = fresh_store();
+    let good = rig.simulated_images();
+    let by_schema = rig.values("schema.yaml", "resources: {mysql: {limits: {cpu: lots}}}");
+    let by_chart = rig.values("chart.yaml", "network: {dns: {namespace: '', podLabels: {}, cidrs: []}}");
+    first_steps(&rig.provisioner(Helm::Four, &[]), &store).await;
+    for helm in [Helm::Four, Helm::Three] {
+        for bad in [&by_schema, &by_chart] {
+            let provisioner = rig.provisioner(helm, &[&good, bad]);
+            let error = provisioner.ensure(&store, StepName::Release).await.expect_err("refused");
+            assert_eq!((error.reason, error.terminal), (FailureReason::ValuesRefused, true), "{helm:?}: {error}");
+        }
+    }
+    remove(&rig.provisioner(Helm::Four, &[]), &store).await;
+}
+
+#[tokio::test]
+async fn an_object_that_the_quota_refuses_is_told() {
+    let rig = rig!();
+    let provisioner =
+        rig.provisioner(Helm::Four, &[&rig.simulated_images(), &rig.values("big.yaml", "storage: {database: 500Gi}")]);
+    let store = fresh_store();
+    first_steps(&provisioner, &store).await;
+    complete(&provisioner, &store, StepName::Release).await;
+    // The claim comes from the StatefulSet, which can only tell by an event.
+    let mut seen = provisioner.observe(&store, StepName::Database).await.expect("seen");
+    let waiting = loop {
+        match seen {
+            Seen::Known(Progress::Waiting(waiting)) if waiting.reason == FailureReason::ObjectRefused => break waiting,
+            Seen::Known(last) => seen = provisioner.wait(&store, StepName::Database, &last).await.expect("waited"),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(waiting.detail.contains("exceeded quota"), "{}", waiting.detail);
+    remove(&provisioner, &store).await;
+}
+
+#[tokio::test]
+async fn a_namespace_that_appears_meanwhile_is_not_taken_over() {
+    let rig = rig!();
+    let provisioner = rig.provisioner(Helm::Four, &[]);
+    let store = fresh_store();
+    let namespaces: Api<Namespace> = Api::all(rig.client.clone());
+    let mut namespace = Namespace::default();
+    namespace.metadata.name = Some(store.id.to_string());
+    namespaces.create(&PostParams::default(), &namespace).await.expect("a stranger");
+    let error = provisioner.ensure(&store, StepName::Namespace).await.expect_err("a conflict");
+    assert_eq!(error.reason, FailureReason::NamespaceConflict);
+    let still = namespaces.get(store.id.as_str()).await.expect("still there");
+    assert!(!still.labels().contains_key("sendstores.dev/store"));
+    namespaces.delete(store.id.as_str(), &DeleteParams::default()).await.expect("away");
+}
