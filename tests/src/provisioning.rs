@@ -19,7 +19,11 @@ use sendstores_core::{
 use sendstores_server::provision::{self, Deadlines, HelmConfig, KubeProvisioner, Quota};
 use tempfile::TempDir;
 
-use crate::samples::{self, parsed};
+use crate::{
+    cluster::Cluster,
+    samples::{self, parsed},
+    server::workspace,
+};
 
 /// A cluster to provision into.
 pub struct Rig {
@@ -39,17 +43,20 @@ pub enum Helm {
 // === impl Rig ===
 
 impl Rig {
-    /// The cluster that the test run started, named by `variable`; `None` where it has none.
-    pub async fn find(variable: &str) -> Option<Self> {
-        let kubeconfig = PathBuf::from(std::env::var_os(variable)?);
+    /// The light cluster that `make test` has started.
+    pub async fn light() -> Self {
+        Self::at(Cluster::light().kubeconfig.into()).await
+    }
+
+    async fn at(kubeconfig: PathBuf) -> Self {
         let read = Kubeconfig::read_from(&kubeconfig).expect("a kubeconfig");
         let config = Config::from_custom_kubeconfig(read, &KubeConfigOptions::default()).await.expect("a usable one");
         let client = Client::try_from(config).expect("a client");
-        Some(Self { kubeconfig, client, folder: TempDir::new().expect("a folder") })
+        Self { kubeconfig, client, folder: TempDir::new().expect("a folder") }
     }
 
     pub fn provisioner(&self, helm: Helm, values: &[&Path]) -> KubeProvisioner {
-        let chart = root().join("charts/woocommerce");
+        let chart = workspace().join("charts/woocommerce");
         let mut files = vec![chart.join("values-local.yaml")];
         files.extend(values.iter().map(|path| path.to_path_buf()));
         let helm = HelmConfig {
@@ -70,15 +77,6 @@ impl Rig {
         std::fs::write(&path, content).expect("write values");
         path
     }
-
-    /// Images that no node has to have: simulated pods do not pull.
-    pub fn simulated_images(&self) -> PathBuf {
-        let image = |name: &str| format!("{{repository: localhost/simulated/{name}, tag: '1'}}");
-        self.values(
-            "images.yaml",
-            &format!("images: {{woocommerce: {}, mysql: {}}}", image("woocommerce"), image("mysql")),
-        )
-    }
 }
 
 // === impl Helm ===
@@ -90,7 +88,7 @@ impl Helm {
             Self::Three => "tests/charts/helm3",
             Self::Four => "tests/charts/helm4",
         };
-        let said = Command::new(root().join(script)).output().expect("run the script");
+        let said = Command::new(workspace().join(script)).output().expect("run the script");
         assert!(said.status.success(), "{script}: {}", String::from_utf8_lossy(&said.stderr));
         PathBuf::from(String::from_utf8_lossy(&said.stdout).trim())
     }
@@ -106,6 +104,11 @@ pub fn fresh_store() -> Store {
     store.spec.shop.locale = parsed("en_US");
     store.spec.shop.taxes = false;
     store
+}
+
+/// Values for nodes that run no image.
+pub fn simulated_images() -> PathBuf {
+    workspace().join("tests/fixtures/values-light.yaml")
 }
 
 /// Brings one step to its end as reconcile does, and returns the details of what it saw on the way.
@@ -154,8 +157,4 @@ pub async fn remove(provisioner: &KubeProvisioner, store: &Store) -> Vec<String>
         };
     }
     panic!("no end after {told:?}");
-}
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned()
 }

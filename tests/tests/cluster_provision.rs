@@ -1,6 +1,4 @@
 //! The steps that need no running pod, on a real Kubernetes API: each taken twice, interrupted, and taken back.
-//!
-//! They need `SENDSTORES_TEST_LIGHT_KUBECONFIG`, the kubeconfig of a light cluster; see docs/development.md.
 
 use k8s_openapi::api::{
     apps::v1::StatefulSet,
@@ -18,21 +16,10 @@ use sendstores_core::{
 };
 use sendstores_server::provision::KubeProvisioner;
 use sendstores_tests::{
-    provisioning::{Helm, Rig, complete, fresh_store, remove},
+    provisioning::{Helm, Rig, complete, fresh_store, remove, simulated_images},
     wait::until,
 };
 use serde_json::json;
-
-const CLUSTER: &str = "SENDSTORES_TEST_LIGHT_KUBECONFIG";
-
-macro_rules! rig {
-    () => {
-        match Rig::find(CLUSTER).await {
-            Some(rig) => rig,
-            None => return eprintln!("skipped: {CLUSTER} names no cluster"),
-        }
-    };
-}
 
 async fn first_steps(provisioner: &KubeProvisioner, store: &Store) {
     for step in [StepName::Namespace, StepName::Credentials] {
@@ -47,8 +34,8 @@ async fn secret(rig: &Rig, store: &Store) -> Secret {
 
 #[tokio::test]
 async fn every_step_can_be_taken_again() {
-    let rig = rig!();
-    let provisioner = rig.provisioner(Helm::Four, &[&rig.simulated_images()]);
+    let rig = Rig::light().await;
+    let provisioner = rig.provisioner(Helm::Four, &[&simulated_images()]);
     let store = fresh_store();
     for step in [StepName::Namespace, StepName::Credentials, StepName::Release] {
         assert_eq!(provisioner.observe(&store, step).await, Ok(Seen::Absent), "{step}");
@@ -69,7 +56,7 @@ async fn every_step_can_be_taken_again() {
 
 #[tokio::test]
 async fn the_walls_stand_before_anything_else_and_are_put_up_again() {
-    let rig = rig!();
+    let rig = Rig::light().await;
     let provisioner = rig.provisioner(Helm::Four, &[]);
     let store = fresh_store();
     complete(&provisioner, &store, StepName::Namespace).await;
@@ -100,7 +87,7 @@ async fn the_walls_stand_before_anything_else_and_are_put_up_again() {
 
 #[tokio::test]
 async fn a_strangers_namespace_is_left_alone() {
-    let rig = rig!();
+    let rig = Rig::light().await;
     let provisioner = rig.provisioner(Helm::Four, &[]);
     let (store, mut stranger) = (fresh_store(), fresh_store());
     stranger.id = store.id.clone();
@@ -123,7 +110,7 @@ async fn a_strangers_namespace_is_left_alone() {
 
 #[tokio::test]
 async fn an_id_can_be_used_again_behind_its_removal() {
-    let rig = rig!();
+    let rig = Rig::light().await;
     let provisioner = rig.provisioner(Helm::Four, &[]);
     let (earlier, mut later) = (fresh_store(), fresh_store());
     later.id = earlier.id.clone();
@@ -139,7 +126,7 @@ async fn an_id_can_be_used_again_behind_its_removal() {
 
 #[tokio::test]
 async fn lost_keys_are_made_again_and_no_other_is_touched() {
-    let rig = rig!();
+    let rig = Rig::light().await;
     let provisioner = rig.provisioner(Helm::Four, &[]);
     let store = fresh_store();
     first_steps(&provisioner, &store).await;
@@ -181,8 +168,8 @@ async fn pod_template_of_database(rig: &Rig, store: &Store) -> Option<(String, i
 }
 
 async fn killed_helms_are_healed(helm: Helm) {
-    let rig = rig!();
-    let images = rig.simulated_images();
+    let rig = Rig::light().await;
+    let images = simulated_images();
     let provisioner = rig.provisioner(helm, &[&images]);
     let store = fresh_store();
     first_steps(&provisioner, &store).await;
@@ -217,8 +204,8 @@ async fn a_killed_helm_3_is_healed() {
 
 #[tokio::test]
 async fn a_lost_workload_is_made_again() {
-    let rig = rig!();
-    let provisioner = rig.provisioner(Helm::Four, &[&rig.simulated_images()]);
+    let rig = Rig::light().await;
+    let provisioner = rig.provisioner(Helm::Four, &[&simulated_images()]);
     let store = fresh_store();
     first_steps(&provisioner, &store).await;
     complete(&provisioner, &store, StepName::Release).await;
@@ -233,9 +220,9 @@ async fn a_lost_workload_is_made_again() {
 
 #[tokio::test]
 async fn values_that_the_chart_refuses_are_final_with_both_helms() {
-    let rig = rig!();
+    let rig = Rig::light().await;
     let store = fresh_store();
-    let good = rig.simulated_images();
+    let good = simulated_images();
     let by_schema = rig.values("schema.yaml", "resources: {mysql: {limits: {cpu: lots}}}");
     let by_chart = rig.values("chart.yaml", "network: {dns: {namespace: '', podLabels: {}, cidrs: []}}");
     first_steps(&rig.provisioner(Helm::Four, &[]), &store).await;
@@ -251,9 +238,9 @@ async fn values_that_the_chart_refuses_are_final_with_both_helms() {
 
 #[tokio::test]
 async fn an_object_that_the_quota_refuses_is_told() {
-    let rig = rig!();
+    let rig = Rig::light().await;
     let provisioner =
-        rig.provisioner(Helm::Four, &[&rig.simulated_images(), &rig.values("big.yaml", "storage: {database: 500Gi}")]);
+        rig.provisioner(Helm::Four, &[&simulated_images(), &rig.values("big.yaml", "storage: {database: 500Gi}")]);
     let store = fresh_store();
     first_steps(&provisioner, &store).await;
     complete(&provisioner, &store, StepName::Release).await;
@@ -272,7 +259,7 @@ async fn an_object_that_the_quota_refuses_is_told() {
 
 #[tokio::test]
 async fn a_namespace_that_appears_meanwhile_is_not_taken_over() {
-    let rig = rig!();
+    let rig = Rig::light().await;
     let provisioner = rig.provisioner(Helm::Four, &[]);
     let store = fresh_store();
     let namespaces: Api<Namespace> = Api::all(rig.client.clone());
