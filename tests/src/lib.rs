@@ -4,6 +4,7 @@ pub mod cluster;
 pub mod helm_shim;
 pub mod http;
 pub mod provisioning;
+pub mod ledger;
 pub mod redis;
 pub mod samples;
 pub mod scripted;

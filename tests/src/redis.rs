@@ -27,8 +27,14 @@ pub struct RedisServer {
 /// What a server had stored at one time.
 pub struct Backup(TempDir);
 
-const DURABLE: [(&str, &str); 4] =
-    [("appendonly", "yes"), ("appendfsync", "always"), ("maxmemory-policy", "noeviction"), ("save", "")];
+const SETTINGS: [(&str, &str); 5] = [
+    ("appendonly", "yes"),
+    ("appendfsync", "always"),
+    ("maxmemory-policy", "noeviction"),
+    ("save", ""),
+    // DEBUG DIGEST says whether anything was written.
+    ("enable-debug-command", "local"),
+];
 
 // === impl RedisServer ===
 
@@ -37,10 +43,10 @@ impl RedisServer {
         Self::start_with(&[]).await
     }
 
-    /// Starts with other settings, which win over the durable ones.
+    /// Starts with other settings, which win over the usual ones.
     pub async fn start_with(settings: &[(&str, &str)]) -> Self {
         let settings =
-            DURABLE.iter().chain(settings).flat_map(|(name, value)| [format!("--{name}"), (*value).to_owned()]);
+            SETTINGS.iter().chain(settings).flat_map(|(name, value)| [format!("--{name}"), (*value).to_owned()]);
         let data = tempfile::Builder::new().prefix("sendstores-redis-").tempdir().expect("a directory for the data");
         let mut server = Self { port: 0, process: None, data, settings: settings.collect() };
         // Another process may take the port between the look and the start.

@@ -3,6 +3,7 @@
 //! fred is named in this room and nowhere else. What it does by itself is kept to holding a connection; deadlines and
 //! repetitions are ours (`connection.rs`), because only the scripts know what may be repeated.
 
+mod commands;
 mod config;
 mod connection;
 mod fault;
@@ -21,10 +22,7 @@ use std::{
     time::Duration,
 };
 
-use fred::{
-    interfaces::HashesInterface,
-    types::{Value, scripts::Script},
-};
+use fred::types::{Value, scripts::Script};
 use sendstores_core::{
     Epoch, Revision, State, Store, StoreId, Timestamp,
     ledger::{
@@ -164,18 +162,20 @@ impl Ledger for RedisLedger {
         let shared = &*self.shared;
         // Before the question, because other answers may overtake this one.
         let seen = shared.seen.load(Ordering::Acquire);
-        let (epoch, last): (Option<String>, Option<u64>) = shared
+        let answer = shared
             .commands
-            .call(Repeat::Safe, Duration::ZERO, |client| async move {
-                client.hmget(shared.keys.meta.as_str(), vec!["epoch", "revision"]).await
+            .call(Repeat::Safe, Duration::ZERO, |client| {
+                commands::hmget(client, &shared.keys.meta, ["epoch", "revision"])
             })
             .await?;
+        let mut fields = reply::list(answer)?.into_iter();
+        let (epoch, last) = (fields.next().and_then(Value::into_string), fields.next());
         match epoch {
             Some(epoch) if epoch == shared.epoch.as_str() => {}
             Some(epoch) => return Err(LedgerError::EpochChanged(format!("it is {epoch} now"))),
             None => return Err(LedgerError::EpochChanged("it is empty".to_owned())),
         }
-        let last = Revision(last.ok_or_else(|| unexpected("no revision"))?);
+        let last = Revision(last.and_then(|last| last.as_u64()).ok_or_else(|| unexpected("no revision"))?);
         if last.0 < seen {
             return Err(gone_back(last));
         }

@@ -8,6 +8,7 @@ use std::{
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    sync::watch,
     task::JoinHandle,
 };
 
@@ -18,6 +19,8 @@ pub enum Cut {
     Before,
     /// The command is executed, and the connection ends without an answer.
     After,
+    /// As `After`, and nobody is let in until [`RedisProxy::open`].
+    AfterAndShut,
     /// The command is executed twice, and the second answer is passed on.
     Twice,
     /// The command, and all behind it on this connection, get nowhere; the connection stays.
@@ -28,7 +31,16 @@ pub enum Cut {
 pub struct RedisProxy {
     port: u16,
     plan: Arc<Mutex<Plan>>,
+    door: Arc<watch::Sender<Door>>,
+    redis: Arc<watch::Sender<u16>>,
     server: JoinHandle<()>,
+}
+
+/// Whether commands get through on new connections.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Door {
+    Open,
+    Shut,
 }
 
 #[derive(Default)]
@@ -44,16 +56,18 @@ impl RedisProxy {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
         let port = listener.local_addr().expect("its address").port();
         let plan: Arc<Mutex<Plan>> = Arc::default();
-        let shared = plan.clone();
+        let door = Arc::new(watch::Sender::new(Door::Open));
+        let redis = Arc::new(watch::Sender::new(redis_port));
+        let shared = (plan.clone(), door.clone(), redis.clone());
         let server = tokio::spawn(async move {
             let mut connections = tokio::task::JoinSet::new();
             while let Ok((client, _)) = listener.accept().await {
-                let plan = shared.clone();
+                let (plan, door, redis) = shared.clone();
                 // How a connection ends is for its two ends to notice.
-                connections.spawn(async move { serve(client, redis_port, &plan).await.unwrap_or_default() });
+                connections.spawn(async move { serve(client, &redis, &plan, &door).await.unwrap_or_default() });
             }
         });
-        Self { port, plan, server }
+        Self { port, plan, door, redis, server }
     }
 
     pub fn url(&self) -> String {
@@ -63,6 +77,16 @@ impl RedisProxy {
     /// Does `cut` to the `k`-th command from now, once; the first is 1.
     pub fn arm(&self, k: usize, cut: Cut) {
         lock(&self.plan).next = Some((k, cut));
+    }
+
+    /// Leads to another Redis from now on; connections to the old one end.
+    pub fn redirect(&self, redis_port: u16) {
+        self.redis.send_replace(redis_port);
+    }
+
+    /// Lets commands through again.
+    pub fn open(&self) {
+        self.door.send_replace(Door::Open);
     }
 
     /// Whether the cut has happened; it does not happen any more after this.
@@ -96,7 +120,16 @@ fn lock(plan: &Mutex<Plan>) -> std::sync::MutexGuard<'_, Plan> {
     plan.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn serve(mut client: TcpStream, redis_port: u16, plan: &Mutex<Plan>) -> io::Result<()> {
+async fn serve(
+    mut client: TcpStream,
+    address: &watch::Sender<u16>,
+    plan: &Mutex<Plan>,
+    door: &watch::Sender<Door>,
+) -> io::Result<()> {
+    // It fails only when the proxy is gone.
+    let _ = door.subscribe().wait_for(|door| *door == Door::Open).await;
+    let mut address = address.subscribe();
+    let redis_port = *address.borrow_and_update();
     let mut redis = TcpStream::connect(("127.0.0.1", redis_port)).await?;
     client.set_nodelay(true)?;
     redis.set_nodelay(true)?;
@@ -113,11 +146,15 @@ async fn serve(mut client: TcpStream, redis_port: u16, plan: &Mutex<Plan>) -> io
                     match due {
                         None => redis.write_all(&command).await?,
                         Some(Cut::Before) => return Ok(()),
-                        Some(Cut::After) => {
+                        Some(cut @ (Cut::After | Cut::AfterAndShut)) => {
                             redis.write_all(&command).await?;
                             // An answer says that it was executed; nobody else's can be on its way here, because the
                             // test has no other call under way.
-                            return redis.readable().await;
+                            redis.readable().await?;
+                            if cut == Cut::AfterAndShut {
+                                door.send_replace(Door::Shut);
+                            }
+                            return Ok(());
                         }
                         Some(Cut::Twice) => {
                             execute_apart(&command, redis_port).await?;
@@ -127,6 +164,7 @@ async fn serve(mut client: TcpStream, redis_port: u16, plan: &Mutex<Plan>) -> io
                     }
                 }
             }
+            _ = address.changed() => return Ok(()),
             count = redis.read_buf(&mut answer) => {
                 if count? == 0 {
                     return Ok(());

@@ -4,9 +4,13 @@ use sendstores_core::{
     Store, StoreId,
     ledger::{Claim, Fence, Ledger, LedgerError, Owner, Write},
 };
-use sendstores_tests::{samples::parsed, wait::until};
+use sendstores_tests::{
+    ledger::{apply, creation, last, tombstone, update},
+    samples::parsed,
+    wait::until,
+};
 
-use crate::worlds::{World, apply, creation, last, tombstone, update};
+use crate::worlds::World;
 
 on_both! {
     a_claim_is_held_by_one_owner,

@@ -4,9 +4,12 @@ use sendstores_core::{
     Event, Revision,
     ledger::{Claim, Fence, Ledger, LedgerError, LogPage, Owner},
 };
-use sendstores_tests::samples::{self, parsed};
+use sendstores_tests::{
+    ledger::{apply, creation, event, last, operation, settled, update},
+    samples::{self, parsed},
+};
 
-use crate::worlds::{World, apply, creation, event, last, operation, settled, update};
+use crate::worlds::World;
 
 on_both! {
     a_history_keeps_its_epoch,

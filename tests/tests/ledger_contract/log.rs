@@ -4,8 +4,9 @@ use sendstores_core::{
     Revision, Store,
     ledger::{Change, Ledger, LogPage},
 };
+use sendstores_tests::ledger::{apply, creation, last, tombstone, update};
 
-use crate::worlds::{World, apply, creation, last, tombstone, update};
+use crate::worlds::World;
 
 on_both! {
     the_log_has_every_change_in_order,

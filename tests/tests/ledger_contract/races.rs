@@ -2,10 +2,13 @@ use sendstores_core::{
     Revision,
     ledger::{Ledger, LedgerError, LogPage, Write, Written},
 };
-use sendstores_tests::samples::parsed;
+use sendstores_tests::{
+    ledger::{apply, creation, last, operation, update},
+    samples::parsed,
+};
 use tokio::task::JoinSet;
 
-use crate::worlds::{World, apply, creation, last, operation, update};
+use crate::worlds::World;
 
 on_both! {
     one_of_many_creates_of_an_id_wins,

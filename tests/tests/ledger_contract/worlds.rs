@@ -2,16 +2,9 @@
 
 use std::num::NonZeroU32;
 
-use sendstores_core::{
-    Event, Revision, Store, Timestamp,
-    ledger::{Expected, Ledger, LedgerError, Operation, Write, Written},
-};
+use sendstores_core::ledger::Ledger;
 use sendstores_server::ledger::{MemoryCopy, MemoryLedger, RedisConfig, RedisLedger};
-use sendstores_tests::{
-    redis::{Backup, RedisServer},
-    samples::{self, parsed},
-    wait::until,
-};
+use sendstores_tests::redis::{Backup, RedisServer};
 
 pub(crate) const PLENTY: u32 = 100_000;
 
@@ -119,53 +112,4 @@ impl World for Redis {
     async fn restore(&mut self, copy: Backup) {
         self.server.restore(&copy).await;
     }
-}
-
-// === steps of tests ===
-
-pub(crate) fn operation(id: &str, digest: &str) -> Operation {
-    Operation { id: parsed(id), digest: digest.to_owned() }
-}
-
-/// A write of a new store.
-pub(crate) fn creation(id: &str) -> Write {
-    Write { store: samples::store(id), expected: Expected::Vacant, fence: None, operation: None }
-}
-
-/// A write of `store` over what it was read as.
-pub(crate) fn update(store: &Store) -> Write {
-    Write { store: store.clone(), expected: Expected::Revision(store.revision), fence: None, operation: None }
-}
-
-/// A write of what `store` becomes by `event`.
-pub(crate) fn event(store: &Store, event: Event) -> Write {
-    update(&store.after(event, Timestamp::from_micros(1_700_000_001_000_000)).expect("legal"))
-}
-
-/// The store that was written now.
-pub(crate) async fn apply<L: Ledger>(ledger: &L, write: Write) -> Store {
-    match ledger.write(write).await {
-        Ok(Written::Applied(store)) => store,
-        other => panic!("not applied: {other:?}"),
-    }
-}
-
-/// A store that was created and deleted.
-pub(crate) async fn tombstone<L: Ledger>(ledger: &L, id: &str) -> Store {
-    let store = apply(ledger, creation(id)).await;
-    let store = apply(ledger, event(&store, Event::DeleteRequested)).await;
-    apply(ledger, event(&store, Event::Removed)).await
-}
-
-pub(crate) async fn last<L: Ledger>(ledger: &L) -> Revision {
-    ledger.last_revision().await.expect("a revision")
-}
-
-/// What the call says once the ledger is reached again.
-pub(crate) async fn settled<T>(mut call: impl AsyncFnMut() -> Result<T, LedgerError>) -> Result<T, LedgerError> {
-    until("the ledger to be reached", async || match call().await {
-        Err(LedgerError::Unavailable(_)) => None,
-        answered => Some(answered),
-    })
-    .await
 }

@@ -4,9 +4,12 @@ use sendstores_core::{
     Event, Revision, State, Store,
     ledger::{Expected, Fence, Ledger, LedgerError, Write, Written},
 };
-use sendstores_tests::samples::{self, parsed};
+use sendstores_tests::{
+    ledger::{apply, creation, event, last, operation, tombstone, update},
+    samples::{self, parsed},
+};
 
-use crate::worlds::{World, apply, creation, event, last, operation, tombstone, update};
+use crate::worlds::World;
 
 on_both! {
     a_record_comes_back_as_it_was_written_with_its_revision,

@@ -80,6 +80,8 @@ impl RedisConfig {
             return Err(LedgerError::Unsafe("the command timeout must be 10 ms at least".to_owned()));
         }
         let timeout = self.command_timeout;
+        // The system counts in seconds.
+        let quiet = timeout.max(Duration::from_secs(1));
         let mut builder = Builder::from_config(self.server()?);
         builder
             .set_policy(ReconnectPolicy::new_exponential(0, 20, 1000, 2))
@@ -96,7 +98,7 @@ impl RedisConfig {
                 unresponsive: UnresponsiveConfig { max_timeout: Some(timeout / 2), interval: timeout / 10 },
                 tcp: TcpConfig {
                     nodelay: Some(true),
-                    keepalive: Some(TcpKeepalive::new().with_time(timeout * 2).with_interval(timeout)),
+                    keepalive: Some(TcpKeepalive::new().with_time(quiet * 2).with_interval(quiet)),
                     // Ends a write to a peer that takes nothing in any more, during which fred does nothing else.
                     user_timeout: Some(timeout * 2),
                     ..TcpConfig::default()

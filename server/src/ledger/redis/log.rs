@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use fred::{interfaces::StreamsInterface, types::Value};
+use fred::types::Value;
 use sendstores_core::{
     Epoch, Revision,
     ledger::{LedgerError, LogPage},
 };
 use tokio::time::{Instant, timeout};
 
-use super::{RedisLedger, Shared, connection::Repeat, reply};
+use super::{RedisLedger, Shared, commands, connection::Repeat, reply};
 
 impl RedisLedger {
     /// Looks, then blocks for a slice of the wait, and so on. Each look also tells whether the history is still ours,
@@ -22,7 +22,7 @@ impl RedisLedger {
                 return Ok(page);
             }
             let rest = deadline.saturating_duration_since(Instant::now());
-            // Redis counts in milliseconds, and takes 0 for ever.
+            // Redis counts in milliseconds.
             if rest < Duration::from_millis(1) {
                 return Ok(page);
             }
@@ -49,12 +49,9 @@ impl RedisLedger {
     /// What comes within `slice`.
     async fn block(&self, after: Revision, most: usize, slice: Duration) -> Result<LogPage, LedgerError> {
         let Shared { keys, epoch, blocking, .. } = &*self.shared;
-        let millis = u64::try_from(slice.as_millis()).unwrap_or(u64::MAX).max(1);
-        let most = u64::try_from(most).unwrap_or(u64::MAX);
-        let streams: Value = blocking
-            .call(Repeat::Safe, slice, |client| async move {
-                client.xread(Some(most), Some(millis), keys.log.as_str(), format!("{after}-0")).await
-            })
+        let after_id = format!("{after}-0");
+        let streams = blocking
+            .call(Repeat::Safe, slice, |client| commands::xread(client, &keys.log, after_id.clone(), most, slice))
             .await?;
         if streams == Value::Null {
             return Ok(LogPage::Changes(Vec::new()));

@@ -2,13 +2,10 @@
 
 use std::time::Duration;
 
-use fred::{
-    interfaces::ClientLike,
-    types::{ClusterHash, CustomCommand},
-};
 use sendstores_core::ledger::LedgerError;
 
 use super::{
+    commands,
     config::Durability,
     connection::{Connection, Repeat},
 };
@@ -37,7 +34,8 @@ pub(super) async fn check(connection: &Connection, durability: Durability) -> Re
     }
     let mut problems = Vec::new();
     for rule in &RULES {
-        match read(connection, rule.setting).await {
+        let read = connection.call(Repeat::Safe, Duration::ZERO, |client| commands::config_get(client, rule.setting));
+        match read.await {
             Ok(Some(value)) => problems.extend(rule.problem(&value, durability)),
             Ok(None) => {}
             Err(LedgerError::Unavailable(why)) => return Err(LedgerError::Unavailable(why)),
@@ -52,17 +50,6 @@ pub(super) async fn check(connection: &Connection, durability: Durability) -> Re
         }
     }
     if problems.is_empty() { Ok(()) } else { Err(LedgerError::Unsafe(problems.join("; "))) }
-}
-
-/// The value of one setting, or `None` where the server does not have it.
-async fn read(connection: &Connection, setting: &'static str) -> Result<Option<String>, LedgerError> {
-    let reply: Vec<String> = connection
-        .call(Repeat::Safe, Duration::ZERO, |client| async move {
-            let command = CustomCommand::new_static("CONFIG", ClusterHash::Random, false);
-            client.custom(command, vec!["GET", setting]).await
-        })
-        .await?;
-    Ok(reply.into_iter().nth(1))
 }
 
 // === impl Rule ===

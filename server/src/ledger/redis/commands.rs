@@ -1,0 +1,44 @@
+//! The plain commands.
+//!
+//! All of them go as custom commands, which fred sends at once. One that it knows by name it keeps in its buffer while
+//! another order waits behind it; when that order turns out to be a reconnection that is no longer needed, nothing
+//! sends the buffer, and the command gets no answer.
+
+use std::time::Duration;
+
+use fred::{
+    clients::{Client, WithOptions},
+    error::Error,
+    interfaces::ClientLike,
+    types::{ClusterHash, CustomCommand, Value},
+};
+
+/// What the keys behind `STREAMS` are preceded by: `COUNT`, its number, `BLOCK`, its number, `STREAMS`.
+const XREAD_KEY: ClusterHash = ClusterHash::Offset(5);
+
+/// Some fields of a hash.
+pub(super) async fn hmget(client: WithOptions<Client>, key: &str, fields: [&str; 2]) -> Result<Value, Error> {
+    let command = CustomCommand::new_static("HMGET", ClusterHash::FirstKey, false);
+    client.custom(command, vec![key, fields[0], fields[1]]).await
+}
+
+/// Up to `count` entries of a stream behind the id `after`, the first of which is waited for.
+pub(super) async fn xread(
+    client: WithOptions<Client>,
+    key: &str,
+    after: String,
+    count: usize,
+    wait: Duration,
+) -> Result<Value, Error> {
+    // Redis takes 0 for ever.
+    let (count, millis) = (count.to_string(), wait.as_millis().max(1).to_string());
+    let args = ["COUNT", &count, "BLOCK", &millis, "STREAMS", key, &after].map(Value::from);
+    client.custom(CustomCommand::new_static("XREAD", XREAD_KEY, true), args.to_vec()).await
+}
+
+/// The value of a setting, or `None` where the server does not have it.
+pub(super) async fn config_get(client: WithOptions<Client>, setting: &str) -> Result<Option<String>, Error> {
+    let command = CustomCommand::new_static("CONFIG", ClusterHash::Random, false);
+    let reply: Vec<String> = client.custom(command, vec!["GET", setting]).await?;
+    Ok(reply.into_iter().nth(1))
+}

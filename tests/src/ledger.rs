@@ -1,0 +1,57 @@
+//! Steps of the tests that have a ledger.
+
+use sendstores_core::{
+    Event, Revision, Store, Timestamp,
+    ledger::{Expected, Ledger, LedgerError, Operation, Write, Written},
+};
+
+use crate::{
+    samples::{self, parsed},
+    wait::until,
+};
+
+pub fn operation(id: &str, digest: &str) -> Operation {
+    Operation { id: parsed(id), digest: digest.to_owned() }
+}
+
+/// A write of a new store.
+pub fn creation(id: &str) -> Write {
+    Write { store: samples::store(id), expected: Expected::Vacant, fence: None, operation: None }
+}
+
+/// A write of `store` over what it was read as.
+pub fn update(store: &Store) -> Write {
+    Write { store: store.clone(), expected: Expected::Revision(store.revision), fence: None, operation: None }
+}
+
+/// A write of what `store` becomes by `event`.
+pub fn event(store: &Store, event: Event) -> Write {
+    update(&store.after(event, Timestamp::from_micros(1_700_000_001_000_000)).expect("legal"))
+}
+
+/// The store that was written now.
+pub async fn apply<L: Ledger>(ledger: &L, write: Write) -> Store {
+    let written = ledger.write(write).await;
+    assert!(matches!(written, Ok(Written::Applied(_))), "not applied: {written:?}");
+    written.expect("applied").into_store()
+}
+
+/// A store that was created and deleted.
+pub async fn tombstone<L: Ledger>(ledger: &L, id: &str) -> Store {
+    let store = apply(ledger, creation(id)).await;
+    let store = apply(ledger, event(&store, Event::DeleteRequested)).await;
+    apply(ledger, event(&store, Event::Removed)).await
+}
+
+pub async fn last<L: Ledger>(ledger: &L) -> Revision {
+    ledger.last_revision().await.expect("a revision")
+}
+
+/// What the call says once the ledger is reached again.
+pub async fn settled<T>(mut call: impl AsyncFnMut() -> Result<T, LedgerError>) -> Result<T, LedgerError> {
+    until("the ledger to be reached", async || match call().await {
+        Err(LedgerError::Unavailable(_)) => None,
+        answered => Some(answered),
+    })
+    .await
+}

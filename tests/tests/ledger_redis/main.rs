@@ -1,0 +1,24 @@
+//! The ledger on a Redis to which things happen.
+
+#![allow(clippy::panic)] // the way a test fails
+
+mod deliveries;
+mod keys;
+mod outages;
+mod room;
+mod safety;
+
+use std::time::Duration;
+
+use sendstores_server::ledger::{RedisConfig, RedisLedger};
+
+/// Short, so that what is not answered is given up soon.
+const TIMEOUT: Duration = Duration::from_millis(500);
+
+fn config(url: String) -> RedisConfig {
+    RedisConfig { command_timeout: TIMEOUT, ..RedisConfig::new(url) }
+}
+
+async fn connect(url: String) -> RedisLedger {
+    RedisLedger::connect(config(url)).await.expect("a ledger")
+}

@@ -1,0 +1,96 @@
+//! A Redis that is not set up safely, or refuses us.
+
+use sendstores_core::ledger::{Ledger, LedgerError};
+use sendstores_server::ledger::{Durability, RedisConfig, RedisLedger};
+use sendstores_tests::{
+    ledger::{apply, creation},
+    redis::RedisServer,
+};
+
+use super::config;
+
+async fn refusal(config: RedisConfig) -> String {
+    match RedisLedger::connect(config).await {
+        Err(LedgerError::Unsafe(why)) => why,
+        Err(other) => panic!("another error: {other}"),
+        Ok(_) => panic!("not refused"),
+    }
+}
+
+fn asking(server: &RedisServer, durability: Durability) -> RedisConfig {
+    RedisConfig { durability, ..config(server.url()) }
+}
+
+#[tokio::test]
+async fn all_that_is_unsafe_is_named_at_once_and_nothing_is_written() {
+    let unsafe_settings = [
+        ("appendonly", "no"),
+        ("appendfsync", "everysec"),
+        ("maxmemory-policy", "allkeys-lru"),
+        ("no-appendfsync-on-rewrite", "yes"),
+    ];
+    let server = RedisServer::start_with(&unsafe_settings).await;
+    let why = refusal(asking(&server, Durability::Always)).await;
+    for (setting, value) in unsafe_settings {
+        assert!(why.contains(&format!("{setting} is {value} and must be ")), "{why}");
+    }
+    assert_eq!(refusal(asking(&server, Durability::TakeOperatorsWord)).await, why, "a word is not taken against facts");
+    let lenient = refusal(asking(&server, Durability::AllowEverysec)).await;
+    assert!(lenient.contains("appendonly") && !lenient.contains("appendfsync is"), "{lenient}");
+    assert_eq!(server.cli(["DBSIZE"]).await, "0");
+    RedisLedger::connect(asking(&server, Durability::Dev)).await.expect("nothing is asked of it");
+}
+
+#[tokio::test]
+async fn one_unsafe_setting_is_enough() {
+    for (setting, value) in [
+        ("appendonly", "no"),
+        ("appendfsync", "no"),
+        ("maxmemory-policy", "volatile-ttl"),
+        ("no-appendfsync-on-rewrite", "yes"),
+    ] {
+        let server = RedisServer::start_with(&[(setting, value)]).await;
+        for durability in [Durability::Always, Durability::AllowEverysec] {
+            let why = refusal(asking(&server, durability)).await;
+            assert!(why.starts_with(&format!("{setting} is {value}")) && !why.contains(';'), "{why}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_sync_every_second_has_to_be_allowed() {
+    let server = RedisServer::start_with(&[("appendfsync", "everysec")]).await;
+    refusal(asking(&server, Durability::Always)).await;
+    RedisLedger::connect(asking(&server, Durability::AllowEverysec)).await.expect("allowed");
+}
+
+#[tokio::test]
+async fn settings_that_may_not_be_read_need_a_word() {
+    let server = RedisServer::start().await;
+    server.cli(["ACL", "SETUSER", "limited", "on", ">s3cret", "~*", "+@all", "-config"]).await;
+    let url = format!("redis://limited:s3cret@127.0.0.1:{}", server.port());
+    let with = |durability| RedisConfig { durability, ..config(url.clone()) };
+    let why = refusal(with(Durability::Always)).await;
+    assert!(why.contains("cannot be read") && !why.contains("s3cret"), "{why}");
+    let ledger = RedisLedger::connect(with(Durability::TakeOperatorsWord)).await.expect("vouched for");
+    apply(&ledger, creation("store-a")).await;
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_told_and_never_shown() {
+    let server = RedisServer::start().await;
+    server.cli(["ACL", "SETUSER", "owner", "on", ">right", "~*", "+@all"]).await;
+    let why = refusal(config(format!("redis://owner:wr0ng@127.0.0.1:{}", server.port()))).await;
+    assert!(why.contains("WRONGPASS") && !why.contains("wr0ng"), "{why}");
+}
+
+#[tokio::test]
+async fn a_right_that_was_taken_away_is_told() {
+    let server = RedisServer::start().await;
+    server.cli(["ACL", "SETUSER", "owner", "on", ">right", "~*", "+@all"]).await;
+    let url = format!("redis://owner:right@127.0.0.1:{}", server.port());
+    let ledger = RedisLedger::connect(config(url)).await.expect("a ledger");
+    server.cli(["ACL", "SETUSER", "owner", "-evalsha", "-eval"]).await;
+    let said = ledger.write(creation("store-a")).await;
+    assert!(matches!(said, Err(LedgerError::Unsafe(_))), "{said:?}");
+}
