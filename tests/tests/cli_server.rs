@@ -1,0 +1,30 @@
+//! The real program against the real server program on a real Redis, with no cluster in reach.
+
+mod cli_rig;
+
+use cli_rig::{run, start};
+use sendstores_tests::{redis::RedisServer, server::ServerOptions};
+
+#[tokio::test]
+async fn a_store_that_cannot_advance_says_why_and_survives_its_server() {
+    let redis = RedisServer::start().await;
+    let options = ServerOptions::without_cluster(&redis.url());
+    let server = options.start_ready().await;
+    let mut wait = start(&server.url(), "create store-a --title Tea --wait");
+    wait.says("store-a is accepted").await;
+    wait.says("CLUSTER_UNAVAILABLE at namespace, attempt 1, tried again at ").await;
+    server.kill9();
+    let ended = wait.end().await;
+    assert_eq!((ended.code, ended.stdout.as_str()), (1, ""), "{ended:?}");
+    assert!(
+        ended.stderr.contains("the store goes on; go on waiting with `sendstores get store-a --wait`"),
+        "{}",
+        ended.stderr
+    );
+
+    let server = options.start_ready().await;
+    let shown = run(&server.url(), "get store-a").await;
+    assert!(shown.code == 0 && shown.stdout.contains("title      Tea"), "{shown:?}");
+    let deleted = run(&server.url(), "delete store-a").await;
+    assert!(deleted.code == 0 && deleted.stdout.contains("store-a is being deleted"), "{deleted:?}");
+}

@@ -1,0 +1,132 @@
+//! The real program against a real server: every verb, for people and for scripts.
+
+mod cli_rig;
+mod sdk_rig;
+
+use cli_rig::run;
+use sdk_rig::Rig;
+use sendstores_core::{Event, StepName, ledger::LedgerError};
+
+#[tokio::test]
+async fn a_store_is_created_shown_listed_and_deleted() {
+    let rig = Rig::start().await;
+    let created =
+        run(&rig.url, "create store-a --title Tea --country DE --currency EUR --label team=a --tenant acme").await;
+    assert_eq!(created.code, 0, "{created:?}");
+    assert!(
+        created.stdout.starts_with("store-a is accepted and PROVISIONING\nNext:\n  sendstores get store-a --wait\n"),
+        "{created:?}"
+    );
+
+    rig.at_step("store-a", StepName::Database, "waits for mysql-0").await;
+    let shown = run(&rig.url, "get store-a").await;
+    for part in
+        ["store-a  PROVISIONING", "title      Tea", "labels     team=a", "✓ release", "→ database", "waits for mysql-0"]
+    {
+        assert!(shown.stdout.contains(part), "no {part:?} in:\n{}", shown.stdout);
+    }
+    let listed = run(&rig.url, "list --state provisioning --label team=a --tenant acme").await;
+    assert_eq!(listed.stdout.lines().count(), 2, "{}", listed.stdout);
+    assert!(listed.stdout.starts_with("ID       STATE         PROGRESS"), "{}", listed.stdout);
+    assert!(listed.stdout.contains("database: waits for mysql-0"), "{}", listed.stdout);
+
+    let deleted = run(&rig.url, "delete store-a").await;
+    assert_eq!((deleted.code, deleted.stdout.lines().next()), (0, Some("store-a is being deleted")), "{deleted:?}");
+    rig.event("store-a", Event::Removed).await;
+    let listed = run(&rig.url, "list").await;
+    assert_eq!((listed.code, listed.stdout.as_str()), (0, ""));
+    assert!(listed.stderr.contains("no stores"), "{}", listed.stderr);
+}
+
+#[tokio::test]
+async fn json_is_what_the_contract_says() {
+    let rig = Rig::start().await;
+    let created = run(&rig.url, "create store-a --payment cod --taxes --json").await.json();
+    assert_eq!((&created["id"], &created["state"]), (&"store-a".into(), &"STATE_PROVISIONING".into()));
+    assert_eq!(created["spec"]["shop"]["paymentMethods"], serde_json::json!(["PAYMENT_METHOD_CASH_ON_DELIVERY"]));
+    assert_eq!((&created["generation"], &created["labels"]), (&"1".into(), &serde_json::json!({})));
+    let time = created["createTime"].as_str().expect("a time");
+    assert!(time.ends_with('Z') && time.as_bytes()[10] == b'T', "{time}");
+
+    assert_eq!(run(&rig.url, "--json get store-a").await.json(), created);
+    let list = run(&rig.url, "list --json").await.json();
+    assert_eq!(list["stores"], serde_json::json!([created]));
+    assert!(!list["resumeToken"].as_str().expect("a token").is_empty());
+    let deleted = run(&rig.url, "delete store-a --json").await.json();
+    assert_eq!(deleted["store"]["state"], "STATE_DELETING");
+    let missing = run(&rig.url, "delete store-b --allow-missing --json").await.json();
+    assert_eq!(missing, serde_json::json!({}));
+}
+
+#[tokio::test]
+async fn lists_are_cut_where_asked_and_say_so() {
+    let rig = Rig::start().await;
+    for i in 0..60 {
+        rig.create(&format!("store-{i:02}")).await;
+    }
+    let cut = run(&rig.url, "list --limit 55").await;
+    assert_eq!(cut.stdout.lines().count(), 56);
+    assert!(cut.stderr.contains("and more"), "{cut:?}");
+    let all = run(&rig.url, "list").await;
+    assert_eq!((all.stdout.lines().count(), all.stderr.as_str()), (61, ""));
+    let cut = run(&rig.url, "list --limit 55 --json").await.json();
+    assert_eq!(cut["stores"].as_array().map(Vec::len), Some(55));
+    assert_ne!(cut["nextPageToken"], "");
+}
+
+#[tokio::test]
+async fn a_request_id_and_a_check_make_no_second_store() {
+    let rig = Rig::start().await;
+    let first = run(&rig.url, "create --request-id r --json").await.json();
+    assert_eq!(run(&rig.url, "create --request-id r --json").await.json()["id"], first["id"]);
+    let checked = run(&rig.url, "create store-b --validate-only").await;
+    assert_eq!((checked.code, checked.stdout.as_str()), (0, "nothing is wrong with it; it would be PROVISIONING\n"));
+    assert_eq!(run(&rig.url, "list --json").await.json()["stores"].as_array().map(Vec::len), Some(1));
+}
+
+#[tokio::test]
+async fn each_way_to_fail_has_its_exit_code_and_says_what_to_do() {
+    let rig = Rig::start().await;
+    rig.create("store-a").await;
+    for (arguments, code, parts) in [
+        ("get store-b", 3, ["error: there is no store store-b", "sendstores list"]),
+        ("delete store-b", 3, ["error: there is no store store-b", "sendstores list"]),
+        ("create store-a", 1, ["STORE_EXISTS", "choose another id"]),
+        ("get kube-system", 1, ["error: the id must be \"store-\"", "such as"]),
+        ("create --currency XYZ1", 1, ["error: --currency ", "ISO 4217"]),
+        ("create Shop --currency XYZ1 --label _=b", 1, ["error: 3 things are wrong", "\n  --currency "]),
+        ("delete store-a --etag old", 1, ["ETAG_MISMATCH", "sendstores get"]),
+        ("watch --from nonsense", 1, ["RESUME_TOKEN_INVALID", "resume_token"]),
+        ("list --state open", 2, ["invalid value 'open'", "provisioning, ready"]),
+        ("create --wait-timeout 1s", 2, ["--wait", "Usage"]),
+        ("frobnicate", 2, ["unrecognized subcommand", "Usage"]),
+        ("--server localhost:1 list", 1, ["no scheme", "http://localhost:1"]),
+        ("--server http://127.0.0.1:1 list", 1, ["cannot connect to http://127.0.0.1:1", "Connection refused"]),
+    ] {
+        let ended = run(&rig.url, arguments).await;
+        assert_eq!((ended.code, ended.stdout.as_str()), (code, ""), "{arguments}: {ended:?}");
+        for part in parts {
+            assert!(ended.stderr.contains(part), "{arguments}: no {part:?} in:\n{}", ended.stderr);
+        }
+    }
+    rig.ledger.fail_with(Some(LedgerError::Unavailable("gone".to_owned())));
+    let ended = run(&rig.url, "create").await;
+    assert!(ended.code == 1 && ended.stderr.contains("repeat it with --request-id "), "{ended:?}");
+    let ended = run(&rig.url, "get store-a --json").await;
+    assert_eq!((ended.code, ended.stdout.as_str()), (1, ""));
+    let error: serde_json::Value = serde_json::from_str(&ended.stderr).expect("JSON");
+    assert_eq!((&error["error"]["reason"], &error["error"]["retryable"]), (&"LEDGER_UNAVAILABLE".into(), &true.into()));
+}
+
+#[tokio::test]
+async fn help_and_completions_need_no_server() {
+    let nowhere = "http://127.0.0.1:1";
+    let help = run(nowhere, "--help").await;
+    assert!(help.code == 0 && help.stdout.contains("Exit codes:") && help.stdout.contains("130"), "{help:?}");
+    for shell in ["bash", "zsh", "fish"] {
+        let script = run(nowhere, &format!("completions {shell}")).await;
+        assert!(script.code == 0 && script.stdout.contains("payment"), "{shell}");
+    }
+    let version = run(nowhere, "--version").await;
+    assert_eq!(version.stdout, concat!("sendstores ", env!("CARGO_PKG_VERSION"), "\n"));
+}

@@ -1,0 +1,198 @@
+//! The real program against a real server: waits, watches, interruptions, readers that leave, and terminals.
+
+mod cli_rig;
+mod sdk_rig;
+
+use std::process::Stdio;
+
+use cli_rig::{command, run, start};
+use sdk_rig::Rig;
+use sendstores_core::{Event, StepName};
+use sendstores_tests::{server::program, wait::DEADLINE};
+
+#[tokio::test]
+async fn a_wait_shows_each_step_and_ends_with_the_address() {
+    let rig = Rig::start().await;
+    let mut wait = start(&rig.url, "create store-a --wait");
+    wait.says("store-a is PROVISIONING").await;
+    for step in StepName::PROVISIONING {
+        rig.at_step("store-a", step, "under way").await;
+        wait.says(&format!("→ {:<12} under way", step.as_str())).await;
+    }
+    rig.event("store-a", Event::Converged).await;
+    let ended = wait.end().await;
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert!(ended.stderr.contains("store-a is READY"), "{}", ended.stderr);
+    for part in [
+        "store-a is READY after ",
+        "http://store-a.localhost:8080/shop/",
+        "kubectl -n store-a get secret",
+        "sendstores delete store-a",
+    ] {
+        assert!(ended.stdout.contains(part), "no {part:?} in:\n{}", ended.stdout);
+    }
+}
+
+#[tokio::test]
+async fn a_wait_in_json_is_one_store_a_line() {
+    let rig = Rig::start().await;
+    let mut wait = start(&rig.url, "create store-a --wait --json");
+    let first: serde_json::Value = serde_json::from_str(&wait.line().await).expect("JSON");
+    assert_eq!(first["state"], "STATE_PROVISIONING");
+    rig.at_step("store-a", StepName::Namespace, "").await;
+    rig.event("store-a", Event::Converged).await;
+    let ended = wait.end().await;
+    assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "{ended:?}");
+    let states: Vec<_> = ended.json_lines().iter().map(|line| line["state"].clone()).collect();
+    assert_eq!(states, ["STATE_PROVISIONING", "STATE_READY"]);
+}
+
+#[tokio::test]
+async fn a_wait_that_ends_otherwise_says_so_by_its_exit_code() {
+    let rig = Rig::start().await;
+    let mut wait = start(&rig.url, "create store-a --wait");
+    wait.says("store-a is PROVISIONING").await;
+    rig.give_up("store-a", "the chart refuses the values").await;
+    let ended = wait.end().await;
+    assert_eq!((ended.code, ended.stdout.as_str()), (4, ""), "{ended:?}");
+    assert!(
+        ended.stderr.contains("store store-a failed: the chart refuses the values (VALUES_REFUSED)"),
+        "{}",
+        ended.stderr
+    );
+
+    rig.create("store-b").await;
+    let ended = run(&rig.url, "get store-b --wait --wait-timeout 50ms").await;
+    assert_eq!(ended.code, 1, "{ended:?}");
+    assert!(ended.stderr.contains("store-b is not READY after 0.0s"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("go on waiting with `sendstores get store-b --wait`"), "{}", ended.stderr);
+    assert_eq!(run(&rig.url, "get store-c --wait").await.code, 3);
+}
+
+#[tokio::test]
+async fn an_interrupted_wait_leaves_the_store_and_says_how_to_go_on() {
+    let rig = Rig::start().await;
+    let mut wait = start(&rig.url, "create store-a --wait");
+    wait.says("store-a is PROVISIONING").await;
+    wait.interrupt();
+    let ended = wait.end().await;
+    assert_eq!((ended.code, ended.stdout.as_str()), (130, ""), "{ended:?}");
+    assert!(ended.stderr.contains("sendstores get store-a --wait"), "{}", ended.stderr);
+
+    rig.event("store-a", Event::Converged).await;
+    let ended = run(&rig.url, "get store-a --wait").await;
+    assert!(ended.code == 0 && ended.stdout.contains("/shop/"), "{ended:?}");
+}
+
+#[tokio::test]
+async fn a_deletion_is_waited_for_until_nothing_is_left() {
+    let rig = Rig::start().await;
+    rig.create("store-a").await;
+    let mut wait = start(&rig.url, "delete store-a --wait");
+    wait.says("store-a is DELETING").await;
+    rig.at_step("store-a", StepName::Removal, "1 volume left").await;
+    wait.says("removal      1 volume left").await;
+    rig.event("store-a", Event::Removed).await;
+    let ended = wait.end().await;
+    assert_eq!((ended.code, ended.stdout.as_str()), (0, "store-a is gone, with everything it owned\n"), "{ended:?}");
+    let ended = run(&rig.url, "delete store-a --wait --allow-missing").await;
+    assert_eq!((ended.code, ended.stdout.as_str()), (0, "there is no store-a\n"), "{ended:?}");
+}
+
+#[tokio::test]
+async fn a_watch_is_gone_on_with_without_a_gap() {
+    let rig = Rig::start().await;
+    rig.create("store-a").await;
+    rig.create("store-b").await;
+    let mut watch = start(&rig.url, "watch store-a --json");
+    let lines = [watch.line().await, watch.line().await];
+    let [snapshot, synced] = lines.map(|line| serde_json::from_str::<serde_json::Value>(&line).expect("JSON"));
+    assert_eq!(snapshot["snapshot"]["id"], "store-a");
+    assert_eq!(synced["synced"]["stores"], "1");
+    watch.interrupt();
+    let ended = watch.end().await;
+    let token = synced["resumeToken"].as_str().expect("a token");
+    assert_eq!(ended.code, 130);
+    assert!(ended.stderr.contains(&format!("--from {token}")), "{}", ended.stderr);
+
+    rig.event("store-b", Event::Converged).await;
+    rig.event("store-a", Event::Converged).await;
+    let mut watch = start(&rig.url, &format!("watch store-a --from {token}"));
+    let line = watch.line().await;
+    assert!(line.contains("changed   store-a  READY"), "{line}");
+}
+
+#[tokio::test]
+async fn a_server_that_stops_ends_a_watch_with_the_token_to_go_on() {
+    let mut rig = Rig::start().await;
+    let mut watch = start(&rig.url, "watch");
+    assert!(watch.line().await.contains("synced    0 stores"));
+    rig.stop().await;
+    let ended = watch.end().await;
+    assert_eq!(ended.code, 1);
+    assert!(ended.stderr.contains("DRAINING") && ended.stderr.contains("--from "), "{}", ended.stderr);
+}
+
+#[tokio::test]
+async fn a_reader_that_leaves_is_no_error() {
+    let rig = Rig::start().await;
+    rig.create("store-a").await;
+    for arguments in ["list", "list --json", "get store-a", "completions bash", "create", "watch"] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        // Not `output()`: that would put a pipe of its own in the place of ours.
+        let child =
+            command(&rig.url, arguments).stdout(Stdio::from(writer)).stderr(Stdio::piped()).spawn().expect("start");
+        let ended = tokio::time::timeout(DEADLINE, child.wait_with_output()).await.expect("in time").expect("its end");
+        let stderr = String::from_utf8(ended.stderr).expect("text");
+        assert_eq!((ended.status.code(), stderr.as_str()), (Some(0), ""), "{arguments}");
+    }
+    // One that leaves in the middle of a wait does not keep it waiting.
+    let mut wait = start(&rig.url, "get store-a --wait --json");
+    wait.line().await;
+    wait.close_stdout();
+    rig.at_step("store-a", StepName::Namespace, "").await;
+    let ended = wait.end().await;
+    assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "{ended:?}");
+}
+
+/// What the program shows on a terminal of its own. `keys` are typed at once.
+async fn on_a_terminal(url: &str, arguments: &str, keys: &str) -> (i32, String) {
+    let line = format!(
+        "printf '{keys}' | script --quiet --return --command '{} {arguments}' /dev/null",
+        program("sendstores").display()
+    );
+    let mut shell = tokio::process::Command::new("sh");
+    shell.args(["-c", &line]).env("SENDSTORES_SERVER", url).env("TERM", "xterm").kill_on_drop(true);
+    let output = shell.output().await.expect("run script, of util-linux");
+    (output.status.code().unwrap_or(-1), String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[tokio::test]
+async fn a_human_is_asked_before_a_store_is_deleted() {
+    let rig = Rig::start().await;
+    rig.create("store-a").await;
+    let (code, text) = on_a_terminal(&rig.url, "delete store-a", "n\\n").await;
+    assert!(text.contains("There is no way back. [y/N]") && text.contains("nothing was deleted"), "{text}");
+    assert_eq!(code, 1);
+    assert_eq!(rig.client.get("store-a").await.expect("there").generation, 1);
+    let (code, text) = on_a_terminal(&rig.url, "delete store-a", "y\\n").await;
+    assert!(code == 0 && text.contains("store-a is being deleted"), "{code} {text}");
+    rig.create("store-b").await;
+    let (code, text) = on_a_terminal(&rig.url, "delete store-b --yes", "").await;
+    assert!(code == 0 && !text.contains("[y/N]"), "{code} {text}");
+}
+
+#[tokio::test]
+async fn steps_are_alive_on_a_terminal() {
+    let rig = Rig::start().await;
+    rig.create("store-a").await;
+    rig.at_step("store-a", StepName::Database, "waits for mysql-0").await;
+    let (code, text) = on_a_terminal(&rig.url, "get store-a --wait --wait-timeout 500ms", "").await;
+    assert_eq!(code, 1, "{text}");
+    for part in
+        ["store-a  PROVISIONING", "✓ namespace", "database", "waits for mysql-0", "· storefront", "is not READY"]
+    {
+        assert!(text.contains(part), "no {part:?} in:\n{text}");
+    }
+}

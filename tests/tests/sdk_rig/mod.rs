@@ -1,0 +1,131 @@
+//! A real server on a real socket, over the ledger's twin in memory. The test plays reconcile: it writes to the ledger
+//! what a cluster would have brought about.
+#![allow(dead_code)] // each test file uses its part
+
+use std::{net::SocketAddr, sync::Arc, time::SystemTime};
+
+use sendstores_client::{Client, CreateStore, Error, Store};
+use sendstores_core::{
+    Event, Failure, FailureReason, StepName, StoreId,
+    ledger::{Expected, Ledger, LedgerError, Write},
+};
+use sendstores_server::{
+    grpc::{Backend, Limits, Server, StoreApi, StoreUrl},
+    ledger::MemoryLedger,
+    mirror::Mirror,
+};
+use tokio::{net::TcpListener, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+
+pub(crate) struct Rig {
+    pub(crate) url: String,
+    pub(crate) client: Client,
+    pub(crate) ledger: MemoryLedger,
+    address: SocketAddr,
+    stop: CancellationToken,
+    tasks: JoinSet<()>,
+}
+
+// === impl Rig ===
+
+impl Rig {
+    pub(crate) async fn start() -> Self {
+        Self::with(MemoryLedger::default(), 10_000, "127.0.0.1:0".parse().expect("address")).await
+    }
+
+    /// A server that keeps `history` changes for watchers that come back.
+    pub(crate) async fn with_history(history: usize) -> Self {
+        Self::with(MemoryLedger::new(history), history, "127.0.0.1:0".parse().expect("address")).await
+    }
+
+    async fn with(ledger: MemoryLedger, ring: usize, address: SocketAddr) -> Self {
+        let stop = CancellationToken::new();
+        let limits = Limits { calls: Limits::CALLS, streams: 100, deadline: Limits::DEADLINE };
+        let store_url: StoreUrl = Arc::new(|id: &StoreId| format!("http://{id}.localhost:8080"));
+        let api = StoreApi::new(store_url, limits, stop.clone());
+        let mirror = Mirror::new(ring);
+        api.attach(Backend { ledger: ledger.clone(), mirror: mirror.clone() });
+        let (server, _health) = Server::new(api).await.expect("the gRPC port");
+        let listener = TcpListener::bind(address).await.expect("bind");
+        let address = listener.local_addr().expect("address");
+
+        let mut tasks = JoinSet::new();
+        let mut live = mirror.status();
+        let (follow, serve, following) = (stop.clone(), stop.clone(), ledger.clone());
+        tasks.spawn(async move { mirror.follow(following, follow).await.expect("the mirror follows") });
+        tasks.spawn(server.serve(listener, serve));
+        live.wait_for(|status| *status == sendstores_server::mirror::Status::Live).await.expect("the mirror is live");
+
+        let url = format!("http://{address}");
+        let client = Client::connect(&url).await.expect("connect");
+        Self { url, client, ledger, address, stop, tasks }
+    }
+
+    /// The server drains and ends, and another begins at the same address over the same ledger.
+    pub(crate) async fn restart(&mut self) {
+        self.stop().await;
+        let client = self.client.clone();
+        *self = Self::with(self.ledger.reopen(), 10_000, self.address).await;
+        self.client = client;
+    }
+
+    /// The server drains and ends.
+    pub(crate) async fn stop(&mut self) {
+        self.stop.cancel();
+        while let Some(ended) = self.tasks.join_next().await {
+            ended.expect("a task of the server");
+        }
+    }
+
+    pub(crate) async fn create(&self, id: &str) -> Store {
+        self.client.create(CreateStore::new().id(id)).await.expect("created")
+    }
+
+    /// Records an event, as reconcile does.
+    pub(crate) async fn event(&self, id: &str, event: Event) {
+        self.change(id, |store| store.after(event, SystemTime::now().into()).expect("possible")).await;
+    }
+
+    /// Records that a step is under way and all before it are done.
+    pub(crate) async fn at_step(&self, id: &str, step: StepName, detail: &str) {
+        self.change(id, |store| store.at_step(step, true, detail, SystemTime::now().into())).await;
+    }
+
+    /// Records that a step failed for good.
+    pub(crate) async fn give_up(&self, id: &str, message: &str) {
+        let failure = Failure {
+            reason: FailureReason::ValuesRefused,
+            message: message.to_owned(),
+            step: Some(StepName::Release),
+            attempt: 1,
+            retry_time: None,
+        };
+        self.change(id, |store| {
+            let now = SystemTime::now().into();
+            store.failing(failure.clone(), now).after(Event::GaveUp, now).expect("possible")
+        })
+        .await;
+    }
+
+    async fn change(&self, id: &str, next: impl Fn(&sendstores_core::Store) -> sendstores_core::Store) {
+        let id: StoreId = id.parse().expect("an id");
+        loop {
+            let store = self.ledger.load(&id).await.expect("the ledger").expect("the store");
+            let write = Write {
+                store: next(&store),
+                expected: Expected::Revision(store.revision),
+                fence: None,
+                operation: None,
+            };
+            match self.ledger.write(write).await {
+                Err(LedgerError::Conflict(_)) => {}
+                written => return drop(written.expect("written")),
+            }
+        }
+    }
+}
+
+/// What an answer that should not be was refused with.
+pub(crate) fn refusal<T: std::fmt::Debug>(answer: Result<T, Error>) -> Error {
+    answer.expect_err("this should be refused")
+}
