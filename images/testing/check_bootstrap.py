@@ -144,7 +144,7 @@ def fingerprint(store):
     """What a bootstrap decides: all options but clocks and caches, and the number of rows of every table it fills."""
     options = store.sql("SELECT option_name, MD5(option_value) FROM wp_options WHERE option_name NOT LIKE '%transient%' "
                         "AND option_name NOT REGEXP '^(cron|rewrite_rules|action_scheduler_|sendstores_|wc_.*_version|woocommerce_.*timestamp"
-                        "|woocommerce_store_id|recently_edited|jetpack_|schema-)' ORDER BY option_name")
+                        "|woocommerce_store_id|recently_edited|jetpack_|schema-|admin_email_lifespan)' ORDER BY option_name")
     counts = []
     for table in ("posts", "users", "usermeta", "terms", "term_taxonomy", "woocommerce_shipping_zone_methods", "woocommerce_shipping_zones",
                   "woocommerce_tax_rates", "wc_product_meta_lookup"):

@@ -3,8 +3,8 @@
 pub mod cluster;
 pub mod helm_shim;
 pub mod http;
-pub mod provisioning;
 pub mod ledger;
+pub mod provisioning;
 pub mod redis;
 pub mod samples;
 pub mod scripted;
