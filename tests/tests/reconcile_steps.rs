@@ -80,6 +80,15 @@ impl World {
         self.ledger.load(id).await.expect("load").expect("a record")
     }
 
+    /// Waits until the act on this very step is under way.
+    async fn hanging(&self, id: &StoreId, step: StepName) {
+        until("the step to hang", async || {
+            let at_it = self.cluster.acts().last() == Some(&(id.clone(), step));
+            (at_it && self.cluster.is_busy(id)).then_some(())
+        })
+        .await;
+    }
+
     async fn reach(&self, id: &StoreId, state: State) -> Store {
         until(state.as_str(), async || Some(self.store(id).await).filter(|store| store.state == state)).await
     }
@@ -154,11 +163,7 @@ async fn a_delete_interrupts_every_step_and_leaves_nothing() {
         let world = World::new();
         world.cluster.script(step, Turn::Hang);
         let id = world.create("store-a").await;
-        until("the step to hang", async || {
-            let hangs = world.cluster.acts().last() == Some(&(id.clone(), step)) && world.cluster.is_busy(&id);
-            hangs.then_some(())
-        })
-        .await;
+        world.hanging(&id, step).await;
         world.delete(&id).await;
         let store = world.reach(&id, State::Deleted).await;
         assert!(!world.cluster.holds_anything(&id) && !world.cluster.is_busy(&id), "{step}");
@@ -217,7 +222,7 @@ async fn another_replica_takes_over_when_a_holder_is_gone() {
     let first = world.replica("first");
     world.cluster.script(StepName::Database, Turn::Hang);
     let id = world.create("store-a").await;
-    until("the step to hang", async || world.cluster.is_busy(&id).then_some(())).await;
+    world.hanging(&id, StepName::Database).await;
     first.cancel();
     world.replica("second");
     world.ledger.advance(LEASE * 2);
@@ -230,7 +235,7 @@ async fn a_holder_that_cannot_renew_its_claim_stops_its_work() {
     let world = World::new();
     world.cluster.script(StepName::Release, Turn::Hang);
     let id = world.create("store-a").await;
-    until("the step to hang", async || world.cluster.is_busy(&id).then_some(())).await;
+    world.hanging(&id, StepName::Release).await;
     let gone = sendstores_core::ledger::LedgerError::Unavailable("scripted".to_owned());
     world.ledger.fail_with(Some(gone));
     until("the work to stop", async || (!world.cluster.is_busy(&id)).then_some(())).await;

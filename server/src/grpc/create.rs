@@ -34,13 +34,22 @@ struct Parsed {
 
 impl<L: Ledger> StoreApi<L> {
     pub(super) async fn handle_create(&self, request: wire::CreateRequest) -> Result<wire::CreateResponse, Refusal> {
-        let parsed = self.parse_create(request)?;
-        let store = if parsed.validate_only { self.rehearse(parsed).await? } else { self.accept(parsed).await? };
-        Ok(wire::CreateResponse { store: Some(convert::store(&store)) })
+        let mut taken = 0;
+        loop {
+            // An id that is made is part of the defaults, so a new one means to parse anew.
+            let parsed = self.parse_create(request.clone())?;
+            let id_was_chosen = parsed.id_was_chosen;
+            let outcome = if parsed.validate_only { self.rehearse(parsed).await } else { self.accept(parsed).await };
+            match outcome {
+                Err(Refusal::StoreExists(_)) if !id_was_chosen && taken < ID_ATTEMPTS => taken += 1,
+                outcome => return Ok(wire::CreateResponse { store: Some(convert::store(&outcome?)) }),
+            }
+        }
     }
 
     fn parse_create(&self, request: wire::CreateRequest) -> Result<Parsed, Refusal> {
-        let digest = digest("create", &wire::CreateRequest { request_id: String::new(), ..request.clone() });
+        let body = wire::CreateRequest { request_id: String::new(), validate_only: false, ..request.clone() };
+        let digest = digest("create", &body);
         let wire::CreateRequest { request_id, store_id, spec, tenant, labels, validate_only } = request;
         let mut violations = Violations::default();
         let v = &mut violations;
@@ -63,22 +72,15 @@ impl<L: Ledger> StoreApi<L> {
     }
 
     async fn accept(&self, parsed: Parsed) -> Result<Store, Refusal> {
-        let Parsed { mut new, operation, id_was_chosen, validate_only: _ } = parsed;
-        let ledger = &self.backend()?.ledger;
-        for _ in 0..ID_ATTEMPTS {
-            let store = Store::new(new.clone(), SystemTime::now().into());
-            let write = Write { store, expected: Expected::Vacant, fence: None, operation: operation.clone() };
-            match ledger.write(write).await {
-                Ok(written) => return Ok(written.into_store()),
-                Err(LedgerError::Conflict(_)) if !id_was_chosen => {
-                    new.id = generate_id().map_err(|_| Refusal::Internal)?;
-                    new.url = self.store_url(&new.id);
-                }
-                Err(LedgerError::Conflict(_)) => return Err(Refusal::StoreExists(new.id)),
-                Err(error) => return Err(error.into()),
-            }
+        let Parsed { new, operation, id_was_chosen: _, validate_only: _ } = parsed;
+        let id = new.id.clone();
+        let store = Store::new(new, SystemTime::now().into());
+        let write = Write { store, expected: Expected::Vacant, fence: None, operation };
+        match self.backend()?.ledger.write(write).await {
+            Ok(written) => Ok(written.into_store()),
+            Err(LedgerError::Conflict(_)) => Err(Refusal::StoreExists(id)),
+            Err(error) => Err(error.into()),
         }
-        Err(Refusal::WriteConflict(new.id))
     }
 
     /// What Create would answer now.

@@ -84,7 +84,8 @@ fn deleting(store: &Store) -> Result<Store, Refusal> {
 }
 
 fn parse_delete(request: wire::DeleteRequest) -> Result<Parsed, Refusal> {
-    let digest = digest("delete", &wire::DeleteRequest { request_id: String::new(), ..request.clone() });
+    let body = wire::DeleteRequest { request_id: String::new(), validate_only: false, ..request.clone() };
+    let digest = digest("delete", &body);
     let wire::DeleteRequest { id, request_id, etag, allow_missing, validate_only } = request;
     let mut violations = Violations::default();
     let id = violations.parse("id", &id);

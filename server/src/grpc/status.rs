@@ -49,83 +49,57 @@ pub(super) enum Refusal {
     Internal,
 }
 
-/// Code, stable reason and sentence of a refusal.
-struct Wording {
-    code: Code,
-    reason: &'static str,
-    message: String,
-}
-
 // === impl Refusal ===
 
 impl Refusal {
-    fn wording(&self) -> Wording {
-        let (code, reason, message) = match self {
-            Self::InvalidFields(violations) => (Code::InvalidArgument, "INVALID_FIELD", summary(violations)),
-            Self::RequestIdReused => (Code::InvalidArgument, "REQUEST_ID_REUSED", reused()),
-            Self::StoreExists(id) => {
-                (Code::AlreadyExists, "STORE_EXISTS", format!("the id {id} is taken; choose another, or none"))
+    fn code_and_reason(&self) -> (Code, &'static str) {
+        match self {
+            Self::InvalidFields(_) => (Code::InvalidArgument, "INVALID_FIELD"),
+            Self::RequestIdReused => (Code::InvalidArgument, "REQUEST_ID_REUSED"),
+            Self::StoreExists(_) => (Code::AlreadyExists, "STORE_EXISTS"),
+            Self::StoreNotFound(_) => (Code::NotFound, "STORE_NOT_FOUND"),
+            Self::EtagMismatch(_) => (Code::Aborted, "ETAG_MISMATCH"),
+            Self::WriteConflict(_) => (Code::Aborted, "WRITE_CONFLICT"),
+            Self::PageTokenInvalid => (Code::InvalidArgument, "PAGE_TOKEN_INVALID"),
+            Self::ResumeTokenInvalid => (Code::InvalidArgument, "RESUME_TOKEN_INVALID"),
+            Self::HistoryCompacted { .. } => (Code::OutOfRange, "HISTORY_COMPACTED"),
+            Self::TooManyRequests { .. } => (Code::ResourceExhausted, "TOO_MANY_REQUESTS"),
+            Self::TooManyStreams { .. } => (Code::ResourceExhausted, "TOO_MANY_STREAMS"),
+            Self::Starting => (Code::Unavailable, "STARTING"),
+            Self::Draining => (Code::Unavailable, "DRAINING"),
+            Self::LedgerUnavailable => (Code::Unavailable, "LEDGER_UNAVAILABLE"),
+            Self::LedgerFull => (Code::ResourceExhausted, "LEDGER_FULL"),
+            Self::DeadlineExceeded => (Code::DeadlineExceeded, "DEADLINE_EXCEEDED"),
+            Self::Internal => (Code::Internal, "INTERNAL"),
+        }
+    }
+
+    /// What happened, and what to do about it.
+    fn message(&self) -> String {
+        let text = match self {
+            Self::InvalidFields(violations) => return summary(violations),
+            Self::RequestIdReused => return reused(),
+            Self::StoreExists(id) => return format!("the id {id} is taken; choose another, or none"),
+            Self::StoreNotFound(id) => return format!("there is no store {id}"),
+            Self::EtagMismatch(id) => return format!("store {id} has changed since the given etag; read it again"),
+            Self::WriteConflict(id) => return format!("store {id} keeps changing; try again"),
+            Self::TooManyRequests { most } => return format!("this server answers {most} calls at once; try again"),
+            Self::TooManyStreams { most } => {
+                return format!("this server keeps {most} streams open; close some, or try again");
             }
-            Self::StoreNotFound(id) => (Code::NotFound, "STORE_NOT_FOUND", format!("there is no store {id}")),
-            Self::EtagMismatch(id) => {
-                (Code::Aborted, "ETAG_MISMATCH", format!("store {id} has changed since the given etag; read it again"))
+            Self::PageTokenInvalid => {
+                "page_token: was not given out by this service for this filter; begin at the first page"
             }
-            Self::WriteConflict(id) => {
-                (Code::Aborted, "WRITE_CONFLICT", format!("store {id} keeps changing; try again"))
-            }
-            Self::PageTokenInvalid => (
-                Code::InvalidArgument,
-                "PAGE_TOKEN_INVALID",
-                "page_token: was not given out by this service for this filter; begin at the first page".to_owned(),
-            ),
-            Self::ResumeTokenInvalid => (
-                Code::InvalidArgument,
-                "RESUME_TOKEN_INVALID",
-                "resume_token: was not given out by this service; watch without one".to_owned(),
-            ),
-            Self::HistoryCompacted { .. } => (
-                Code::OutOfRange,
-                "HISTORY_COMPACTED",
-                "what follows the resume token is no longer kept; watch again without one".to_owned(),
-            ),
-            Self::TooManyRequests { most } => (
-                Code::ResourceExhausted,
-                "TOO_MANY_REQUESTS",
-                format!("this server answers {most} calls at once; try again"),
-            ),
-            Self::TooManyStreams { most } => (
-                Code::ResourceExhausted,
-                "TOO_MANY_STREAMS",
-                format!("this server keeps {most} streams open; close some, or try again"),
-            ),
-            Self::Starting => {
-                (Code::Unavailable, "STARTING", "this server is still reading the stores; try again".to_owned())
-            }
-            Self::Draining => {
-                (Code::Unavailable, "DRAINING", "this server is stopping; go on elsewhere, or try again".to_owned())
-            }
-            Self::LedgerUnavailable => (
-                Code::Unavailable,
-                "LEDGER_UNAVAILABLE",
-                "Redis cannot be reached; try again with the same request_id".to_owned(),
-            ),
-            Self::LedgerFull => (
-                Code::ResourceExhausted,
-                "LEDGER_FULL",
-                "Redis has no room for another change; nothing was written".to_owned(),
-            ),
-            Self::DeadlineExceeded => (
-                Code::DeadlineExceeded,
-                "DEADLINE_EXCEEDED",
-                "no answer in time; try again with the same request_id".to_owned(),
-            ),
-            Self::Internal => (
-                Code::Internal,
-                "INTERNAL",
-                "a fault of this server; its log has the details under the request id".to_owned(),
-            ),
+            Self::ResumeTokenInvalid => "resume_token: was not given out by this service; watch without one",
+            Self::HistoryCompacted { .. } => "what follows the resume token is no longer kept; watch again without one",
+            Self::Starting => "this server is still reading the stores; try again",
+            Self::Draining => "this server is stopping; go on elsewhere, or try again",
+            Self::LedgerUnavailable => "Redis cannot be reached; try again with the same request_id",
+            Self::LedgerFull => "Redis has no room for another change; nothing was written",
+            Self::DeadlineExceeded => "no answer in time; try again with the same request_id",
+            Self::Internal => "a fault of this server; its log has the details under the request id",
         };
-        Wording { code, reason, message }
+        text.to_owned()
     }
 
     fn metadata(&self) -> HashMap<String, String> {
@@ -176,10 +150,10 @@ impl Refusal {
 
 impl From<Refusal> for Status {
     fn from(refusal: Refusal) -> Self {
-        let Wording { code, reason, message } = refusal.wording();
+        let (code, reason) = refusal.code_and_reason();
         let mut details = ErrorDetails::with_error_info(reason, DOMAIN, refusal.metadata());
         refusal.add_details(&mut details);
-        Self::with_error_details(code, message, details)
+        Self::with_error_details(code, refusal.message(), details)
     }
 }
 
