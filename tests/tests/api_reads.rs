@@ -141,14 +141,14 @@ async fn a_store_that_leaves_the_filter_is_sent_as_removed() {
 async fn tokens_that_are_damaged_or_of_another_history_are_refused() {
     let (redis, _server, client) = started().await;
     let error = client.watch_from(wire::StoreFilter::default(), "bm9uc2Vuc2U".to_owned().into()).await;
-    let error = error.err().expect("refused");
+    let error = error.expect_err("refused");
     assert_eq!(error.reason(), Some("RESUME_TOKEN_INVALID"));
 
     let another = RedisServer::start().await;
     let elsewhere = ServerOptions::without_cluster(&another.url()).start_ready().await;
     let mut watch = elsewhere.client().await.watch(wire::StoreFilter::default()).await.expect("watch");
     let token = next(&mut watch).await.resume_token.expect("a token");
-    let error = client.watch_from(wire::StoreFilter::default(), token).await.err().expect("another history");
+    let error = client.watch_from(wire::StoreFilter::default(), token).await.expect_err("another history");
     assert!(matches!(error, Error::HistoryCompacted(_)), "{error}");
     drop(redis);
 }
@@ -170,7 +170,7 @@ async fn more_streams_than_allowed_are_refused_with_the_limit() {
     let client = server.client().await;
     let first = client.watch(wire::StoreFilter::default()).await.expect("watch");
     let _second = client.watch(wire::StoreFilter::default()).await.expect("watch");
-    let error = client.watch(wire::StoreFilter::default()).await.err().expect("refused");
+    let error = client.watch(wire::StoreFilter::default()).await.expect_err("refused");
     assert_eq!(error.reason(), Some("TOO_MANY_STREAMS"));
     drop(first);
     let _third = sendstores_tests::wait::until("a place to be free", async || {

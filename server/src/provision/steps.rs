@@ -37,7 +37,8 @@ pub(crate) async fn observe(context: &Context, store: &Store, step: StepName) ->
 
 pub(crate) async fn ensure(context: &Context, store: &Store, step: StepName) -> Result<(), StepError> {
     match step {
-        StepName::Namespace => namespace::ensure(context, store).await,
+        // Many objects at once make a large future, which every store being made would carry all along.
+        StepName::Namespace => Box::pin(namespace::ensure(context, store)).await,
         StepName::Credentials => credentials::ensure(context, store).await,
         // A workload that is missing is one that the release has lost.
         StepName::Release | StepName::Database | StepName::Application => release::ensure(context, store).await,
