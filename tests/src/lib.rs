@@ -1,8 +1,5 @@
 //! What the tests share: real servers started and stopped, and conditions awaited with a deadline.
 
-// A test fails by a panic, and so does what it calls.
-#![allow(clippy::panic, clippy::unwrap_used)]
-
 pub mod cluster;
 pub mod helm_shim;
 pub mod http;

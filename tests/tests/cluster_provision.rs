@@ -1,8 +1,5 @@
 //! The steps that need no running pod, on a real Kubernetes API: each taken twice, interrupted, and taken back.
 
-// A test has one of them; only what is made a thousandfold has to be small.
-#![allow(clippy::large_futures)]
-
 use k8s_openapi::api::{
     apps::v1::StatefulSet,
     core::v1::{LimitRange, Namespace, ResourceQuota, Secret},

@@ -6,7 +6,7 @@ pub struct ShopSettings {
     /// The shop's name, shown on every page. Default: the store's id. 1 to 100 characters, no control characters.
     #[prost(string, tag = "1")]
     pub title: ::prost::alloc::string::String,
-    /// The merchant's e-mail address. Default: admin@<host of the store>. At most 100 characters.
+    /// The merchant's e-mail address. Default: "admin@" and the host of the store. At most 100 characters.
     #[prost(string, tag = "2")]
     pub admin_email: ::prost::alloc::string::String,
     /// The merchant's login name. Default: "merchant". 1 to 60 of a-z, 0-9, '.', '-', '_', beginning with a letter.
