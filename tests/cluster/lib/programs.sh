@@ -4,7 +4,19 @@
 PROGRAMS=$HERE/programs
 COMPONENTS=(etcd kube-apiserver kube-controller-manager kube-scheduler kube-proxy kubelet kubectl
 	provisioner simulated-exec forget-containers)
-BUILD_FLAGS=(-trimpath -ldflags '-s -w' -tags "no_btrfs,no_devmapper,no_zfs,no_aufs")
+
+# Without these the API server calls itself v0.0.0-master, which no chart that names a Kubernetes version accepts.
+version_flags() {
+	local version=$1 package major minor
+	IFS=. read -r major minor _ <<<"${version#v}"
+	for package in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
+		printf -- '-X %s.gitVersion=%s -X %s.gitMajor=%s -X %s.gitMinor=%s ' \
+			"$package" "$version" "$package" "$major" "$package" "$minor"
+	done
+}
+
+KUBERNETES=$(awk '$1 == "k8s.io/kubernetes" {print $2; exit}' "$PROGRAMS/go.mod")
+BUILD_FLAGS=(-trimpath -ldflags "-s -w $(version_flags "$KUBERNETES")" -tags "no_btrfs,no_devmapper,no_zfs,no_aufs")
 
 # The key holds go.mod, which says the least Go version, and not the version
 # that is installed: a patch release of Go is no reason to build for ten minutes.
