@@ -186,7 +186,7 @@ def run_killed(store, name, request, reached):
 def trap(store, statement):
     table, event, condition = statement
     # A row that is compared as the database stores it: the option's own name, not a pattern of it.
-    store.sql(f"CREATE TRIGGER trap BEFORE {event} ON {table} FOR EACH ROW IF {condition} THEN DO SLEEP(60); END IF")
+    store.sql(f"CREATE TRIGGER trap BEFORE {event} ON {table} FOR EACH ROW SET @trap = IF({condition}, SLEEP(60), 0)")
 
 
 def trapped(store):
