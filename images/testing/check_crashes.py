@@ -179,8 +179,7 @@ def run_killed(store, name, request, reached):
     if process.poll() is None:
         kill_process(pid_file)
     process.communicate()
-    wait_for("the connection is gone", lambda: store.sql(
-        "SELECT COUNT(*) FROM information_schema.processlist WHERE user = 'wordpress'") == [["0"]])
+    wait_for("the connection is gone", lambda: not connections(store))
 
 
 def trap(store, statement):
@@ -190,7 +189,12 @@ def trap(store, statement):
 
 
 def trapped(store):
-    return store.sql("SELECT COUNT(*) FROM information_schema.processlist WHERE user = 'wordpress' AND state = 'User sleep'") != [["0"]]
+    return bool(connections(store, "state = 'User sleep'"))
+
+
+def connections(store, which="user = 'wordpress' OR state = 'User sleep'"):
+    """Those of the application. While one is in the trap it is shown as the user who made the trap."""
+    return [row[0] for row in store.sql(f"SELECT id FROM information_schema.processlist WHERE {which}")]
 
 
 def stop_at(store, name, request, statement):
@@ -213,10 +217,9 @@ def stop_at(store, name, request, statement):
         kill_process(pid_file)
     process.communicate()
     # The server notices a dead client at the end of its statement; it need not wait the whole minute here.
-    for (connection,) in store.sql("SELECT id FROM information_schema.processlist WHERE user = 'wordpress'"):
+    for connection in connections(store):
         store.sql(f"KILL CONNECTION {connection}")
-    wait_for("the connection is gone", lambda: store.sql(
-        "SELECT COUNT(*) FROM information_schema.processlist WHERE user = 'wordpress'") == [["0"]])
+    wait_for("the connection is gone", lambda: not connections(store))
     store.sql("DROP TRIGGER trap")
     return bool(hit)
 
