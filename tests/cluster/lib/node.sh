@@ -89,13 +89,13 @@ start_kubelet() {
 		--config "$STATE/kubelet.yaml" --kubeconfig "$PKI/kubelet.conf" --node-ip "$NODE_IP" --hostname-override "$NODE"
 }
 
-# Conditions may be left from before a restart: only a heartbeat that is
-# younger than this kubelet counts.
+# The condition may be left from before a restart: only a heartbeat that is not
+# older than this kubelet counts.
 node_is_ready() {
-	local beat
-	beat=$(kubectl get lease -n kube-node-lease "$NODE" -o 'jsonpath={.spec.renewTime}')
-	(($(date -d "$beat" +%s) >= $(stat -c %Y "$RUN/pids/kubelet"))) || return 1
-	[[ $(kubectl get node "$NODE" -o 'jsonpath={.status.conditions[?(@.type=="Ready")].status}') == True ]]
+	local ready beat
+	read -r ready beat < <(kubectl get node "$NODE" -o \
+		'jsonpath={range .status.conditions[?(@.type=="Ready")]}{.status} {.lastHeartbeatTime}{end}')
+	[[ $ready == True ]] && (($(date -d "$beat" +%s) >= $(stat -c %Y "$RUN/pids/kubelet")))
 }
 
 deployment_is_ready() { [[ $(kubectl get deployment -n "$1" "$2" -o 'jsonpath={.status.readyReplicas}') == 1 ]]; }
