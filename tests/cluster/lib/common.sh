@@ -87,6 +87,14 @@ dead_daemon() {
 	return 1
 }
 
+# Before a repair: who waits for a daemon looks for others that stopped meanwhile.
+forget_dead_daemons() {
+	local file
+	for file in "$RUN/pids"/*; do
+		[[ ! -e $file ]] || alive "${file##*/}" || rm "$file"
+	done
+}
+
 pid_of() { cut -d' ' -f1 "$RUN/pids/$1"; }
 
 # daemon NAME COMMAND...: start it unless it runs. It gets a clean environment

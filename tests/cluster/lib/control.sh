@@ -9,6 +9,7 @@ up() {
 	# A running cluster goes on with the programs it was started with.
 	alive kube-apiserver || BIN=$built
 	check_mode
+	forget_dead_daemons
 	mkdir -p "$STATE/logs" "$RUN/pids" "$STATE/volumes"
 	remember BIN "$BIN"
 	make_cgroups

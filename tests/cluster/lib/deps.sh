@@ -4,7 +4,7 @@
 # program:package, one for each program (or file) that is used directly.
 NEEDED=(runc:runc /usr/lib/cni/bridge:containernetworking-plugins iptables:iptables nft:nftables
 	ipset:ipset ip:iproute2 conntrack:conntrack openssl:openssl jq:jq nsenter:util-linux ps:procps
-	mmdebstrap:mmdebstrap busybox:busybox-static curl:curl unzip:unzip)
+	curl:curl unzip:unzip)
 
 missing_packages() {
 	local pair

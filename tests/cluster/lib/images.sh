@@ -22,7 +22,7 @@ take_store() {
 ctr() { "$BIN/ctr" --address "$RUN/fixed/run/containerd/containerd.sock" --namespace k8s.io "$@"; }
 
 # image_digest NAME: nothing if it is not there.
-image_digest() { ctr images ls "name==$1" | awk 'NR == 2 {print $3}'; }
+image_digest() { ctr images ls "name==$1" 2>"$STATE/logs/ctr.log" | awk 'NR == 2 {print $3}'; }
 
 load_system_images() {
 	local name

@@ -5,18 +5,20 @@
 # no home, office, VPN or container network uses. It gets no default route, so
 # nothing in the cluster reaches the internet or the host's networks.
 make_network() {
-	[[ -e /run/netns/$NETNS ]] && ip link show "$LINK" >/dev/null 2>&1 && return 0
-	remove_network
 	exec 7>"$CACHE/locks/network"
 	flock 7
-	choose_addresses
-	ip netns add "$NETNS"
-	ip link add "$LINK" type veth peer name eth0 netns "$NETNS"
-	ip addr add "$HOST_IP/30" dev "$LINK"
+	if [[ ! -e /run/netns/$NETNS ]] || ! ip link show "$LINK" >/dev/null 2>&1; then
+		remove_network
+		choose_addresses
+		ip netns add "$NETNS"
+		ip link add "$LINK" type veth peer name eth0 netns "$NETNS"
+	fi
+	# Again each time: an "up" that was killed may have left it half done.
+	ip addr replace "$HOST_IP/30" dev "$LINK"
 	ip link set "$LINK" up
 	exec 7>&-
 	inside ip link set lo up
-	inside ip addr add "$NODE_IP/30" dev eth0
+	inside ip addr replace "$NODE_IP/30" dev eth0
 	inside ip link set eth0 up
 	inside sysctl -qw net.ipv4.ip_forward=1
 }
@@ -48,10 +50,9 @@ subnet_free() { [[ -z $(ip -4 route show table all root "$1/30") ]]; }
 # address translation is reached: the bridge carries it. (Not every kernel has
 # the dummy device.)
 make_service_route() {
-	inside ip link show svc0 >/dev/null 2>&1 && return 0
-	inside ip link add svc0 type bridge
+	inside ip link show svc0 >/dev/null 2>&1 || inside ip link add svc0 type bridge
 	inside ip link set svc0 up
-	inside ip route add "$SERVICES" dev svc0
+	inside ip route replace "$SERVICES" dev svc0
 	# Without this, traffic between two pods of the node's bridge passes no policy.
 	modprobe br_netfilter 2>/dev/null || true
 	inside sysctl -qw net.bridge.bridge-nf-call-iptables=1 ||

@@ -82,8 +82,6 @@ make_fixed_places() {
 	[[ -L $RUN/fixed/var/lib/kubelet ]] || { rmdir "$RUN/fixed/var/lib/kubelet" && ln -s "$STATE/kubelet" "$RUN/fixed/var/lib/kubelet"; }
 }
 
-in_node() { nsenter --net="/run/netns/$NETNS" --mount="/proc/$(pid_of containerd)/ns/mnt" -- "$@"; }
-
 start_kubelet() {
 	node_daemon kubelet nsenter --mount="/proc/$(pid_of containerd)/ns/mnt" kubelet \
 		--config "$STATE/kubelet.yaml" --kubeconfig "$PKI/kubelet.conf" --node-ip "$NODE_IP" --hostname-override "$NODE"

@@ -25,7 +25,8 @@ name_programs() {
 	key=$(cd "$PROGRAMS" && {
 		uname -m
 		find . -name '*.go' -o -name 'go.???' | LC_ALL=C sort | xargs sha256sum
-		echo "${BUILD_FLAGS[@]}"
+		echo "${BUILD_FLAGS[*]} ${COMPONENTS[*]}"
+		declare -f build_all copy_stages system_images
 	} | sha256sum | cut -c1-12)
 	BIN=$CACHE/bin-$key
 }
