@@ -1,8 +1,8 @@
 # shellcheck shell=bash disable=SC2034
 # Which cluster the stores go to: the current kube context if it answers, else a local one of our own. Sourced.
 #
-# Sets cluster_kind (context or local), kubeconfig, values (comma-separated), helm, kubectl, grpcurl and store_url, and
-# keeps them in .dev/cluster.env.
+# Sets cluster_kind (context or local), kubeconfig, values (comma-separated), helm, programs_folder (kubectl, grpcurl; empty
+# where they are yours) and store_url, and keeps them in .dev/cluster.env.
 
 local_cluster=$root/tests/cluster/cluster
 
@@ -27,21 +27,17 @@ start_cluster() {
     "$local_cluster" up --name dev
     eval "$("$local_cluster" env --name dev)"
     kubeconfig=$KUBECONFIG
-    local programs
-    programs=$("$local_cluster" bin)
-    helm=$programs/helm
-    kubectl="$programs/kubectl --kubeconfig $kubeconfig"
-    grpcurl=$programs/grpcurl
+    programs_folder=$CLUSTER_BIN
+    helm=$programs_folder/helm
     store_url="http://{id}.localhost:$SENDSTORES_INGRESS_PORT"
   else
     kubeconfig=${KUBECONFIG:-}
-    kubectl=kubectl
+    programs_folder=''
     helm=$(command -v helm || "$root/tests/charts/helm4")
-    grpcurl=$(command -v grpcurl || echo grpcurl)
     store_url=${SENDSTORES_STORE_URL:-http://{id\}.localtest.me}
   fi
   local name
-  for name in cluster_kind kubeconfig values helm kubectl grpcurl store_url; do
+  for name in cluster_kind kubeconfig values helm programs_folder store_url; do
     printf '%s=%q\n' "$name" "${!name}"
   done >"$dev/cluster.env"
 }

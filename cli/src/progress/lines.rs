@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use sendstores_client::{Store, v1};
+use sendstores_client::{State, Store, v1};
 
 use crate::{text, view};
 
@@ -21,8 +21,12 @@ impl Lines {
         let mut lines = Vec::new();
         let since = text::between(store.delete_time.or(store.create_time), store.update_time).map(text::duration);
         let mut line = |text: String| lines.push(format!("{:>8}  {text}", since.as_deref().unwrap_or_default()));
-        if self.state.replace(store.state) != Some(store.state) {
-            line(format!("{} is {}", store.id, view::state(store)));
+        // A state in which the store rests is told behind the steps that led to it.
+        let news = self.state.replace(store.state) != Some(store.state);
+        let (before, behind) = (news && !at_rest(store), news && at_rest(store));
+        let state = format!("{} is {}", store.id, view::state(store));
+        if before {
+            line(state.clone());
         }
         for step in &store.steps {
             if self.steps.get(&step.name) != Some(step) && step.state() != v1::step::State::Pending {
@@ -31,6 +35,9 @@ impl Lines {
                 line(format!("{mark} {:<12} {rest}", step.name).trim_end().to_owned());
             }
             self.steps.insert(step.name.clone(), step.clone());
+        }
+        if behind {
+            line(state);
         }
         if self.failure != store.failure {
             if let Some(failure) = &store.failure {
@@ -42,10 +49,12 @@ impl Lines {
     }
 }
 
+fn at_rest(store: &Store) -> bool {
+    matches!(store.state(), State::Ready | State::Degraded | State::Failed | State::Suspended | State::Deleted)
+}
+
 #[cfg(test)]
 mod tests {
-    use sendstores_client::State;
-
     use super::*;
     use crate::view::tests::sample;
 

@@ -137,20 +137,24 @@ impl Store {
         Ok(next)
     }
 
-    /// The store with `name` under way and all before it done; `begun` counts one more attempt.
+    /// The store with `name` under way and all before it done; `begun` counts one more attempt, unless a step of several
+    /// parts only goes on with its next part.
     pub fn at_step(&self, name: StepName, begun: bool, detail: &str, now: Timestamp) -> Self {
         let mut next = self.clone();
         for step in &mut next.steps {
             if step.name < name {
                 finish(step, now);
             } else if step.name == name {
+                let detail = clip(detail, Step::MAX_DETAIL);
+                let next_part = step.state == StepState::Running
+                    && !(step.detail.is_empty() || detail.is_empty() || step.detail == detail);
+                if step.attempt == 0 || (begun && !next_part) {
+                    step.attempt = step.attempt.saturating_add(1);
+                }
                 step.state = StepState::Running;
                 step.start_time = step.start_time.or(Some(now));
                 step.end_time = None;
-                step.detail = clip(detail, Step::MAX_DETAIL);
-                if begun || step.attempt == 0 {
-                    step.attempt = step.attempt.saturating_add(1);
-                }
+                step.detail = detail;
             } else {
                 *step = Step { attempt: step.attempt, start_time: step.start_time, ..Step::pending(step.name) };
             }
@@ -259,6 +263,17 @@ mod tests {
         assert_eq!(again.step(StepName::Release).map(|step| (step.attempt, step.start_time)), Some((2, Some(at(1)))));
         let waiting = again.at_step(StepName::Release, false, "", at(3));
         assert_eq!(waiting.step(StepName::Release).map(|step| step.attempt), Some(2));
+    }
+
+    #[test]
+    fn a_step_of_several_parts_is_one_attempt_until_a_part_is_begun_again() {
+        let attempt = |store: &Store| store.step(StepName::Bootstrap).map(|step| step.attempt);
+        let mut store = fixture::store("store-a");
+        for part in ["installing", "activating", "configuring"] {
+            store = store.at_step(StepName::Bootstrap, true, part, at(1));
+            assert_eq!(attempt(&store), Some(1), "{part}");
+        }
+        assert_eq!(attempt(&store.at_step(StepName::Bootstrap, true, "configuring", at(2))), Some(2));
     }
 
     #[test]
