@@ -44,11 +44,8 @@ start_cluster() {
 
 # The store's images into whatever the cluster's nodes take them from.
 load_images() {
-  local archives=() name image
-  while read -r name; do
-    image=${name##*/}
-    archives+=("$cache/images/${image/:/-}.tar")
-  done < <("$root/images/build" --print)
+  local archives
+  mapfile -t archives < <(image_archives)
   if [[ $cluster_kind == local ]]; then
     "$local_cluster" load --name dev "${archives[@]}"
     return

@@ -82,3 +82,12 @@ stop() {
 }
 
 gone() { ! running "$1"; }
+
+# image_archives: where images/build keeps the two images of a store, a line each.
+image_archives() {
+  local name image
+  while read -r name; do
+    image=${name##*/}
+    echo "$cache/images/${image/:/-}.tar"
+  done < <("$root/images/build" --print)
+}
