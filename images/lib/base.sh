@@ -1,23 +1,30 @@
 # shellcheck shell=bash disable=SC2154
 # The Debian image that both Dockerfiles start from.
 
-# Sets `base`, whose name is part of every tag. Asks the network at most once (see recall).
+# Sets `base`, whose name is part of every tag. Asks the network at most once for each DEBIAN_IMAGE (see recall).
 choose_base() {
+  # Its name holds all that it depends on, and is not remembered: only whether it is needed is.
+  local made=localhost/sendstores/debian:$DEBIAN_RELEASE-$PACKAGES_AS_OF
+  made+=-$(sha256sum <"$images/lib/base.sh" | cut -c1-12)
   if [[ -n ${SENDSTORES_IMAGE_BASE:-} ]]; then
     base=$SENDSTORES_IMAGE_BASE
-  elif base=$(recall base); then
     return
-  else
-    pick_engine
-    if image_exists "$DEBIAN_IMAGE" || pull_image "$DEBIAN_IMAGE"; then
-      base=$DEBIAN_IMAGE
-      remember base "$base"
-    else
-      base=localhost/sendstores/debian:$DEBIAN_RELEASE-$(sha256sum "$images/lib/base.sh" | cut -c1-12)
-      remember base "fallback:$base"
-      say "no image registry is reachable: the base is a Debian root made here"
-    fi
   fi
+  case $(recall debian-image) in
+    "have $DEBIAN_IMAGE") base=$DEBIAN_IMAGE ;;
+    "lack $DEBIAN_IMAGE") base=$made ;;
+    *)
+      pick_engine
+      if image_exists "$DEBIAN_IMAGE" || pull_image "$DEBIAN_IMAGE"; then
+        base=$DEBIAN_IMAGE
+        remember debian-image "have $DEBIAN_IMAGE"
+      else
+        base=$made
+        remember debian-image "fallback:lack $DEBIAN_IMAGE"
+        say "$DEBIAN_IMAGE cannot be pulled: the base is a Debian root made here"
+      fi
+      ;;
+  esac
 }
 
 ensure_base() {
@@ -25,7 +32,7 @@ ensure_base() {
   image_exists "$base" && return
   case $base in
     localhost/sendstores/debian:*)
-      tar=$cache/images/base-${base##*:}-$PACKAGES_AS_OF.tar
+      tar=$cache/images/base-${base##*:}.tar
       [[ -f $tar ]] || make_debian_root "$tar"
       import_root "$tar" "$base"
       ;;

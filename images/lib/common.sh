@@ -62,6 +62,8 @@ download() {
 
 reachable() { curl -fsSI --connect-timeout 3 --max-time 5 -o /dev/null "$1" 2>/dev/null; }
 
+digest() { printf '%s\n' "$@" | sha256sum | cut -c1-12; }
+
 # A digest of files below a folder: names, contents and which of them are programs. Nothing else of a checkout counts.
 tree_digest() {
   (

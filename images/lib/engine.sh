@@ -78,14 +78,13 @@ import_root() {
 }
 
 build_image() {
-  local context=$1 name=$2 base=$3
+  local context=$1 args=(--tag "$2" --build-arg "BASE=$3" --build-arg "PACKAGES_AS_OF=$PACKAGES_AS_OF")
   case $engine in
-    docker) docker build --tag "$name" --build-arg "BASE=$base" "$context" ;;
-    podman) podman build --tag "$name" --build-arg "BASE=$base" --layers "$context" ;;
+    docker) docker build "${args[@]}" "$context" ;;
+    podman) podman build "${args[@]}" --layers "$context" ;;
     # Without an engine's daemon and its networks, the steps run in a chroot with the network of the machine.
     buildah)
-      "${buildah_command[@]}" bud --tag "$name" --build-arg "BASE=$base" --layers \
-        --isolation chroot --network host --pull-never "$context"
+      "${buildah_command[@]}" bud "${args[@]}" --layers --isolation chroot --network host --pull-never "$context"
       ;;
   esac
 }

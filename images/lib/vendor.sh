@@ -46,17 +46,19 @@ choose_woocommerce() {
   esac
 }
 
-# Makes a folder of the cache by FUNCTION FOLDER, as a whole or not at all; prints its path.
+# Makes a folder of the cache by FUNCTION FOLDER, as a whole or not at all; sets `vendored` to its path. What fails in there
+# ends the build, but only as long as this is called plainly: behind `if`, `&&` or `||` bash goes on with the next command.
 vendor_folder() {
-  local folder=$cache/images/vendor/$1
+  # A function that was changed makes another folder.
+  vendored=$cache/images/vendor/$1-$(digest "$(declare -f "$2")")
   shift
-  if [[ ! -d $folder ]]; then
-    rm -rf "$folder.part"
-    mkdir -p "$folder.part"
-    "$@" "$folder.part" >&2
-    mv -T "$folder.part" "$folder"
+  if [[ ! -d $vendored ]]; then
+    unfinished+=("$vendored.part")
+    rm -rf "$vendored.part"
+    mkdir -p "$vendored.part"
+    "$@" "$vendored.part"
+    mv -T "$vendored.part" "$vendored"
   fi
-  echo "$folder"
 }
 
 fetch_studio() {
@@ -97,28 +99,4 @@ fetch_woocommerce() {
   unzip -q "$zip" 'woocommerce/*' -d "$folder" || die "$zip cannot be unpacked"
   [[ -f $folder/woocommerce/woocommerce.php ]] || die "$zip holds no woocommerce/woocommerce.php"
   rm -f "$folder/woocommerce.zip"
-}
-
-# Lays out what the Dockerfile copies below CONTEXT/vendor.
-stage_vendor() {
-  local context=$1 source=$2 woocommerce=$3 core studio plugin
-  # The language packs have no pinned official download, so they come from the npm package in either case.
-  studio=$(vendor_folder "wp-studio-$WP_STUDIO_VERSION" fetch_studio)
-  core=$studio
-  if [[ $source == official ]]; then
-    core=$(vendor_folder "wordpress-$WORDPRESS_VERSION-$WP_CLI_VERSION" fetch_wordpress)
-  fi
-  case $woocommerce in
-    stand-in*) plugin=$standin ;;
-    *) plugin=$(vendor_folder "woocommerce-${woocommerce#* }" fetch_woocommerce "${woocommerce%% *}")/woocommerce ;;
-  esac
-
-  local site=$context/vendor/srv/wordpress share=$context/vendor/share
-  mkdir -p "${site%/*}" "$share/wp-content/plugins" "$share/wp-content/themes"
-  cp -R --preserve=timestamps "$core/wordpress" "$site"
-  cp --preserve=timestamps "$core/wp-cli.phar" "$share/"
-  mv "$site/wp-content/themes/$THEME" "$share/wp-content/themes/" || die "this WordPress has no theme $THEME"
-  rm -rf "$site"/{wp-content,readme.html,license.txt,wp-config-sample.php}
-  cp -R --preserve=timestamps "$plugin" "$share/wp-content/plugins/woocommerce"
-  cp -R --preserve=timestamps "$studio/languages" "$share/wp-content/languages"
 }

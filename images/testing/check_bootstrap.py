@@ -50,6 +50,7 @@ def answers_while_the_database_is_away(store):
 def state_of_an_empty_database(store):
     state = store.state()
     assert state["database"] == "ok" and state["installed"] is False and state["tables"] == 0 and state["admin"] is False
+    assert state["interrupted"] is False, state
     assert state["marker"] is None and state["bootstrap_version"] == 1 and state["woocommerce_code"], state
 
 

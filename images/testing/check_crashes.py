@@ -4,6 +4,7 @@ A point is a number of tables that exist, or a statement: a trigger makes the da
 is killed while it waits, and the step is run again.
 """
 
+import contextlib
 import glob
 import json
 import os
@@ -46,7 +47,9 @@ def install_killed(store):
         store.drop_everything()
         if tables is not None:
             run_killed(store, "install", store.install_request(), install_point(store, tables))
-            points.append(f"{tables}:{store.state()['tables']}t{'+admin' if store.state()['admin'] else ''}")
+            left = store.state()
+            points.append(f"{tables}:{left['tables']}t{'+admin' if left['admin'] else ''}")
+            assert left["interrupted"] is (left["tables"] > 0 and not left["installed"]), (tables, left)
         answer, _ = store.must("install", store.install_request())
         state = store.state()
         assert state["installed"] and state["admin"] and state["tables"] == 12, (tables, state, answer)
@@ -157,12 +160,84 @@ def database_killed(store):
     return f"answer {answer['reason']}, database recovered in {took:.2f} s"
 
 
+def unreadable_is_not_empty(store):
+    """A finished store of which something cannot be read: every program says so and leaves it alone."""
+    store.drop_everything()
+    store.bootstrap()
+    before, reasons = rows_of_all_tables(store), []
+    for harm in (no_select, no_options_file):
+        with harm(store):
+            reasons.append(all_unavailable(store))
+        assert_same_rows(store, before)
+    assert store.must("install", store.install_request())[0]["changed"] is False
+    return "; ".join(reasons)
+
+
+@contextlib.contextmanager
+def no_select(store):
+    store.sql("REVOKE SELECT ON wordpress.* FROM 'wordpress'@'%'")
+    try:
+        yield
+    finally:
+        store.sql("GRANT SELECT ON wordpress.* TO 'wordpress'@'%'")
+
+
+@contextlib.contextmanager
+def no_options_file(store):
+    """The table is known, but its file is gone, as on a damaged volume."""
+    file = os.path.join(store.work, "volume-mysql/data/wordpress/wp_options.ibd")
+    store.mysql.stop()
+    os.rename(file, file + ".away")
+    store.start_mysql()
+    try:
+        yield
+    finally:
+        store.mysql.stop()
+        os.rename(file + ".away", file)
+        store.start_mysql()
+
+
+def all_unavailable(store):
+    tables = store.sql("SHOW TABLES")
+    for name, request in (("install", store.install_request()), ("activate", {}), ("configure", store.configure_request())):
+        code, answer, _ = store.step(name, request)
+        assert store.sql("SHOW TABLES") == tables, f"{name} dropped tables and answered {answer.get('reason', 'ok')}"
+        assert (code, answer["reason"]) == (75, "DATABASE_UNAVAILABLE"), (name, code, answer["reason"], answer["detail"])
+    state = store.state()
+    assert list(state) == ["database"] and state["database"] in answer["detail"], (state, answer["detail"])
+    return state["database"]
+
+
+def finished_is_never_dropped(store):
+    """A store that lost its options or its administrator is no interrupted installation."""
+    store.drop_everything()
+    store.bootstrap()
+    before = rows_of_all_tables(store)
+    store.sql("RENAME TABLE wp_options TO kept_options")
+    assert_left_alone(store, store.install_request())
+    store.sql("RENAME TABLE kept_options TO wp_options")
+    assert_same_rows(store, before)
+    store.sql("DELETE FROM wp_options WHERE option_name = 'sendstores_bootstrap'")
+    assert_left_alone(store, store.install_request(admin_user="somebody"))
+
+
+def assert_left_alone(store, request):
+    before = rows_of_all_tables(store)
+    _, answer, _ = store.step("install", request)
+    assert_same_rows(store, before)
+    assert answer["reason"] == "NOT_EMPTY", (answer["reason"], answer["detail"])
+
+
+def assert_same_rows(store, before):
+    changed = set(before.items()) ^ set(rows_of_all_tables(store).items())
+    assert not changed, sorted(changed)
+
+
 def orders_are_never_dropped(store):
     """A database without marks but with orders is no interrupted installation, whatever else it looks like."""
     store.sql("DELETE FROM wp_options WHERE option_name LIKE 'sendstores%'; "
               "INSERT INTO wp_wc_orders (id, status, type) VALUES (77, 'wc-processing', 'shop_order')")
-    _, answer, _ = store.step("install", store.install_request())
-    assert answer["reason"] == "NOT_EMPTY", answer
+    assert_left_alone(store, store.install_request())
     assert store.sql("SELECT id FROM wp_wc_orders") == [["77"]]
 
 
@@ -232,6 +307,11 @@ def comparable(store):
     return fingerprint(store)
 
 
+def rows_of_all_tables(store):
+    names = [name for name, in store.sql("SHOW TABLES")]
+    return {name: store.sql(f"SELECT COUNT(*) FROM {name}")[0][0] for name in names}
+
+
 def products(store):
     return int(store.sql("SELECT COUNT(*) FROM wp_posts WHERE post_type = 'product'")[0][0])
 
@@ -245,4 +325,5 @@ def difference(reference, now):
     return {"options": sorted(set(options) ^ set(options_now)), "counts": sorted(set(counts) ^ set(counts_now))}
 
 
-CHECKS = [install_killed, activate_killed, configure_killed, two_at_once, database_killed, orders_are_never_dropped]
+CHECKS = [install_killed, activate_killed, configure_killed, two_at_once, database_killed, unreadable_is_not_empty,
+          finished_is_never_dropped, orders_are_never_dropped]

@@ -9,13 +9,14 @@ import time
 import traceback
 
 import check_bootstrap
+import check_build
 import check_content
 import check_crashes
 import check_shop
 from oci import unpack
 from store import Store
 
-CHECKS = [*check_bootstrap.CHECKS, *check_shop.CHECKS, *check_content.CHECKS, *check_crashes.CHECKS]
+CHECKS = [*check_build.CHECKS, *check_bootstrap.CHECKS, *check_shop.CHECKS, *check_content.CHECKS, *check_crashes.CHECKS]
 
 
 def load(work, cache, names):
@@ -72,6 +73,11 @@ def main():
     parser.add_argument("names", nargs=2)
     parser.add_argument("only", nargs="*")
     options = parser.parse_args()
+    known = [check.__name__ for check in CHECKS]
+    unknown = [name for name in options.only if name not in known]
+    if unknown:
+        # Otherwise a misspelt name would be a test in which nothing failed.
+        parser.exit(2, f"images/test: no check {', '.join(unknown)}. There are: {', '.join(known)}\n")
 
     store_folder = os.path.join(options.work, "store")
     shutil.rmtree(store_folder, ignore_errors=True)

@@ -1,7 +1,9 @@
 #!/usr/bin/php
 <?php
 /**
- * state.php --url=URL --admin=USER: how far this store is, as one JSON line. It changes nothing and loads no WordPress.
+ * state.php --admin=USER: how far this store is, as one JSON line. It changes nothing and loads no WordPress.
+ *
+ * Other arguments are ignored; the control plane gives --url=URL, too, which a database that holds one store does not need.
  */
 
 require __DIR__ . '/lib/settings.php';
@@ -14,5 +16,6 @@ foreach ( array_slice( $argv, 1 ) as $argument ) {
 		$admin = substr( $argument, 8 );
 	}
 }
-$db = sendstores_connect( 3 );
-echo json_encode( is_string( $db ) ? array( 'database' => $db ) : sendstores_state( $db, $admin ), JSON_UNESCAPED_SLASHES ), "\n";
+$db    = sendstores_connect( 3 );
+$state = is_string( $db ) ? $db : sendstores_state( $db, $admin );
+echo json_encode( is_string( $state ) ? array( 'database' => $state ) : $state, JSON_UNESCAPED_SLASHES ), "\n";

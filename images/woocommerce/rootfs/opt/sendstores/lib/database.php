@@ -23,16 +23,19 @@ function sendstores_connect( int $timeout ) {
 	if ( $connected && $db->set_charset( 'utf8mb4' ) ) {
 		return $db;
 	}
-	return sendstores_connect_reason( $db->connect_errno );
+	return sendstores_database_reason( $db->connect_errno );
 }
 
-/** A client error number in words; host names and user names are left out on purpose. */
-function sendstores_connect_reason( int $errno ): string {
+/** An error number in words; the server's own would tell host names and user names. */
+function sendstores_database_reason( int $errno ): string {
 	$reasons = array(
 		1044 => 'access to the database denied',
 		1045 => 'user or password refused',
 		1049 => 'database does not exist',
 		1040 => 'too many connections',
+		1142 => 'access to a table denied',
+		1030 => 'a table cannot be read',
+		1932 => 'the file of a table is missing',
 		2002 => 'not reachable',
 		2003 => 'not reachable',
 		2005 => 'host name unknown',

@@ -59,9 +59,21 @@ function sendstores_locked_database(): mysqli {
 		sendstores_fail( 'DATABASE_UNAVAILABLE', "the store's database: $db" );
 	}
 	// A predecessor that was killed may still be rolling back; one that lives is left alone.
-	$row = $db->query( "SELECT GET_LOCK('sendstores_bootstrap', 10)" )->fetch_row();
-	if ( '1' !== (string) $row[0] ) {
+	$result = $db->query( "SELECT GET_LOCK('sendstores_bootstrap', 10)" );
+	if ( ! $result ) {
+		sendstores_fail( 'DATABASE_UNAVAILABLE', "the store's database: " . sendstores_database_reason( $db->errno ) );
+	}
+	if ( '1' !== (string) $result->fetch_row()[0] ) {
 		sendstores_fail( 'BUSY', 'another bootstrap of this store is running' );
 	}
 	return $db;
+}
+
+/** How far the store is; where the database does not tell, the program ends here. */
+function sendstores_known_state( mysqli $db, string $admin ): array {
+	$state = sendstores_state( $db, $admin );
+	if ( is_string( $state ) ) {
+		sendstores_fail( 'DATABASE_UNAVAILABLE', "the store's database: $state" );
+	}
+	return $state;
 }

@@ -12,10 +12,35 @@ const SENDSTORES_MARKS = array(
 	'configure' => 'sendstores_bootstrap',
 );
 
-/** One question to the database, one answer: an array as printed by state.php. */
-function sendstores_state( mysqli $db, string $admin ): array {
+/** All that `wp core install` creates. Any other table is the work of somebody who found a finished WordPress. */
+const SENDSTORES_CORE_TABLES = array(
+	SENDSTORES_PREFIX . 'commentmeta',
+	SENDSTORES_PREFIX . 'comments',
+	SENDSTORES_PREFIX . 'links',
+	SENDSTORES_PREFIX . 'options',
+	SENDSTORES_PREFIX . 'postmeta',
+	SENDSTORES_PREFIX . 'posts',
+	SENDSTORES_PREFIX . 'term_relationships',
+	SENDSTORES_PREFIX . 'term_taxonomy',
+	SENDSTORES_PREFIX . 'termmeta',
+	SENDSTORES_PREFIX . 'terms',
+	SENDSTORES_PREFIX . 'usermeta',
+	SENDSTORES_PREFIX . 'users',
+);
+
+/**
+ * One question to the database, one answer: an array as printed by state.php, or a few words saying why there is none.
+ *
+ * @return array|string
+ */
+function sendstores_state( mysqli $db, string $admin ) {
 	$results = sendstores_state_rows( $db, $admin );
+	if ( is_string( $results ) ) {
+		return $results;
+	}
 	$options = array_column( $results[1] ?? array(), 'option_value', 'option_name' );
+	$tables  = (int) $results[0][0]['n'];
+	$marked  = array() !== array_intersect( SENDSTORES_MARKS, array_keys( $options ) );
 
 	$marker    = $options['sendstores_bootstrap'] ?? null;
 	$active    = is_array( $plugins = @unserialize( $options['active_plugins'] ?? '', array( 'allowed_classes' => false ) ) )
@@ -25,7 +50,8 @@ function sendstores_state( mysqli $db, string $admin ): array {
 	return array(
 		'database'               => 'ok',
 		'installed'              => isset( $options['siteurl'] ) && ( null !== $marker || isset( $options['sendstores_installed'] ) ),
-		'tables'                 => (int) ( $results[0][0]['n'] ?? 0 ),
+		'tables'                 => $tables,
+		'interrupted'            => $tables > 0 && 0 === (int) $results[0][0]['others'] && ! $marked,
 		'admin'                  => (bool) ( $results[2][0]['n'] ?? 0 ),
 		'active'                 => $active,
 		'woocommerce_code'       => sendstores_woocommerce_code(),
@@ -37,11 +63,16 @@ function sendstores_state( mysqli $db, string $admin ): array {
 	);
 }
 
-/** All statements travel as one packet; on an empty database the first of them still answers. */
-function sendstores_state_rows( mysqli $db, string $admin ): array {
+/**
+ * All statements travel as one packet; on an empty database the first of them still answers.
+ *
+ * @return array|string The rows of each statement, or a few words saying why they cannot be read.
+ */
+function sendstores_state_rows( mysqli $db, string $admin ) {
 	$prefix = SENDSTORES_PREFIX;
+	$core   = "'" . implode( "', '", SENDSTORES_CORE_TABLES ) . "'";
 	$login  = $db->real_escape_string( $admin );
-	$sql    = "SELECT COUNT(*) AS n FROM information_schema.tables
+	$sql    = "SELECT COUNT(*) AS n, COALESCE(SUM(table_name NOT IN ($core)), 0) AS others FROM information_schema.tables
 			WHERE table_schema = DATABASE() AND table_name LIKE '" . addcslashes( $prefix, '_%' ) . "%';
 		SELECT option_name, option_value FROM {$prefix}options WHERE option_name IN ('siteurl', 'active_plugins', 'wc_installing',
 			'woocommerce_version', 'woocommerce_db_version', 'sendstores_installed', 'sendstores_activated', 'sendstores_bootstrap');
@@ -50,13 +81,15 @@ function sendstores_state_rows( mysqli $db, string $admin ): array {
 			WHERE u.user_login = '$login'";
 
 	$results = array();
-	if ( $db->multi_query( $sql ) ) {
-		do {
-			$result    = $db->store_result();
-			$results[] = $result ? $result->fetch_all( MYSQLI_ASSOC ) : array();
-		} while ( $db->more_results() && $db->next_result() );
+	$more    = $db->multi_query( $sql );
+	while ( $more && false !== ( $result = $db->store_result() ) ) {
+		$results[] = $result->fetch_all( MYSQLI_ASSOC );
+		$more      = $db->more_results() && $db->next_result();
 	}
-	return $results;
+	// A table that is not there (1146) leaves the rest unasked, and that means empty. Nothing else does: whoever takes an
+	// unreadable store for an empty one would install over it.
+	$readable = 0 === $db->errno ? 3 === count( $results ) : 1146 === $db->errno && count( $results ) > 0;
+	return $readable ? $results : sendstores_database_reason( $db->errno );
 }
 
 /** The version of the WooCommerce code on the volume, or null when there is none. */
@@ -64,6 +97,11 @@ function sendstores_woocommerce_code(): ?string {
 	$file = SENDSTORES_SITE . '/wp-content/plugins/' . SENDSTORES_PLUGIN;
 	$head = is_readable( $file ) ? file_get_contents( $file, false, null, 0, 8192 ) : '';
 	return preg_match( '/^[ \t*]*Version:\s*(\S+)/mi', $head, $match ) ? $match[1] : null;
+}
+
+/** Takes the end mark of a step back. */
+function sendstores_unmark( mysqli $db, string $step ): void {
+	$db->query( 'DELETE FROM ' . SENDSTORES_PREFIX . "options WHERE option_name = '" . SENDSTORES_MARKS[ $step ] . "'" );
 }
 
 /** Writes the end mark of a step. */

@@ -7,7 +7,7 @@
 /**
  * @param string   $command   The command's name, such as `plugin activate`.
  * @param string[] $arguments What follows it, as WP-CLI would get it from a shell.
- * @param callable $verify    Called at the very end with true when the command ran through; answers and exits.
+ * @param callable $verify    Called at the very end, whether the command ran through or not; answers and exits.
  */
 function sendstores_run_wp_cli( string $command, array $arguments, callable $verify ): void {
 	$GLOBALS['sendstores_wp_cli'] = array(
