@@ -7,6 +7,10 @@
 local_cluster=$root/tests/cluster/cluster
 
 choose_cluster() {
+  if [[ -f $dev/cluster.env ]]; then
+    source "$dev/cluster.env" # the choice stays until `make down`
+    return
+  fi
   cluster_kind=local
   if command -v kubectl >/dev/null && timeout 5 kubectl get --raw /readyz >/dev/null 2>&1; then
     cluster_kind=context

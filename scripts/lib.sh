@@ -49,8 +49,8 @@ for port in (int(sys.argv[1]), 0):
 PY
 }
 
-# A process is named by its id and the time it began: ids are used again.
-birth() { awk '{print $22}' "/proc/$1/stat" 2>/dev/null; }
+# A process is named by its id and the time it began: ids are used again. A zombie is gone.
+birth() { awk '{sub(/.*\) /, "")} $1 != "Z" {print $20}' "/proc/$1/stat" 2>/dev/null; }
 
 # start NAME COMMAND...: runs in the background, in a session of its own, with its log and its name under .dev.
 start() {
