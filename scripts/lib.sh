@@ -40,6 +40,7 @@ free_port() {
 import socket, sys
 for port in (int(sys.argv[1]), 0):
     s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do: closed connections do not hold a port
     try:
         s.bind(("127.0.0.1", port))
         print(s.getsockname()[1])
