@@ -128,6 +128,17 @@ impl Server {
         self.child.id()
     }
 
+    /// Processes it has started and not yet reaped, by command line.
+    pub fn children(&self) -> Vec<String> {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.pid())).expect("its threads");
+        let of_thread = |task: std::io::Result<std::fs::DirEntry>| {
+            std::fs::read_to_string(task.expect("a thread").path().join("children")).unwrap_or_default()
+        };
+        let ids = tasks.map(of_thread).collect::<String>();
+        let command = |id: &str| std::fs::read_to_string(format!("/proc/{id}/cmdline")).unwrap_or_default();
+        ids.split_whitespace().map(|id| command(id).replace('\0', " ")).collect()
+    }
+
     /// What it has logged so far.
     pub fn log(&self) -> Vec<String> {
         self.log.lock().unwrap().clone()

@@ -145,6 +145,7 @@ async fn a_strangers_path_from_create_to_a_shop_to_nothing_left() {
         wait::until("the store to be gone", async || grpcurl.call("Get", &json!({"id": store})).err()).await;
         assert_eq!(cluster.leftovers(store), Vec::<String>::new());
     }
+    assert_eq!(server.children(), Vec::<String>::new(), "helm or exec left running");
     let claims = redis.cli(["--scan", "--pattern", "*claim*"]).await;
     assert!(claims.is_empty() || redis.cli(["HLEN", &claims]).await == "0", "a claim is left: {claims}");
 }

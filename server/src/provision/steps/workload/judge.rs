@@ -78,10 +78,11 @@ fn judge_pod(sight: &Sight, pod: &Pod, usual: FailureReason) -> (FailureReason, 
     if let Some(condition) = unscheduled {
         return judge_unscheduled(sight, condition.message.as_deref().unwrap_or_default(), usual);
     }
-    let container = status.container_statuses.iter().flatten().find(|container| !container.ready);
-    match container {
+    let containers = status.container_statuses.unwrap_or_default();
+    match containers.iter().find(|container| !container.ready) {
         Some(container) => judge_container(sight, pod, container, usual),
-        None => (usual, "the pod is being started".to_owned()),
+        None if containers.is_empty() => (usual, "the pod is being started".to_owned()),
+        None => (usual, "the pod answers; its controller has yet to notice".to_owned()),
     }
 }
 
