@@ -5,7 +5,7 @@ mod filter;
 
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand, error::ErrorKind};
 use clap_complete::Shell;
 
 pub(crate) use create::CreateArgs;
@@ -38,6 +38,20 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
     #[command(flatten)]
     pub(crate) global: Global,
+}
+
+impl Cli {
+    /// Reads the command line. Who types nothing is taught, also where the environment names a server, which clap takes for
+    /// an argument.
+    pub(crate) fn read() -> Self {
+        Self::try_parse().unwrap_or_else(|error| {
+            if error.kind() == ErrorKind::MissingSubcommand {
+                eprint!("{}", Self::command().render_help());
+                std::process::exit(error.exit_code());
+            }
+            error.exit()
+        })
+    }
 }
 
 #[derive(Args, Clone, Debug)]

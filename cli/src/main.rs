@@ -12,12 +12,10 @@ mod wait;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 // One thread is enough for a command that waits, and starts faster.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let cli = args::Cli::parse();
+    let cli = args::Cli::read();
     let json = cli.global.json;
     match Box::pin(commands::run(cli)).await {
         Ok(()) => ExitCode::SUCCESS,

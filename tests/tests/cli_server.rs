@@ -28,3 +28,10 @@ async fn a_store_that_cannot_advance_says_why_and_survives_its_server() {
     let deleted = run(&server.url(), "delete store-a").await;
     assert!(deleted.code == 0 && deleted.stdout.contains("store-a is being deleted"), "{deleted:?}");
 }
+
+#[tokio::test]
+async fn who_types_nothing_is_taught_wherever_the_server_is() {
+    let ended = run("http://127.0.0.1:1", "").await;
+    assert_eq!((ended.code, ended.stdout.as_str()), (2, ""), "{ended:?}");
+    assert!(ended.stderr.contains("Usage: sendstores") && ended.stderr.contains("watch"), "{ended:?}");
+}

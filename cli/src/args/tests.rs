@@ -1,5 +1,3 @@
-use clap::{CommandFactory, error::ErrorKind};
-
 use super::*;
 
 fn parse(line: &str) -> Result<Cli, clap::Error> {
@@ -67,7 +65,6 @@ fn what_is_said_is_sent() {
 #[test]
 fn wrong_lines_are_refused() {
     for (line, kind) in [
-        ("sendstores", ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand),
         ("sendstores get", ErrorKind::MissingRequiredArgument),
         ("sendstores create --label novalue", ErrorKind::ValueValidation),
         ("sendstores create --wait-timeout 5m", ErrorKind::MissingRequiredArgument),
