@@ -160,35 +160,21 @@ fn same(seen: &Seen<Progress>, last: &Progress) -> bool {
 fn patience(context: &Context, name: StepName, last: &Progress) -> Duration {
     match last {
         Progress::Failing(_) => context.deadlines.storefront,
-        Progress::Waiting(waiting) if waiting.reason != usual(name) => context.deadlines.trouble,
+        Progress::Waiting(waiting) if waiting.reason != FailureReason::usual(name) => context.deadlines.trouble,
         Progress::Waiting(_) | Progress::Done(_) | Progress::Partial(_) => context.deadlines.wait,
-    }
-}
-
-/// The reason a step gives while all looks well.
-pub(crate) fn usual(name: StepName) -> FailureReason {
-    match name {
-        StepName::Namespace => FailureReason::NamespaceConflict,
-        StepName::Credentials => FailureReason::ObjectRefused,
-        StepName::Release => FailureReason::ReleaseFailed,
-        StepName::Database => FailureReason::DatabaseUnavailable,
-        StepName::Application => FailureReason::ApplicationUnavailable,
-        StepName::Bootstrap => FailureReason::BootstrapFailed,
-        StepName::Storefront => FailureReason::StorefrontUnavailable,
-        StepName::Removal => FailureReason::RemovalBlocked,
     }
 }
 
 fn late(name: StepName, last: &Progress, waited: Duration) -> StepError {
     let (reason, what) = match last {
         Progress::Waiting(waiting) => (waiting.reason, waiting.detail.clone()),
-        Progress::Partial(detail) => (usual(name), detail.clone()),
+        Progress::Partial(detail) => (FailureReason::usual(name), detail.clone()),
         Progress::Failing(evidence) => {
             let failed = evidence.iter().filter(|evidence| !evidence.passed);
             let findings: Vec<String> = failed.map(|e| format!("{}: {}", e.check.as_str(), e.finding)).collect();
-            (usual(name), findings.join("; "))
+            (FailureReason::usual(name), findings.join("; "))
         }
-        Progress::Done(_) => (usual(name), "nothing changed".to_owned()),
+        Progress::Done(_) => (FailureReason::usual(name), "nothing changed".to_owned()),
     };
     StepError::retryable(reason, format!("{what} (no change for {waited:?})"))
 }

@@ -10,7 +10,7 @@ use k8s_openapi::api::{
 use kube::ResourceExt;
 use sendstores_core::{failure::FailureReason, observed::Waiting, step::StepName};
 
-use crate::provision::{redact, wait};
+use crate::provision::redact;
 
 /// Whether the cluster has brought about what the workload's object asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +51,7 @@ fn complete(yes: bool) -> Rollout {
 
 /// The one most telling thing. `step` gives the reason while nothing looks wrong.
 pub(super) fn judge(sight: &Sight, step: StepName) -> Waiting {
-    let usual = wait::usual(step);
+    let usual = FailureReason::usual(step);
     let (reason, detail) = match sight
         .pods
         .iter()
