@@ -141,12 +141,19 @@ def everything_twice_changes_nothing(store):
     return ", ".join(f"{name} {seconds:.2f} s" for name, seconds in took.items())
 
 
+# Options that differ between two equal shops: clocks, caches, dice, and what WooCommerce notes of itself at its next load by
+# a command.
+PASSING_OPTIONS = "^(" + "|".join((
+    "cron", "rewrite_rules", "action_scheduler_", "sendstores_", "wc_.*_version", "woocommerce_.*timestamp", "woocommerce_.*_at$",
+    "woocommerce_.*_variant_assignment", "woocommerce_maxmind_geolocation_settings", "woocommerce_checkout_.*_field$",
+    "woocommerce_custom_orders_table_created", "woocommerce_store_id", "recently_edited", "jetpack_", "schema-", "admin_email_lifespan",
+)) + ")"
+
+
 def fingerprint(store):
-    """What a bootstrap decides: all options but clocks, caches and dice, and the number of rows of every table it fills."""
+    """What a bootstrap decides: all options that stay, and the number of rows of every table it fills."""
     options = store.sql("SELECT option_name, MD5(option_value) FROM wp_options WHERE option_name NOT LIKE '%transient%' "
-                        "AND option_name NOT REGEXP '^(cron|rewrite_rules|action_scheduler_|sendstores_|wc_.*_version|woocommerce_.*timestamp"
-                        "|woocommerce_.*_at$|woocommerce_.*_variant_assignment|woocommerce_maxmind_geolocation_settings"
-                        "|woocommerce_store_id|recently_edited|jetpack_|schema-|admin_email_lifespan)' ORDER BY option_name")
+                        f"AND option_name NOT REGEXP '{PASSING_OPTIONS}' ORDER BY option_name")
     counts = []
     for table in ("posts", "users", "usermeta", "terms", "term_taxonomy", "woocommerce_shipping_zone_methods", "woocommerce_shipping_zones",
                   "woocommerce_tax_rates", "wc_product_meta_lookup"):

@@ -321,8 +321,11 @@ def methods(store):
 
 
 def difference(reference, now):
-    (options, counts), (options_now, counts_now) = reference, now
-    return {"options": sorted(set(options) ^ set(options_now)), "counts": sorted(set(counts) ^ set(counts_now))}
+    """What stands only in the one, and only in the other."""
+    only = {}
+    for name, before, after in zip(("options", "counts"), reference, now):
+        only[name] = {"reference": sorted(set(before) - set(after)), "now": sorted(set(after) - set(before))}
+    return only
 
 
 CHECKS = [install_killed, activate_killed, configure_killed, two_at_once, database_killed, unreadable_is_not_empty,
