@@ -18,6 +18,11 @@ function sendstores_run_wp_cli( string $command, array $arguments, callable $ver
 	// WordPress adds shutdown functions of its own; ours is added by the first round so that it comes after them.
 	register_shutdown_function(
 		static function () use ( $verify ): void {
+			// One of theirs that meets a dead database ends the process before ours is called: answer while we can.
+			$database = $GLOBALS['sendstores_wp_cli']['completed'] ? null : sendstores_connect( 1 );
+			if ( is_string( $database ) ) {
+				sendstores_fail( 'DATABASE_UNAVAILABLE', "the store's database: $database" );
+			}
 			register_shutdown_function( $verify );
 		}
 	);
