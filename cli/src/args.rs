@@ -18,6 +18,7 @@ const EXAMPLES: &str = "\
 Examples:
   sendstores create --title 'Tea & Cake' --wait   make a shop and see each step
   sendstores list --state ready                   which shops are open
+  sendstores credentials store-ab12cd34           how the merchant logs in
   sendstores watch                                what happens to all of them
   sendstores delete store-ab12cd34 --wait         remove one with everything it owns
   sendstores list --json | jq -r '.stores[].url'  for scripts
@@ -74,6 +75,8 @@ pub(crate) enum Command {
     Create(Box<CreateArgs>),
     /// Show one store.
     Get(GetArgs),
+    /// Show how the merchant of a store logs in: address, user and password.
+    Credentials(CredentialsArgs),
     /// List stores.
     List(ListArgs),
     /// Remove a store with everything it owns.
@@ -101,6 +104,20 @@ pub(crate) struct GetArgs {
     pub(crate) wait: bool,
     #[command(flatten)]
     pub(crate) limit: WaitLimit,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "\
+The password is shown here and nowhere else, and each call is recorded in the store's history. It is the one
+that was made with the store: what the merchant changed it to is not known. It logs in once the store is READY.
+
+Examples:
+  sendstores credentials store-ab12cd34
+  sendstores credentials store-ab12cd34 --json | jq -r .password
+  sendstores get store-ab12cd34                      shows the history: who asked, and when")]
+pub(crate) struct CredentialsArgs {
+    /// Id of the store.
+    pub(crate) id: String,
 }
 
 #[derive(Args, Debug)]

@@ -1,6 +1,7 @@
 //! What each verb does.
 
 mod create;
+mod credentials;
 mod delete;
 mod get;
 mod list;
@@ -20,6 +21,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
     match command {
         Command::Create(args) => create::run(&global, *args).await,
         Command::Get(args) => get::run(&global, args).await,
+        Command::Credentials(args) => credentials::run(&global, args).await,
         Command::List(args) => list::run(&global, args).await,
         Command::Delete(args) => delete::run(&global, args).await,
         Command::Watch(args) => watch::run(&global, args).await,

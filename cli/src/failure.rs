@@ -133,6 +133,10 @@ fn hint(error: &Error) -> Option<String> {
         Error::NotFound(_) => "`sendstores list` shows the stores there are",
         Error::AlreadyExists(_) => "choose another id, or none and the server makes one",
         Error::Conflict(_) => "look at it again with `sendstores get`, then decide",
+        Error::FailedPrecondition(cause) if cause.reason() == Some("CREDENTIALS_NOT_READY") => {
+            let id = cause.metadata().and_then(|data| data.get("store_id")).map_or("ID", String::as_str);
+            return Some(format!("`sendstores get {} --wait` waits for the store", text::line(id)));
+        }
         Error::HistoryCompacted(_) => "watch again without --from",
         Error::ResourceExhausted { retry_after: Some(delay), .. } => {
             return Some(format!("try again in {}", text::duration(*delay)));

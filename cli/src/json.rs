@@ -24,6 +24,10 @@ impl Named for v1::DeleteResponse {
     const NAME: &str = "sendstores.v1.DeleteResponse";
 }
 
+impl Named for v1::GetCredentialsResponse {
+    const NAME: &str = "sendstores.v1.GetCredentialsResponse";
+}
+
 impl Named for v1::WatchStatusResponse {
     const NAME: &str = "sendstores.v1.WatchStatusResponse";
 }

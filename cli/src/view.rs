@@ -80,10 +80,25 @@ pub(crate) fn store(store: &Store, now: SystemTime) -> String {
         let _ =
             writeln!(view, "  {mark} {:<12} {}  {}", one.check, text::time(one.check_time), text::line(&one.finding));
     }
+    if !store.history.is_empty() {
+        view.push_str("history\n");
+    }
+    for one in &store.history {
+        let _ = writeln!(view, "{}", entry(one).trim_end());
+    }
     if let Some(why) = &store.failure {
         let _ = writeln!(view, "failure\n  {}", failure(why));
     }
     view
+}
+
+fn entry(entry: &v1::HistoryEntry) -> String {
+    let event = entry.event().as_str_name().trim_start_matches("EVENT_").to_lowercase().replace('_', " ");
+    let call = match entry.request_id.as_str() {
+        "" => String::new(),
+        id => format!("call {id}"),
+    };
+    text::line(&format!("  {:<20} {event:<17} {call}", text::time(entry.time)))
 }
 
 fn fields(view: &mut String, store: &Store, now: SystemTime) {

@@ -1,4 +1,4 @@
-//! The five calls.
+//! The calls.
 
 use std::{pin::Pin, time::Duration};
 
@@ -7,6 +7,7 @@ use tonic::{Request, Response, Status, transport::Channel};
 use crate::{
     builder::Builder,
     create::CreateStore,
+    credentials::Credentials,
     delete::DeleteStore,
     error::Error,
     v1::{self as wire, Store, store_service_client::StoreServiceClient},
@@ -91,6 +92,19 @@ impl Client {
         let request = store.into().into_request();
         let answer = self.unary(request, async |mut grpc, request| grpc.delete(request).await).await?;
         Ok(answer.store)
+    }
+
+    /// Hands out how the merchant gets into the administration of a shop. The server records each answer in the store's
+    /// `history`, so this changes the store and its etag.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is none of this id; [`Error::FailedPrecondition`] when the credentials are not made
+    /// yet (`CREDENTIALS_NOT_READY`) or the store is being deleted (`STORE_DELETING`); [`Error::Unavailable`] when the
+    /// server cannot reach its cluster.
+    pub async fn credentials(&self, id: impl Into<String>) -> Result<Credentials, Error> {
+        let request = wire::GetCredentialsRequest { id: id.into() };
+        let answer = self.unary(request, async |mut grpc, request| grpc.get_credentials(request).await).await?;
+        Ok(answer.into())
     }
 
     /// Watches the stores that `filter` means: each as it is, then `Synced`, then every change.

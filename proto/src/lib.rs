@@ -11,3 +11,17 @@ pub mod v1 {
 
 /// The encoded `google.protobuf.FileDescriptorSet` of the contract with all it imports, for reflection.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!("generated/sendstores.v1.bin");
+
+// === impl GetCredentialsResponse ===
+
+/// Without the password, so that no log line can have it.
+impl std::fmt::Debug for v1::GetCredentialsResponse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { admin_url, user, password: _ } = self;
+        f.debug_struct("GetCredentialsResponse")
+            .field("admin_url", admin_url)
+            .field("user", user)
+            .field("password", &"[hidden]")
+            .finish()
+    }
+}

@@ -3,6 +3,7 @@
 mod connection;
 mod convert;
 mod create;
+mod credentials;
 mod deadline;
 mod delete;
 mod health;

@@ -22,6 +22,7 @@ use std::sync::Arc;
 use kube::Client;
 use sendstores_core::{
     Store,
+    credentials::{ReadCredentials, Reading},
     observed::{Progress, Remains, Seen},
     provisioner::{Provisioner, StepError},
     step::StepName,
@@ -79,5 +80,11 @@ impl Provisioner for KubeProvisioner {
 
     async fn wait_removal(&self, store: &Store, last: &Remains) -> Result<Seen<Remains>, StepError> {
         wait::removal(&self.context, store, last).await
+    }
+}
+
+impl ReadCredentials for KubeProvisioner {
+    fn read_credentials<'a>(&'a self, store: &'a Store) -> Reading<'a> {
+        Box::pin(steps::handed_out(&self.context, store))
     }
 }

@@ -4,6 +4,8 @@ pub mod cluster;
 pub mod helm_shim;
 pub mod http;
 pub mod ledger;
+pub mod logs;
+pub mod plane;
 pub mod provisioning;
 pub mod redis;
 pub mod samples;

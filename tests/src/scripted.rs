@@ -7,6 +7,7 @@ use std::{
 
 use sendstores_core::{
     Evidence, FailureReason, StepName, Store, StoreId, Timestamp,
+    credentials::{Credentials, Password, ReadCredentials, Reading},
     evidence::Check,
     observed::{Progress, Remains, Seen},
     provisioner::{Provisioner, StepError},
@@ -44,6 +45,8 @@ struct State {
     acts: Vec<(StoreId, StepName)>,
     overlaps: usize,
     selling: bool,
+    /// The cluster does not answer for credentials.
+    credentials_error: Option<StepError>,
 }
 
 /// Marks a store as acted upon while it lives.
@@ -66,6 +69,16 @@ impl ScriptedProvisioner {
 
     pub fn set_selling(&self, selling: bool) {
         self.state().selling = selling;
+    }
+
+    /// Every read of credentials fails with `error` until `None` is given.
+    pub fn fail_credentials(&self, error: Option<StepError>) {
+        self.state().credentials_error = error;
+    }
+
+    /// The password of a store: another for each store, also for a later one of the same id.
+    pub fn password(store: &Store) -> String {
+        format!("Canary{}{}", store.id, store.uid).replace('-', "")
     }
 
     /// Every act so far, in order.
@@ -174,5 +187,22 @@ impl Provisioner for ScriptedProvisioner {
 
     async fn wait_removal(&self, store: &Store, _last: &Remains) -> Result<Seen<Remains>, StepError> {
         self.observe_remains(store).await
+    }
+}
+
+impl ReadCredentials for ScriptedProvisioner {
+    fn read_credentials<'a>(&'a self, store: &'a Store) -> Reading<'a> {
+        Box::pin(async move {
+            let state = self.state();
+            if let Some(error) = &state.credentials_error {
+                return Err(error.clone());
+            }
+            let made = state.held.get(&store.id).is_some_and(|steps| steps.contains(&StepName::Credentials));
+            Ok(made.then(|| Credentials {
+                admin_url: format!("{}/wp-admin/", store.url),
+                user: store.spec.shop.admin_user.to_string(),
+                password: Password::new(Self::password(store)),
+            }))
+        })
     }
 }

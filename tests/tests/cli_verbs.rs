@@ -6,6 +6,7 @@ mod sdk_rig;
 use cli_rig::run;
 use sdk_rig::Rig;
 use sendstores_core::{Event, StepName, ledger::LedgerError};
+use sendstores_tests::scripted::ScriptedProvisioner;
 
 #[tokio::test]
 async fn a_store_is_created_shown_listed_and_deleted() {
@@ -36,6 +37,33 @@ async fn a_store_is_created_shown_listed_and_deleted() {
     let listed = run(&rig.url, "list").await;
     assert_eq!((listed.code, listed.stdout.as_str()), (0, ""));
     assert!(listed.stderr.contains("no stores"), "{}", listed.stderr);
+}
+
+#[tokio::test]
+async fn credentials_are_shown_by_their_verb_alone_and_leave_a_trace() {
+    let rig = Rig::start().await;
+    rig.create("store-a").await;
+    let early = run(&rig.url, "credentials store-a").await;
+    assert_eq!((early.code, early.stdout.as_str()), (1, ""), "{early:?}");
+    assert!(early.stderr.contains("CREDENTIALS_NOT_READY") && early.stderr.contains("get store-a --wait"), "{early:?}");
+
+    let store = rig.make_credentials("store-a").await;
+    let password = ScriptedProvisioner::password(&store);
+    let shown = run(&rig.url, "credentials store-a").await;
+    let lines = format!("admin     {}/wp-admin/\nuser      merchant\npassword  {password}\n", store.url);
+    assert_eq!((shown.code, shown.stdout.as_str(), shown.stderr.as_str()), (0, lines.as_str(), ""));
+    let json = run(&rig.url, "credentials store-a --json").await.json();
+    let wanted = serde_json::json!({
+        "adminUrl": format!("{}/wp-admin/", store.url), "user": "merchant", "password": password,
+    });
+    assert_eq!(json, wanted);
+
+    let seen = run(&rig.url, "get store-a").await;
+    assert_eq!(seen.stdout.matches("credentials read").count(), 2, "{}", seen.stdout);
+    for other in ["get store-a --json", "list", "list --json"] {
+        assert!(!run(&rig.url, other).await.stdout.contains(&password), "{other}");
+    }
+    assert_eq!(run(&rig.url, "credentials store-b").await.code, 3);
 }
 
 #[tokio::test]

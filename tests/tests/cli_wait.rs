@@ -26,7 +26,7 @@ async fn a_wait_shows_each_step_and_ends_with_the_address() {
     for part in [
         "store-a is READY after ",
         "http://store-a.localhost:8080/shop/",
-        "kubectl -n store-a get secret",
+        "sendstores credentials store-a",
         "sendstores delete store-a",
     ] {
         assert!(ended.stdout.contains(part), "no {part:?} in:\n{}", ended.stdout);

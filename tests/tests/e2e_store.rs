@@ -93,9 +93,14 @@ async fn started() -> (Cluster, RedisServer, Server) {
 
 /// A page of the shop through the Ingress, asked for as a browser asks.
 async fn visit(url: &str, path: &str) -> (u16, String) {
+    let (host, address) = shop(url);
+    http::get_as(address, &host, path).await.expect("an answer")
+}
+
+/// Host of a shop, and where the Ingress listens on this machine.
+fn shop(url: &str) -> (String, SocketAddr) {
     let (host, port) = url.trim_start_matches("http://").split_once(':').expect("a port");
-    let address = SocketAddr::from(([127, 0, 0, 1], port.parse().expect("a port")));
-    http::get_as(address, host, path).await.expect("an answer")
+    (host.to_owned(), SocketAddr::from(([127, 0, 0, 1], port.parse().expect("a port"))))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -104,7 +109,7 @@ async fn a_strangers_path_from_create_to_a_shop_to_nothing_left() {
     let grpcurl = Grpcurl { cluster: &cluster, address: server.grpc };
     assert!(grpcurl.text(&["list"]).contains("sendstores.v1.StoreService"));
     let described = grpcurl.text(&["describe", "sendstores.v1.StoreService"]);
-    for method in ["Create", "Get", "List", "Delete", "WatchStatus"] {
+    for method in ["Create", "Get", "List", "Delete", "WatchStatus", "GetCredentials"] {
         assert!(described.contains(&format!("rpc {method} ")), "{described}");
     }
 
@@ -131,12 +136,15 @@ async fn a_strangers_path_from_create_to_a_shop_to_nothing_left() {
     assert_eq!(code, 200);
     assert!(page.contains("K&auml;se") || page.contains("Käse"), "the shop's name is not in its page: {page}");
     assert_ne!(visit(&url, "/wp-admin/install.php").await.0, 200);
+    let password = way_in(&grpcurl, &id, &url).await;
 
     let (_, second) = grpcurl.watch_until("store-e2e-b", "STATE_READY");
     isolated(&cluster, &id, "store-e2e-b");
     isolated(&cluster, "store-e2e-b", &id);
     assert_ne!(second["url"], ready["url"]);
 
+    let (list, log) = (grpcurl.call("List", &json!({})).expect("list"), server.log().join("\n"));
+    assert!(!list.to_string().contains(&password) && !log.contains(&password), "the password is told elsewhere");
     for store in [id.as_str(), "store-e2e-b"] {
         let deleting = grpcurl.call("Delete", &json!({"id": store})).expect("delete");
         assert_eq!(deleting["store"]["state"], "STATE_DELETING");
@@ -148,6 +156,27 @@ async fn a_strangers_path_from_create_to_a_shop_to_nothing_left() {
     assert_eq!(server.children(), Vec::<String>::new(), "helm or exec left running");
     let claims = redis.cli(["--scan", "--pattern", "*claim*"]).await;
     assert!(claims.is_empty() || redis.cli(["HLEN", &claims]).await == "0", "a claim is left: {claims}");
+}
+
+/// What GetCredentials hands out opens the shop's administration, and nothing else does; the password.
+async fn way_in(grpcurl: &Grpcurl<'_>, id: &str, url: &str) -> String {
+    let found = grpcurl.call("GetCredentials", &json!({"id": id})).expect("credentials");
+    let text = |field: &str| found[field].as_str().expect("a text").to_owned();
+    let (user, password) = (text("user"), text("password"));
+    assert_eq!(text("adminUrl"), format!("{url}/wp-admin/"));
+    let (host, address) = shop(url);
+    let login = async |password: &str| {
+        let form = format!("log={user}&pwd={password}&wp-submit=Log+In");
+        http::post_form(address, &host, "/wp-login.php", &form).await.expect("an answer")
+    };
+    let (code, head) = login(&password).await;
+    assert!(code == 302 && head.contains("wordpress_logged_in_"), "{code}\n{head}");
+    let (code, head) = login("not-the-password").await;
+    assert!(code == 200 && !head.contains("wordpress_logged_in_"), "{code}\n{head}");
+    let history = grpcurl.call("Get", &json!({"id": id})).expect("get")["store"]["history"].clone();
+    let newest = history.as_array().and_then(|entries| entries.last()).expect("an entry");
+    assert_eq!(newest["event"], "EVENT_CREDENTIALS_READ");
+    password
 }
 
 /// A store reaches its own database and no other's, nor another's shop, nor the cluster itself.
@@ -178,6 +207,7 @@ async fn wrong_calls_are_told_in_json_with_a_reason() {
         ("Create", json!({"spec": {"shop": {"currency": "EURO"}}}), "INVALID_FIELD"),
         ("Create", json!({"spec": {"shop": {"title": "x".repeat(70_000)}}}), "MESSAGE_TOO_LARGE"),
         ("Delete", json!({"id": "store-none"}), "STORE_NOT_FOUND"),
+        ("GetCredentials", json!({"id": "store-none"}), "STORE_NOT_FOUND"),
         ("List", json!({"page_token": "AAAA"}), "PAGE_TOKEN_INVALID"),
         ("WatchStatus", json!({"resume_token": "AAAA"}), "RESUME_TOKEN_INVALID"),
     ] {

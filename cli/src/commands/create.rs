@@ -68,11 +68,9 @@ pub(super) fn ready(global: &Global, store: &Store) -> String {
     [
         format!("{id} is {}{after}", view::state(store)),
         format!("  shop      {url}/shop/"),
-        format!("  admin     {url}/wp-admin/ as {user}; its password:"),
-        format!(
-            "            kubectl -n {id} get secret store-credentials -o go-template='{{{{index .data \"admin-password\" | base64decode}}}}'"
-        ),
+        format!("  admin     {url}/wp-admin/ as {user}"),
         "Next:".to_owned(),
+        format!("  {}", command(global, &format!("credentials {id}"))),
         format!("  {}", command(global, &format!("get {id}"))),
         format!("  {}", command(global, &format!("watch {id}"))),
         format!("  {}", command(global, &format!("delete {id}"))),

@@ -78,7 +78,16 @@ pub(crate) fn sample() -> Store {
         update_time: at(61, 700),
         ready_time: at(48, 200),
         delete_time: None,
+        history: vec![
+            an_entry(v1::history_entry::Event::Created, at(0, 0), "0193b0a0-7c3e-7000-8000-000000000001"),
+            an_entry(v1::history_entry::Event::Ready, at(48, 200), ""),
+            an_entry(v1::history_entry::Event::CredentialsRead, at(50, 0), "c-2"),
+        ],
     }
+}
+
+fn an_entry(event: v1::history_entry::Event, time: Option<Timestamp>, request_id: &str) -> v1::HistoryEntry {
+    v1::HistoryEntry { time, event: event.into(), request_id: request_id.to_owned() }
 }
 
 #[test]

@@ -257,6 +257,74 @@ pub struct Evidence {
     #[prost(message, optional, tag = "4")]
     pub check_time: ::core::option::Option<::prost_types::Timestamp>,
 }
+/// One thing that was done to a store.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HistoryEntry {
+    /// When it was done.
+    #[prost(message, optional, tag = "1")]
+    pub time: ::core::option::Option<::prost_types::Timestamp>,
+    /// What was done.
+    #[prost(enumeration = "history_entry::Event", tag = "2")]
+    pub event: i32,
+    /// The `x-request-id` of the call that did it, as its answer carried it and the server's log has it: at most 128
+    /// printable ASCII characters. Empty for what the server did by itself.
+    #[prost(string, tag = "3")]
+    pub request_id: ::prost::alloc::string::String,
+}
+/// Nested message and enum types in `HistoryEntry`.
+pub mod history_entry {
+    /// What can be done to a store that is worth remembering.
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        Hash,
+        PartialOrd,
+        Ord,
+        ::prost::Enumeration
+    )]
+    #[repr(i32)]
+    pub enum Event {
+        /// Never sent.
+        Unspecified = 0,
+        /// Its creation was accepted.
+        Created = 1,
+        /// It became READY as it was asked for. Not told again when it only recovers from DEGRADED.
+        Ready = 2,
+        /// Its credentials were handed out by GetCredentials.
+        CredentialsRead = 3,
+        /// Its deletion was accepted.
+        DeleteRequested = 4,
+    }
+    impl Event {
+        /// String value of the enum field names used in the ProtoBuf definition.
+        ///
+        /// The values are not transformed in any way and thus are considered stable
+        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        pub fn as_str_name(&self) -> &'static str {
+            match self {
+                Self::Unspecified => "EVENT_UNSPECIFIED",
+                Self::Created => "EVENT_CREATED",
+                Self::Ready => "EVENT_READY",
+                Self::CredentialsRead => "EVENT_CREDENTIALS_READ",
+                Self::DeleteRequested => "EVENT_DELETE_REQUESTED",
+            }
+        }
+        /// Creates an enum from field names used in the ProtoBuf definition.
+        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+            match value {
+                "EVENT_UNSPECIFIED" => Some(Self::Unspecified),
+                "EVENT_CREATED" => Some(Self::Created),
+                "EVENT_READY" => Some(Self::Ready),
+                "EVENT_CREDENTIALS_READ" => Some(Self::CredentialsRead),
+                "EVENT_DELETE_REQUESTED" => Some(Self::DeleteRequested),
+                _ => None,
+            }
+        }
+    }
+}
 /// One isolated e-commerce store. Every field but `labels` and `spec` is set by the server alone.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Store {
@@ -317,6 +385,9 @@ pub struct Store {
     /// When its deletion was accepted; absent until then.
     #[prost(message, optional, tag = "18")]
     pub delete_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// What was done to it, the newest last. At most 16 entries: the oldest go.
+    #[prost(message, repeated, tag = "19")]
+    pub history: ::prost::alloc::vec::Vec<HistoryEntry>,
 }
 /// Nested message and enum types in `Store`.
 pub mod store {
@@ -616,6 +687,28 @@ pub struct DeleteResponse {
     #[prost(message, optional, tag = "1")]
     pub store: ::core::option::Option<Store>,
 }
+/// Asks for the credentials of a store.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetCredentialsRequest {
+    /// Id of the store.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+}
+/// Answers GetCredentials.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct GetCredentialsResponse {
+    /// Address of the shop's administration, where the two below are asked for.
+    #[prost(string, tag = "1")]
+    pub admin_url: ::prost::alloc::string::String,
+    /// Login name of the merchant.
+    #[prost(string, tag = "2")]
+    pub user: ::prost::alloc::string::String,
+    /// Password of the merchant as it was made: 32 letters and digits. One that was changed in the shop since is not known
+    /// here.
+    #[prost(string, tag = "3")]
+    pub password: ::prost::alloc::string::String,
+}
 /// Asks for a stream of changes.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WatchStatusRequest {
@@ -910,6 +1003,39 @@ pub mod store_service_client {
                 .insert(GrpcMethod::new("sendstores.v1.StoreService", "WatchStatus"));
             self.inner.server_streaming(req, path, codec).await
         }
+        /// Hands out how the merchant gets into the administration of one shop. The password is in this answer and nowhere
+        /// else: in no Store, list, watch, log or error. Every call that is answered is an entry EVENT_CREDENTIALS_READ in the
+        /// store's `history`, on disk before the password leaves; so each changes the store, its `revision` and its `etag`.
+        /// The credentials are made early on; they log in from when the step "bootstrap" has succeeded.
+        ///
+        /// INVALID_ARGUMENT: INVALID_FIELD. NOT_FOUND: STORE_NOT_FOUND, it never was or is gone.
+        /// FAILED_PRECONDITION: CREDENTIALS_NOT_READY, they are not made yet; STORE_DELETING, the store is being deleted.
+        /// ABORTED: WRITE_CONFLICT, the store keeps changing, try again. RESOURCE_EXHAUSTED: LEDGER_FULL, the call could not be
+        /// recorded. UNAVAILABLE: CLUSTER_UNAVAILABLE, the Kubernetes API did not answer within 5 s, try again.
+        pub async fn get_credentials(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetCredentialsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetCredentialsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/sendstores.v1.StoreService/GetCredentials",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("sendstores.v1.StoreService", "GetCredentials"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -979,6 +1105,22 @@ pub mod store_service_server {
             request: tonic::Request<super::WatchStatusRequest>,
         ) -> std::result::Result<
             tonic::Response<Self::WatchStatusStream>,
+            tonic::Status,
+        >;
+        /// Hands out how the merchant gets into the administration of one shop. The password is in this answer and nowhere
+        /// else: in no Store, list, watch, log or error. Every call that is answered is an entry EVENT_CREDENTIALS_READ in the
+        /// store's `history`, on disk before the password leaves; so each changes the store, its `revision` and its `etag`.
+        /// The credentials are made early on; they log in from when the step "bootstrap" has succeeded.
+        ///
+        /// INVALID_ARGUMENT: INVALID_FIELD. NOT_FOUND: STORE_NOT_FOUND, it never was or is gone.
+        /// FAILED_PRECONDITION: CREDENTIALS_NOT_READY, they are not made yet; STORE_DELETING, the store is being deleted.
+        /// ABORTED: WRITE_CONFLICT, the store keeps changing, try again. RESOURCE_EXHAUSTED: LEDGER_FULL, the call could not be
+        /// recorded. UNAVAILABLE: CLUSTER_UNAVAILABLE, the Kubernetes API did not answer within 5 s, try again.
+        async fn get_credentials(
+            &self,
+            request: tonic::Request<super::GetCredentialsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetCredentialsResponse>,
             tonic::Status,
         >;
     }
@@ -1285,6 +1427,51 @@ pub mod store_service_server {
                                 max_encoding_message_size,
                             );
                         let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/sendstores.v1.StoreService/GetCredentials" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetCredentialsSvc<T: StoreService>(pub Arc<T>);
+                    impl<
+                        T: StoreService,
+                    > tonic::server::UnaryService<super::GetCredentialsRequest>
+                    for GetCredentialsSvc<T> {
+                        type Response = super::GetCredentialsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetCredentialsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as StoreService>::get_credentials(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetCredentialsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)

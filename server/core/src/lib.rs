@@ -1,13 +1,15 @@
 //! The SendStores domain: what a store is, where it can be, and what to do next.
 //!
 //! Nothing here waits, talks or stores: no runtime, no wire format, no database, no Kubernetes. The ports
-//! ([`ledger::Ledger`], [`provisioner::Provisioner`]) say what the domain needs of the world; the server's rooms
+//! ([`ledger::Ledger`], [`provisioner::Provisioner`], [`credentials::ReadCredentials`]) say what the domain needs of the world; the server's rooms
 //! provide it.
 
 pub mod backoff;
+pub mod credentials;
 pub mod evidence;
 pub mod failure;
 pub mod filter;
+pub mod history;
 pub mod id;
 pub mod label;
 pub mod ledger;
@@ -25,6 +27,7 @@ pub mod time;
 pub use evidence::Evidence;
 pub use failure::{Failure, FailureReason};
 pub use filter::StoreFilter;
+pub use history::{CallId, Happening, History, HistoryEntry};
 pub use id::{RequestId, StoreId, Tenant, Uid};
 pub use label::Labels;
 pub use revision::{Epoch, Revision};

@@ -3,6 +3,7 @@
 use crate::{
     evidence::Evidence,
     failure::Failure,
+    history::{CallId, Happening, History, HistoryEntry},
     id::{StoreId, Tenant, Uid},
     label::Labels,
     revision::Revision,
@@ -38,6 +39,7 @@ pub struct Store {
     pub failure: Option<Failure>,
     pub steps: Vec<Step>,
     pub evidence: Vec<Evidence>,
+    pub history: History,
     /// Counts intents, from 1.
     pub generation: u64,
     /// The generation that `state` speaks of.
@@ -83,6 +85,7 @@ impl Store {
     /// A store that was just asked for.
     pub fn new(new: NewStore, now: Timestamp) -> Self {
         let NewStore { id, uid, tenant, labels, spec, url } = new;
+        let history = [HistoryEntry { time: now, what: Happening::Created, call: None }].into_iter().collect();
         Self {
             id,
             uid,
@@ -94,6 +97,7 @@ impl Store {
             failure: None,
             steps: StepName::PROVISIONING.into_iter().map(Step::pending).collect(),
             evidence: Vec::new(),
+            history,
             generation: 1,
             observed_generation: 0,
             revision: Revision::ZERO,
@@ -121,11 +125,16 @@ impl Store {
                 next.failure = None;
                 next.ready_time = next.ready_time.or(Some(now));
                 next.finish_steps(now);
+                // A shop that comes and goes would fill the history with it.
+                if self.state != State::Degraded {
+                    next.happened(Happening::Ready, None, now);
+                }
             }
             Event::DeleteRequested => {
                 next.delete_time = next.delete_time.or(Some(now));
                 next.steps = vec![Step::pending(StepName::Removal)];
                 next.evidence.clear();
+                next.happened(Happening::DeleteRequested, None, now);
             }
             Event::Removed => {
                 next.failure = None;
@@ -178,6 +187,24 @@ impl Store {
         next.failure = Some(failure);
         next.update_time = now;
         next
+    }
+
+    /// The store once its credentials were handed out to `call`.
+    pub fn credentials_read(&self, call: Option<CallId>, now: Timestamp) -> Self {
+        let mut next = self.clone();
+        next.happened(Happening::CredentialsRead, call, now);
+        next.update_time = now;
+        next
+    }
+
+    /// The store with `call` named as what brought about the newest entry of its history.
+    pub fn by(mut self, call: Option<CallId>) -> Self {
+        self.history.credit_newest(call);
+        self
+    }
+
+    fn happened(&mut self, what: Happening, call: Option<CallId>, time: Timestamp) {
+        self.history.push(HistoryEntry { time, what, call });
     }
 
     pub fn step(&self, name: StepName) -> Option<&Step> {
@@ -293,6 +320,18 @@ mod tests {
     }
 
     #[test]
+    fn a_history_names_its_calls_and_does_not_tell_of_recoveries() {
+        let call = |text: &str| Some(text.parse::<CallId>().expect("valid"));
+        let ready = fixture::store("store-a").by(call("c-1")).after(Event::Converged, at(5)).expect("legal");
+        let degraded = ready.after(Event::ProbeFailed, at(6)).expect("legal");
+        let again = degraded.after(Event::Converged, at(7)).expect("legal").credentials_read(call("c-2"), at(8));
+        let told: Vec<_> = again.history.entries().iter().map(|entry| (entry.what, entry.call.clone())).collect();
+        use Happening::{Created, CredentialsRead, Ready};
+        assert_eq!(told, [(Created, call("c-1")), (Ready, None), (CredentialsRead, call("c-2"))]);
+        assert_eq!((again.update_time, again.generation), (at(8), 1));
+    }
+
+    #[test]
     fn an_intent_raises_the_generation_and_ready_is_never_older_than_it() {
         let ready = fixture::store("store-a").after(Event::Converged, at(5)).expect("legal");
         assert_eq!((ready.generation, ready.observed_generation, ready.ready_time), (1, 1, Some(at(5))));
@@ -301,6 +340,9 @@ mod tests {
         let deleting = updating.after(Event::DeleteRequested, at(7)).expect("legal");
         assert_eq!((deleting.generation, deleting.delete_time), (3, Some(at(7))));
         assert_eq!(deleting.steps.len(), 1);
+        let told: Vec<_> = deleting.history.entries().iter().map(|entry| (entry.what, entry.time)).collect();
+        use Happening::{Created, DeleteRequested, Ready};
+        assert_eq!(told, [(Created, at(0)), (Ready, at(5)), (DeleteRequested, at(7))]);
         let gone = deleting.after(Event::Removed, at(8)).expect("legal");
         assert_eq!((gone.state, gone.steps[0].state), (State::Deleted, StepState::Succeeded));
     }

@@ -64,18 +64,14 @@ pub(super) async fn serve(config: Config, metrics: PrometheusHandle) -> Result<(
             return Ok(tasks.run(std::future::ready(()), config.drain_timeout).await?);
         }
     };
-    api.attach(Backend { ledger: ledger.clone(), mirror: mirror.clone() });
+    let provisioner = provisioner(&config).await?;
+    let credentials = Arc::new(provisioner.clone());
+    api.attach(Backend { ledger: ledger.clone(), mirror: mirror.clone(), credentials });
     tasks.spawn("mirror", Phase::Back, {
         let (mirror, ledger) = (mirror.clone(), ledger.clone());
         |stop| async { Ok(mirror.follow(ledger, stop).await?) }
     });
-    let reconciler = Reconciler {
-        ledger,
-        mirror,
-        provisioner: provisioner(&config).await?,
-        owner: owner(),
-        policy: policy(&config),
-    };
+    let reconciler = Reconciler { ledger, mirror, provisioner, owner: owner(), policy: policy(&config) };
     tasks.spawn("reconcile", Phase::Front, |stop| reconciler.run(stop));
 
     let signal = async {

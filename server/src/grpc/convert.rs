@@ -2,7 +2,8 @@
 
 use prost_types::Timestamp as WireTime;
 use sendstores_core::{
-    Engine, Evidence, Failure, FailureReason, ShopSettings, State, Step, StepState, Store, StoreSpec, Timestamp,
+    Engine, Evidence, Failure, FailureReason, Happening, HistoryEntry, ShopSettings, State, Step, StepState, Store,
+    StoreSpec, Timestamp,
     shop::{Catalogue, PaymentMethod},
 };
 use sendstores_proto::v1 as wire;
@@ -19,6 +20,7 @@ pub(super) fn store(store: &Store) -> wire::Store {
         failure,
         steps,
         evidence,
+        history,
         generation,
         observed_generation,
         revision,
@@ -46,6 +48,7 @@ pub(super) fn store(store: &Store) -> wire::Store {
         update_time: Some(time(*update_time)),
         ready_time: ready_time.map(time),
         delete_time: delete_time.map(time),
+        history: history.entries().iter().map(entry).collect(),
     }
 }
 
@@ -169,6 +172,22 @@ fn evidence(evidence: &Evidence) -> wire::Evidence {
         passed: *passed,
         finding: finding.clone(),
         check_time: Some(time(*check_time)),
+    }
+}
+
+fn entry(entry: &HistoryEntry) -> wire::HistoryEntry {
+    use wire::history_entry::Event;
+    let HistoryEntry { time, what, call } = entry;
+    let event = match what {
+        Happening::Created => Event::Created,
+        Happening::Ready => Event::Ready,
+        Happening::CredentialsRead => Event::CredentialsRead,
+        Happening::DeleteRequested => Event::DeleteRequested,
+    };
+    wire::HistoryEntry {
+        time: Some(self::time(*time)),
+        event: event.into(),
+        request_id: call.as_ref().map(ToString::to_string).unwrap_or_default(),
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use prost::Message;
 use rand::RngExt;
 use sendstores_core::{
-    Store, StoreId,
+    CallId, Store, StoreId,
     ledger::{Expected, Ledger, LedgerError, Operation, Write},
     store::NewStore,
 };
@@ -33,13 +33,20 @@ struct Parsed {
 // === impl StoreApi ===
 
 impl<L: Ledger> StoreApi<L> {
-    pub(super) async fn handle_create(&self, request: wire::CreateRequest) -> Result<wire::CreateResponse, Refusal> {
+    pub(super) async fn handle_create(
+        &self,
+        request: wire::CreateRequest,
+        call: Option<CallId>,
+    ) -> Result<wire::CreateResponse, Refusal> {
         let mut taken = 0;
         loop {
             // An id that is made is part of the defaults, so a new one means to parse anew.
             let parsed = self.parse_create(request.clone())?;
             let id_was_chosen = parsed.id_was_chosen;
-            let outcome = if parsed.validate_only { self.rehearse(parsed).await } else { self.accept(parsed).await };
+            let outcome = match parsed.validate_only {
+                true => self.rehearse(parsed).await,
+                false => self.accept(parsed, call.clone()).await,
+            };
             match outcome {
                 Err(Refusal::StoreExists(_)) if !id_was_chosen && taken < ID_ATTEMPTS => taken += 1,
                 outcome => return Ok(wire::CreateResponse { store: Some(convert::store(&outcome?)) }),
@@ -71,10 +78,10 @@ impl<L: Ledger> StoreApi<L> {
         violations.finish(parsed)
     }
 
-    async fn accept(&self, parsed: Parsed) -> Result<Store, Refusal> {
+    async fn accept(&self, parsed: Parsed, call: Option<CallId>) -> Result<Store, Refusal> {
         let Parsed { new, operation, id_was_chosen: _, validate_only: _ } = parsed;
         let id = new.id.clone();
-        let store = Store::new(new, SystemTime::now().into());
+        let store = Store::new(new, SystemTime::now().into()).by(call);
         let write = Write { store, expected: Expected::Vacant, fence: None, operation };
         match self.backend()?.ledger.write(write).await {
             Ok(written) => Ok(written.into_store()),

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use sendstores_core::{
-    Event, State, Store, StoreId,
+    CallId, Event, State, Store, StoreId,
     ledger::{Expected, Ledger, LedgerError, Operation, Write},
 };
 use sendstores_proto::v1 as wire;
@@ -31,9 +31,13 @@ struct Parsed {
 // === impl StoreApi ===
 
 impl<L: Ledger> StoreApi<L> {
-    pub(super) async fn handle_delete(&self, request: wire::DeleteRequest) -> Result<wire::DeleteResponse, Refusal> {
+    pub(super) async fn handle_delete(
+        &self,
+        request: wire::DeleteRequest,
+        call: Option<CallId>,
+    ) -> Result<wire::DeleteResponse, Refusal> {
         let parsed = parse_delete(request)?;
-        let store = match self.delete(&parsed).await {
+        let store = match self.delete(&parsed, call).await {
             Ok(store) => Some(convert::store(&store)),
             Err(Refusal::StoreNotFound(_)) if parsed.allow_missing => None,
             Err(refusal) => return Err(refusal),
@@ -41,7 +45,7 @@ impl<L: Ledger> StoreApi<L> {
         Ok(wire::DeleteResponse { store })
     }
 
-    async fn delete(&self, parsed: &Parsed) -> Result<Store, Refusal> {
+    async fn delete(&self, parsed: &Parsed, call: Option<CallId>) -> Result<Store, Refusal> {
         let ledger = &self.backend()?.ledger;
         if let Some(operation) = &parsed.operation
             && let Some(answered) = ledger.recall(operation).await?
@@ -55,7 +59,7 @@ impl<L: Ledger> StoreApi<L> {
             if !parsed.etag.is_empty() && parsed.etag != token::etag(&store) {
                 return Err(Refusal::EtagMismatch(parsed.id.clone()));
             }
-            let deleting = deleting(&store)?;
+            let deleting = deleting(&store, call.clone())?;
             // A repetition without a request id changes nothing, so there is nothing to write either.
             if parsed.validate_only || (store.state == State::Deleting && parsed.operation.is_none()) {
                 return Ok(deleting);
@@ -73,14 +77,15 @@ impl<L: Ledger> StoreApi<L> {
 }
 
 /// The store on its way out; as it is when it already was.
-fn deleting(store: &Store) -> Result<Store, Refusal> {
+fn deleting(store: &Store, call: Option<CallId>) -> Result<Store, Refusal> {
     if store.state == State::Deleting {
         return Ok(store.clone());
     }
-    store.after(Event::DeleteRequested, SystemTime::now().into()).map_err(|error| {
+    let deleting = store.after(Event::DeleteRequested, SystemTime::now().into()).map_err(|error| {
         tracing::error!(%error, store = %store.id, "delete is possible in every state but DELETED");
         Refusal::Internal
-    })
+    })?;
+    Ok(deleting.by(call))
 }
 
 fn parse_delete(request: wire::DeleteRequest) -> Result<Parsed, Refusal> {

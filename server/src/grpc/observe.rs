@@ -9,13 +9,14 @@ use axum::{body::Body, extract::Request, middleware::Next, response::Response};
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use futures::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue};
+use sendstores_core::CallId;
 use tonic::Status;
 use tracing::Instrument;
 use uuid::Uuid;
 
 use super::status::{self, Refusal};
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(super) const REQUEST_ID: &str = "x-request-id";
 const STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 const DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
@@ -41,7 +42,7 @@ pub(super) async fn observe(mut request: Request, next: Next) -> Response {
 fn request_id(headers: &HeaderMap) -> HeaderValue {
     let given = headers
         .get(REQUEST_ID)
-        .filter(|id| (1..=128).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic));
+        .filter(|id| (1..=CallId::MAX_LENGTH).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic));
     given.cloned().unwrap_or_else(|| {
         let id = Uuid::now_v7().to_string();
         HeaderValue::from_str(&id).unwrap_or_else(|_| HeaderValue::from_static("none"))
@@ -56,6 +57,7 @@ fn known_method(path: &str) -> &'static str {
         "/sendstores.v1.StoreService/List" => "List",
         "/sendstores.v1.StoreService/Delete" => "Delete",
         "/sendstores.v1.StoreService/WatchStatus" => "WatchStatus",
+        "/sendstores.v1.StoreService/GetCredentials" => "GetCredentials",
         path if path.starts_with("/grpc.health.v1.Health/") => "Health",
         path if path.starts_with("/grpc.reflection.") => "Reflection",
         _ => "other",

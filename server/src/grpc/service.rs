@@ -6,19 +6,20 @@ use std::{
 };
 
 use futures::Stream;
-use sendstores_core::{StoreId, ledger::Ledger};
+use sendstores_core::{CallId, StoreId, credentials::ReadCredentials, ledger::Ledger};
 use sendstores_proto::v1::{self as wire, store_service_server::StoreService};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
-use super::{Limits, deadline, status::Refusal};
+use super::{Limits, deadline, observe::REQUEST_ID, status::Refusal};
 use crate::mirror::Mirror;
 
 /// What calls are answered from.
 pub struct Backend<L> {
     pub ledger: L,
     pub mirror: Mirror,
+    pub credentials: Arc<dyn ReadCredentials>,
 }
 
 /// Makes the public address of a store.
@@ -110,7 +111,8 @@ pub(super) type Messages = Pin<Box<dyn Stream<Item = Result<wire::WatchStatusRes
 impl<L: Ledger> StoreService for StoreApi<L> {
     /// OK, INVALID_ARGUMENT, ALREADY_EXISTS, RESOURCE_EXHAUSTED, UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL.
     async fn create(&self, request: Request<wire::CreateRequest>) -> Result<Response<wire::CreateResponse>, Status> {
-        self.answer(request, Self::handle_create).await
+        let call = call_id(&request);
+        self.answer(request, async |api: &Self, request| api.handle_create(request, call).await).await
     }
 
     /// OK, INVALID_ARGUMENT, NOT_FOUND, RESOURCE_EXHAUSTED, UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL.
@@ -125,7 +127,8 @@ impl<L: Ledger> StoreService for StoreApi<L> {
 
     /// OK, INVALID_ARGUMENT, NOT_FOUND, ABORTED, RESOURCE_EXHAUSTED, UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL.
     async fn delete(&self, request: Request<wire::DeleteRequest>) -> Result<Response<wire::DeleteResponse>, Status> {
-        self.answer(request, Self::handle_delete).await
+        let call = call_id(&request);
+        self.answer(request, async |api: &Self, request| api.handle_delete(request, call).await).await
     }
 
     type WatchStatusStream = Messages;
@@ -138,4 +141,19 @@ impl<L: Ledger> StoreService for StoreApi<L> {
     ) -> Result<Response<Self::WatchStatusStream>, Status> {
         self.answer(request, Self::handle_watch_status).await
     }
+
+    /// OK, INVALID_ARGUMENT, NOT_FOUND, FAILED_PRECONDITION, ABORTED, RESOURCE_EXHAUSTED, UNAVAILABLE,
+    /// DEADLINE_EXCEEDED, INTERNAL.
+    async fn get_credentials(
+        &self,
+        request: Request<wire::GetCredentialsRequest>,
+    ) -> Result<Response<wire::GetCredentialsResponse>, Status> {
+        let call = call_id(&request);
+        self.answer(request, async |api: &Self, request| api.handle_get_credentials(request, call).await).await
+    }
+}
+
+/// The id under which the log has the call; every request that came through the port has one.
+fn call_id<Q>(request: &Request<Q>) -> Option<CallId> {
+    request.metadata().get(REQUEST_ID)?.to_str().ok()?.parse().ok()
 }

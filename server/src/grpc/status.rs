@@ -36,6 +36,8 @@ pub(super) enum Refusal {
     StoreNotFound(StoreId),
     EtagMismatch(StoreId),
     WriteConflict(StoreId),
+    CredentialsNotReady(StoreId),
+    StoreDeleting(StoreId),
     PageTokenInvalid,
     ResumeTokenInvalid,
     HistoryCompacted { oldest: Revision },
@@ -45,6 +47,7 @@ pub(super) enum Refusal {
     Draining,
     LedgerUnavailable,
     LedgerFull,
+    ClusterUnavailable,
     DeadlineExceeded,
     Internal,
 }
@@ -60,6 +63,8 @@ impl Refusal {
             Self::StoreNotFound(_) => (Code::NotFound, "STORE_NOT_FOUND"),
             Self::EtagMismatch(_) => (Code::Aborted, "ETAG_MISMATCH"),
             Self::WriteConflict(_) => (Code::Aborted, "WRITE_CONFLICT"),
+            Self::CredentialsNotReady(_) => (Code::FailedPrecondition, "CREDENTIALS_NOT_READY"),
+            Self::StoreDeleting(_) => (Code::FailedPrecondition, "STORE_DELETING"),
             Self::PageTokenInvalid => (Code::InvalidArgument, "PAGE_TOKEN_INVALID"),
             Self::ResumeTokenInvalid => (Code::InvalidArgument, "RESUME_TOKEN_INVALID"),
             Self::HistoryCompacted { .. } => (Code::OutOfRange, "HISTORY_COMPACTED"),
@@ -69,6 +74,7 @@ impl Refusal {
             Self::Draining => (Code::Unavailable, "DRAINING"),
             Self::LedgerUnavailable => (Code::Unavailable, "LEDGER_UNAVAILABLE"),
             Self::LedgerFull => (Code::ResourceExhausted, "LEDGER_FULL"),
+            Self::ClusterUnavailable => (Code::Unavailable, "CLUSTER_UNAVAILABLE"),
             Self::DeadlineExceeded => (Code::DeadlineExceeded, "DEADLINE_EXCEEDED"),
             Self::Internal => (Code::Internal, "INTERNAL"),
         }
@@ -83,6 +89,10 @@ impl Refusal {
             Self::StoreNotFound(id) => return format!("there is no store {id}"),
             Self::EtagMismatch(id) => return format!("store {id} has changed since the given etag; read it again"),
             Self::WriteConflict(id) => return format!("store {id} keeps changing; try again"),
+            Self::CredentialsNotReady(id) => {
+                return format!("the credentials of store {id} are not made yet; its steps tell how far it is");
+            }
+            Self::StoreDeleting(id) => return format!("store {id} is being deleted; its credentials are given up"),
             Self::TooManyRequests { most } => return format!("this server answers {most} calls at once; try again"),
             Self::TooManyStreams { most } => {
                 return format!("this server keeps {most} streams open; close some, or try again");
@@ -96,6 +106,7 @@ impl Refusal {
             Self::Draining => "this server is stopping; go on elsewhere, or try again",
             Self::LedgerUnavailable => "Redis cannot be reached; try again with the same request_id",
             Self::LedgerFull => "Redis has no room for another change; nothing was written",
+            Self::ClusterUnavailable => "the Kubernetes API does not answer; try again",
             Self::DeadlineExceeded => "no answer in time; try again with the same request_id",
             Self::Internal => "a fault of this server; its log has the details under the request id",
         };
@@ -107,13 +118,14 @@ impl Refusal {
             Self::StoreExists(id) | Self::StoreNotFound(id) | Self::EtagMismatch(id) | Self::WriteConflict(id) => {
                 ("store_id", id.to_string())
             }
+            Self::CredentialsNotReady(id) | Self::StoreDeleting(id) => ("store_id", id.to_string()),
             Self::HistoryCompacted { oldest } => ("oldest_revision", oldest.to_string()),
             Self::TooManyRequests { most } | Self::TooManyStreams { most } => ("limit", most.to_string()),
             Self::InvalidFields(_) | Self::RequestIdReused | Self::PageTokenInvalid | Self::ResumeTokenInvalid => {
                 return HashMap::new();
             }
             Self::Starting | Self::Draining | Self::LedgerUnavailable | Self::LedgerFull => return HashMap::new(),
-            Self::DeadlineExceeded | Self::Internal => return HashMap::new(),
+            Self::ClusterUnavailable | Self::DeadlineExceeded | Self::Internal => return HashMap::new(),
         };
         HashMap::from([(pair.0.to_owned(), pair.1)])
     }
@@ -137,10 +149,13 @@ impl Refusal {
             Self::StoreExists(id) | Self::StoreNotFound(id) | Self::EtagMismatch(id) => {
                 details.set_resource_info("sendstores.v1.Store", id.as_str(), "", "");
             }
+            Self::CredentialsNotReady(id) | Self::StoreDeleting(id) => {
+                details.set_resource_info("sendstores.v1.Store", id.as_str(), "", "");
+            }
             Self::WriteConflict(_) | Self::TooManyRequests { .. } | Self::TooManyStreams { .. } => {
                 details.set_retry_info(Some(RETRY));
             }
-            Self::Starting | Self::Draining | Self::LedgerUnavailable | Self::LedgerFull => {
+            Self::Starting | Self::Draining | Self::LedgerUnavailable | Self::LedgerFull | Self::ClusterUnavailable => {
                 details.set_retry_info(Some(RETRY));
             }
             Self::HistoryCompacted { .. } | Self::DeadlineExceeded | Self::Internal => {}
@@ -267,6 +282,8 @@ mod tests {
             (Refusal::StoreNotFound(id()), Code::NotFound, "STORE_NOT_FOUND"),
             (Refusal::EtagMismatch(id()), Code::Aborted, "ETAG_MISMATCH"),
             (Refusal::WriteConflict(id()), Code::Aborted, "WRITE_CONFLICT"),
+            (Refusal::CredentialsNotReady(id()), Code::FailedPrecondition, "CREDENTIALS_NOT_READY"),
+            (Refusal::StoreDeleting(id()), Code::FailedPrecondition, "STORE_DELETING"),
             (Refusal::PageTokenInvalid, Code::InvalidArgument, "PAGE_TOKEN_INVALID"),
             (Refusal::ResumeTokenInvalid, Code::InvalidArgument, "RESUME_TOKEN_INVALID"),
             (Refusal::HistoryCompacted { oldest: Revision(7) }, Code::OutOfRange, "HISTORY_COMPACTED"),
@@ -276,6 +293,7 @@ mod tests {
             (Refusal::Draining, Code::Unavailable, "DRAINING"),
             (Refusal::LedgerUnavailable, Code::Unavailable, "LEDGER_UNAVAILABLE"),
             (Refusal::LedgerFull, Code::ResourceExhausted, "LEDGER_FULL"),
+            (Refusal::ClusterUnavailable, Code::Unavailable, "CLUSTER_UNAVAILABLE"),
             (Refusal::DeadlineExceeded, Code::DeadlineExceeded, "DEADLINE_EXCEEDED"),
             (Refusal::Internal, Code::Internal, "INTERNAL"),
         ]

@@ -9,8 +9,8 @@ mod tests;
 use std::{collections::BTreeMap, str::FromStr};
 
 use sendstores_core::{
-    Evidence, Failure, FailureReason, Labels, Revision, State, Step, StepName, StepState, Store, StoreSpec, Timestamp,
-    evidence::Check, ledger::LedgerError, store::Engine,
+    Evidence, Failure, FailureReason, Happening, HistoryEntry, Labels, Revision, State, Step, StepName, StepState,
+    Store, StoreSpec, Timestamp, evidence::Check, ledger::LedgerError, store::Engine,
 };
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +39,8 @@ pub(super) struct StoreRecord {
     steps: Vec<StepRecord>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     evidence: Vec<EvidenceRecord>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    history: Vec<HistoryRecord>,
     generation: u64,
     observed_generation: u64,
     create_time: i64,
@@ -79,6 +81,14 @@ struct EvidenceRecord {
     passed: bool,
     finding: String,
     check_time: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct HistoryRecord {
+    time: i64,
+    what: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    call: Option<String>,
 }
 
 /// Only the version, to be read before anything that the version may have changed.
@@ -136,6 +146,7 @@ impl From<&Store> for StoreRecord {
             failure,
             steps,
             evidence,
+            history,
             generation,
             observed_generation,
             revision: _,
@@ -157,6 +168,7 @@ impl From<&Store> for StoreRecord {
             failure: failure.as_ref().map(Into::into),
             steps: steps.iter().map(Into::into).collect(),
             evidence: evidence.iter().map(Into::into).collect(),
+            history: history.entries().iter().map(Into::into).collect(),
             generation: *generation,
             observed_generation: *observed_generation,
             create_time: create_time.as_micros(),
@@ -181,6 +193,7 @@ impl StoreRecord {
             failure: self.failure.map(TryInto::try_into).transpose()?,
             steps: self.steps.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
             evidence: self.evidence.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
+            history: self.history.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
             generation: self.generation,
             observed_generation: self.observed_generation,
             revision,
@@ -275,6 +288,27 @@ impl TryFrom<EvidenceRecord> for Evidence {
             passed: record.passed,
             finding: record.finding,
             check_time: Timestamp::from_micros(record.check_time),
+        })
+    }
+}
+
+// === impl HistoryRecord ===
+
+impl From<&HistoryEntry> for HistoryRecord {
+    fn from(entry: &HistoryEntry) -> Self {
+        let HistoryEntry { time, what, call } = entry;
+        Self { time: time.as_micros(), what: what.as_str().to_owned(), call: call.as_ref().map(ToString::to_string) }
+    }
+}
+
+impl TryFrom<HistoryRecord> for HistoryEntry {
+    type Error = String;
+
+    fn try_from(record: HistoryRecord) -> Result<Self, String> {
+        Ok(Self {
+            time: Timestamp::from_micros(record.time),
+            what: named("history.what", &record.what, &Happening::ALL, Happening::as_str)?,
+            call: record.call.map(|call| parse("history.call", &call)).transpose()?,
         })
     }
 }

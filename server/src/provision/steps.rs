@@ -13,6 +13,7 @@ mod workload;
 
 use sendstores_core::{
     Store,
+    credentials::Credentials,
     failure::FailureReason,
     observed::{Progress, Seen, Waiting},
     provisioner::StepError,
@@ -46,6 +47,11 @@ pub(crate) async fn ensure(context: &Context, store: &Store, step: StepName) -> 
         StepName::Storefront => storefront::ensure(context, store).await,
         StepName::Removal => Err(not_provisioning()),
     }
+}
+
+/// What is handed out of the store's secrets to whoever may ask.
+pub(crate) async fn handed_out(context: &Context, store: &Store) -> Result<Option<Credentials>, StepError> {
+    credentials::handed_out(context, store).await
 }
 
 fn not_provisioning() -> StepError {

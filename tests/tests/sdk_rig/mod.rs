@@ -8,12 +8,14 @@ use sendstores_client::{Client, CreateStore, Error, Store};
 use sendstores_core::{
     Event, Failure, FailureReason, StepName, StoreId,
     ledger::{Expected, Ledger, LedgerError, Write},
+    provisioner::Provisioner,
 };
 use sendstores_server::{
     grpc::{Backend, Limits, Server, StoreApi, StoreUrl},
     ledger::MemoryLedger,
     mirror::Mirror,
 };
+use sendstores_tests::scripted::ScriptedProvisioner;
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -21,6 +23,8 @@ pub(crate) struct Rig {
     pub(crate) url: String,
     pub(crate) client: Client,
     pub(crate) ledger: MemoryLedger,
+    /// Asked for credentials alone.
+    pub(crate) cluster: ScriptedProvisioner,
     address: SocketAddr,
     stop: CancellationToken,
     tasks: JoinSet<()>,
@@ -44,7 +48,9 @@ impl Rig {
         let store_url: StoreUrl = Arc::new(|id: &StoreId| format!("http://{id}.localhost:8080"));
         let api = StoreApi::new(store_url, limits, stop.clone());
         let mirror = Mirror::new(ring);
-        api.attach(Backend { ledger: ledger.clone(), mirror: mirror.clone() });
+        let cluster = ScriptedProvisioner::new();
+        let credentials = Arc::new(cluster.clone());
+        api.attach(Backend { ledger: ledger.clone(), mirror: mirror.clone(), credentials });
         let (server, _health) = Server::new(api).await.expect("the gRPC port");
         let listener = TcpListener::bind(address).await.expect("bind");
         let address = listener.local_addr().expect("address");
@@ -58,7 +64,7 @@ impl Rig {
 
         let url = format!("http://{address}");
         let client = Client::connect(&url).await.expect("connect");
-        Self { url, client, ledger, address, stop, tasks }
+        Self { url, client, ledger, cluster, address, stop, tasks }
     }
 
     /// The server drains and ends, and another begins at the same address over the same ledger.
@@ -79,6 +85,14 @@ impl Rig {
 
     pub(crate) async fn create(&self, id: &str) -> Store {
         self.client.create(CreateStore::new().id(id)).await.expect("created")
+    }
+
+    /// The cluster makes the credentials of a store; the store as the ledger has it.
+    pub(crate) async fn make_credentials(&self, id: &str) -> sendstores_core::Store {
+        let id: StoreId = id.parse().expect("an id");
+        let store = self.ledger.load(&id).await.expect("the ledger").expect("the store");
+        self.cluster.ensure(&store, StepName::Credentials).await.expect("made");
+        store
     }
 
     /// Records an event, as reconcile does.

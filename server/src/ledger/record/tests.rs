@@ -66,13 +66,22 @@ fn evidence() -> impl Strategy<Value = Evidence> {
         .prop_map(|(check, passed, finding, check_time)| Evidence { check, passed, finding, check_time })
 }
 
+fn entry() -> impl Strategy<Value = HistoryEntry> {
+    (time(), select(&Happening::ALL[..]), option::of("[!-~]{1,40}")).prop_map(|(time, what, call)| HistoryEntry {
+        time,
+        what,
+        call: call.map(|call| parsed(&call)),
+    })
+}
+
 fn store() -> impl Strategy<Value = Store> {
     let names = (option::of(Just("acme.eu_1")), vec(("[a-z]{1,9}", "[A-Z]{0,9}"), 0..4), any::<String>());
-    let status = (select(&State::ALL[..]), option::of(failure()), vec(step(), 0..8), vec(evidence(), 0..4));
+    let status =
+        (select(&State::ALL[..]), option::of(failure()), vec(step(), 0..8), vec(evidence(), 0..4), vec(entry(), 0..20));
     let counts = (any::<u64>(), any::<u64>(), any::<u64>());
     let times = (time(), time(), option::of(time()), option::of(time()));
     (names, shop(), status, counts, times).prop_map(
-        |((tenant, labels, url), shop, (state, failure, steps, evidence), counts, times)| Store {
+        |((tenant, labels, url), shop, (state, failure, steps, evidence, history), counts, times)| Store {
             id: parsed("store-ab12cd34"),
             uid: parsed("0193b0a0-7c3e-7000-8000-0000000000af"),
             tenant: tenant.map(parsed),
@@ -83,6 +92,7 @@ fn store() -> impl Strategy<Value = Store> {
             failure,
             steps,
             evidence,
+            history: history.into_iter().collect(),
             generation: counts.0,
             observed_generation: counts.1,
             revision: Revision(counts.2),
@@ -122,6 +132,14 @@ fn unknown_fields_are_passed_over() {
 }
 
 #[test]
+fn a_record_from_before_there_was_a_history_is_read() {
+    let mut record = any_record();
+    record.as_object_mut().expect("an object").remove("history");
+    let store = decode(record.to_string().as_bytes(), Revision(7)).expect("decodes");
+    assert_eq!(store.history.entries(), []);
+}
+
+#[test]
 fn a_newer_version_is_refused_even_if_it_has_another_shape() {
     let refused = refusal(&serde_json::json!({"version": 2, "everything": "else"}));
     assert!(refused.contains("at revision 7: its version is 2"), "{refused}");
@@ -146,6 +164,9 @@ fn a_new_store_is_small() {
     let mut store = decode(record.to_string().as_bytes(), Revision(1)).expect("decodes");
     store.steps = steps;
     (store.evidence, store.failure) = (Vec::new(), None);
+    let call = Some(parsed("0193b0a0-7c3e-7000-8000-0000000000af"));
+    let created = HistoryEntry { time: Timestamp::from_micros(1_700_000_000_000_000), what: Happening::Created, call };
+    store.history = [created].into_iter().collect();
     store.url = "http://store-ab12cd34.localhost:8080".to_owned();
     let size = encode(&store).expect("encodes").len();
     assert!(size < 1536, "{size}");

@@ -11,13 +11,19 @@ use rand::distr::{Alphanumeric, SampleString};
 use secrecy::{ExposeSecret, SecretString};
 use sendstores_core::{
     Store,
+    credentials::{Credentials, Password},
     failure::FailureReason,
     observed::{Progress, Seen},
     provisioner::StepError,
 };
 use serde_json::json;
 
-use super::{done, namespace::marks, partial};
+use super::{
+    done,
+    namespace::marks,
+    ownership::{self, Owner},
+    partial,
+};
 use crate::provision::{Context, errors::CallError, names};
 
 const ADMIN_PASSWORD: &str = "admin-password";
@@ -92,13 +98,31 @@ async fn complete(context: &Context, store: &Store) -> Result<(), StepError> {
 
 /// The merchant's first password, for the installation.
 pub(super) async fn admin_password(context: &Context, store: &Store) -> Result<SecretString, StepError> {
-    let secret = read(context, store).await?;
-    let value = secret.and_then(|secret| secret.data).and_then(|mut data| data.remove(ADMIN_PASSWORD));
-    let text = value.and_then(|ByteString(bytes)| String::from_utf8(bytes).ok()).filter(|text| !text.is_empty());
-    match text {
-        Some(text) => Ok(text.into()),
-        None => Err(StepError::retryable(FailureReason::ObjectRefused, "the credentials hold no admin password")),
-    }
+    let password = read(context, store).await?.and_then(password_in);
+    password.ok_or_else(|| StepError::retryable(FailureReason::ObjectRefused, "the credentials hold no admin password"))
+}
+
+/// The merchant's way in, if this very store's namespace holds it. What stands there for an earlier store of the id, or
+/// was put there by somebody else, is not handed out.
+pub(super) async fn handed_out(context: &Context, store: &Store) -> Result<Option<Credentials>, StepError> {
+    let Owner::This { going: false, .. } = ownership::look(context, store).await? else { return Ok(None) };
+    // The namespace may have been replaced since, so the Secret has to say whose it is, too.
+    let secret = read(context, store).await?.filter(|secret| is_marked(secret, store));
+    Ok(secret.and_then(password_in).map(|password| Credentials {
+        admin_url: format!("{}/wp-admin/", store.url.trim_end_matches('/')),
+        user: store.spec.shop.admin_user.to_string(),
+        password: Password::new(password.expose_secret()),
+    }))
+}
+
+fn is_marked(secret: &Secret, store: &Store) -> bool {
+    let labels = secret.metadata.labels.as_ref();
+    marks(store).iter().all(|(key, value)| labels.and_then(|labels| labels.get(key)) == Some(value))
+}
+
+fn password_in(secret: Secret) -> Option<SecretString> {
+    let ByteString(bytes) = secret.data?.remove(ADMIN_PASSWORD)?;
+    String::from_utf8(bytes).ok().filter(|text| !text.is_empty()).map(SecretString::from)
 }
 
 async fn read(context: &Context, store: &Store) -> Result<Option<Secret>, CallError> {
@@ -127,6 +151,7 @@ fn random(length: usize) -> SecretString {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::provision::steps::fixtures;
 
     #[test]
     fn generated_values_have_their_length_and_alphabet_and_differ() {
@@ -138,6 +163,20 @@ mod tests {
             assert!(value.iter().all(u8::is_ascii_alphanumeric), "{key}");
             assert_ne!(value, &two[key].0, "{key}");
         }
+    }
+
+    #[test]
+    fn only_a_secret_of_this_very_store_is_handed_out() {
+        let store = fixtures::store();
+        let mut secret = Secret { data: Some(generate(&[ADMIN_PASSWORD])), ..Secret::default() };
+        assert!(!is_marked(&secret, &store));
+        secret.metadata.labels = Some(marks(&store));
+        assert!(is_marked(&secret, &store));
+        let earlier = "0193b0a0-7c3e-7000-8000-0000000000ff".to_owned();
+        secret.metadata.labels.as_mut().unwrap().insert(names::UID.to_owned(), earlier);
+        assert!(!is_marked(&secret, &store));
+        assert_eq!(password_in(secret).unwrap().expose_secret().len(), 32);
+        assert!(password_in(Secret::default()).is_none());
     }
 
     #[test]

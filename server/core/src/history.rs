@@ -1,0 +1,136 @@
+//! What was done to a store, and by which call: short, and kept with the store.
+
+use std::{fmt, str::FromStr};
+
+use crate::{text::Invalid, time::Timestamp};
+
+/// The id of one call, as the caller is told it and the server's log has it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CallId(String);
+
+/// One thing that was done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HistoryEntry {
+    pub time: Timestamp,
+    pub what: Happening,
+    /// The call that did it; `None` for what the server did by itself.
+    pub call: Option<CallId>,
+}
+
+/// What can be done to a store that is worth remembering.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Happening {
+    /// Its creation was accepted.
+    Created,
+    /// It became READY as it was asked for; not told again when it only recovers from DEGRADED.
+    Ready,
+    /// Its credentials were handed out.
+    CredentialsRead,
+    /// Its deletion was accepted.
+    DeleteRequested,
+}
+
+/// The newest entries of one store, in the order of time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct History(Vec<HistoryEntry>);
+
+// === impl CallId ===
+
+impl CallId {
+    pub const MAX_LENGTH: usize = 128;
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for CallId {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let fits = (1..=Self::MAX_LENGTH).contains(&text.len());
+        if !fits || !text.chars().all(|c| c.is_ascii_graphic()) {
+            return Err(Invalid::new("must be 1 to 128 printable ASCII characters without spaces"));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for CallId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+// === impl Happening ===
+
+impl Happening {
+    pub const ALL: [Self; 4] = [Self::Created, Self::Ready, Self::CredentialsRead, Self::DeleteRequested];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "CREATED",
+            Self::Ready => "READY",
+            Self::CredentialsRead => "CREDENTIALS_READ",
+            Self::DeleteRequested => "DELETE_REQUESTED",
+        }
+    }
+}
+
+// === impl History ===
+
+impl History {
+    /// How many entries are kept: a store is read, sent and written as a whole, so that its history must stay small.
+    pub const MOST: usize = 16;
+
+    pub fn entries(&self) -> &[HistoryEntry] {
+        &self.0
+    }
+
+    /// Adds an entry; the oldest goes when there are too many.
+    pub fn push(&mut self, entry: HistoryEntry) {
+        self.0.push(entry);
+        let surplus = self.0.len().saturating_sub(Self::MOST);
+        self.0.drain(..surplus);
+    }
+
+    /// Says which call brought about the newest entry.
+    pub(crate) fn credit_newest(&mut self, call: Option<CallId>) {
+        if let Some(newest) = self.0.last_mut() {
+            newest.call = call;
+        }
+    }
+}
+
+impl FromIterator<HistoryEntry> for History {
+    fn from_iter<I: IntoIterator<Item = HistoryEntry>>(entries: I) -> Self {
+        let mut history = Self::default();
+        entries.into_iter().for_each(|entry| history.push(entry));
+        history
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_entries_are_kept_in_order() {
+        let at = |second: i64| HistoryEntry {
+            time: Timestamp::from_micros(second),
+            what: Happening::CredentialsRead,
+            call: None,
+        };
+        let history: History = (0..40).map(at).collect();
+        let kept: Vec<i64> = history.entries().iter().map(|entry| entry.time.as_micros()).collect();
+        assert_eq!(kept, (24..40).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn call_ids_are_short_and_visible() {
+        assert!("0193b0a0-7c3e-7000-8000-000000000000".parse::<CallId>().is_ok());
+        for bad in ["", "a b", "é", &"x".repeat(129)] {
+            assert!(bad.parse::<CallId>().is_err(), "{bad}");
+        }
+    }
+}

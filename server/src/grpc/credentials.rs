@@ -1,0 +1,78 @@
+//! GetCredentials: hands out what is kept in the cluster alone, once it is on record that somebody asked.
+
+use std::time::{Duration, SystemTime};
+
+use sendstores_core::{
+    CallId, FailureReason, State, Store, StoreId,
+    credentials::{Credentials, ReadCredentials},
+    ledger::{Expected, Ledger, LedgerError, Write},
+};
+use sendstores_proto::v1 as wire;
+
+use super::{StoreApi, parse::Violations, service::Backend, status::Refusal};
+
+/// How often a call is recorded against a store that changes meanwhile.
+const ATTEMPTS: usize = 10;
+/// How long the cluster may take: less than a call may, so that the caller learns who did not answer.
+const CLUSTER_LIMIT: Duration = Duration::from_secs(5);
+
+// === impl StoreApi ===
+
+impl<L: Ledger> StoreApi<L> {
+    pub(super) async fn handle_get_credentials(
+        &self,
+        request: wire::GetCredentialsRequest,
+        call: Option<CallId>,
+    ) -> Result<wire::GetCredentialsResponse, Refusal> {
+        let mut violations = Violations::default();
+        let id = violations.parse("id", &request.id);
+        let id = violations.finish(id)?;
+        let Backend { ledger, credentials, .. } = self.backend()?;
+        for _ in 0..ATTEMPTS {
+            let store = there(ledger.load(&id).await?, &id)?;
+            // Read again for each attempt: what changed may be that another store has taken the id.
+            let found = read(credentials.as_ref(), &store).await?;
+            let recorded = store.credentials_read(call.clone(), SystemTime::now().into());
+            let expected = Expected::Revision(store.revision);
+            match ledger.write(Write { store: recorded, expected, fence: None, operation: None }).await {
+                Ok(_) => return Ok(answer(found)),
+                Err(LedgerError::Conflict(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Refusal::WriteConflict(id))
+    }
+}
+
+/// The store, unless it is gone or on its way out.
+fn there(store: Option<Store>, id: &StoreId) -> Result<Store, Refusal> {
+    match store {
+        Some(store) if store.state == State::Deleting => Err(Refusal::StoreDeleting(id.clone())),
+        Some(store) if store.state != State::Deleted => Ok(store),
+        _ => Err(Refusal::StoreNotFound(id.clone())),
+    }
+}
+
+async fn read(credentials: &dyn ReadCredentials, store: &Store) -> Result<Credentials, Refusal> {
+    let Ok(outcome) = tokio::time::timeout(CLUSTER_LIMIT, credentials.read_credentials(store)).await else {
+        tracing::warn!(store = %store.id, limit = ?CLUSTER_LIMIT, "the cluster did not answer for its credentials");
+        return Err(Refusal::ClusterUnavailable);
+    };
+    match outcome {
+        Ok(Some(found)) => Ok(found),
+        Ok(None) => Err(Refusal::CredentialsNotReady(store.id.clone())),
+        Err(error) if error.reason == FailureReason::ClusterUnavailable => {
+            tracing::warn!(store = %store.id, %error, "the cluster cannot be asked for credentials");
+            Err(Refusal::ClusterUnavailable)
+        }
+        Err(error) => {
+            tracing::error!(store = %store.id, %error, "the credentials cannot be read");
+            Err(Refusal::Internal)
+        }
+    }
+}
+
+fn answer(credentials: Credentials) -> wire::GetCredentialsResponse {
+    let Credentials { admin_url, user, password } = credentials;
+    wire::GetCredentialsResponse { admin_url, user, password: password.expose().to_owned() }
+}

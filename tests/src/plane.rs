@@ -1,0 +1,78 @@
+//! A whole control plane in this process, on real sockets and a real Redis: only the cluster is scripted.
+
+use std::{sync::Arc, time::Duration};
+
+use sendstores_client::{Client, Store, v1 as wire};
+use sendstores_core::{StoreId, backoff::Backoff, ledger::Owner};
+use sendstores_server::{
+    grpc::{Backend, Limits, Server, StoreApi, StoreUrl},
+    ledger::{RedisConfig, RedisLedger},
+    mirror::{Mirror, Status},
+    reconcile::{Policy, Reconciler},
+};
+use tokio::{net::TcpListener, task::JoinSet};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::{redis::RedisServer, scripted::ScriptedProvisioner, wait::until};
+
+/// A running control plane; ended when dropped.
+pub struct Plane {
+    pub url: String,
+    pub client: Client,
+    pub cluster: ScriptedProvisioner,
+    pub ledger: RedisLedger,
+    _stop: DropGuard,
+    _tasks: JoinSet<()>,
+}
+
+// === impl Plane ===
+
+impl Plane {
+    pub async fn start(redis: &RedisServer) -> Self {
+        let ledger = RedisLedger::connect(RedisConfig::new(redis.url())).await.expect("a ledger");
+        let (cluster, mirror, stop) = (ScriptedProvisioner::new(), Mirror::new(10_000), CancellationToken::new());
+        let limits = Limits { calls: Limits::CALLS, streams: 100, deadline: Limits::DEADLINE };
+        let store_url: StoreUrl = Arc::new(|id: &StoreId| format!("http://{id}.localhost:8080"));
+        let api = StoreApi::new(store_url, limits, stop.clone());
+        let credentials = Arc::new(cluster.clone());
+        api.attach(Backend { ledger: ledger.clone(), mirror: mirror.clone(), credentials });
+        let (server, _health) = Server::new(api).await.expect("the gRPC port");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+
+        let mut tasks = JoinSet::new();
+        let reconciler = Reconciler {
+            ledger: ledger.clone(),
+            mirror: mirror.clone(),
+            provisioner: cluster.clone(),
+            owner: Owner("plane".to_owned()),
+            policy: policy(),
+        };
+        tasks.spawn({
+            let (ledger, stop) = (ledger.clone(), stop.clone());
+            let mirror = mirror.clone();
+            // Ends with an error when a test takes its Redis away.
+            async move { drop(mirror.follow(ledger, stop).await) }
+        });
+        tasks.spawn(server.serve(listener, stop.clone()));
+        let reconciling = reconciler.run(stop.clone());
+        tasks.spawn(async move { drop(reconciling.await) });
+        mirror.status().wait_for(|status| *status == Status::Live).await.expect("the mirror is live");
+        let client = Client::connect(&url).await.expect("connect");
+        Self { url, client, cluster, ledger, _stop: stop.drop_guard(), _tasks: tasks }
+    }
+
+    /// Waits until the store is in this state.
+    pub async fn reach(&self, id: &str, state: wire::store::State) -> Store {
+        until(state.as_str_name(), async || self.client.get(id).await.ok().filter(|store| store.state() == state)).await
+    }
+}
+
+fn policy() -> Policy {
+    Policy {
+        concurrency: 10,
+        lease: Duration::from_secs(2),
+        backoff: Backoff { first: Duration::from_millis(5), most: Duration::from_millis(20) },
+        probe_interval: None,
+    }
+}
