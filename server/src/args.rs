@@ -66,6 +66,10 @@ pub struct Args {
     /// How often a READY store is probed, on average; 0s: never.
     #[arg(long, env = "SENDSTORES_PROBE_INTERVAL", default_value = "60s")]
     pub probe_interval: String,
+    /// How often each open shop is asked to do what it has scheduled (WP-Cron), on average; 0s: never, then something else
+    /// must.
+    #[arg(long, env = "SENDSTORES_CRON_INTERVAL", default_value = "60s")]
+    pub cron_interval: String,
     /// How long stopping may take: open calls end, streams are told to go on elsewhere, then everything is cut.
     #[arg(long, env = "SENDSTORES_DRAIN_TIMEOUT", default_value = "8s")]
     pub drain_timeout: String,
@@ -100,6 +104,7 @@ pub struct Config {
     pub concurrency: usize,
     pub lease: Duration,
     pub probe_interval: Option<Duration>,
+    pub cron_interval: Option<Duration>,
     pub drain_timeout: Duration,
     pub max_streams: usize,
     pub log_format: LogFormat,
@@ -126,6 +131,7 @@ impl Config {
             concurrency,
             lease,
             probe_interval,
+            cron_interval,
             drain_timeout,
             max_streams,
             log_format,
@@ -147,6 +153,7 @@ impl Config {
             ("concurrency", concurrency.to_string()),
             ("lease", humantime::format_duration(*lease).to_string()),
             ("probe-interval", humantime::format_duration(probe_interval.unwrap_or_default()).to_string()),
+            ("cron-interval", humantime::format_duration(cron_interval.unwrap_or_default()).to_string()),
             ("drain-timeout", humantime::format_duration(*drain_timeout).to_string()),
             ("max-streams", max_streams.to_string()),
             ("log-format", format!("{log_format:?}").to_lowercase()),

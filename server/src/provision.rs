@@ -5,6 +5,7 @@
 
 mod cluster;
 mod config;
+mod cron;
 mod errors;
 mod exec;
 mod helm;
@@ -23,6 +24,7 @@ use kube::Client;
 use sendstores_core::{
     Store,
     credentials::{ReadCredentials, Reading},
+    cron::RunCron,
     observed::{Progress, Remains, Seen},
     provisioner::{Provisioner, StepError},
     step::StepName,
@@ -86,5 +88,11 @@ impl Provisioner for KubeProvisioner {
 impl ReadCredentials for KubeProvisioner {
     fn read_credentials<'a>(&'a self, store: &'a Store) -> Reading<'a> {
         Box::pin(steps::handed_out(&self.context, store))
+    }
+}
+
+impl RunCron for KubeProvisioner {
+    async fn run_cron(&self, store: &Store) -> Result<(), StepError> {
+        cron::run(&self.context, store).await
     }
 }

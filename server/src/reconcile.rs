@@ -1,6 +1,7 @@
 //! Brings the cluster to what the ledger says, one store at a time per key, level-based: crash anywhere, start again,
 //! and it converges. What to do is decided by [`sendstores_core::plan`]; here it is done and recorded.
 
+mod cron;
 mod due;
 mod lease;
 mod queue;
@@ -22,6 +23,7 @@ use crate::{
     mirror::{Change, Cursor, Mirror, Status},
     supervise::TaskError,
 };
+pub use cron::{CronDriver, CronPolicy};
 use due::Due;
 use queue::Queue;
 use run::{Outcome, Run};

@@ -87,7 +87,7 @@ impl Drop for Watch {
 async fn started() -> (Cluster, RedisServer, Server) {
     let cluster = Cluster::full();
     let redis = RedisServer::start().await;
-    let server = cluster.server(&redis.url()).start_ready().await;
+    let server = cluster.server(&redis.url()).flag("--cron-interval=2s").start_ready().await;
     (cluster, redis, server)
 }
 
@@ -142,6 +142,7 @@ async fn a_strangers_path_from_create_to_a_shop_to_nothing_left() {
     isolated(&cluster, &id, "store-e2e-b");
     isolated(&cluster, "store-e2e-b", &id);
     assert_ne!(second["url"], ready["url"]);
+    scheduled_work_is_done(&cluster, &id).await;
 
     let (list, log) = (grpcurl.call("List", &json!({})).expect("list"), server.log().join("\n"));
     assert!(!list.to_string().contains(&password) && !log.contains(&password), "the password is told elsewhere");
@@ -177,6 +178,21 @@ async fn way_in(grpcurl: &Grpcurl<'_>, id: &str, url: &str) -> String {
     let newest = history.as_array().and_then(|entries| entries.last()).expect("an entry");
     assert_eq!(newest["event"], "EVENT_CREDENTIALS_READ");
     password
+}
+
+/// Nobody visits the shop, and yet what it has scheduled is done.
+async fn scheduled_work_is_done(cluster: &Cluster, id: &str) {
+    let wp = |words: &[&str]| {
+        let exec = ["-n", id, "exec", "deployment/wordpress", "-c", "wordpress", "--", "wp", "cron", "event"];
+        let output = cluster.kubectl(&[&exec, words].concat());
+        assert!(output.status.success(), "wp {words:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let due = || wp(&["list", "--fields=hook", "--format=csv"]);
+    wp(&["schedule", "sendstores_e2e_later", "+1 day"]);
+    wp(&["schedule", "sendstores_e2e", "now"]);
+    wait::until("what is scheduled to be done", async || (!due().contains("sendstores_e2e\n")).then_some(())).await;
+    assert!(due().contains("sendstores_e2e_later"), "what is not due is left alone");
 }
 
 /// A store reaches its own database and no other's, nor another's shop, nor the cluster itself.

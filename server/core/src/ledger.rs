@@ -29,6 +29,13 @@ pub struct Claim {
     pub expires: Timestamp,
 }
 
+/// Work that one replica does for all stores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Duty {
+    /// Having shops do what they have scheduled.
+    Cron,
+}
+
 /// A caller's request, to be recognised when it comes again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Operation {
@@ -160,6 +167,18 @@ pub trait Ledger: Clone + Send + Sync + 'static {
     /// Gives a claim back. Nothing happens if it was lost meanwhile.
     fn release(&self, claim: &Claim) -> impl Future<Output = Result<(), LedgerError>> + Send;
 
+    /// Takes or keeps a duty for `lease`, as [`Ledger::claim`] does with a store: `None` while another owner has it, the
+    /// same fence as before for its owner.
+    fn take_duty(
+        &self,
+        duty: Duty,
+        owner: &Owner,
+        lease: Duration,
+    ) -> impl Future<Output = Result<Option<Fence>, LedgerError>> + Send;
+
+    /// Gives a duty back. Nothing happens if it was lost meanwhile.
+    fn leave_duty(&self, duty: Duty, fence: Fence) -> impl Future<Output = Result<(), LedgerError>> + Send;
+
     /// Removes tombstones older than `age` by the ledger's clock, up to `most`; returns how many.
     fn sweep(&self, age: Duration, most: usize) -> impl Future<Output = Result<usize, LedgerError>> + Send;
 }
@@ -169,6 +188,16 @@ pub trait Ledger: Clone + Send + Sync + 'static {
 impl fmt::Display for Owner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+// === impl Duty ===
+
+impl Duty {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Cron => "cron",
+        }
     }
 }
 

@@ -1,11 +1,13 @@
 //! The SendStores domain: what a store is, where it can be, and what to do next.
 //!
 //! Nothing here waits, talks or stores: no runtime, no wire format, no database, no Kubernetes. The ports
-//! ([`ledger::Ledger`], [`provisioner::Provisioner`], [`credentials::ReadCredentials`]) say what the domain needs of the world; the server's rooms
+//! ([`ledger::Ledger`], [`provisioner::Provisioner`], [`credentials::ReadCredentials`],
+//! [`cron::RunCron`]) say what the domain needs of the world; the server's rooms
 //! provide it.
 
 pub mod backoff;
 pub mod credentials;
+pub mod cron;
 pub mod evidence;
 pub mod failure;
 pub mod filter;

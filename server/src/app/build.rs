@@ -14,7 +14,7 @@ use crate::{
     ledger::{RedisConfig, RedisLedger},
     mirror::Mirror,
     provision::{self, KubeProvisioner},
-    reconcile::{Policy, Reconciler},
+    reconcile::{CronDriver, CronPolicy, Policy, Reconciler},
     supervise::{Phase, TaskError, Tasks},
 };
 
@@ -71,7 +71,13 @@ pub(super) async fn serve(config: Config, metrics: PrometheusHandle) -> Result<(
         let (mirror, ledger) = (mirror.clone(), ledger.clone());
         |stop| async { Ok(mirror.follow(ledger, stop).await?) }
     });
-    let reconciler = Reconciler { ledger, mirror, provisioner, owner: owner(), policy: policy(&config) };
+    let owner = owner();
+    if let Some(interval) = config.cron_interval {
+        let policy = CronPolicy { interval, lease: config.lease };
+        let (ledger, mirror, shops, owner) = (ledger.clone(), mirror.clone(), provisioner.clone(), owner.clone());
+        tasks.spawn("cron", Phase::Front, |stop| CronDriver { ledger, mirror, shops, owner, policy }.run(stop));
+    }
+    let reconciler = Reconciler { ledger, mirror, provisioner, owner, policy: policy(&config) };
     tasks.spawn("reconcile", Phase::Front, |stop| reconciler.run(stop));
 
     let signal = async {

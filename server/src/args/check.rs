@@ -51,6 +51,7 @@ impl Args {
         let concurrency = p.take("concurrency", number(&self.concurrency, 1..=1_000));
         let lease = p.take("lease", duration(&self.lease, 1..=300));
         let probe_interval = p.take("probe-interval", duration(&self.probe_interval, 0..=86_400));
+        let cron_interval = p.take("cron-interval", duration(&self.cron_interval, 0..=86_400));
         let drain_timeout = p.take("drain-timeout", duration(&self.drain_timeout, 1..=600));
         let max_streams = p.take("max-streams", number(&self.max_streams, 1..=1_000_000));
         let log_format = p.take("log-format", log_format(&self.log_format));
@@ -73,7 +74,8 @@ impl Args {
                 store_url: store_url?,
                 concurrency: usize::try_from(concurrency?).ok()?,
                 lease: lease?,
-                probe_interval: probe_interval.map(|every| (!every.is_zero()).then_some(every))?,
+                probe_interval: unless_never(probe_interval?),
+                cron_interval: unless_never(cron_interval?),
                 drain_timeout: drain_timeout?,
                 max_streams: usize::try_from(max_streams?).ok()?,
                 log_format: log_format?,
@@ -126,6 +128,11 @@ fn duration(text: &str, seconds: RangeInclusive<u64>) -> Result<Duration, String
     let duration = humantime::parse_duration(text).map_err(|_| refused())?;
     let in_range = duration >= Duration::from_secs(*seconds.start()) && duration <= Duration::from_secs(*seconds.end());
     in_range.then_some(duration).ok_or_else(refused)
+}
+
+/// 0 says never.
+fn unless_never(interval: Duration) -> Option<Duration> {
+    (!interval.is_zero()).then_some(interval)
 }
 
 fn log_format(text: &str) -> Result<LogFormat, String> {
@@ -185,6 +192,17 @@ mod tests {
         let refused = check(&["--listen=0.0.0.0:7443"]).expect_err("refused").to_string();
         assert!(refused.contains("--allow-plaintext"), "{refused}");
         check(&["--listen=0.0.0.0:7443", "--allow-plaintext"]).expect("accepted");
+    }
+
+    #[test]
+    fn intervals_of_nothing_mean_never() {
+        let config = check(&["--probe-interval=0s", "--cron-interval=0s"]).expect("valid");
+        assert_eq!((config.probe_interval, config.cron_interval), (None, None));
+        assert!(config.print().contains("\ncron-interval = 0s\n"), "{}", config.print());
+        let config = check(&["--cron-interval=2m"]).expect("valid");
+        assert_eq!(config.cron_interval, Some(Duration::from_secs(120)));
+        let refused = check(&["--probe-interval=2d", "--cron-interval=2d"]).expect_err("refused").to_string();
+        assert!(refused.contains("--probe-interval") && refused.contains("--cron-interval"), "{refused}");
     }
 
     #[test]

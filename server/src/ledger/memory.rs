@@ -16,7 +16,7 @@ use std::{
 
 use sendstores_core::{
     Epoch, Revision, Store, StoreId,
-    ledger::{Change, Claim, Ledger, LedgerError, LogPage, Operation, Owner, Write, Written},
+    ledger::{Change, Claim, Duty, Fence, Ledger, LedgerError, LogPage, Operation, Owner, Write, Written},
 };
 use tokio::{
     sync::Notify,
@@ -186,6 +186,15 @@ impl Ledger for MemoryLedger {
 
     async fn release(&self, claim: &Claim) -> Result<(), LedgerError> {
         self.ours()?.release(claim);
+        Ok(())
+    }
+
+    async fn take_duty(&self, duty: Duty, owner: &Owner, lease: Duration) -> Result<Option<Fence>, LedgerError> {
+        Ok(self.ours()?.take_duty(duty, owner, lease))
+    }
+
+    async fn leave_duty(&self, duty: Duty, fence: Fence) -> Result<(), LedgerError> {
+        self.ours()?.leave_duty(duty, fence);
         Ok(())
     }
 

@@ -26,7 +26,7 @@ use fred::types::{Value, scripts::Script};
 use sendstores_core::{
     Epoch, Revision, State, Store, StoreId, Timestamp,
     ledger::{
-        Claim, Expected, Fence, Ledger, LedgerError, LogPage, OPERATION_WINDOW, Operation, Owner, Write, Written,
+        Claim, Duty, Expected, Fence, Ledger, LedgerError, LogPage, OPERATION_WINDOW, Operation, Owner, Write, Written,
     },
 };
 use tokio::sync::Mutex;
@@ -278,6 +278,21 @@ impl Ledger for RedisLedger {
         let Shared { keys, scripts, .. } = &*self.shared;
         let names = vec![keys.meta.clone(), keys.claims.clone()];
         let args = vec![claim.store.as_str().into(), claim.fence.0.to_string().into()];
+        self.run(Repeat::Safe, &scripts.release, names, args).await.map(drop)
+    }
+
+    async fn take_duty(&self, duty: Duty, owner: &Owner, lease: Duration) -> Result<Option<Fence>, LedgerError> {
+        let Shared { keys, scripts, .. } = &*self.shared;
+        let names = vec![keys.meta.clone(), keys.duties.clone()];
+        let args = vec![duty.as_str().into(), owner.0.as_str().into(), micros(lease)];
+        let mut reply = self.run(Repeat::Safe, &scripts.claim, names, args).await?;
+        if reply.word == "held" { Ok(None) } else { Ok(Some(Fence(reply.number()?))) }
+    }
+
+    async fn leave_duty(&self, duty: Duty, fence: Fence) -> Result<(), LedgerError> {
+        let Shared { keys, scripts, .. } = &*self.shared;
+        let names = vec![keys.meta.clone(), keys.duties.clone()];
+        let args = vec![duty.as_str().into(), fence.0.to_string().into()];
         self.run(Repeat::Safe, &scripts.release, names, args).await.map(drop)
     }
 

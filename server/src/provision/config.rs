@@ -50,6 +50,8 @@ pub struct Deadlines {
     pub configure: Duration,
     /// One request to the shop.
     pub probe: Duration,
+    /// A shop's doing what it has scheduled, while somebody waits for it; it goes on behind that.
+    pub cron: Duration,
     /// From a shop that does not sell to one that does, or fails otherwise.
     pub storefront: Duration,
     /// From one thing that is left of a deleted store to another.
@@ -84,6 +86,7 @@ impl Default for Deadlines {
             activate: Duration::from_secs(120),
             configure: Duration::from_secs(120),
             probe: Duration::from_secs(15),
+            cron: Duration::from_secs(15),
             storefront: Duration::from_secs(120),
             removal: Duration::from_secs(180),
         }

@@ -1,27 +1,29 @@
-//! Keeping a claim while work goes on.
+//! Keeping what is held for a time while work goes on: the claim of a store, a duty.
 
 use std::time::Duration;
 
-use sendstores_core::ledger::{Claim, Ledger, Owner};
+use sendstores_core::ledger::LedgerError;
 use tokio::time::Instant;
 
-/// The claim was lost, or could not be renewed in time: another replica may be at work.
+/// It was lost, or could not be renewed in time: another replica may be at work.
 pub(super) struct Lost;
 
-/// Renews `claim` three times a lease, and returns only once it must be taken for lost. `taken` is a time from before
-/// the claim was made, so that our idea of its end is never later than the ledger's.
-pub(super) async fn keep<L: Ledger>(ledger: &L, claim: &Claim, owner: &Owner, lease: Duration, taken: Instant) -> Lost {
+/// Renews three times a lease, and returns only once what was held must be taken for lost. `renew` says whether it is
+/// still ours; `taken` is a time from before it was, so that our idea of its end is never later than the ledger's.
+pub(super) async fn keep<F>(lease: Duration, taken: Instant, renew: impl Fn() -> F) -> Lost
+where
+    F: Future<Output = Result<bool, LedgerError>>,
+{
     let mut valid_until = taken + lease;
     loop {
         tokio::time::sleep(lease / 3).await;
         let asked = Instant::now();
-        match tokio::time::timeout_at(valid_until, ledger.claim(&claim.store, owner, lease)).await {
-            Ok(Ok(Some(renewed))) if renewed.fence == claim.fence => valid_until = asked + lease,
-            Ok(Ok(_)) => return Lost,
+        match tokio::time::timeout_at(valid_until, renew()).await {
+            Ok(Ok(true)) => valid_until = asked + lease,
             Ok(Err(error)) if error.retryable() => {
-                tracing::warn!(store = %claim.store, %error, "a claim could not be renewed; trying again");
+                tracing::warn!(%error, "a lease could not be renewed; trying again");
             }
-            Ok(Err(_)) | Err(_) => return Lost,
+            Ok(Ok(false) | Err(_)) | Err(_) => return Lost,
         }
         if Instant::now() >= valid_until {
             return Lost;

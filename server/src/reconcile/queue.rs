@@ -51,6 +51,11 @@ impl Queue {
         Some(id)
     }
 
+    /// Whether a store is ready that nobody has taken.
+    pub(super) fn is_any_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
     /// Returns once another store has become ready. Safe to drop while waiting.
     pub(super) async fn due(&mut self) {
         match self.later.next().await {

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use rand::RngExt;
 use sendstores_core::{
     Event, Evidence, Failure, FailureReason, State, StepName, Store, StoreId, Timestamp,
-    ledger::{Claim, Fence, Ledger},
+    ledger::{Claim, Fence, Ledger, LedgerError},
     observed::{Observed, Progress, Remains, Seen, Waiting},
     plan::{Action, plan},
     provisioner::{Provisioner, StepError},
@@ -81,7 +81,7 @@ impl<'a, L: Ledger, P: Provisioner> Run<'a, L, P> {
         // Whichever ends first drops the others; dropped work stops what it started.
         let outcome = tokio::select! {
             outcome = self.work(&claim) => outcome,
-            lease::Lost = lease::keep(ledger, &claim, owner, policy.lease, taken) => {
+            lease::Lost = lease::keep(policy.lease, taken, || self.renew(&claim)) => {
                 tracing::warn!(store = %self.id, "the claim was lost; stopping");
                 return (self.id, Outcome::RetryIn(policy.lease));
             }
@@ -91,6 +91,13 @@ impl<'a, L: Ledger, P: Provisioner> Run<'a, L, P> {
             tracing::debug!(store = %self.id, %error, "the claim was not given back; it expires");
         }
         (self.id, outcome)
+    }
+
+    /// Whether the claim is still ours.
+    async fn renew(&self, claim: &Claim) -> Result<bool, LedgerError> {
+        let Reconciler { ledger, owner, policy, .. } = self.reconciler;
+        let renewed = ledger.claim(&self.id, owner, policy.lease).await?;
+        Ok(renewed.is_some_and(|renewed| renewed.fence == claim.fence))
     }
 
     async fn work(&self, claim: &Claim) -> Outcome {

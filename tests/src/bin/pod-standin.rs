@@ -2,20 +2,26 @@
 //! programs on the host, from one folder only, where this program stands under the name `timeout`, which every exec of
 //! ours begins with. It does what the image's programs do to the database, to one small file.
 //!
-//! `pod-standin serve` is the web server of all simulated pods at once. tests/tests/e2e_store.rs proves the same
+//! `pod-standin serve` is the web server of all simulated pods at once. At `/standin/cron` it says how often a pod was
+//! asked to do what it has scheduled. tests/tests/e2e_store.rs proves the same
 //! statements on the real pods; nothing in the product knows of this.
 
 use std::{
+    collections::HashMap,
     env, fs,
     io::{BufRead, BufReader, Read, Write},
-    net::{TcpListener, TcpStream},
+    net::{IpAddr, TcpListener, TcpStream},
     path::PathBuf,
     process::ExitCode,
+    sync::{Mutex, PoisonError},
 };
 
 use serde_json::{Value, json};
 
 const VERSION: &str = "11.0.1";
+
+/// How often each pod was asked to do what it has scheduled, by the pod's address.
+static CRON: Mutex<Option<HashMap<IpAddr, u64>>> = Mutex::new(None);
 
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
@@ -121,7 +127,7 @@ fn answer(stream: TcpStream) -> Option<()> {
         }
     }
     reader.take(length).read_to_end(&mut Vec::new()).ok()?;
-    let (kind, body) = page(&path);
+    let (kind, body) = page(&path, stream.local_addr().ok()?.ip());
     let status = if path.ends_with("/add-item") { "201 Created" } else { "200 OK" };
     let head = format!(
         "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nCart-Token: standin\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
@@ -130,7 +136,14 @@ fn answer(stream: TcpStream) -> Option<()> {
     (&stream).write_all(&[head.as_bytes(), body.as_bytes()].concat()).ok()
 }
 
-fn page(path: &str) -> (&'static str, String) {
+fn cron(pod: IpAddr, more: u64) -> u64 {
+    let mut counts = CRON.lock().unwrap_or_else(PoisonError::into_inner);
+    let count = counts.get_or_insert_default().entry(pod).or_default();
+    *count += more;
+    *count
+}
+
+fn page(path: &str, pod: IpAddr) -> (&'static str, String) {
     let product = json!({
         "id": 11, "name": "Sample product", "sku": "SAMPLE-1", "type": "simple", "is_purchasable": true, "is_in_stock": true,
         "prices": {"price": "1990", "currency_code": "USD", "currency_minor_unit": 2},
@@ -142,6 +155,11 @@ fn page(path: &str) -> (&'static str, String) {
         "shipping_rates": [{"shipping_rates": [{"rate_id": "flat_rate:1", "name": "Flat rate", "selected": true}]}],
     });
     match path {
+        "/wp-cron.php" => {
+            cron(pod, 1);
+            ("text/html", String::new())
+        }
+        "/standin/cron" => ("text/plain", cron(pod, 0).to_string()),
         "/wp-json/wc/store/v1/products" => ("application/json", json!([product]).to_string()),
         "/wp-json/wc/store/v1/cart" | "/wp-json/wc/store/v1/cart/add-item" => ("application/json", cart.to_string()),
         _ => ("text/html", "<html><body><h1>Shop</h1>Sample product</body></html>".to_owned()),

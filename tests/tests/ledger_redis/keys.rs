@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use sendstores_core::{
     Revision,
-    ledger::{Ledger, LedgerError, OPERATION_WINDOW, Owner, Write, Written},
+    ledger::{Duty, Ledger, LedgerError, OPERATION_WINDOW, Owner, Write, Written},
 };
 use sendstores_server::ledger::{MemoryLedger, RedisConfig, RedisLedger};
 use sendstores_tests::{
@@ -33,13 +33,14 @@ async fn all_keys_are_under_one_hash_tag_and_ledgers_are_apart() {
         tombstone(ledger, "store-dead").await;
         let lease = std::time::Duration::from_secs(60);
         ledger.claim(&parsed("store-a"), &Owner("one".to_owned()), lease).await.expect("an answer").expect("a claim");
+        ledger.take_duty(Duty::Cron, &Owner("one".to_owned()), lease).await.expect("an answer").expect("the duty");
         assert_eq!(last(ledger).await, Revision(4));
     }
     assert_ne!(one.epoch(), two.epoch());
     let keys = server.cli(["KEYS", "*"]).await;
     let mut names: Vec<_> = keys.lines().filter_map(|key| key.strip_prefix("{one}:")).collect();
     names.sort_unstable();
-    assert_eq!(names, ["claims", "log", "meta", "operation:r-1", "stores", "tombstones"]);
+    assert_eq!(names, ["claims", "duties", "log", "meta", "operation:r-1", "stores", "tombstones"]);
     assert!(keys.lines().all(|key| key.starts_with("{one}:") || key.starts_with("{two}:")), "{keys}");
 }
 

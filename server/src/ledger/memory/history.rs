@@ -7,7 +7,7 @@ use std::{
 
 use sendstores_core::{
     Epoch, RequestId, Revision, State, Store, StoreId, Timestamp,
-    ledger::{Claim, Expected, Fence, LedgerError, OPERATION_WINDOW, Operation, Owner, Write, Written},
+    ledger::{Claim, Duty, Expected, Fence, LedgerError, OPERATION_WINDOW, Operation, Owner, Write, Written},
 };
 
 use crate::ledger::record;
@@ -26,6 +26,7 @@ pub(super) struct History {
     log: VecDeque<(Revision, String)>,
     operations: HashMap<RequestId, Answer>,
     claims: HashMap<StoreId, Claim>,
+    duties: HashMap<Duty, Held>,
     /// The last fence that was given.
     fence: u64,
 }
@@ -36,6 +37,14 @@ struct Entry {
     record: String,
     /// By the ledger's clock, for a tombstone.
     deleted: Option<Timestamp>,
+}
+
+/// Who has a duty.
+#[derive(Clone)]
+struct Held {
+    owner: Owner,
+    fence: Fence,
+    expires: Timestamp,
 }
 
 #[derive(Clone)]
@@ -60,6 +69,7 @@ impl History {
             log: VecDeque::new(),
             operations: HashMap::new(),
             claims: HashMap::new(),
+            duties: HashMap::new(),
             fence: 0,
         }
     }
@@ -141,11 +151,7 @@ impl History {
         let fence = match self.claims.get(id) {
             Some(held) if held.owner == *owner => held.fence,
             Some(held) if held.expires > now => return None,
-            _ => {
-                // One counter for all stores, so that a fence is never used twice.
-                self.fence += 1;
-                Fence(self.fence)
-            }
+            _ => self.next_fence(),
         };
         let claim = Claim { store: id.clone(), owner: owner.clone(), fence, expires: now.after(lease) };
         self.claims.insert(id.clone(), claim.clone());
@@ -156,6 +162,29 @@ impl History {
         if self.claims.get(&claim.store).is_some_and(|held| held.fence == claim.fence) {
             self.claims.remove(&claim.store);
         }
+    }
+
+    pub(super) fn take_duty(&mut self, duty: Duty, owner: &Owner, lease: Duration) -> Option<Fence> {
+        let now = self.now();
+        let fence = match self.duties.get(&duty) {
+            Some(held) if held.owner == *owner => held.fence,
+            Some(held) if held.expires > now => return None,
+            _ => self.next_fence(),
+        };
+        self.duties.insert(duty, Held { owner: owner.clone(), fence, expires: now.after(lease) });
+        Some(fence)
+    }
+
+    pub(super) fn leave_duty(&mut self, duty: Duty, fence: Fence) {
+        if self.duties.get(&duty).is_some_and(|held| held.fence == fence) {
+            self.duties.remove(&duty);
+        }
+    }
+
+    /// One counter for all, so that a fence is never used twice.
+    fn next_fence(&mut self) -> Fence {
+        self.fence += 1;
+        Fence(self.fence)
     }
 
     pub(super) fn sweep(&mut self, age: Duration, most: usize) -> usize {

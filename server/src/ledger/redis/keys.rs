@@ -12,6 +12,8 @@ pub(super) struct Keys {
     pub(super) log: String,
     /// Hash: id -> claim.
     pub(super) claims: String,
+    /// Hash: name of a duty -> who has it, as a claim.
+    pub(super) duties: String,
     /// Sorted set: id of a deleted store -> when it was deleted, in microseconds of Redis time.
     pub(super) tombstones: String,
     operation: String,
@@ -27,6 +29,7 @@ impl Keys {
             stores: key("stores"),
             log: key("log"),
             claims: key("claims"),
+            duties: key("duties"),
             tombstones: key("tombstones"),
             operation: key("operation:"),
         }

@@ -1,5 +1,5 @@
--- Takes or renews the claim of a store. A claim is '<fence> <expiry in microseconds> <owner>'.
--- KEYS: meta, claims. ARGV from 3: id, owner, lease in microseconds.
+-- Takes or renews the claim of a store, or a duty. A claim is '<fence> <expiry in microseconds> <owner>'.
+-- KEYS: meta, claims or duties. ARGV from 3: id, owner, lease in microseconds.
 local id, owner, lease = ARGV[3], ARGV[4], tonumber(ARGV[5])
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
