@@ -15,6 +15,7 @@ mod proxy;
 mod redact;
 mod settings;
 mod steps;
+mod visitor;
 mod wait;
 mod watch;
 
@@ -30,7 +31,7 @@ use sendstores_core::{
     step::StepName,
 };
 
-use self::{cluster::Cluster, helm::Helm};
+use self::{cluster::Cluster, helm::Helm, visitor::Visitor};
 pub use config::{Config, Deadlines, HelmConfig, Quota};
 
 /// Provisions stores into one cluster. Clones share everything.
@@ -43,6 +44,7 @@ pub struct KubeProvisioner {
 struct Context {
     cluster: Cluster,
     helm: Helm,
+    visitor: Visitor,
     deadlines: Deadlines,
     quota: Quota,
 }
@@ -55,7 +57,7 @@ impl KubeProvisioner {
         let Config { helm, deadlines, quota } = config;
         let cluster = Cluster::new(client, deadlines.call);
         let helm = Helm::new(helm, deadlines.helm, deadlines.helm_grace);
-        Self { context: Arc::new(Context { cluster, helm, deadlines, quota }) }
+        Self { context: Arc::new(Context { cluster, helm, visitor: Visitor::default(), deadlines, quota }) }
     }
 }
 

@@ -52,6 +52,11 @@ impl Cluster {
         }
     }
 
+    /// The same with another public address of its stores.
+    pub fn with_store_url(self, store_url: String) -> Self {
+        Self { store_url, ..self }
+    }
+
     pub fn program(&self, name: &str) -> PathBuf {
         self.programs.join(name)
     }

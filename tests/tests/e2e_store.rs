@@ -126,7 +126,8 @@ async fn a_strangers_path_from_create_to_a_shop_to_nothing_left() {
     assert_eq!(states, ["STATE_PROVISIONING", "STATE_READY"]);
     let steps = ready["steps"].as_array().expect("steps");
     assert!(steps.iter().all(|step| step["state"] == "STATE_SUCCEEDED"), "{ready}");
-    assert!(ready["evidence"].as_array().is_some_and(|evidence| evidence.len() == 3), "{ready}");
+    let evidence = ready["evidence"].as_array().expect("evidence");
+    assert!(evidence.len() == 4 && evidence.iter().all(|one| one["passed"] == true), "{ready}");
 
     let (code, page) = wait::until("the shop through the Ingress", async || {
         let answer = visit(&url, "/shop/").await;

@@ -241,10 +241,14 @@ pub mod step {
         }
     }
 }
-/// One thing that was looked at in the running store before it was called READY.
+/// One thing that was looked at in the running store before it was called READY, and what the last look that found
+/// something else has found since.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Evidence {
-    /// What was looked at: "shop_page", "store_api", "cart".
+    /// What was looked at. "shop_page", "store_api" and "cart" go through the API server, and pass in every READY store.
+    /// "ingress" is the shop at its `url`, from where the server runs. That address may lead nowhere from there, and then
+    /// `passed` is false in a READY store, too; `finding` says what was seen. Once it has passed, another answer there than
+    /// the shop's makes the store DEGRADED.
     #[prost(string, tag = "1")]
     pub check: ::prost::alloc::string::String,
     /// Whether it was as it should be.

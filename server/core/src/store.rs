@@ -126,7 +126,7 @@ impl Store {
                 next.ready_time = next.ready_time.or(Some(now));
                 next.finish_steps(now);
                 // A shop that comes and goes would fill the history with it.
-                if self.state != State::Degraded {
+                if self.state.is_transient() {
                     next.happened(Happening::Ready, None, now);
                 }
             }

@@ -1,6 +1,6 @@
 //! What a failed request to the Kubernetes API means for a store.
 
-use std::{error::Error as _, time::Duration};
+use std::time::Duration;
 
 use sendstores_core::{failure::FailureReason, provisioner::StepError};
 
@@ -53,8 +53,8 @@ fn api_reason(code: u16) -> FailureReason {
     }
 }
 
-/// The error with its sources: kube's own texts leave the cause to them.
-fn chain(error: &CallError) -> String {
+/// The error with its sources: kube's and hyper's own texts leave the cause to them.
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -217,8 +217,12 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
     async fn converge(&mut self, evidence: Vec<Evidence>) -> Result<(), Halt> {
         let mut next = self.after(Event::Converged)?;
         next.evidence = evidence;
+        let before = self.store.state;
         self.record(next).await?;
-        tracing::info!(store = %self.store.id, "ready");
+        match before {
+            State::Ready => tracing::info!(store = %self.store.id, "ready; another look found something else"),
+            _ => tracing::info!(store = %self.store.id, "ready"),
+        }
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 //! The shop, exposed and seen to sell.
 
+mod ingress;
 mod judge;
 
 use std::time::SystemTime;
@@ -35,8 +36,12 @@ pub(super) async fn observe(context: &Context, store: &Store) -> Result<Seen<Pro
     if !exposed || !there {
         return Ok(partial("the shop is not exposed yet"));
     }
-    let evidence = probe(context, store).await?;
-    Ok(Seen::Known(match evidence.iter().all(|evidence| evidence.passed) {
+    let (mut evidence, product) = probe(context, store).await?;
+    let sells = evidence.iter().all(|evidence| evidence.passed);
+    let seen = ingress::look(context, store, product.as_deref(), sells).await;
+    let counts = ingress::counts(store, &seen);
+    evidence.push(self::evidence(Check::Ingress, seen.finding()));
+    Ok(Seen::Known(match sells && !counts {
         true => Progress::Done(evidence),
         false => Progress::Failing(evidence),
     }))
@@ -47,8 +52,8 @@ pub(super) async fn ensure(context: &Context, store: &Store) -> Result<(), StepE
     release::make(context, store, true).await
 }
 
-/// Looks at the shop as its first visitor would, short of an order.
-async fn probe(context: &Context, store: &Store) -> Result<Vec<Evidence>, StepError> {
+/// Looks at the shop as its first visitor would, short of an order; also the product that its page must show.
+async fn probe(context: &Context, store: &Store) -> Result<(Vec<Evidence>, Option<String>), StepError> {
     // The catalogue is ours until the store was READY for the first time; afterwards it is the merchant's.
     let sample_due = store.ready_time.is_none() && store.spec.shop.catalogue == Catalogue::Sample;
     let catalogue =
@@ -61,7 +66,8 @@ async fn probe(context: &Context, store: &Store) -> Result<Vec<Evidence>, StepEr
         Ok(None) => Ok("answers; no product is for sale yet".to_owned()),
         Err(why) => Err(why.clone()),
     };
-    Ok(vec![evidence(Check::ShopPage, page), evidence(Check::StoreApi, api), evidence(Check::Cart, cart)])
+    let evidence = vec![evidence(Check::ShopPage, page), evidence(Check::StoreApi, api), evidence(Check::Cart, cart)];
+    Ok((evidence, name.map(str::to_owned)))
 }
 
 async fn shop_page(context: &Context, store: &Store, product: Option<&str>) -> Result<Finding, StepError> {

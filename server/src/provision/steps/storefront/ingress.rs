@@ -1,0 +1,152 @@
+//! The shop by its public address, if that is reached from here.
+//!
+//! The other checks go through the API server, and so work from anywhere. This one depends on where the server runs: the
+//! address may lead nowhere from there, or to somebody else. So it keeps no store from READY, until it was seen once that
+//! the address leads to the shop; from then on another answer there means that visitors do not see it either.
+
+use std::time::Duration;
+
+use sendstores_core::{Evidence, State, Store, evidence::Check};
+use tokio::time::{Instant, sleep};
+
+use super::judge::{self, Finding};
+use crate::provision::{
+    Context,
+    proxy::{Answer, Reply},
+    visitor::Visit,
+};
+
+/// An Ingress controller takes a moment to learn of an Ingress, and cannot be watched at it. So long does a shop that
+/// sells wait for it before its first READY.
+const PATIENCE: Duration = Duration::from_secs(5);
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// What was seen at the public address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Seen {
+    /// This shop; what it shows.
+    Shop(String),
+    /// An answer that is not this shop's page.
+    Other(String),
+    /// Nobody was reached; why.
+    Nobody(String),
+}
+
+/// Looks once; for a shop that `sells` and was never READY, until the address leads to it or patience ends.
+pub(super) async fn look(context: &Context, store: &Store, product: Option<&str>, sells: bool) -> Seen {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let seen = look_once(context, store, product).await;
+        let waits = sells && store.ready_time.is_none() && matches!(seen, Seen::Other(_));
+        if !waits || Instant::now() >= until {
+            return seen;
+        }
+        sleep(LOOK_AGAIN).await;
+    }
+}
+
+async fn look_once(context: &Context, store: &Store, product: Option<&str>) -> Seen {
+    let visit = async |path| context.visitor.get(&store.url, path, context.deadlines.probe).await;
+    let first = visit("/shop/").await;
+    // As with the other check of the page: a merchant may give it another address.
+    let moved = store.ready_time.is_some() && matches!(&first, Visit::Answered(Answer { status: 404, .. }));
+    match moved {
+        true => judge(&store.url, "/", visit("/").await, product),
+        false => judge(&store.url, "/shop/", first, product),
+    }
+}
+
+fn judge(url: &str, path: &str, visit: Visit, product: Option<&str>) -> Seen {
+    let answer = match visit {
+        Visit::Answered(answer) => answer,
+        Visit::Unreachable(why) => return Seen::Nobody(why),
+    };
+    // Every page of a shop has links to itself. Any server has some page.
+    let host = url.split_once("://").map_or(url, |(_, host)| host);
+    let is_its_own = String::from_utf8_lossy(&answer.body).contains(host);
+    match judge::shop_page(path, &Reply::Shop(answer), product) {
+        Ok(found) if is_its_own => Seen::Shop(found),
+        Ok(_) => Seen::Other(format!("{path} is a page of somebody else")),
+        Err(why) => Seen::Other(why),
+    }
+}
+
+/// Whether what was seen says that the shop cannot be visited.
+pub(super) fn counts(store: &Store, seen: &Seen) -> bool {
+    matches!(seen, Seen::Other(_)) && leads_here(store)
+}
+
+/// Whether the address was seen to lead to the shop: by the last look of all, or before the one that made it DEGRADED for
+/// nothing else.
+fn leads_here(store: &Store) -> bool {
+    let is_ingress = |evidence: &&Evidence| evidence.check == Check::Ingress;
+    let others_passed = store.evidence.iter().filter(|evidence| !is_ingress(evidence)).all(|evidence| evidence.passed);
+    match store.evidence.iter().find(is_ingress) {
+        Some(last) => last.passed || (store.state == State::Degraded && others_passed),
+        None => false,
+    }
+}
+
+// === impl Seen ===
+
+impl Seen {
+    pub(super) fn finding(self) -> Finding {
+        match self {
+            Self::Shop(found) => Ok(found),
+            Self::Other(why) => Err(format!("the public address answers, but not as the shop: {why}")),
+            Self::Nobody(why) => Err(format!("the server cannot reach the public address from where it runs: {why}")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderMap;
+    use sendstores_core::Timestamp;
+
+    use super::*;
+    use crate::provision::steps::fixtures;
+
+    const URL: &str = "http://store-test0001.localhost:8080";
+
+    fn answered(status: u16, body: &str) -> Visit {
+        Visit::Answered(Answer { status, headers: HeaderMap::new(), body: body.to_owned().into() })
+    }
+
+    fn seen_before(state: State, page: bool, ingress: bool) -> Store {
+        let evidence =
+            |check, passed| Evidence { check, passed, finding: String::new(), check_time: Timestamp::from_micros(0) };
+        let evidence = vec![evidence(Check::ShopPage, page), evidence(Check::Ingress, ingress)];
+        Store { state, evidence, ..fixtures::store() }
+    }
+
+    #[test]
+    fn only_a_page_with_links_to_the_shop_is_the_shops() {
+        let own = format!("<a href=\"{URL}/cart/\">Tea</a>");
+        assert_eq!(judge(URL, "/shop/", answered(200, &own), Some("Tea")), Seen::Shop("/shop/ shows \"Tea\"".into()));
+        for (visit, product, why) in [
+            (answered(404, "404 page not found"), Some("Tea"), "status 404"),
+            (answered(301, ""), Some("Tea"), "status 301"),
+            (answered(200, &own.replace("Tea", "")), Some("Tea"), "does not show"),
+            (answered(200, "It works!"), None, "somebody else"),
+        ] {
+            let seen = judge(URL, "/shop/", visit, product);
+            assert!(matches!(&seen, Seen::Other(text) if text.contains(why)), "{seen:?}");
+        }
+        let nobody = judge(URL, "/shop/", Visit::Unreachable("refused".to_owned()), None);
+        assert!(nobody.finding().unwrap_err().contains("from where it runs: refused"));
+    }
+
+    #[test]
+    fn another_answer_counts_only_where_the_shop_was_seen_before() {
+        let other = Seen::Other("status 404".to_owned());
+        assert!(!counts(&fixtures::store(), &other), "never looked at");
+        assert!(!counts(&seen_before(State::Ready, true, false), &other), "somebody else's address, from here");
+        assert!(counts(&seen_before(State::Ready, true, true), &other));
+        assert!(counts(&seen_before(State::Degraded, true, false), &other), "it is still so");
+        assert!(!counts(&seen_before(State::Degraded, false, false), &other), "it was degraded for something else");
+        for harmless in [Seen::Nobody("refused".to_owned()), Seen::Shop("shows".to_owned())] {
+            assert!(!counts(&seen_before(State::Ready, true, true), &harmless), "{harmless:?}");
+        }
+    }
+}

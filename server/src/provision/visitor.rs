@@ -1,0 +1,201 @@
+//! Requests as a visitor's browser makes them: to the shop's public address, which may or may not be reached from here.
+
+use std::{
+    error::Error,
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{Request, Uri};
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::{
+    client::legacy::{
+        Client,
+        connect::{HttpConnector, dns::Name},
+    },
+    rt::TokioExecutor,
+};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::time::{Instant, timeout};
+use tower::util::BoxCloneSyncService;
+
+use super::{errors, proxy::Answer, redact};
+
+/// More than any page of a shop, less than what could hurt us.
+const MAX_BODY: usize = 4 * 1024 * 1024;
+/// Finding and reaching the address; who is near answers within milliseconds.
+const REACH: Duration = Duration::from_secs(1);
+/// Where nobody answers a knock, nobody is asked again for so long: otherwise each probe of each store would wait.
+const QUIET: Duration = Duration::from_secs(60);
+
+/// What came of a visit.
+#[derive(Clone, Debug)]
+pub(crate) enum Visit {
+    /// Somebody answered; whether it is the shop is another question.
+    Answered(Answer),
+    /// Nobody was reached; why.
+    Unreachable(String),
+}
+
+/// Visits shops. Each client is made when it is first needed.
+#[derive(Default)]
+pub(crate) struct Visitor {
+    plain: OnceLock<Result<Browser, rustls::Error>>,
+    secure: OnceLock<Result<Browser, rustls::Error>>,
+    /// Until when nobody is visited, and why.
+    quiet: Mutex<Option<(Instant, String)>>,
+}
+
+type Browser = Client<HttpsConnector<HttpConnector<Resolver>>, Empty<Bytes>>;
+type Resolver = BoxCloneSyncService<Name, std::vec::IntoIter<SocketAddr>, io::Error>;
+
+// === impl Visitor ===
+
+impl Visitor {
+    /// One GET of `path` below `base`, the shop's public URL, by its own name and scheme. Follows no redirect.
+    pub(crate) async fn get(&self, base: &str, path: &str, limit: Duration) -> Visit {
+        if let Some(why) = self.is_quiet() {
+            return Visit::Unreachable(why);
+        }
+        let begun = Instant::now();
+        match timeout(limit, self.exchange(base, path)).await {
+            Ok(Ok(answer)) => Visit::Answered(answer),
+            Ok(Err(failed)) => {
+                let why = redact::message(&errors::chain(failed.as_ref()));
+                if begun.elapsed() >= REACH {
+                    self.be_quiet(&why);
+                }
+                Visit::Unreachable(why)
+            }
+            Err(_) => Visit::Unreachable(format!("no answer within {limit:?}")),
+        }
+    }
+
+    async fn exchange(&self, base: &str, path: &str) -> Result<Answer, Box<dyn Error + Send + Sync>> {
+        let uri: Uri = format!("{}{path}", base.trim_end_matches('/')).parse()?;
+        let scheme = uri.scheme_str().unwrap_or("http").to_owned();
+        let browser = match scheme.as_str() {
+            "https" => self.secure.get_or_init(|| browser(system_roots())),
+            _ => self.plain.get_or_init(|| browser(RootCertStore::empty())),
+        };
+        // Host comes from the address. Whoever passes the request on within the cluster may believe the scheme.
+        let request = Request::get(uri).header("x-forwarded-proto", scheme).body(Empty::new())?;
+        let browser = browser.as_ref().map_err(Clone::clone)?;
+        let (head, body) = browser.request(request).await?.into_parts();
+        let body = Limited::new(body, MAX_BODY).collect().await?.to_bytes();
+        Ok(Answer { status: head.status.as_u16(), headers: head.headers, body })
+    }
+
+    fn is_quiet(&self) -> Option<String> {
+        let quiet = self.quiet.lock().unwrap_or_else(PoisonError::into_inner);
+        quiet.as_ref().filter(|(until, _)| *until > Instant::now()).map(|(_, why)| why.clone())
+    }
+
+    fn be_quiet(&self, why: &str) {
+        let until = Instant::now() + QUIET;
+        *self.quiet.lock().unwrap_or_else(PoisonError::into_inner) = Some((until, why.to_owned()));
+    }
+}
+
+fn browser(roots: RootCertStore) -> Result<Browser, rustls::Error> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let tls = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let resolver = BoxCloneSyncService::new(tower::service_fn(|name: Name| resolve(name.to_string())));
+    let mut tcp = HttpConnector::new_with_resolver(resolver);
+    tcp.enforce_http(false);
+    tcp.set_connect_timeout(Some(REACH));
+    let connector =
+        HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(tcp);
+    // A visit is one request; what is kept open would only be closed by the other side.
+    Ok(Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector))
+}
+
+/// As a browser does: whatever ends in `.localhost` is this machine, whether or not the system knows it.
+async fn resolve(name: String) -> io::Result<std::vec::IntoIter<SocketAddr>> {
+    if name == "localhost" || name.ends_with(".localhost") {
+        return Ok(vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0))].into_iter());
+    }
+    let late = || io::Error::new(io::ErrorKind::TimedOut, format!("the name {name} is not resolved within {REACH:?}"));
+    let found = timeout(REACH, tokio::net::lookup_host((name.as_str(), 0))).await.map_err(|_| late())??;
+    Ok(found.collect::<Vec<_>>().into_iter())
+}
+
+/// The certificates that this system trusts; none where it has none, and then no certificate is good.
+fn system_roots() -> RootCertStore {
+    let found = rustls_native_certs::load_native_certs();
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(found.certs);
+    roots
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(60);
+
+    /// Answers one request with `answer`; the request.
+    async fn serve_one(listener: TcpListener, answer: &str) -> String {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut request = Vec::new();
+        while !request.ends_with(b"\r\n\r\n") {
+            request.push(stream.read_u8().await.unwrap());
+        }
+        stream.write_all(answer.as_bytes()).await.unwrap();
+        String::from_utf8(request).unwrap().to_ascii_lowercase()
+    }
+
+    #[tokio::test]
+    async fn a_visit_comes_by_the_shops_own_name_and_scheme() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let host = format!("store-a.localhost:{}", listener.local_addr().unwrap().port());
+        let (visitor, base) = (Visitor::default(), format!("http://{host}"));
+        let answer = "HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nContent-Length: 4\r\n\r\nbody";
+        let (visit, request) = tokio::join!(visitor.get(&base, "/shop/?a=b", LIMIT), serve_one(listener, answer));
+        let Visit::Answered(answer) = visit else { panic!("{visit:?}") };
+        assert_eq!((answer.status, &answer.body[..]), (302, &b"body"[..]));
+        assert!(request.starts_with("get /shop/?a=b http/1.1\r\n"), "{request}");
+        for header in [format!("host: {host}\r\n"), "x-forwarded-proto: http\r\n".to_owned()] {
+            assert!(request.contains(&header), "{request}");
+        }
+        // The listener is gone.
+        let visit = visitor.get(&base, "/", LIMIT).await;
+        assert!(matches!(&visit, Visit::Unreachable(why) if why.contains("refused")), "{visit:?}");
+        assert_eq!(visitor.is_quiet(), None, "who is refused at once costs nothing");
+    }
+
+    #[tokio::test]
+    async fn a_port_that_does_not_speak_tls_is_not_reached_by_https() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("https://store-a.localhost:{}", listener.local_addr().unwrap().port());
+        let plain = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+        };
+        let visitor = Visitor::default();
+        let (visit, ()) = tokio::join!(visitor.get(&base, "/", LIMIT), plain);
+        assert!(matches!(visit, Visit::Unreachable(_)), "{visit:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_a_visit_was_in_vain_nobody_is_visited_for_a_while() {
+        let visitor = Visitor::default();
+        visitor.be_quiet("nobody answers");
+        let visit = visitor.get("http://store-a.localhost:1", "/", LIMIT).await;
+        assert!(matches!(&visit, Visit::Unreachable(why) if why == "nobody answers"), "{visit:?}");
+        tokio::time::advance(QUIET).await;
+        assert_eq!(visitor.is_quiet(), None);
+    }
+}
