@@ -108,8 +108,8 @@ pub(crate) struct GetArgs {
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
-The password is shown here and nowhere else, and each call is recorded in the store's history. It is the one
-that was made with the store: what the merchant changed it to is not known. It logs in once the store is READY.
+The password is shown here and nowhere else. It logs in once the store is READY, until the
+merchant changes it. Each call is recorded in the store's history.
 
 Examples:
   sendstores credentials store-ab12cd34

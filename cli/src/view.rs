@@ -92,8 +92,18 @@ pub(crate) fn store(store: &Store, now: SystemTime) -> String {
     view
 }
 
+/// What was done to a store by its last change, if that is in its history.
+pub(crate) fn news(store: &Store) -> String {
+    let newest = store.history.last().filter(|entry| entry.time.is_some() && entry.time == store.update_time);
+    newest.map(event).unwrap_or_default()
+}
+
+fn event(entry: &v1::HistoryEntry) -> String {
+    entry.event().as_str_name().trim_start_matches("EVENT_").to_lowercase().replace('_', " ")
+}
+
 fn entry(entry: &v1::HistoryEntry) -> String {
-    let event = entry.event().as_str_name().trim_start_matches("EVENT_").to_lowercase().replace('_', " ");
+    let event = event(entry);
     let call = match entry.request_id.as_str() {
         "" => String::new(),
         id => format!("call {id}"),

@@ -13,6 +13,7 @@ use sendstores_tests::{
     plane::Plane,
     redis::RedisServer,
     scripted::{ScriptedProvisioner, Turn},
+    server::ServerOptions,
     wait::until,
 };
 
@@ -119,6 +120,19 @@ async fn each_reason_to_refuse_has_its_name() {
     plane.client.delete("store-a").await.expect("delete");
     until("the store to be gone", async || plane.client.get("store-a").await.err()).await;
     assert_eq!(refused(&plane, "store-a").await.reason(), Some("STORE_NOT_FOUND"));
+}
+
+#[tokio::test]
+async fn a_server_whose_cluster_does_not_answer_says_so() {
+    let redis = RedisServer::start().await;
+    let server = ServerOptions::without_cluster(&redis.url()).start_ready().await;
+    let client = server.client().await;
+    client.create(CreateStore::new().id("store-a")).await.expect("create");
+    let error = client.credentials("store-a").await.expect_err("no cluster");
+    assert!(matches!(error, Error::Unavailable(_)), "{error}");
+    assert_eq!(error.reason(), Some("CLUSTER_UNAVAILABLE"));
+    let store = client.get("store-a").await.expect("get");
+    assert_eq!(events(&store), [Happened::Created], "what was not read is not told");
 }
 
 #[tokio::test]

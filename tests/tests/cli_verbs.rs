@@ -3,7 +3,7 @@
 mod cli_rig;
 mod sdk_rig;
 
-use cli_rig::run;
+use cli_rig::{run, start};
 use sdk_rig::Rig;
 use sendstores_core::{Event, StepName, ledger::LedgerError};
 use sendstores_tests::scripted::ScriptedProvisioner;
@@ -64,6 +64,8 @@ async fn credentials_are_shown_by_their_verb_alone_and_leave_a_trace() {
         assert!(!run(&rig.url, other).await.stdout.contains(&password), "{other}");
     }
     assert_eq!(run(&rig.url, "credentials store-b").await.code, 3);
+    let mut watch = start(&rig.url, "watch store-a");
+    assert!(watch.line().await.ends_with("credentials read"), "the last change is told");
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ use kube::{
 };
 use sendstores_core::{
     FailureReason, StepName, Store,
+    credentials::ReadCredentials,
     observed::{Progress, Remains, Seen},
     provisioner::Provisioner,
 };
@@ -140,6 +141,33 @@ async fn lost_keys_are_made_again_and_no_other_is_touched() {
     for (key, value) in &before {
         assert_eq!(after[key] == *value, key != "nonce-salt", "{key}");
     }
+    remove(&provisioner, &store).await;
+}
+
+#[tokio::test]
+async fn credentials_are_handed_out_for_this_very_store_alone() {
+    let rig = Rig::light().await;
+    let provisioner = rig.provisioner(Helm::Four, &[]);
+    let store = fresh_store();
+    let read = async |store: &Store| provisioner.read_credentials(store).await.expect("an answer");
+    assert_eq!(read(&store).await, None);
+    complete(&provisioner, &store, StepName::Namespace).await;
+    assert_eq!(read(&store).await, None);
+    complete(&provisioner, &store, StepName::Credentials).await;
+    let found = read(&store).await.expect("credentials");
+    let data = secret(&rig, &store).await.data.expect("keys");
+    assert_eq!(found.password.expose().as_bytes(), data["admin-password"].0);
+    assert_eq!((found.user.as_str(), found.admin_url), ("merchant", format!("{}/wp-admin/", store.url)));
+
+    // Another store of the same id, earlier or later: neither its namespace nor its Secret is this one's.
+    let mut other = fresh_store();
+    other.id = store.id.clone();
+    assert_eq!(read(&other).await, None);
+    let api: Api<Secret> = Api::namespaced(rig.client.clone(), store.id.as_str());
+    let strange = json!({"metadata": {"labels": {"sendstores.dev/uid": other.uid.as_str()}}});
+    api.patch("store-credentials", &PatchParams::default(), &Patch::Merge(&strange)).await.expect("a strange Secret");
+    assert_eq!(read(&store).await, None);
+    assert_eq!(read(&other).await, None);
     remove(&provisioner, &store).await;
 }
 

@@ -57,8 +57,11 @@ fn print(global: &Global, event: WatchEvent) -> Result<(), Failure> {
 
 /// One line for people; a heartbeat is none.
 fn line(event: &WatchEvent) -> Option<String> {
-    let store =
-        |what, store: &Store| format!("{what:<8}  {}  {:<12}  {}", store.id, view::state(store), view::progress(store));
+    let store = |what, store: &Store| {
+        let detail = Some(view::progress(store)).filter(|progress| !progress.is_empty());
+        let detail = detail.unwrap_or_else(|| view::news(store));
+        format!("{what:<8}  {}  {:<12}  {detail}", store.id, view::state(store))
+    };
     match &event.event {
         Event::Snapshot(shown) => Some(store("is", shown).trim_end().to_owned()),
         Event::Changed(shown) => Some(store("changed", shown).trim_end().to_owned()),

@@ -241,8 +241,8 @@ pub mod step {
         }
     }
 }
-/// One thing that was looked at in the running store before it was called READY, and what the last look that found
-/// something else has found since.
+/// One thing that was looked at in the running store before it was called READY. A READY store is looked at again and
+/// again; what it shows is renewed when a check passes that did not, or the other way round.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Evidence {
     /// What was looked at. "shop_page", "store_api" and "cart" go through the API server, and pass in every READY store.
