@@ -59,7 +59,9 @@ async fn a_server_killed_in_any_step_of_provisioning_finishes_it_after_a_restart
         reach(&client, &id, step).await;
         (server, client) = restart(&cluster, &redis, server).await;
         let store = settle(&client, &id).await;
-        assert!(store.failure.is_none() && store.evidence.iter().all(|evidence| evidence.passed), "{store:?}");
+        // On simulated nodes no Ingress passes anything on.
+        let sells = store.evidence.iter().all(|evidence| evidence.passed != (evidence.check == "ingress"));
+        assert!(store.failure.is_none() && sells, "{store:?}");
         eprintln!("killed in {step}: READY {:?} after Create", begun.elapsed());
         client.delete(id.as_str()).await.expect("delete");
         vanish(&cluster, &client, &id).await;
