@@ -1,9 +1,12 @@
 //! Steps of the tests that have a ledger.
 
+use std::time::SystemTime;
+
 use sendstores_core::{
     Event, Revision, Store, Timestamp,
     ledger::{Expected, Ledger, LedgerError, Operation, Write, Written},
 };
+use uuid::Uuid;
 
 use crate::{
     samples::{self, parsed},
@@ -54,4 +57,28 @@ pub async fn settled<T>(mut call: impl AsyncFnMut() -> Result<T, LedgerError>) -
         answered => Some(answered),
     })
     .await
+}
+
+/// Writes a new store with a UUID of its own, as another replica would.
+pub async fn create<L: Ledger>(ledger: &L, id: &str, tenant: &str) -> Store {
+    let store = Store { uid: parsed(&Uuid::now_v7().to_string()), tenant: Some(parsed(tenant)), ..samples::store(id) };
+    let write = Write { store, expected: Expected::Vacant, fence: None, operation: None };
+    ledger.write(write).await.expect("created").into_store()
+}
+
+/// Makes `event` happen to the store as it is now, as another replica would.
+pub async fn happen<L: Ledger>(ledger: &L, id: &str, event: Event) -> Store {
+    change(ledger, id, |store| store.after(event, SystemTime::now().into()).expect("legal")).await
+}
+
+/// Writes `next` over the store as it is now, however often others come before.
+pub async fn change<L: Ledger>(ledger: &L, id: &str, next: impl Fn(&Store) -> Store) -> Store {
+    loop {
+        let store = ledger.load(&parsed(id)).await.expect("the ledger").expect("the store");
+        let write = Write { store: next(&store), ..update(&store) };
+        match ledger.write(write).await {
+            Err(LedgerError::Conflict(_)) => {}
+            written => return written.expect("written").into_store(),
+        }
+    }
 }

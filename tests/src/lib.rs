@@ -3,9 +3,11 @@
 pub mod cluster;
 pub mod helm_shim;
 pub mod http;
+pub mod interposed;
 pub mod ledger;
 pub mod logs;
 pub mod plane;
+pub mod oracle;
 pub mod provisioning;
 pub mod redis;
 pub mod samples;

@@ -1,0 +1,105 @@
+//! A ledger with a hook before each of its reads, so that a test can put another replica's writes right there.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use sendstores_core::{
+    Epoch, Revision, Store, StoreId,
+    ledger::{Claim, Duty, Fence, Ledger, LedgerError, LogPage, Operation, Owner, Write, Written},
+};
+use sendstores_server::ledger::MemoryLedger;
+
+/// A read of the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Read {
+    Scan,
+    /// A page of the log behind this revision.
+    Log(Revision),
+}
+
+type Hook = Box<dyn FnMut(Read) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
+
+/// Clones share the ledger and the hook. The hook is called before a page of the log is read, and in the middle of a scan.
+#[derive(Clone)]
+pub struct Interposed {
+    inner: MemoryLedger,
+    hook: Arc<Mutex<Hook>>,
+}
+
+// === impl Interposed ===
+
+impl Interposed {
+    pub fn new<F>(inner: MemoryLedger, mut hook: impl FnMut(Read) -> F + Send + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let hook: Hook = Box::new(move |read| Box::pin(hook(read)));
+        Self { inner, hook: Arc::new(Mutex::new(hook)) }
+    }
+
+    async fn call(&self, read: Read) {
+        let called = (self.hook.lock().unwrap_or_else(PoisonError::into_inner))(read);
+        called.await;
+    }
+}
+
+impl Ledger for Interposed {
+    fn epoch(&self) -> Epoch {
+        self.inner.epoch()
+    }
+
+    async fn last_revision(&self) -> Result<Revision, LedgerError> {
+        self.inner.last_revision().await
+    }
+
+    async fn write(&self, write: Write) -> Result<Written, LedgerError> {
+        self.inner.write(write).await
+    }
+
+    async fn recall(&self, operation: &Operation) -> Result<Option<Store>, LedgerError> {
+        self.inner.recall(operation).await
+    }
+
+    async fn load(&self, id: &StoreId) -> Result<Option<Store>, LedgerError> {
+        self.inner.load(id).await
+    }
+
+    /// No snapshot: of the records, every other one is as it was before the hook.
+    async fn scan(&self) -> Result<Vec<Store>, LedgerError> {
+        let old = self.inner.scan().await?;
+        self.call(Read::Scan).await;
+        let new = self.inner.scan().await?;
+        let even = |store: &&Store| store.id.as_str().bytes().last().is_some_and(|byte| byte % 2 == 0);
+        let (old, new) = (old.iter().filter(even), new.iter().filter(|store| !even(store)));
+        Ok(old.chain(new).cloned().collect())
+    }
+
+    async fn read_log(&self, after: Revision, most: usize, wait: Duration) -> Result<LogPage, LedgerError> {
+        self.call(Read::Log(after)).await;
+        self.inner.read_log(after, most, wait).await
+    }
+
+    async fn claim(&self, id: &StoreId, owner: &Owner, lease: Duration) -> Result<Option<Claim>, LedgerError> {
+        self.inner.claim(id, owner, lease).await
+    }
+
+    async fn release(&self, claim: &Claim) -> Result<(), LedgerError> {
+        self.inner.release(claim).await
+    }
+
+    async fn take_duty(&self, duty: Duty, owner: &Owner, lease: Duration) -> Result<Option<Fence>, LedgerError> {
+        self.inner.take_duty(duty, owner, lease).await
+    }
+
+    async fn leave_duty(&self, duty: Duty, fence: Fence) -> Result<(), LedgerError> {
+        self.inner.leave_duty(duty, fence).await
+    }
+
+    async fn sweep(&self, age: Duration, most: usize) -> Result<usize, LedgerError> {
+        self.inner.sweep(age, most).await
+    }
+}
