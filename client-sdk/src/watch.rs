@@ -51,7 +51,7 @@ pub enum Event {
     },
     /// A store after a change. DELETED is its last.
     Changed(Box<Store>),
-    /// A store that the filter no longer means, although it goes on.
+    /// A store that the filter no longer means: its state has become one that was not asked for.
     Removed {
         /// Its id.
         id: String,

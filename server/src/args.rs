@@ -39,7 +39,7 @@ pub struct Args {
     /// can lose the last second), "unchecked" (its settings cannot be read; the operator vouches for them), "dev" (none).
     #[arg(long, env = "SENDSTORES_REDIS_DURABILITY", default_value = "always")]
     pub redis_durability: String,
-    /// How many changes the log keeps for watchers that come back.
+    /// How many changes the log keeps in Redis. The last 8,192 of them are kept in memory for watchers that come back.
     #[arg(long, env = "SENDSTORES_HISTORY", default_value = "100000")]
     pub history: String,
     /// Context of the kubeconfig; default: its current one, or the pod's service account.

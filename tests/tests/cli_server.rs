@@ -35,3 +35,22 @@ async fn who_types_nothing_is_taught_wherever_the_server_is() {
     assert_eq!((ended.code, ended.stdout.as_str()), (2, ""), "{ended:?}");
     assert!(ended.stderr.contains("Usage: sendstores") && ended.stderr.contains("watch"), "{ended:?}");
 }
+
+#[tokio::test]
+async fn a_watch_goes_on_from_its_token_at_a_server_that_has_just_started() {
+    let redis = RedisServer::start().await;
+    let options = ServerOptions::without_cluster(&redis.url());
+    let server = options.start_ready().await;
+    run(&server.url(), "create store-a --title Tea").await;
+    let mut watch = start(&server.url(), "watch --state deleting --json");
+    let synced: serde_json::Value = serde_json::from_str(&watch.line().await).expect("JSON");
+    let token = synced["resumeToken"].as_str().expect("a token").to_owned();
+    let deleted = run(&server.url(), "delete store-a").await;
+    assert_eq!(deleted.code, 0, "{deleted:?}");
+    server.kill9();
+
+    let server = options.start_ready().await;
+    let mut watch = start(&server.url(), &format!("watch --state deleting --from {token}"));
+    let line = watch.line().await;
+    assert!(line.contains("changed   store-a  DELETING"), "{line}");
+}

@@ -90,8 +90,31 @@ async fn a_server_that_stops_ends_a_watch_with_a_reason_and_the_next_one_goes_on
     assert!(matches!(error, Error::Unavailable(_)) && error.reason() == Some("DRAINING"), "{error:?}");
     assert!(watch.next().await.is_none(), "an error is the last");
 
+    let token = watch.resume_token().expect("a token").clone();
+    rig.event("store-a", Event::Converged).await;
+    let mut watch = rig.client.watch_from(StoreFilter::default(), token).await.expect("open");
+    assert_eq!(words(&next(&mut watch).await), "changed store-a Ready");
     let mut watch = rig.client.watch(StoreFilter::default()).await.expect("open");
-    assert_eq!(words(&next(&mut watch).await), "snapshot store-a Provisioning");
+    assert_eq!(words(&next(&mut watch).await), "snapshot store-a Ready");
+}
+
+#[tokio::test]
+async fn what_left_a_filter_before_a_restart_is_told_behind_it() {
+    let mut rig = Rig::start().await;
+    rig.create("store-a").await;
+    rig.create("store-b").await;
+    let filter = StoreFilter { states: vec![State::Provisioning.into()], ..StoreFilter::default() };
+    let mut watch = rig.client.watch(filter.clone()).await.expect("open");
+    while !matches!(next(&mut watch).await.event, Told::Synced { .. }) {}
+    let token = watch.resume_token().expect("a token").clone();
+    drop(watch);
+    rig.event("store-a", Event::Converged).await;
+    rig.event("store-a", Event::DeleteRequested).await;
+    rig.restart().await;
+    rig.event("store-b", Event::Converged).await;
+    let mut watch = rig.client.watch_from(filter, token).await.expect("open");
+    assert_eq!(words(&next(&mut watch).await), "removed store-a");
+    assert_eq!(words(&next(&mut watch).await), "removed store-b", "and what was never in is not told");
 }
 
 #[tokio::test]

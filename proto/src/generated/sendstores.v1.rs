@@ -751,7 +751,7 @@ pub mod watch_status_response {
         /// A store after a change. DELETED is the last change of a store.
         #[prost(message, tag = "3")]
         Changed(super::Store),
-        /// A store that the filter no longer means, although it goes on.
+        /// A store that the filter no longer means: its state has become one that was not asked for.
         #[prost(message, tag = "4")]
         Removed(super::Removed),
         /// Nothing happened for a while; the stream is alive.
@@ -977,10 +977,13 @@ pub mod store_service_client {
         /// Tells every change of the stores that the filter means, with no gap and no repetition: first a `snapshot` of each
         /// store as it is, then `synced`, then `changed` and `removed` as they happen, and a `heartbeat` when nothing did
         /// for 10 s. Every message carries the token to go on from. With a `resume_token` there is no snapshot: the stream
-        /// goes on right behind the message that carried the token. The stream lasts until the caller ends it.
+        /// goes on right behind the message that carried the token, on any replica, also one that has just started. A token is
+        /// good for the last 8,192 changes of all stores, or for as many as the log keeps if that is fewer. The stream lasts
+        /// until the caller ends it.
         ///
         /// INVALID_ARGUMENT: INVALID_FIELD; RESUME_TOKEN_INVALID when the token was damaged. OUT_OF_RANGE: HISTORY_COMPACTED
-        /// when what follows the token is no longer kept, or the reader was too slow: start again without a token.
+        /// when what follows the token is no longer kept, or the reader was too slow: start again without a token. Its
+        /// metadata has `oldest_revision`, from which this replica could still go on.
         /// RESOURCE_EXHAUSTED: TOO_MANY_STREAMS. UNAVAILABLE: DRAINING when this server stops: go on elsewhere with the last
         /// token.
         pub async fn watch_status(
@@ -1098,10 +1101,13 @@ pub mod store_service_server {
         /// Tells every change of the stores that the filter means, with no gap and no repetition: first a `snapshot` of each
         /// store as it is, then `synced`, then `changed` and `removed` as they happen, and a `heartbeat` when nothing did
         /// for 10 s. Every message carries the token to go on from. With a `resume_token` there is no snapshot: the stream
-        /// goes on right behind the message that carried the token. The stream lasts until the caller ends it.
+        /// goes on right behind the message that carried the token, on any replica, also one that has just started. A token is
+        /// good for the last 8,192 changes of all stores, or for as many as the log keeps if that is fewer. The stream lasts
+        /// until the caller ends it.
         ///
         /// INVALID_ARGUMENT: INVALID_FIELD; RESUME_TOKEN_INVALID when the token was damaged. OUT_OF_RANGE: HISTORY_COMPACTED
-        /// when what follows the token is no longer kept, or the reader was too slow: start again without a token.
+        /// when what follows the token is no longer kept, or the reader was too slow: start again without a token. Its
+        /// metadata has `oldest_revision`, from which this replica could still go on.
         /// RESOURCE_EXHAUSTED: TOO_MANY_STREAMS. UNAVAILABLE: DRAINING when this server stops: go on elsewhere with the last
         /// token.
         async fn watch_status(

@@ -7,6 +7,7 @@ use std::{fmt, future::Future, time::Duration};
 use crate::{
     id::{RequestId, StoreId},
     revision::{Epoch, Revision},
+    state::State,
     store::Store,
     time::Timestamp,
 };
@@ -77,8 +78,20 @@ pub enum Written {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     pub revision: Revision,
+    pub before: Before,
     /// The store behind the change.
     pub store: Store,
+}
+
+/// What a store was before a change, so that a reader who begins in the middle of the log can tell what left a filter.
+/// The state is enough: nothing else that a filter asks of a store changes between its creation and its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Before {
+    /// Nothing: the change is its first. Another store of the same id may have been there, and have ended.
+    Nothing,
+    State(State),
+    /// The log does not say: an older program wrote the change.
+    Unknown,
 }
 
 /// What the log holds behind a position.
@@ -86,8 +99,8 @@ pub struct Change {
 pub enum LogPage {
     /// The next changes, in order and without a gap; empty when none came within the wait.
     Changes(Vec<Change>),
-    /// The history no longer reaches back to the position.
-    Compacted,
+    /// The history no longer reaches back to the position. It can be read from `oldest` on, which is behind the position.
+    Compacted { oldest: Revision },
 }
 
 /// How long a repeated operation is recognised.

@@ -21,6 +21,11 @@ impl Revision {
     pub fn next(self) -> Self {
         Self(self.0.saturating_add(1))
     }
+
+    /// The revision `count` changes before this one; 0 if there are not so many.
+    pub fn back(self, count: usize) -> Self {
+        Self(self.0.saturating_sub(u64::try_from(count).unwrap_or(u64::MAX)))
+    }
 }
 
 impl fmt::Display for Revision {

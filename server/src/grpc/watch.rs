@@ -158,9 +158,9 @@ impl Watcher {
         if self.filter.matches_change(&change.store) {
             return Some(Event::Changed(convert::store(&change.store)));
         }
-        let before = change.before.as_ref()?;
-        let left = self.filter.matches_change(before);
-        left.then(|| Event::Removed(wire::Removed { id: before.id.to_string(), uid: before.uid.to_string() }))
+        let store = &change.store;
+        let left = change.before.is_some_and(|before| self.filter.matches_in(store, before));
+        left.then(|| Event::Removed(wire::Removed { id: store.id.to_string(), uid: store.uid.to_string() }))
     }
 
     fn heartbeat(&self) -> wire::WatchStatusResponse {

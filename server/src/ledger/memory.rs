@@ -23,7 +23,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use self::history::History;
+use self::history::{History, Logged};
 use super::record;
 
 /// The ledger in memory. Clones share it.
@@ -124,9 +124,13 @@ impl MemoryLedger {
         if after > history.revision {
             return Err(LedgerError::EpochChanged(format!("it went back to revision {}", history.revision)));
         }
-        let Some(entries) = history.behind(after) else { return Ok(LogPage::Compacted) };
-        let change = |(revision, text): (Revision, &str)| {
-            record::decode(text.as_bytes(), revision).map(|store| Change { revision, store })
+        let entries = match history.behind(after) {
+            Ok(entries) => entries,
+            Err(oldest) => return Ok(LogPage::Compacted { oldest }),
+        };
+        let change = |entry: &Logged| {
+            let &Logged { revision, before, ref record } = entry;
+            record::decode(record.as_bytes(), revision).map(|store| Change { revision, before, store })
         };
         let changes = entries.take(most.max(1)).map(change).collect::<Result<Vec<_>, _>>()?;
         if let Some(last) = changes.last() {

@@ -10,7 +10,10 @@ use std::{collections::BTreeMap, str::FromStr};
 
 use sendstores_core::{
     Evidence, Failure, FailureReason, Happening, HistoryEntry, Labels, Revision, State, Step, StepName, StepState,
-    Store, StoreSpec, Timestamp, evidence::Check, ledger::LedgerError, store::Engine,
+    Store, StoreSpec, Timestamp,
+    evidence::Check,
+    ledger::{Before, LedgerError},
+    store::Engine,
 };
 use serde::{Deserialize, Serialize};
 
@@ -112,6 +115,14 @@ pub(super) fn decode(text: &[u8], revision: Revision) -> Result<Store, LedgerErr
     }
     let record: StoreRecord = serde_json::from_slice(text).map_err(unreadable)?;
     record.into_store(revision).map_err(|why| LedgerError::Corrupt(format!("at revision {revision}: {why}")))
+}
+
+/// The stored form of what a store was before a change: its state, or nothing.
+pub(super) fn before(text: &str) -> Result<Before, LedgerError> {
+    if text.is_empty() {
+        return Ok(Before::Nothing);
+    }
+    named("before", text, &State::ALL, State::as_str).map(Before::State).map_err(LedgerError::Corrupt)
 }
 
 /// Parses the text of `field`.

@@ -8,7 +8,7 @@ use sendstores_core::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Mirror, Status};
+use super::{Mirror, Status, index::Index};
 
 /// How many changes one read of the log may bring.
 const PAGE: usize = 512;
@@ -45,28 +45,32 @@ impl Mirror {
         Ok(())
     }
 
-    /// Reads everything: notes the log's end, scans the records, replays from the noted end. The scan is no snapshot,
-    /// so the mirror goes live only when it has passed the newest record the scan saw.
+    /// Reads everything: notes the log's end, scans the records, then reads the log from as far back as the ring reaches
+    /// and the log is kept. So a token from before the start is good here, too. The scan is no snapshot, so the mirror
+    /// goes live only when it has passed the newest record the scan saw; until then the old index stays in place. A
+    /// watcher that is open meanwhile goes on if the new ring reaches back to it, and is told that it does not otherwise.
     async fn load<L: Ledger>(&self, ledger: &L) -> Result<(), LedgerError> {
         self.set_status(Status::Loading);
         let end = ledger.last_revision().await?;
         let records = ledger.scan().await?;
         let newest = records.iter().map(|store| store.revision).max().unwrap_or(Revision::ZERO).max(end);
-        let stores = records.len();
-        self.write().reset(records, end);
-        let mut revision = end;
-        while revision < newest {
-            match ledger.read_log(revision, PAGE, WAIT).await? {
-                LogPage::Changes(changes) => self.absorb(changes),
-                LogPage::Compacted => {
+        let ring_size = self.read().ring_size();
+        let mut index = Index::of_records(ring_size, records, end);
+        while index.revision() < newest {
+            match ledger.read_log(index.revision(), PAGE, WAIT).await? {
+                LogPage::Changes(changes) => changes.into_iter().for_each(|change| index.apply(change)),
+                // The log is shorter than the ring, or other replicas' writes trim it while it is read.
+                LogPage::Compacted { oldest } if index.skip_to(oldest) => {}
+                LogPage::Compacted { .. } => {
                     return Err(LedgerError::Unavailable("the log moved on while loading".to_owned()));
                 }
             }
-            revision = self.read().revision();
         }
+        let (stores, revision, oldest) = (index.len(), index.revision(), index.floor());
+        *self.write() = index;
         self.0.revision.send_replace(revision);
         self.set_status(Status::Live);
-        tracing::info!(stores, %revision, "the mirror is live");
+        tracing::info!(stores, %revision, %oldest, "the mirror is live");
         Ok(())
     }
 
@@ -80,7 +84,7 @@ impl Mirror {
                 self.set_status(Status::Live);
                 Ok(true)
             }
-            LogPage::Compacted => {
+            LogPage::Compacted { .. } => {
                 tracing::warn!("the log was trimmed past the mirror; reading everything again");
                 Ok(false)
             }

@@ -6,7 +6,10 @@ use std::{
     sync::Arc,
 };
 
-use sendstores_core::{Revision, State, Store, StoreFilter, StoreId, ledger};
+use sendstores_core::{
+    Revision, State, Store, StoreFilter, StoreId,
+    ledger::{self, Before},
+};
 
 /// One change, shared by all watchers.
 #[derive(Debug)]
@@ -14,16 +17,20 @@ pub struct Change {
     pub revision: Revision,
     /// The store behind the change.
     pub store: Arc<Store>,
-    /// The store before it: tells whether it left a filter.
-    pub before: Option<Arc<Store>>,
+    /// The state of the same store before it, if it was there: tells whether it left a filter.
+    pub before: Option<State>,
 }
 
 /// Memory: a store is about 2 KiB (its texts, 7 steps, 3 evidences), kept once here and once more for each of its
-/// changes in the ring. 10,000 stores are about 20 MiB; a full ring of 8,192 changes is 16 MiB at most.
+/// changes in the ring; the newest is shared. 10,000 stores are about 20 MiB; a full ring of 8,192 changes is 16 MiB at
+/// most, whether it filled up by following or was read from the log at the start. While everything is read again, the
+/// old index goes on serving and both are there: 72 MiB.
 pub(super) struct Index {
     stores: BTreeMap<StoreId, Arc<Store>>,
     ring: VecDeque<Arc<Change>>,
     ring_size: usize,
+    /// The records that `stores` began with cover every change up to here: such a change is told to watchers only.
+    covered: Revision,
     /// The ring holds every change behind this revision, up to `revision`.
     floor: Revision,
     revision: Revision,
@@ -37,41 +44,65 @@ impl Index {
             stores: BTreeMap::new(),
             ring: VecDeque::new(),
             ring_size,
+            covered: Revision::ZERO,
             floor: Revision::ZERO,
             revision: Revision::ZERO,
         }
     }
 
-    /// Replaces everything by records read at `revision`. Watchers from before it must start again.
-    pub(super) fn reset(&mut self, stores: impl IntoIterator<Item = Store>, revision: Revision) {
-        self.stores = stores.into_iter().map(|store| (store.id.clone(), Arc::new(store))).collect();
-        self.ring.clear();
-        self.floor = revision;
-        self.revision = revision;
+    /// An index of records that were read when the log's end was `end` or later. It begins before that, so that the
+    /// ring can be filled with what led up to them, and is complete once it was applied everything up to the newest record.
+    pub(super) fn of_records(ring_size: usize, stores: Vec<Store>, end: Revision) -> Self {
+        let stores = stores.into_iter().map(|store| (store.id.clone(), Arc::new(store))).collect();
+        let begin = end.back(ring_size);
+        Self { stores, covered: end, floor: begin, revision: begin, ..Self::new(ring_size) }
     }
 
-    /// Applies the next change of the log. One that a loaded record already covers moves only the revision.
+    /// The log begins at `oldest` only, and so does the ring. False when changes are missing that the records do not
+    /// cover either: the records must be read again.
+    pub(super) fn skip_to(&mut self, oldest: Revision) -> bool {
+        let covered = self.revision < oldest && oldest <= self.covered;
+        if covered {
+            self.revision = oldest;
+            self.cut();
+        }
+        covered
+    }
+
+    /// Applies the next change of the log. One that a loaded record already covers is history: it goes to the ring alone.
     pub(super) fn apply(&mut self, change: ledger::Change) {
-        let ledger::Change { revision, store } = change;
+        let ledger::Change { revision, before, store } = change;
         if revision <= self.revision {
             return;
         }
         self.revision = revision;
-        let before = self.stores.get(&store.id).cloned();
-        if before.as_ref().is_some_and(|known| known.revision >= revision) {
-            // Only while loading: the scan saw a later record, so the ring cannot tell this change.
-            self.ring.clear();
-            self.floor = revision;
-            return;
+        let known = self.stores.get(&store.id);
+        let history = revision <= self.covered || known.is_some_and(|known| known.revision >= revision);
+        let before = match before {
+            Before::State(state) => Some(state),
+            Before::Nothing => None,
+            Before::Unknown if history => return self.cut(),
+            Before::Unknown => known.filter(|known| known.uid == store.uid).map(|known| known.state),
+        };
+        let store = match known {
+            Some(known) if known.revision == revision => known.clone(),
+            _ => Arc::new(store),
+        };
+        if !history {
+            self.stores.insert(store.id.clone(), store.clone());
         }
-        let store = Arc::new(store);
-        self.stores.insert(store.id.clone(), store.clone());
         self.ring.push_back(Arc::new(Change { revision, store, before }));
         if self.ring.len() > self.ring_size
             && let Some(oldest) = self.ring.pop_front()
         {
             self.floor = oldest.revision;
         }
+    }
+
+    /// Lets the ring begin behind the present revision.
+    fn cut(&mut self) {
+        self.ring.clear();
+        self.floor = self.revision;
     }
 
     pub(super) fn get(&self, id: &StoreId) -> Option<Arc<Store>> {
@@ -86,6 +117,14 @@ impl Index {
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
         let range = self.stores.range::<StoreId, _>((start, Bound::Unbounded));
         range.map(|(_, store)| store).filter(|store| filter.matches(store)).take(most).cloned().collect()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.stores.len()
+    }
+
+    pub(super) fn ring_size(&self) -> usize {
+        self.ring_size
     }
 
     pub(super) fn revision(&self) -> Revision {

@@ -1,10 +1,10 @@
 use std::time::Duration;
 
 use sendstores_core::{
-    Revision, Store,
-    ledger::{Change, Ledger, LogPage},
+    Event, Revision, State, Store,
+    ledger::{Before, Change, Ledger, LedgerError, LogPage},
 };
-use sendstores_tests::ledger::{apply, creation, last, tombstone, update};
+use sendstores_tests::ledger::{apply, creation, event, last, tombstone, update};
 
 use crate::worlds::World;
 
@@ -17,16 +17,31 @@ on_both! {
     a_reader_at_the_end_waits_no_longer_than_asked,
     a_position_before_the_history_is_compacted,
     a_history_of_one_change,
+    a_change_tells_what_the_store_was_before,
 }
 
 const LONG: Duration = Duration::from_secs(60);
 
-fn changes(stores: &[Store]) -> LogPage {
-    LogPage::Changes(stores.iter().map(|store| Change { revision: store.revision, store: store.clone() }).collect())
+/// What a page brings: stores, or from where it can be read.
+type Read = Result<Vec<Store>, Revision>;
+
+fn changes(stores: &[Store]) -> Read {
+    Ok(stores.to_vec())
 }
 
-async fn read<L: Ledger>(ledger: &L, after: u64, most: usize) -> LogPage {
-    ledger.read_log(Revision(after), most, Duration::ZERO).await.expect("a page")
+fn page(page: Result<LogPage, LedgerError>) -> Read {
+    let store = |change: Change| {
+        assert_eq!(change.revision, change.store.revision);
+        change.store
+    };
+    match page.expect("a page") {
+        LogPage::Changes(changes) => Ok(changes.into_iter().map(store).collect()),
+        LogPage::Compacted { oldest } => Err(oldest),
+    }
+}
+
+async fn read<L: Ledger>(ledger: &L, after: u64, most: usize) -> Read {
+    page(ledger.read_log(Revision(after), most, Duration::ZERO).await)
 }
 
 async fn the_log_has_every_change_in_order<W: World>() {
@@ -62,7 +77,7 @@ async fn a_reader_is_woken_by_a_change<W: World>() {
         async move { ledger.read_log(Revision::ZERO, 100, LONG).await }
     });
     let store = apply(&ledger, creation("store-a")).await;
-    assert_eq!(reader.await.expect("no panic"), Ok(changes(&[store])));
+    assert_eq!(page(reader.await.expect("no panic")), changes(&[store]));
 }
 
 async fn two_readers_are_woken_by_one_change<W: World>() {
@@ -74,7 +89,7 @@ async fn two_readers_are_woken_by_one_change<W: World>() {
     });
     let store = apply(&ledger, creation("store-a")).await;
     for reader in readers {
-        assert_eq!(reader.await.expect("no panic"), Ok(changes(std::slice::from_ref(&store))));
+        assert_eq!(page(reader.await.expect("no panic")), changes(std::slice::from_ref(&store)));
     }
 }
 
@@ -108,11 +123,11 @@ async fn a_reader_at_the_end_waits_no_longer_than_asked<W: World>() {
     let world = W::new().await;
     let ledger = world.ledger();
     apply(&ledger, creation("store-a")).await;
-    let page = ledger.read_log(Revision(1), 100, Duration::from_millis(1_500));
-    assert_eq!(page.await, Ok(changes(&[])));
+    let waited = ledger.read_log(Revision(1), 100, Duration::from_millis(1_500));
+    assert_eq!(page(waited.await), changes(&[]));
     // A change behind the wait is found by the next read.
     let store = apply(&ledger, creation("store-b")).await;
-    assert_eq!(ledger.read_log(Revision(1), 100, LONG).await, Ok(changes(&[store])));
+    assert_eq!(page(ledger.read_log(Revision(1), 100, LONG).await), changes(&[store]));
 }
 
 async fn a_position_before_the_history_is_compacted<W: World>() {
@@ -127,8 +142,8 @@ async fn a_position_before_the_history_is_compacted<W: World>() {
         written.push(apply(&ledger, update(&written[written.len() - 1])).await);
     }
     for lost in 0..7 {
-        assert_eq!(read(&ledger, lost, 100).await, LogPage::Compacted, "{lost}");
-        assert_eq!(ledger.read_log(Revision(lost), 1, LONG).await, Ok(LogPage::Compacted), "{lost}");
+        assert_eq!(read(&ledger, lost, 100).await, Err(Revision(7)), "{lost}");
+        assert_eq!(page(ledger.read_log(Revision(lost), 1, LONG).await), Err(Revision(7)), "{lost}");
     }
     for kept in 7..=12 {
         assert_eq!(read(&ledger, kept, 100).await, changes(&written[usize::try_from(kept).expect("fits")..]), "{kept}");
@@ -140,7 +155,22 @@ async fn a_history_of_one_change<W: World>() {
     let ledger = world.ledger();
     let first = apply(&ledger, creation("store-a")).await;
     let second = apply(&ledger, update(&first)).await;
-    assert_eq!(read(&ledger, 0, 100).await, LogPage::Compacted);
+    assert_eq!(read(&ledger, 0, 100).await, Err(Revision(1)));
     assert_eq!(read(&ledger, 1, 100).await, changes(&[second]));
     assert_eq!(read(&ledger, 2, 100).await, changes(&[]));
+}
+
+async fn a_change_tells_what_the_store_was_before<W: World>() {
+    let world = W::with_history(5).await;
+    let ledger = world.ledger();
+    tombstone(&ledger, "store-a").await;
+    // The id is free, and the next store of that name has nothing before it.
+    let store = apply(&ledger, creation("store-a")).await;
+    let store = apply(&ledger, event(&store, Event::Converged)).await;
+    apply(&ledger, update(&store)).await;
+    let page = ledger.read_log(Revision(1), 100, Duration::ZERO).await.expect("a page");
+    let LogPage::Changes(changes) = page else { panic!("{page:?}") };
+    let before: Vec<_> = changes.iter().map(|change| change.before).collect();
+    let [provisioning, deleting, ready] = [State::Provisioning, State::Deleting, State::Ready].map(Before::State);
+    assert_eq!(before, [provisioning, deleting, Before::Nothing, provisioning, ready]);
 }

@@ -140,7 +140,7 @@ async fn everything(ledger: &RedisLedger) -> Vec<Change> {
         }
         match ledger.read_log(at, 500, Duration::ZERO).await.expect("a page") {
             LogPage::Changes(changes) => all.extend(changes),
-            LogPage::Compacted => panic!("compacted at {at}"),
+            LogPage::Compacted { .. } => panic!("compacted at {at}"),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use sendstores_core::{
     Epoch, RequestId, Revision, State, Store, StoreId, Timestamp,
-    ledger::{Claim, Duty, Expected, Fence, LedgerError, OPERATION_WINDOW, Operation, Owner, Write, Written},
+    ledger::{Before, Claim, Duty, Expected, Fence, LedgerError, OPERATION_WINDOW, Operation, Owner, Write, Written},
 };
 
 use crate::ledger::record;
@@ -23,12 +23,19 @@ pub(super) struct History {
     /// How many changes the log keeps.
     pub(super) length: usize,
     stores: HashMap<StoreId, Entry>,
-    log: VecDeque<(Revision, String)>,
+    log: VecDeque<Logged>,
     operations: HashMap<RequestId, Answer>,
     claims: HashMap<StoreId, Claim>,
     duties: HashMap<Duty, Held>,
     /// The last fence that was given.
     fence: u64,
+}
+
+#[derive(Clone)]
+pub(super) struct Logged {
+    pub(super) revision: Revision,
+    pub(super) before: Before,
+    pub(super) record: String,
 }
 
 #[derive(Clone)]
@@ -87,12 +94,16 @@ impl History {
         }
         self.expect(&store.id, expected)?;
         self.check_fence(&store.id, fence)?;
+        let before = match expected {
+            Expected::Vacant => Before::Nothing,
+            Expected::Revision(_) => self.load(&store.id)?.map_or(Before::Nothing, |known| Before::State(known.state)),
+        };
 
         let now = self.now();
         let record = record::encode(&store)?;
         self.revision = self.revision.next();
         store.revision = self.revision;
-        self.log.push_back((self.revision, record.clone()));
+        self.log.push_back(Logged { revision: self.revision, before, record: record.clone() });
         while self.log.len() > self.length {
             self.log.pop_front();
         }
@@ -138,12 +149,14 @@ impl History {
         self.stores.values().map(Entry::store).collect()
     }
 
-    /// The entries of the log behind `after`, or `None` if it does not reach back so far.
-    pub(super) fn behind(&self, after: Revision) -> Option<impl Iterator<Item = (Revision, &str)>> {
-        let missing = self.log.partition_point(|(revision, _)| *revision <= after);
-        let next = self.log.get(missing).map(|(revision, _)| *revision);
-        let reached = after == self.revision || next == Some(after.next());
-        reached.then(|| self.log.range(missing..).map(|(revision, record)| (*revision, record.as_str())))
+    /// The entries of the log behind `after`, or from where it can be read if it does not reach back so far.
+    pub(super) fn behind(&self, after: Revision) -> Result<impl Iterator<Item = &Logged>, Revision> {
+        let missing = self.log.partition_point(|entry| entry.revision <= after);
+        let next = self.log.get(missing).map(|entry| entry.revision);
+        if after == self.revision || next == Some(after.next()) {
+            return Ok(self.log.range(missing..));
+        }
+        Err(next.map_or(self.revision, |next| next.back(1)))
     }
 
     pub(super) fn claim(&mut self, id: &StoreId, owner: &Owner, lease: Duration) -> Option<Claim> {

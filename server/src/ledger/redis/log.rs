@@ -41,7 +41,7 @@ impl RedisLedger {
         let args = vec![after.to_string().into(), most.to_string().into()];
         let mut reply = self.run(Repeat::Safe, &scripts.log, names, args).await?;
         if reply.word == "compacted" {
-            return Ok(LogPage::Compacted);
+            return Ok(LogPage::Compacted { oldest: reply.revision()? });
         }
         self.turned(reply.next()?, after, epoch)
     }

@@ -5,7 +5,7 @@ use std::vec::IntoIter;
 use fred::{bytes::Bytes, types::Value};
 use sendstores_core::{
     Revision, Store,
-    ledger::{Change, LedgerError, LogPage},
+    ledger::{Before, Change, LedgerError, LogPage},
 };
 
 use crate::ledger::record;
@@ -94,35 +94,47 @@ pub(super) fn page(entries: Value, after: Revision, epoch: &str) -> Result<LogPa
         let id = text(parts.next())?;
         let revision = id.strip_suffix("-0").and_then(|digits| digits.parse().ok()).map(Revision);
         let revision = revision.ok_or_else(|| unexpected("an entry of the log has another id"))?;
-        let (written_in, record) = fields(parts.next())?;
+        let Fields { epoch: written_in, before, record } = fields(parts.next())?;
         if written_in != epoch {
             return Err(LedgerError::EpochChanged(format!("it is {written_in} now")));
         }
         if revision != due {
             // What stands before the gap is good; the gap is reported when the reader has come there.
             let begun = !changes.is_empty();
-            return Ok(if begun { LogPage::Changes(changes) } else { LogPage::Compacted });
+            let oldest = revision.back(1);
+            return Ok(if begun { LogPage::Changes(changes) } else { LogPage::Compacted { oldest } });
         }
-        changes.push(Change { revision, store: record::decode(&record, revision)? });
+        changes.push(Change { revision, before, store: record::decode(&record, revision)? });
         due = revision.next();
     }
     Ok(LogPage::Changes(changes))
 }
 
-/// Epoch and record of an entry.
-fn fields(value: Option<Value>) -> Result<(String, Bytes), LedgerError> {
+/// The fields of an entry.
+struct Fields {
+    epoch: String,
+    before: Before,
+    record: Bytes,
+}
+
+fn fields(value: Option<Value>) -> Result<Fields, LedgerError> {
     let mut epoch = None;
+    let mut before = Before::Unknown;
     let mut record = None;
     let mut parts = list(value.unwrap_or(Value::Null))?.into_iter();
     while let Some(name) = parts.next() {
         let value = parts.next();
         match text(Some(name))?.as_str() {
             "epoch" => epoch = Some(text(value)?),
+            "before" => before = record::before(&text(value)?)?,
             "record" => record = value.map(bytes).transpose()?,
             _ => {}
         }
     }
-    epoch.zip(record).ok_or_else(|| unexpected("an entry of the log lacks a field"))
+    let (Some(epoch), Some(record)) = (epoch, record) else {
+        return Err(unexpected("an entry of the log lacks a field"));
+    };
+    Ok(Fields { epoch, before, record })
 }
 
 pub(super) fn list(value: Value) -> Result<Vec<Value>, LedgerError> {

@@ -9,7 +9,11 @@ if after == revision then
 end
 local first = string.format('%.0f-0', after + 1)
 local entries = redis.call('XRANGE', KEYS[2], first, '+', 'COUNT', ARGV[4])
-if #entries == 0 or entries[1][1] ~= first then
-  return {'compacted'}
+if #entries == 0 then
+  return {'compacted', string.format('%.0f', revision)}
+end
+if entries[1][1] ~= first then
+  -- What is kept begins with this entry: it can be read on behind the one before.
+  return {'compacted', string.format('%.0f', tonumber(string.match(entries[1][1], '^%d+')) - 1)}
 end
 return {'page', entries}

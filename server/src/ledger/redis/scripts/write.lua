@@ -53,6 +53,14 @@ if fence ~= '' then
   end
 end
 
+-- What the store was before, for readers that begin here. The creation of another store in the place of an ended one
+-- has nothing before it. A record that cannot be read leaves it open; the caller who read it has failed already.
+local before = {'before', ''}
+if expected ~= '' then
+  local read, known = pcall(cjson.decode, string.match(current, '^%d+ %a %S+ (.*)$'))
+  before = read and type(known) == 'table' and known.state and {'before', known.state} or {}
+end
+
 -- Nothing was written so far. The first write is refused as a whole when there is no room, the later ones are not,
 -- and XADD refuses a position that the log has passed. The index of tombstones goes before it because a tombstone too
 -- many in the index is passed over by the sweep, and one too few would stay for ever.
@@ -61,7 +69,7 @@ if mark == 'D' then
   local now = redis.call('TIME')
   redis.call('ZADD', KEYS[5], string.format('%.0f', now[1] * 1000000 + now[2]), id)
 end
-redis.call('XADD', KEYS[3], 'MAXLEN', '=', history, written .. '-0', 'epoch', epoch, 'record', record)
+redis.call('XADD', KEYS[3], 'MAXLEN', '=', history, written .. '-0', 'epoch', epoch, 'record', record, unpack(before))
 table.insert(remembered, 1, attempt .. ':' .. written)
 local value = written .. ' ' .. mark .. ' ' .. table.concat(remembered, ',') .. ' ' .. record
 redis.call('HSET', KEYS[2], id, value)

@@ -1,0 +1,216 @@
+//! How the mirror fills itself: with the history of the log, while others write and trim, and again when it fell behind.
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+use sendstores_core::{Event, Revision, State, StoreFilter, StoreId, ledger::Ledger};
+use sendstores_server::{
+    ledger::MemoryLedger,
+    mirror::{Compacted, Cursor, Mirror, Status},
+};
+use sendstores_tests::{
+    interposed::{Interposed, Read},
+    ledger::{create, happen, last},
+    samples::parsed,
+    wait::DEADLINE,
+};
+use tokio::sync::Semaphore;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+const RING: usize = 50;
+const STORES: u32 = 6;
+
+/// A mirror that follows until the guard is dropped; `ledger` decides what it sees.
+async fn follow<L: Ledger>(ledger: L, ring: usize) -> (Mirror, DropGuard) {
+    let (mirror, stop) = (Mirror::new(ring), CancellationToken::new());
+    tokio::spawn(mirror.clone().follow(ledger, stop.clone()));
+    live(&mirror).await;
+    (mirror, stop.drop_guard())
+}
+
+async fn live(mirror: &Mirror) {
+    let mut status = mirror.status();
+    let live = tokio::time::timeout(DEADLINE, status.wait_for(|status| *status == Status::Live)).await;
+    live.expect("in time").expect("a status");
+}
+
+/// One change of any store to what is possible for it: creations, ends and new stores of the same id among them.
+async fn change_something(ledger: &MemoryLedger, random: &mut StdRng) {
+    let id = format!("store-{}", random.random_range(0..STORES));
+    let state = ledger.load(&parsed(&id)).await.expect("an answer").map(|store| store.state);
+    let events: &[Event] = match state {
+        None | Some(State::Deleted) => return drop(create(ledger, &id, "acme").await),
+        Some(State::Provisioning) => &[Event::Converged, Event::DeleteRequested],
+        Some(State::Ready) => &[Event::ProbeFailed, Event::DeleteRequested],
+        Some(State::Degraded) => &[Event::Converged, Event::DeleteRequested],
+        Some(_) => &[Event::Removed],
+    };
+    happen(ledger, &id, events[random.random_range(0..events.len())]).await;
+}
+
+async fn change_much(ledger: &MemoryLedger, random: &mut StdRng, count: usize) {
+    for _ in 0..count {
+        change_something(ledger, random).await;
+    }
+}
+
+/// What a cursor tells up to `end`: revision, store, state before and state behind.
+async fn told(mut cursor: Cursor, end: Revision) -> Result<Vec<(Revision, StoreId, Option<State>, State)>, Compacted> {
+    let mut told = Vec::new();
+    while cursor.at() < end {
+        let changes = tokio::time::timeout(DEADLINE, cursor.next(7)).await.expect("in time")?;
+        told.extend(
+            changes.iter().map(|change| (change.revision, change.store.id.clone(), change.before, change.store.state)),
+        );
+    }
+    Ok(told)
+}
+
+/// Two mirrors that are at `end` hold and tell the same, as far as the younger one reaches back.
+async fn same(old: &Mirror, young: &Mirror, end: Revision) {
+    for mirror in [old, young] {
+        tokio::time::timeout(DEADLINE, mirror.reach(end)).await.expect("in time");
+    }
+    let stores = |mirror: &Mirror| mirror.snapshot(&StoreFilter::default()).0;
+    assert_eq!(stores(old), stores(young));
+    let floor = young.oldest();
+    assert_eq!(told(old.resume(floor), end).await, told(young.resume(floor), end).await, "behind {floor}");
+}
+
+#[tokio::test]
+async fn a_mirror_that_starts_late_tells_what_one_tells_that_was_there() {
+    for seed in 0..20 {
+        let mut random = StdRng::seed_from_u64(seed);
+        let ledger = MemoryLedger::default();
+        let (old, _old) = follow(ledger.clone(), 1_000).await;
+        change_much(&ledger, &mut random, 200).await;
+        let (young, _young) = follow(ledger.reopen(), RING).await;
+        let end = last(&ledger).await;
+        assert_eq!(young.oldest(), end.back(RING), "seed {seed}");
+        same(&old, &young, end).await;
+        change_much(&ledger, &mut random, 100).await;
+        same(&old, &young, last(&ledger).await).await;
+        assert_eq!(young.oldest(), last(&ledger).await.back(RING), "the ring stays bounded; seed {seed}");
+    }
+}
+
+#[tokio::test]
+async fn a_mirror_that_starts_while_others_write_has_no_gap() {
+    for seed in 0..40 {
+        let random = Arc::new(tokio::sync::Mutex::new(StdRng::seed_from_u64(seed)));
+        let ledger = MemoryLedger::default();
+        let (old, _old) = follow(ledger.clone(), 100_000).await;
+        change_much(&ledger, &mut *random.lock().await, 80).await;
+        // Others write in the middle of the scan and before each of the first pages of the log.
+        let (writer, mut left) = (ledger.clone(), 3);
+        let interposed = Interposed::new(ledger.reopen(), move |read| {
+            left -= i32::from(left > 0);
+            let (writer, random, count) = (writer.clone(), random.clone(), if left > 0 { 30 } else { 0 });
+            async move {
+                let count = if read == Read::Scan { 40 } else { count };
+                change_much(&writer, &mut *random.lock().await, count).await;
+            }
+        });
+        let (young, _young) = follow(interposed, RING).await;
+        assert!(young.revision() >= Revision(120), "it is not live before it has passed what the scan saw");
+        same(&old, &young, last(&ledger).await).await;
+    }
+}
+
+#[tokio::test]
+async fn a_log_that_is_trimmed_while_it_is_read_costs_history_and_nothing_else() {
+    for seed in 0..10 {
+        let random = Arc::new(tokio::sync::Mutex::new(StdRng::seed_from_u64(seed)));
+        let ledger = MemoryLedger::new(20);
+        let (old, _old) = follow(ledger.clone(), 100_000).await;
+        change_much(&ledger, &mut *random.lock().await, 100).await;
+        old.reach(last(&ledger).await).await;
+        // Writes enough to trim away the place to be read next; the second time also what the scan did not cover.
+        let (writer, watched) = (ledger.clone(), old.clone());
+        let mut bursts = VecDeque::from([15, 25]);
+        let interposed = Interposed::new(ledger.reopen(), move |read| {
+            let burst = if matches!(read, Read::Log(_)) { bursts.pop_front().unwrap_or(0) } else { 0 };
+            let (writer, random, watched) = (writer.clone(), random.clone(), watched.clone());
+            async move {
+                for _ in 0..burst {
+                    change_something(&writer, &mut *random.lock().await).await;
+                    watched.reach(last(&writer).await).await;
+                }
+            }
+        });
+        let (young, _young) = follow(interposed, RING).await;
+        let end = last(&ledger).await;
+        assert!(young.oldest() >= end.back(20) && young.oldest() < end, "{} of {end}", young.oldest());
+        same(&old, &young, end).await;
+    }
+}
+
+#[tokio::test]
+async fn a_mirror_that_fell_behind_reads_everything_again_and_open_watchers_are_told() {
+    let mut random = StdRng::seed_from_u64(1);
+    let ledger = MemoryLedger::new(20);
+    change_much(&ledger, &mut random, 30).await;
+    // The mirror reads the log only when it is let.
+    let gate = Arc::new(Semaphore::new(1_000_000));
+    let held = gate.clone();
+    let interposed = Interposed::new(ledger.reopen(), move |read| {
+        let held = held.clone();
+        async move {
+            if matches!(read, Read::Log(_)) {
+                drop(held.acquire().await.expect("open"));
+            }
+        }
+    });
+    let (mirror, _guard) = follow(interposed, RING).await;
+    let mut at_the_end = mirror.snapshot(&StoreFilter::default()).1;
+    let all = gate.acquire_many(1_000_000).await.expect("open");
+    let before = last(&ledger).await;
+    change_much(&ledger, &mut random, 100).await;
+    drop(all);
+    let end = last(&ledger).await;
+    tokio::time::timeout(DEADLINE, mirror.reach(end)).await.expect("in time");
+    live(&mirror).await;
+    // It may have read one page on its way; what it was told is in order, and then it is told that the rest is lost.
+    let outcome = tokio::time::timeout(DEADLINE, async {
+        let mut seen = at_the_end.at();
+        loop {
+            match at_the_end.next(7).await {
+                Ok(changes) => {
+                    for change in changes {
+                        assert_eq!(change.revision, seen.next(), "nothing is left out in silence");
+                        seen = change.revision;
+                    }
+                }
+                Err(Compacted) => return seen,
+            }
+        }
+    });
+    let seen = outcome.await.expect("it is told");
+    assert!(seen >= before && seen < end.back(20), "{seen} of {end}");
+    assert_eq!(mirror.oldest(), end.back(20));
+    assert_eq!(mirror.resume(before).next(7).await.err(), Some(Compacted));
+    assert_eq!(told(mirror.resume(end.back(20)), end).await.map(|told| told.len()), Ok(20));
+    let (fresh, _fresh) = follow(ledger.reopen(), RING).await;
+    same(&fresh, &mirror, end).await;
+}
+
+#[tokio::test]
+async fn another_history_ends_the_mirror_also_while_it_loads() {
+    let ledger = MemoryLedger::default();
+    create(&ledger, "store-a", "acme").await;
+    let lost = ledger.clone();
+    let interposed = Interposed::new(ledger.clone(), move |read| {
+        let lost = lost.clone();
+        async move {
+            if matches!(read, Read::Log(_)) {
+                lost.forget();
+            }
+        }
+    });
+    let mirror = Mirror::new(RING);
+    let ended =
+        tokio::time::timeout(Duration::from_secs(60), mirror.clone().follow(interposed, CancellationToken::new()));
+    let error = ended.await.expect("in time").expect_err("another history");
+    assert!(matches!(error, sendstores_core::ledger::LedgerError::EpochChanged(_)), "{error}");
+    assert_ne!(*mirror.status().borrow(), Status::Live);
+}
