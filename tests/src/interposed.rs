@@ -27,6 +27,8 @@ type Hook = Box<dyn FnMut(Read) -> Pin<Box<dyn Future<Output = ()> + Send>> + Se
 #[derive(Clone)]
 pub struct Interposed {
     inner: MemoryLedger,
+    /// How many changes a page of the log has at most.
+    page: usize,
     hook: Arc<Mutex<Hook>>,
 }
 
@@ -38,7 +40,13 @@ impl Interposed {
         F: Future<Output = ()> + Send + 'static,
     {
         let hook: Hook = Box::new(move |read| Box::pin(hook(read)));
-        Self { inner, hook: Arc::new(Mutex::new(hook)) }
+        Self { inner, page: usize::MAX, hook: Arc::new(Mutex::new(hook)) }
+    }
+
+    /// The log comes in pages of `page` changes.
+    pub fn in_pages_of(mut self, page: usize) -> Self {
+        self.page = page;
+        self
     }
 
     async fn call(&self, read: Read) {
@@ -80,7 +88,7 @@ impl Ledger for Interposed {
 
     async fn read_log(&self, after: Revision, most: usize, wait: Duration) -> Result<LogPage, LedgerError> {
         self.call(Read::Log(after)).await;
-        self.inner.read_log(after, most, wait).await
+        self.inner.read_log(after, most.min(self.page), wait).await
     }
 
     async fn claim(&self, id: &StoreId, owner: &Owner, lease: Duration) -> Result<Option<Claim>, LedgerError> {

@@ -3,29 +3,38 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use rand::{RngExt, SeedableRng, rngs::StdRng};
-use sendstores_core::{Event, Revision, State, StoreFilter, StoreId, ledger::Ledger};
+use sendstores_core::{
+    Event, Revision, State, StoreFilter, StoreId,
+    ledger::{Ledger, LedgerError},
+};
 use sendstores_server::{
     ledger::MemoryLedger,
     mirror::{Compacted, Cursor, Mirror, Status},
 };
 use sendstores_tests::{
     interposed::{Interposed, Read},
-    ledger::{create, happen, last},
+    ledger::{create, happen, last, tombstone},
     samples::parsed,
     wait::DEADLINE,
 };
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, task::JoinHandle};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 const RING: usize = 50;
-const STORES: u32 = 6;
+const STORES: u32 = 25;
 
-/// A mirror that follows until the guard is dropped; `ledger` decides what it sees.
+/// Has the mirror follow until the guard is dropped; `ledger` decides what it sees.
+fn start<L: Ledger>(mirror: Mirror, ledger: L) -> (JoinHandle<Result<(), LedgerError>>, DropGuard) {
+    let stop = CancellationToken::new();
+    (tokio::spawn(mirror.follow(ledger, stop.clone())), stop.drop_guard())
+}
+
+/// A mirror that is live.
 async fn follow<L: Ledger>(ledger: L, ring: usize) -> (Mirror, DropGuard) {
-    let (mirror, stop) = (Mirror::new(ring), CancellationToken::new());
-    tokio::spawn(mirror.clone().follow(ledger, stop.clone()));
+    let mirror = Mirror::new(ring);
+    let (_following, guard) = start(mirror.clone(), ledger);
     live(&mirror).await;
-    (mirror, stop.drop_guard())
+    (mirror, guard)
 }
 
 async fn live(mirror: &Mirror) {
@@ -102,19 +111,37 @@ async fn a_mirror_that_starts_while_others_write_has_no_gap() {
         let (old, _old) = follow(ledger.clone(), 100_000).await;
         change_much(&ledger, &mut *random.lock().await, 80).await;
         // Others write in the middle of the scan and before each of the first pages of the log.
-        let (writer, mut left) = (ledger.clone(), 3);
+        let young = Mirror::new(RING);
+        let (writer, status, mut pages) = (ledger.clone(), young.status(), 0);
         let interposed = Interposed::new(ledger.reopen(), move |read| {
-            left -= i32::from(left > 0);
-            let (writer, random, count) = (writer.clone(), random.clone(), if left > 0 { 30 } else { 0 });
-            async move {
-                let count = if read == Read::Scan { 40 } else { count };
-                change_much(&writer, &mut *random.lock().await, count).await;
+            pages += usize::from(read != Read::Scan);
+            let count = if read == Read::Scan { 40 } else { 10 * usize::from(pages < 5) };
+            if matches!(read, Read::Log(after) if after < Revision(120)) {
+                assert_eq!(*status.borrow(), Status::Loading, "before it has passed all that the scan saw");
             }
+            let (writer, random) = (writer.clone(), random.clone());
+            async move { change_much(&writer, &mut *random.lock().await, count).await }
         });
-        let (young, _young) = follow(interposed, RING).await;
-        assert!(young.revision() >= Revision(120), "it is not live before it has passed what the scan saw");
+        let (following, _young) = start(young.clone(), interposed.in_pages_of(16));
+        live(&young).await;
         same(&old, &young, last(&ledger).await).await;
+        assert!(!following.is_finished(), "seed {seed}");
     }
+}
+
+#[tokio::test]
+async fn a_tombstone_that_was_swept_does_not_come_back_with_the_history() {
+    let ledger = MemoryLedger::default();
+    tombstone(&ledger, "store-a").await;
+    assert_eq!(ledger.sweep(Duration::ZERO, 10).await, Ok(1));
+    create(&ledger, "store-b", "acme").await;
+    let (mirror, _guard) = follow(ledger.reopen(), RING).await;
+    assert_eq!(mirror.get(&parsed("store-a")), None);
+    let told = told(mirror.resume(Revision::ZERO), Revision(4)).await.expect("the history");
+    assert_eq!(
+        told.iter().map(|(_, _, before, _)| *before).collect::<Vec<_>>(),
+        [None, Some(State::Provisioning), Some(State::Deleting), None]
+    );
 }
 
 #[tokio::test]
@@ -211,6 +238,6 @@ async fn another_history_ends_the_mirror_also_while_it_loads() {
     let ended =
         tokio::time::timeout(Duration::from_secs(60), mirror.clone().follow(interposed, CancellationToken::new()));
     let error = ended.await.expect("in time").expect_err("another history");
-    assert!(matches!(error, sendstores_core::ledger::LedgerError::EpochChanged(_)), "{error}");
+    assert!(matches!(error, LedgerError::EpochChanged(_)), "{error}");
     assert_ne!(*mirror.status().borrow(), Status::Live);
 }
