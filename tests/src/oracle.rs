@@ -72,7 +72,7 @@ pub struct Entry {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shown {
     pub entry: Entry,
-    /// All its fields, to compare what two were shown.
+    /// Stands for all its fields, to compare what two were shown.
     pub content: String,
 }
 

@@ -1,6 +1,9 @@
 //! Turns what was really seen into a recording.
 
-use std::time::Duration;
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    time::Duration,
+};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use prost::Message as _;
@@ -67,7 +70,9 @@ impl From<&wire::Store> for Shown {
         };
         // The map has no order of its own, and is compared by the entry.
         let unordered = wire::Store { labels: Default::default(), ..store.clone() };
-        Self { entry, content: URL_SAFE_NO_PAD.encode(unordered.encode_to_vec()) }
+        let mut hash = DefaultHasher::new();
+        unordered.encode_to_vec().hash(&mut hash);
+        Self { entry, content: format!("{:016x}", hash.finish()) }
     }
 }
 
