@@ -13,4 +13,5 @@ pub mod redis;
 pub mod samples;
 pub mod scripted;
 pub mod server;
+pub mod silent_cluster;
 pub mod wait;
