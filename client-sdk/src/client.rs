@@ -14,7 +14,7 @@ use crate::{
     watch::{ResumeToken, Watch},
 };
 
-/// A page of 500 stores with every text at its longest has about 6 MiB; tonic's default of 4 would refuse it.
+/// A page of 500 stores with every text at its longest has about 7 MiB; tonic's default of 4 would refuse it.
 const MAX_ANSWER: usize = 16 * 1024 * 1024;
 
 /// A connection to a SendStores server. Cheap to clone; clones share the connection, which is made anew when it

@@ -204,7 +204,8 @@ async fn the_password_is_in_the_answer_and_nowhere_else() {
     let stored = files(redis.data());
     assert!(contains(&stored, b"CREDENTIALS_READ") && !contains(&stored, canary.as_bytes()));
     let logged = logs.text();
-    assert!(logged.contains("GetCredentials"), "the log is not kept");
+    let mut told = logged.lines().filter(|line| line.contains("credentials handed out"));
+    assert!(told.any(|line| line.contains("store-canary") && line.contains("request_id=")), "the log does not tell");
     assert!(!logged.contains(canary), "the log has the password");
 }
 

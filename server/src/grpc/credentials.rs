@@ -35,7 +35,10 @@ impl<L: Ledger> StoreApi<L> {
             let recorded = store.credentials_read(call.clone(), SystemTime::now().into());
             let expected = Expected::Revision(store.revision);
             match ledger.write(Write { store: recorded, expected, fence: None, operation: None }).await {
-                Ok(_) => return Ok(answer(found)),
+                Ok(_) => {
+                    tracing::info!(store = %id, "credentials handed out");
+                    return Ok(answer(found));
+                }
                 Err(LedgerError::Conflict(_)) => {}
                 Err(error) => return Err(error.into()),
             }
