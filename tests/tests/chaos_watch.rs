@@ -98,7 +98,7 @@ impl World {
 /// A call of a writer, with all that makes it the same when it is repeated.
 #[derive(Clone)]
 enum Call {
-    Create(CreateStore),
+    Create(Box<CreateStore>),
     Delete(DeleteStore),
 }
 
@@ -112,12 +112,13 @@ impl Call {
         }
         let tenant = ["acme", "other"][random.random_range(0..2)];
         let team = ["a", "b"][random.random_range(0..2)];
-        Self::Create(CreateStore::new().id(id).request_id(request_id).tenant(tenant).label("team", team))
+        let create = CreateStore::new().id(id).request_id(request_id).tenant(tenant).label("team", team);
+        Self::Create(Box::new(create))
     }
 
     async fn make(&self, client: &Client) -> Result<Option<Store>, Error> {
         match self.clone() {
-            Self::Create(create) => client.create(create).await.map(Some),
+            Self::Create(create) => client.create(*create).await.map(Some),
             Self::Delete(delete) => client.delete(delete).await,
         }
     }
