@@ -6,6 +6,7 @@ mod create;
 mod credentials;
 mod deadline;
 mod delete;
+mod encoded;
 mod health;
 mod list;
 mod observe;

@@ -9,7 +9,7 @@ use sendstores_tests::{
     http,
     redis::RedisServer,
     server::{Server, ServerOptions},
-    wait::until,
+    wait::{DEADLINE, until},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -97,6 +97,14 @@ async fn request_ids_come_back_and_are_in_the_log() {
 
 /// One call as a browser makes it: over HTTP/1.1, and without a client that has deadlines of its own.
 async fn grpc_web(server: &Server, method: &str, message: &impl Message, header: &str) -> String {
+    let mut stream = call_grpc_web(server, method, message, header).await;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.expect("an answer");
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+/// The connection, once the call was sent.
+async fn call_grpc_web(server: &Server, method: &str, message: &impl Message, header: &str) -> TcpStream {
     let message = message.encode_to_vec();
     let mut body = vec![0];
     body.extend(u32::try_from(message.len()).expect("short").to_be_bytes());
@@ -108,9 +116,7 @@ async fn grpc_web(server: &Server, method: &str, message: &impl Message, header:
     );
     let mut stream = TcpStream::connect(server.grpc).await.expect("connect");
     stream.write_all(&[head.as_bytes(), &body].concat()).await.expect("send");
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await.expect("an answer");
-    String::from_utf8_lossy(&answer).into_owned()
+    stream
 }
 
 #[tokio::test]
@@ -132,6 +138,27 @@ async fn grpc_web_answers_on_the_same_port() {
     let answer = grpc_web(&server, "List", &wire::ListRequest::default(), "").await;
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     assert!(answer.contains("grpc-status:0"), "{answer}");
+}
+
+#[tokio::test]
+async fn grpc_web_can_watch() {
+    let redis = RedisServer::start().await;
+    let server = ServerOptions::without_cluster(&redis.url()).start_ready().await;
+    let client = server.client().await;
+    client.create(CreateStore::new().id("store-before")).await.expect("create");
+    let mut stream = call_grpc_web(&server, "WatchStatus", &wire::WatchStatusRequest::default(), "").await;
+    let mut answer = Vec::new();
+    let mut read_until = async |text: &str| {
+        while !String::from_utf8_lossy(&answer).contains(text) {
+            let read = tokio::time::timeout(DEADLINE, stream.read_buf(&mut answer)).await.expect("in time");
+            assert_ne!(read.expect("more"), 0, "the stream ended before {text:?}");
+        }
+    };
+    read_until("store-before").await;
+    client.create(CreateStore::new().id("store-behind")).await.expect("create");
+    read_until("store-behind").await;
+    assert!(server.terminate(DEADLINE).0.success());
+    read_until("grpc-status:14").await;
 }
 
 #[tokio::test]

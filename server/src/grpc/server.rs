@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::{Router, body::Body, extract::Request, middleware, response::Response};
+use axum::{Router, body::Body, extract::Request, middleware, response::Response, routing::post};
 use http::StatusCode;
 use sendstores_core::ledger::Ledger;
 use sendstores_proto::v1::store_service_server::StoreServiceServer;
@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Status, service::Routes};
 use tonic_health::server::HealthReporter;
 
-use super::{StoreApi, connection, observe::observe};
+use super::{StoreApi, connection, encoded, observe::observe};
 use crate::supervise::Group;
 
 /// The largest request there is: a Create with every field at its limit has less than 8 KiB.
@@ -60,6 +60,8 @@ impl Server {
     pub async fn new<L: Ledger>(api: StoreApi<L>) -> Result<(Self, HealthReporter), ServerError> {
         let (reporter, health) = tonic_health::server::health_reporter();
         super::health::report(&reporter, false).await;
+        let watching = api.clone();
+        let watch = move |request: Request| encoded::watch_status(watching.clone(), MAX_REQUEST, request);
         let service =
             StoreServiceServer::new(api).max_decoding_message_size(MAX_REQUEST).max_encoding_message_size(MAX_RESPONSE);
         let reflection = || {
@@ -74,6 +76,8 @@ impl Server {
             .add_service(reflection().build_v1alpha()?);
         let router = routes
             .into_axum_router()
+            // Goes before the service's own, which has a wildcard for the method.
+            .route(&encoded::path(), post(watch))
             .reset_fallback()
             .layer(tonic_web::GrpcWebLayer::new())
             .fallback(no_such_path)

@@ -5,7 +5,9 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use futures::Stream;
+use bytes::Bytes;
+use futures::{Stream, StreamExt};
+use prost::Message;
 use sendstores_core::{CallId, StoreId, credentials::ReadCredentials, ledger::Ledger};
 use sendstores_proto::v1::{self as wire, store_service_server::StoreService};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
@@ -89,6 +91,12 @@ impl<L: Ledger> StoreApi<L> {
         self.0.streams.clone().try_acquire_owned().map_err(|_| Refusal::TooManyStreams { most })
     }
 
+    /// At the start: OK, INVALID_ARGUMENT, OUT_OF_RANGE, RESOURCE_EXHAUSTED, UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL.
+    /// At the end: OUT_OF_RANGE (too slow), UNAVAILABLE (draining).
+    pub(super) async fn watch(&self, request: Request<wire::WatchStatusRequest>) -> Result<Response<Messages>, Status> {
+        self.answer(request, Self::handle_watch_status).await
+    }
+
     /// Answers one unary call within its deadline.
     async fn answer<Q, A>(
         &self,
@@ -104,8 +112,11 @@ impl<L: Ledger> StoreApi<L> {
     }
 }
 
-/// The messages of one WatchStatus call.
-pub(super) type Messages = Pin<Box<dyn Stream<Item = Result<wire::WatchStatusResponse, Status>> + Send>>;
+/// The messages of one WatchStatus call, each an encoded `WatchStatusResponse`.
+pub(super) type Messages = Pin<Box<dyn Stream<Item = Result<Bytes, Status>> + Send>>;
+
+/// The same, as the generated service has them.
+type DecodedMessages = Pin<Box<dyn Stream<Item = Result<wire::WatchStatusResponse, Status>> + Send>>;
 
 #[tonic::async_trait]
 impl<L: Ledger> StoreService for StoreApi<L> {
@@ -131,15 +142,22 @@ impl<L: Ledger> StoreService for StoreApi<L> {
         self.answer(request, async |api: &Self, request| api.handle_delete(request, call).await).await
     }
 
-    type WatchStatusStream = Messages;
+    type WatchStatusStream = DecodedMessages;
 
-    /// At the start: OK, INVALID_ARGUMENT, OUT_OF_RANGE, RESOURCE_EXHAUSTED, UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL.
-    /// At the end: OUT_OF_RANGE (too slow), UNAVAILABLE (draining).
+    /// Only for who calls the service in this process: the port answers this path by `encoded.rs`, with the same messages.
     async fn watch_status(
         &self,
         request: Request<wire::WatchStatusRequest>,
     ) -> Result<Response<Self::WatchStatusStream>, Status> {
-        self.answer(request, Self::handle_watch_status).await
+        let messages = self.watch(request).await?.into_inner();
+        let decode = |message: Result<Bytes, Status>| {
+            let decoded = wire::WatchStatusResponse::decode(message?);
+            decoded.map_err(|error| {
+                tracing::error!(%error, "a message of ours cannot be read");
+                Refusal::Internal.into()
+            })
+        };
+        Ok(Response::new(Box::pin(messages.map(decode))))
     }
 
     /// OK, INVALID_ARGUMENT, NOT_FOUND, FAILED_PRECONDITION, ABORTED, RESOURCE_EXHAUSTED, UNAVAILABLE,

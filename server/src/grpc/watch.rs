@@ -6,6 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use bytes::Bytes;
 use futures::stream;
 use sendstores_core::{Epoch, Revision, Store, StoreFilter, ledger::Ledger};
 use sendstores_proto::v1::{self as wire, watch_status_response::Event};
@@ -15,6 +16,7 @@ use tonic::Status;
 
 use super::{
     StoreApi, convert,
+    encoded::encode,
     parse::{self, Violations},
     service::Messages,
     status::Refusal,
@@ -35,7 +37,7 @@ struct Watcher {
     cursor: Cursor,
     /// Stores of the snapshot that were not sent yet, last first.
     snapshot: Option<Snapshot>,
-    ready: VecDeque<wire::WatchStatusResponse>,
+    ready: VecDeque<Bytes>,
     stopping: CancellationToken,
     ended: bool,
     _admitted: OwnedSemaphorePermit,
@@ -97,7 +99,7 @@ impl<L: Ledger> StoreApi<L> {
 
 impl Watcher {
     /// The next message; an error is the last.
-    async fn next(&mut self) -> Option<Result<wire::WatchStatusResponse, Status>> {
+    async fn next(&mut self) -> Option<Result<Bytes, Status>> {
         if self.ended {
             return None;
         }
@@ -111,9 +113,9 @@ impl Watcher {
         Some(message.map_err(Status::from))
     }
 
-    async fn message(&mut self) -> Result<wire::WatchStatusResponse, Refusal> {
+    async fn message(&mut self) -> Result<Bytes, Refusal> {
         if let Some(message) = self.snapshot_message() {
-            return Ok(message);
+            return Ok(encode(&message));
         }
         let heartbeat = tokio::time::Instant::now() + HEARTBEAT;
         loop {
@@ -123,7 +125,7 @@ impl Watcher {
             match tokio::time::timeout_at(heartbeat, self.cursor.next(BATCH)).await {
                 Ok(Ok(changes)) => self.absorb(&changes),
                 Ok(Err(Compacted)) => return Err(Refusal::HistoryCompacted { oldest: self.mirror.oldest() }),
-                Err(_) => return Ok(self.heartbeat()),
+                Err(_) => return Ok(encode(&self.heartbeat())),
             }
         }
     }
@@ -146,21 +148,8 @@ impl Watcher {
 
     fn absorb(&mut self, changes: &[Arc<Change>]) {
         for change in changes {
-            if let Some(event) = self.event(change) {
-                let response = self.response(event, change.revision);
-                self.ready.push_back(response);
-            }
+            self.ready.extend(told(change, &self.filter, &self.epoch));
         }
-    }
-
-    /// What a change is to this watcher, if anything.
-    fn event(&self, change: &Change) -> Option<Event> {
-        if self.filter.matches_change(&change.store) {
-            return Some(Event::Changed(convert::store(&change.store)));
-        }
-        let store = &change.store;
-        let left = change.before.is_some_and(|before| self.filter.matches_in(store, before));
-        left.then(|| Event::Removed(wire::Removed { id: store.id.to_string(), uid: store.uid.to_string() }))
     }
 
     fn heartbeat(&self) -> wire::WatchStatusResponse {
@@ -169,13 +158,79 @@ impl Watcher {
     }
 
     fn response(&self, event: Event, revision: Revision) -> wire::WatchStatusResponse {
-        let resume_token = token::resume(&self.epoch, revision);
-        wire::WatchStatusResponse { event: Some(event), revision: revision.0, resume_token }
+        response(&self.epoch, event, revision)
     }
+}
+
+fn response(epoch: &Epoch, event: Event, revision: Revision) -> wire::WatchStatusResponse {
+    let resume_token = token::resume(epoch, revision);
+    wire::WatchStatusResponse { event: Some(event), revision: revision.0, resume_token }
+}
+
+/// What a change is to a watcher of this filter, if anything. The first who shows the store encodes it for all others:
+/// nothing in the message is a watcher's own.
+fn told(change: &Change, filter: &StoreFilter, epoch: &Epoch) -> Option<Bytes> {
+    let Change { revision, store, before, shown } = change;
+    if filter.matches_change(store) {
+        let message = || encode(&response(epoch, Event::Changed(convert::store(store)), *revision));
+        return Some(shown.get_or_init(message).clone());
+    }
+    let left = before.is_some_and(|before| filter.matches_in(store, before));
+    left.then(|| {
+        let removed = wire::Removed { id: store.id.to_string(), uid: store.uid.to_string() };
+        encode(&response(epoch, Event::Removed(removed), *revision))
+    })
 }
 
 impl Drop for Watcher {
     fn drop(&mut self) {
         metrics::gauge!("sendstores_watch_streams").decrement(1.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prost::Message;
+    use sendstores_core::{Labels, State, StoreId, Timestamp, store::NewStore};
+
+    use super::*;
+
+    fn sample() -> Store {
+        let id: StoreId = "store-a".parse().expect("valid");
+        let spec = parse::spec(&mut Violations::default(), None, &id, "store-a.localhost").expect("defaults");
+        let uid = "0193b0a0-7c3e-7000-8000-0000000000af".parse().expect("valid");
+        let url = "http://store-a.localhost".to_owned();
+        Store::new(NewStore { id, uid, tenant: None, labels: Labels::default(), spec, url }, Timestamp::from_micros(0))
+    }
+
+    fn change(store: Store, before: Option<State>) -> Change {
+        Change { revision: Revision(7), store: Arc::new(store), before, shown: Default::default() }
+    }
+
+    fn only(state: State) -> StoreFilter {
+        StoreFilter { states: [state].into(), ..StoreFilter::default() }
+    }
+
+    #[test]
+    fn one_encoding_serves_all_watchers_that_are_shown_a_change() {
+        let epoch = "e1".parse().expect("valid");
+        let change = change(sample(), None);
+        let shown = [StoreFilter::default(), only(State::Provisioning)].map(|filter| told(&change, &filter, &epoch));
+        let [Some(first), Some(second)] = shown else { panic!("both are shown it") };
+        assert_eq!(first.as_ptr(), second.as_ptr());
+        let message = wire::WatchStatusResponse::decode(first).expect("a message");
+        assert_eq!((message.revision, message.resume_token), (7, token::resume(&epoch, Revision(7))));
+        assert!(matches!(message.event, Some(Event::Changed(store)) if store.id == "store-a"));
+    }
+
+    #[test]
+    fn who_is_told_that_a_store_left_is_not_shown_it() {
+        let epoch = "e1".parse().expect("valid");
+        let change = change(sample(), Some(State::Ready));
+        told(&change, &StoreFilter::default(), &epoch).expect("shown");
+        let removed = told(&change, &only(State::Ready), &epoch).expect("told");
+        let message = wire::WatchStatusResponse::decode(removed).expect("a message");
+        assert!(matches!(message.event, Some(Event::Removed(removed)) if removed.id == "store-a"));
+        assert_eq!(told(&change, &only(State::Failed), &epoch), None);
     }
 }

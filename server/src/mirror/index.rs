@@ -3,9 +3,10 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     ops::Bound,
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
+use bytes::Bytes;
 use sendstores_core::{
     Revision, State, Store, StoreFilter, StoreId,
     ledger::{self, Before},
@@ -19,12 +20,15 @@ pub struct Change {
     pub store: Arc<Store>,
     /// The state of the same store before it, if it was there: tells whether it left a filter.
     pub before: Option<State>,
+    /// The change as it is shown to watchers, once somebody needed it: encoded once, shared by all.
+    pub shown: OnceLock<Bytes>,
 }
 
 /// Memory: a store is about 2 KiB (its texts, 7 steps, 3 evidences), kept once here and once more for each of its
 /// changes in the ring; the newest is shared. 10,000 stores are about 20 MiB; a full ring of 8,192 changes is 16 MiB at
-/// most, whether it filled up by following or was read from the log at the start. While everything is read again, the
-/// old index goes on serving and both are there: 72 MiB.
+/// most, whether it filled up by following or was read from the log at the start, and 8 MiB more when all of it was shown
+/// to watchers (about 1 KiB a message). While everything is read again, the old index goes on serving and both are
+/// there: 88 MiB.
 pub(super) struct Index {
     stores: BTreeMap<StoreId, Arc<Store>>,
     ring: VecDeque<Arc<Change>>,
@@ -91,7 +95,7 @@ impl Index {
         if !history {
             self.stores.insert(store.id.clone(), store.clone());
         }
-        self.ring.push_back(Arc::new(Change { revision, store, before }));
+        self.ring.push_back(Arc::new(Change { revision, store, before, shown: OnceLock::new() }));
         if self.ring.len() > self.ring_size
             && let Some(oldest) = self.ring.pop_front()
         {
