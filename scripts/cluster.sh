@@ -3,6 +3,8 @@
 #
 # Sets cluster_kind (context or local), kubeconfig, values (comma-separated), helm, programs_folder (kubectl, grpcurl; empty
 # where they are yours) and store_url, and keeps them in .dev/cluster.env.
+#
+# SENDSTORES_IMAGE_VALUES names a values file with images that the cluster pulls by itself; then none are built or loaded.
 
 local_cluster=$root/tests/cluster/cluster
 
@@ -26,7 +28,7 @@ cluster_programs() {
 }
 
 start_cluster() {
-  values=$root/charts/woocommerce/values-local.yaml,$dev/values-images.yaml
+  values=$root/charts/woocommerce/values-local.yaml,${SENDSTORES_IMAGE_VALUES:-$dev/values-images.yaml}
   if [[ $cluster_kind == local ]]; then
     "$local_cluster" up --name dev
     eval "$("$local_cluster" env --name dev)"
@@ -62,7 +64,7 @@ load_images() {
       minikube) minikube image load "$archive" ;;
       k3d-*) k3d image import "$archive" --cluster "${context#k3d-}" ;;
       docker-desktop | rancher-desktop) docker load --input "$archive" ;;
-      *) die "cannot load images into the context $context: push $archive to a registry it pulls from and name it in .dev/values-images.yaml" ;;
+      *) die "cannot load images into the context $context: push ${archives[*]} to a registry it pulls from, name them in a copy of $dev/values-images.yaml, and run: SENDSTORES_IMAGE_VALUES=/path/of/the/copy make up" ;;
     esac
   done
 }

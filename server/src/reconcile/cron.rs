@@ -73,7 +73,9 @@ impl<L: Ledger, C: RunCron> CronDriver<L, C> {
             tracing::info!("on duty: shops are asked to do what they have scheduled");
             // Whichever ends first drops the others, and with them the calls under way.
             tokio::select! {
-                Lost = lease::keep(self.policy.lease, taken, || self.renew(fence)) => tracing::warn!("the duty was lost; another replica may have it"),
+                Lost = lease::keep(Duty::Cron.as_str(), self.policy.lease, taken, || self.renew(fence)) => {
+                    tracing::warn!("the duty was lost; another replica may have it");
+                }
                 () = self.serve() => {}
                 () = stop.cancelled() => {
                     if let Err(error) = self.ledger.leave_duty(Duty::Cron, fence).await {

@@ -9,8 +9,9 @@ use tokio::time::Instant;
 pub(super) struct Lost;
 
 /// Renews three times a lease, and returns only once what was held must be taken for lost. `renew` says whether it is
-/// still ours; `taken` is a time from before it was, so that our idea of its end is never later than the ledger's.
-pub(super) async fn keep<F>(lease: Duration, taken: Instant, renew: impl Fn() -> F) -> Lost
+/// still ours; `taken` is a time from before it was, so that our idea of its end is never later than the ledger's. `what`
+/// is held, for the log.
+pub(super) async fn keep<F>(what: &str, lease: Duration, taken: Instant, renew: impl Fn() -> F) -> Lost
 where
     F: Future<Output = Result<bool, LedgerError>>,
 {
@@ -21,7 +22,7 @@ where
         match tokio::time::timeout_at(valid_until, renew()).await {
             Ok(Ok(true)) => valid_until = asked + lease,
             Ok(Err(error)) if error.retryable() => {
-                tracing::warn!(%error, "a lease could not be renewed; trying again");
+                tracing::warn!(what, %error, "a lease could not be renewed; trying again");
             }
             Ok(Ok(false) | Err(_)) | Err(_) => return Lost,
         }

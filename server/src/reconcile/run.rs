@@ -81,7 +81,7 @@ impl<'a, L: Ledger, P: Provisioner> Run<'a, L, P> {
         // Whichever ends first drops the others; dropped work stops what it started.
         let outcome = tokio::select! {
             outcome = self.work(&claim) => outcome,
-            lease::Lost = lease::keep(policy.lease, taken, || self.renew(&claim)) => {
+            lease::Lost = lease::keep(self.id.as_str(), policy.lease, taken, || self.renew(&claim)) => {
                 tracing::warn!(store = %self.id, "the claim was lost; stopping");
                 return (self.id, Outcome::RetryIn(policy.lease));
             }
