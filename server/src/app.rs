@@ -1,6 +1,7 @@
 //! The composition root: the only room that sees all others.
 
 mod admin;
+mod adopt;
 mod build;
 mod signal;
 
@@ -9,7 +10,7 @@ use std::{error::Error, process::ExitCode};
 use clap::Parser;
 
 use crate::{
-    args::{Args, Config, Problems},
+    args::{Args, Command, Config, Problems},
     telemetry,
 };
 
@@ -21,13 +22,13 @@ pub fn main() -> ExitCode {
     // Both rustls providers may be compiled in by a dependency one day; then a choice must have been made.
     let _already_chosen = rustls::crypto::ring::default_provider().install_default();
     let args = Args::parse();
-    let print_only = args.print_config;
-    match args.check() {
+    let (print_only, command) = (args.print_config, args.command);
+    match (Args { command: None, ..args }).check() {
         Ok(config) if print_only => {
             print!("{}", config.print());
             ExitCode::SUCCESS
         }
-        Ok(config) => run(config),
+        Ok(config) => run(config, command),
         Err(problems) => refuse(&problems),
     }
 }
@@ -38,18 +39,20 @@ fn refuse(problems: &Problems) -> ExitCode {
     ExitCode::from(EXIT_CONFIG)
 }
 
-fn run(config: Config) -> ExitCode {
+fn run(config: Config, command: Option<Command>) -> ExitCode {
     let result = (|| {
         let filter = tracing_subscriber::EnvFilter::builder().parse_lossy(&config.log);
         telemetry::init_logs(config.log_format, filter)?;
-        let metrics = telemetry::init_metrics()?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        runtime.block_on(build::serve(config, metrics))
+        match command {
+            None => runtime.block_on(build::serve(config, telemetry::init_metrics()?)),
+            Some(Command::Adopt { dry_run }) => runtime.block_on(adopt::adopt(&config, dry_run)),
+        }
     })();
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!(error = chain(error.as_ref()), "the server ends");
+            tracing::error!(error = chain(error.as_ref()), "this is the end");
             ExitCode::FAILURE
         }
     }

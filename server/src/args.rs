@@ -5,7 +5,7 @@ mod url_template;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use secrecy::SecretString;
 
 pub use check::Problems;
@@ -20,6 +20,8 @@ use crate::{ledger::Durability, telemetry::LogFormat};
 #[derive(Debug, Parser)]
 #[command(name = "sendstores-server", version, max_term_width = 120)]
 pub struct Args {
+    #[command(subcommand)]
+    pub command: Option<Command>,
     /// Address of the gRPC port.
     #[arg(long, env = "SENDSTORES_LISTEN", default_value = "127.0.0.1:7443")]
     pub listen: String,
@@ -42,6 +44,10 @@ pub struct Args {
     /// How many changes the log keeps in Redis. The last 8,192 of them are kept in memory for watchers that come back.
     #[arg(long, env = "SENDSTORES_HISTORY", default_value = "100000")]
     pub history: String,
+    /// Name of this control plane, a label of its namespaces. Two on one cluster need two names: stores that carry this
+    /// name and are not in Redis mean that Redis has lost something.
+    #[arg(long, env = "SENDSTORES_INSTANCE", default_value = "sendstores")]
+    pub instance: String,
     /// Context of the kubeconfig; default: its current one, or the pod's service account.
     #[arg(long, env = "SENDSTORES_KUBE_CONTEXT")]
     pub kube_context: Option<String>,
@@ -87,6 +93,21 @@ pub struct Args {
     pub print_config: bool,
 }
 
+/// What to do instead of serving.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Take back into Redis the stores that stand in the cluster: the way on when a server says READ_ONLY.
+    ///
+    /// Compares what Redis has with the namespaces of this instance, prints what differs, writes the missing records and
+    /// begins a new history. Deletes nothing, neither in Redis nor in the cluster. Running servers go on by themselves;
+    /// their watchers are told to begin anew. Give it the flags, or the environment, that the servers have.
+    Adopt {
+        /// Only print what would be done.
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
 /// [`Args`], checked.
 #[derive(Debug)]
 pub struct Config {
@@ -96,6 +117,7 @@ pub struct Config {
     pub redis_prefix: String,
     pub redis_durability: Durability,
     pub history: u64,
+    pub instance: String,
     pub kube_context: Option<String>,
     pub helm: PathBuf,
     pub chart: PathBuf,
@@ -123,6 +145,7 @@ impl Config {
             redis_prefix,
             redis_durability,
             history,
+            instance,
             kube_context,
             helm,
             chart,
@@ -145,6 +168,7 @@ impl Config {
             ("redis-prefix", redis_prefix.clone()),
             ("redis-durability", check::durability_name(*redis_durability).to_owned()),
             ("history", history.to_string()),
+            ("instance", instance.clone()),
             ("kube-context", kube_context.clone().unwrap_or_else(|| "[current]".to_owned())),
             ("helm", helm.display().to_string()),
             ("chart", chart.display().to_string()),

@@ -28,6 +28,7 @@ struct Inner {
     /// The revision the index is at; grows behind each applied change.
     revision: watch::Sender<Revision>,
     status: watch::Sender<Status>,
+    doubt: watch::Sender<Option<Doubt>>,
     fresh: Fresh,
 }
 
@@ -42,6 +43,15 @@ pub enum Status {
     Stale(String),
 }
 
+/// Why the ledger is not believed any more. Nothing is written or done while there is one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Doubt {
+    pub why: String,
+    /// Everything was in memory when the ledger lost it, so that the memory is the newest truth there is. Otherwise what
+    /// is not in memory may exist all the same.
+    pub complete: bool,
+}
+
 /// Why a read cannot be answered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReadError {
@@ -51,12 +61,12 @@ pub enum ReadError {
     Ledger(#[from] LedgerError),
 }
 
-/// A page of stores, and the revision it is as new as.
+/// A page of stores, and the position it is as new as.
 pub struct Page {
     pub stores: Vec<Arc<Store>>,
     /// Whether more stores follow.
     pub more: bool,
-    pub revision: Revision,
+    pub position: Position,
 }
 
 // === impl Mirror ===
@@ -65,9 +75,11 @@ impl Mirror {
     /// An empty mirror; [`Mirror::follow`] fills it. `ring` is how many recent changes are kept for watchers.
     pub fn new(ring: usize) -> Self {
         Self(Arc::new(Inner {
-            index: RwLock::new(Index::new(ring)),
+            // No ledger has this epoch: nothing goes on from before the first load.
+            index: RwLock::new(Index::new(Epoch::from_random(0), ring)),
             revision: watch::Sender::new(Revision::ZERO),
             status: watch::Sender::new(Status::Loading),
+            doubt: watch::Sender::new(None),
             fresh: Fresh::default(),
         }))
     }
@@ -82,19 +94,24 @@ impl Mirror {
         let mut stores = index.select(filter, after, most.saturating_add(1));
         let more = stores.len() > most;
         stores.truncate(most);
-        Page { stores, more, revision: index.revision() }
+        Page { stores, more, position: index.position() }
     }
 
     /// Everything that `filter` means, and a cursor that goes on right behind it.
     pub fn snapshot(&self, filter: &StoreFilter) -> (Vec<Arc<Store>>, Cursor) {
         let revisions = self.0.revision.subscribe();
         let index = self.read();
-        (index.select(filter, None, usize::MAX), Cursor::new(self.clone(), index.revision(), revisions))
+        (index.select(filter, None, usize::MAX), Cursor::new(self.clone(), index.position(), revisions))
     }
 
     /// A cursor that goes on right behind `after`.
-    pub fn resume(&self, after: Revision) -> Cursor {
+    pub fn resume(&self, after: Position) -> Cursor {
         Cursor::new(self.clone(), after, self.0.revision.subscribe())
+    }
+
+    /// The position of what is in memory.
+    pub fn position(&self) -> Position {
+        self.read().position()
     }
 
     pub fn revision(&self) -> Revision {
@@ -108,6 +125,47 @@ impl Mirror {
 
     pub fn status(&self) -> watch::Receiver<Status> {
         self.0.status.subscribe()
+    }
+
+    pub fn doubt(&self) -> watch::Receiver<Option<Doubt>> {
+        self.0.doubt.subscribe()
+    }
+
+    /// From now on the ledger is not believed. The first doubt stays: it is most likely the cause of the rest.
+    pub fn distrust(&self, why: &str, complete: bool) {
+        let first = self.0.doubt.send_if_modified(|doubt| {
+            let first = doubt.is_none();
+            doubt.get_or_insert_with(|| Doubt { why: why.to_owned(), complete });
+            first
+        });
+        if first {
+            metrics::gauge!("sendstores_read_only").set(1.0);
+            tracing::error!(why, "READ-ONLY: nothing is written or deleted until an operator decides how to go on");
+        }
+    }
+
+    /// Returns once the memory is complete, follows the log, and the ledger is believed.
+    pub async fn dependable(&self) {
+        let (mut status, mut doubt) = (self.0.status.subscribe(), self.0.doubt.subscribe());
+        loop {
+            // The mirror owns both senders: neither ends before it.
+            let _ = status.wait_for(|status| *status == Status::Live).await;
+            let _ = doubt.wait_for(Option::is_none).await;
+            if *self.0.status.borrow() == Status::Live {
+                return;
+            }
+        }
+    }
+
+    /// Returns once the ledger is not believed.
+    pub async fn doubted(&self) {
+        let _ = self.0.doubt.subscribe().wait_for(Option::is_some).await;
+    }
+
+    /// The ledger is believed again.
+    fn trust(&self) {
+        self.0.doubt.send_if_modified(|doubt| doubt.take().is_some());
+        metrics::gauge!("sendstores_read_only").set(0.0);
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Index> {

@@ -3,6 +3,7 @@
 //! One file a step under `steps`. Every verb is safe to repeat: it looks at the cluster, never at a memory of what it
 //! did before.
 
+mod census;
 mod cluster;
 mod config;
 mod cron;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 use kube::Client;
 use sendstores_core::{
     Store,
+    adoption::{Census, Found},
     credentials::{ReadCredentials, Reading},
     cron::RunCron,
     observed::{Progress, Remains, Seen},
@@ -47,6 +49,7 @@ struct Context {
     visitor: Visitor,
     deadlines: Deadlines,
     quota: Quota,
+    instance: String,
 }
 
 // === impl KubeProvisioner ===
@@ -54,10 +57,11 @@ struct Context {
 impl KubeProvisioner {
     /// Touches nothing yet: a helm or a chart that is missing shows in the first release step.
     pub fn new(config: Config, client: Client) -> Self {
-        let Config { helm, deadlines, quota } = config;
+        let Config { helm, deadlines, quota, instance } = config;
         let cluster = Cluster::new(client, deadlines.call);
         let helm = Helm::new(helm, deadlines.helm, deadlines.helm_grace);
-        Self { context: Arc::new(Context { cluster, helm, visitor: Visitor::default(), deadlines, quota }) }
+        let visitor = Visitor::default();
+        Self { context: Arc::new(Context { cluster, helm, visitor, deadlines, quota, instance }) }
     }
 }
 
@@ -90,6 +94,12 @@ impl Provisioner for KubeProvisioner {
 impl ReadCredentials for KubeProvisioner {
     fn read_credentials<'a>(&'a self, store: &'a Store) -> Reading<'a> {
         Box::pin(steps::handed_out(&self.context, store))
+    }
+}
+
+impl Census for KubeProvisioner {
+    async fn take(&self) -> Result<Vec<Found>, StepError> {
+        census::take(&self.context).await
     }
 }
 

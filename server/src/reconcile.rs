@@ -1,6 +1,7 @@
 //! Brings the cluster to what the ledger says, one store at a time per key, level-based: crash anywhere, start again,
 //! and it converges. What to do is decided by [`sendstores_core::plan`]; here it is done and recorded.
 
+mod census;
 mod cron;
 mod due;
 mod lease;
@@ -20,9 +21,10 @@ use sendstores_core::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    mirror::{Change, Cursor, Mirror, Status},
+    mirror::{Change, Cursor, Mirror},
     supervise::TaskError,
 };
+pub use census::{CensusError, CensusTaker};
 pub use cron::{CronDriver, CronPolicy};
 use due::Due;
 use queue::Queue;
@@ -87,13 +89,22 @@ impl Policy {
 // === impl Reconciler ===
 
 impl<L: Ledger, P: Provisioner> Reconciler<L, P> {
-    /// Runs until `stop`.
+    /// Runs until `stop`. Nothing is done while the ledger is not believed.
     pub async fn run(self, stop: CancellationToken) -> Result<(), TaskError> {
-        let mut status = self.mirror.status();
-        tokio::select! {
-            live = status.wait_for(|status| *status == Status::Live) => { live?; }
-            () = stop.cancelled() => return Ok(()),
+        loop {
+            tokio::select! {
+                () = self.mirror.dependable() => {}
+                () = stop.cancelled() => return Ok(()),
+            }
+            self.work(&stop).await;
+            if !stop.is_cancelled() {
+                tracing::warn!("reconcile rests");
+            }
         }
+    }
+
+    /// Until `stop`, or until the ledger is not believed.
+    async fn work(&self, stop: &CancellationToken) {
         let mut desk = Desk::default();
         let mut runs = FuturesUnordered::new();
         let mut cursor = self.take_stock(&mut desk);
@@ -106,6 +117,7 @@ impl<L: Ledger, P: Provisioner> Reconciler<L, P> {
             }
             tokio::select! {
                 () = stop.cancelled() => break,
+                () = self.mirror.doubted() => break,
                 changes = cursor.next(CHANGES) => match changes {
                     Ok(changes) => changes.iter().for_each(|change| self.notice(change, &mut desk)),
                     Err(_compacted) => cursor = self.take_stock(&mut desk),
@@ -120,7 +132,6 @@ impl<L: Ledger, P: Provisioner> Reconciler<L, P> {
         if tokio::time::timeout(FAREWELL, farewell).await.is_err() {
             tracing::warn!("some claims were not given back; they expire");
         }
-        Ok(())
     }
 
     /// Queues every store that has something due; the cursor goes on right behind.

@@ -62,13 +62,22 @@ impl Cluster {
     }
 
     /// A server that provisions into this cluster.
+    ///
+    /// Each Redis has an instance of its own: to servers of one Redis, the stores of the others are none of theirs.
     pub fn server(&self, redis_url: &str) -> ServerOptions {
+        let port = redis_url.rsplit(':').next().unwrap_or_default();
+        self.server_of(&format!("test-{}", port.split('/').next().unwrap_or_default()), redis_url)
+    }
+
+    /// A server of this instance that provisions into this cluster.
+    pub fn server_of(&self, instance: &str, redis_url: &str) -> ServerOptions {
         let values: Vec<_> = self.values.iter().map(|path| path.display().to_string()).collect();
         ServerOptions::with_cluster(redis_url, &self.kubeconfig)
             .flag(format!("--helm={}", self.program("helm").display()))
             .flag(format!("--values={}", values.join(",")))
             .flag(format!("--store-url={}", self.store_url))
             .flag("--lease=2s")
+            .flag(format!("--instance={instance}"))
     }
 
     pub fn kubectl(&self, args: &[&str]) -> Output {

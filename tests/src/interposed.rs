@@ -110,4 +110,20 @@ impl Ledger for Interposed {
     async fn sweep(&self, age: Duration, most: usize) -> Result<usize, LedgerError> {
         self.inner.sweep(age, most).await
     }
+
+    async fn doubt(&self) -> Result<Option<String>, LedgerError> {
+        self.inner.doubt().await
+    }
+
+    async fn cast_doubt(&self, why: &str) -> Result<(), LedgerError> {
+        self.inner.cast_doubt(why).await
+    }
+
+    async fn rejoin(&self) -> Result<(), LedgerError> {
+        self.inner.rejoin().await
+    }
+
+    async fn adopt(&self, stores: Vec<Store>) -> Result<(), LedgerError> {
+        self.inner.adopt(stores).await
+    }
 }

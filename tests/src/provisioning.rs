@@ -68,7 +68,10 @@ impl Rig {
             kube_context: None,
         };
         let deadlines = Deadlines { wait: Duration::from_secs(90), ..Deadlines::default() };
-        KubeProvisioner::new(provision::Config { helm, deadlines, quota: Quota::default() }, self.client.clone())
+        KubeProvisioner::new(
+            provision::Config { helm, deadlines, quota: Quota::default(), instance: "test".to_owned() },
+            self.client.clone(),
+        )
     }
 
     /// A values file with this content.

@@ -9,7 +9,7 @@ use sendstores_core::{
 };
 use sendstores_server::{
     ledger::MemoryLedger,
-    mirror::{Compacted, Cursor, Mirror, Status},
+    mirror::{Compacted, Cursor, Mirror, Position, Status},
 };
 use sendstores_tests::{
     interposed::{Interposed, Read},
@@ -63,10 +63,14 @@ async fn change_much(ledger: &MemoryLedger, random: &mut StdRng, count: usize) {
     }
 }
 
+fn resume(mirror: &Mirror, after: Revision) -> Cursor {
+    mirror.resume(Position { revision: after, ..mirror.position() })
+}
+
 /// What a cursor tells up to `end`: revision, store, state before and state behind.
 async fn told(mut cursor: Cursor, end: Revision) -> Result<Vec<(Revision, StoreId, Option<State>, State)>, Compacted> {
     let mut told = Vec::new();
-    while cursor.at() < end {
+    while cursor.at().revision < end {
         let changes = tokio::time::timeout(DEADLINE, cursor.next(7)).await.expect("in time")?;
         told.extend(
             changes.iter().map(|change| (change.revision, change.store.id.clone(), change.before, change.store.state)),
@@ -83,7 +87,7 @@ async fn same(old: &Mirror, young: &Mirror, end: Revision) {
     let stores = |mirror: &Mirror| mirror.snapshot(&StoreFilter::default()).0;
     assert_eq!(stores(old), stores(young));
     let floor = young.oldest();
-    assert_eq!(told(old.resume(floor), end).await, told(young.resume(floor), end).await, "behind {floor}");
+    assert_eq!(told(resume(old, floor), end).await, told(resume(young, floor), end).await, "behind {floor}");
 }
 
 #[tokio::test]
@@ -137,7 +141,7 @@ async fn a_tombstone_that_was_swept_does_not_come_back_with_the_history() {
     create(&ledger, "store-b", "acme").await;
     let (mirror, _guard) = follow(ledger.reopen(), RING).await;
     assert_eq!(mirror.get(&parsed("store-a")), None);
-    let told = told(mirror.resume(Revision::ZERO), Revision(4)).await.expect("the history");
+    let told = told(resume(&mirror, Revision::ZERO), Revision(4)).await.expect("the history");
     assert_eq!(
         told.iter().map(|(_, _, before, _)| *before).collect::<Vec<_>>(),
         [None, Some(State::Provisioning), Some(State::Deleting), None]
@@ -199,7 +203,7 @@ async fn a_mirror_that_fell_behind_reads_everything_again_and_open_watchers_are_
     live(&mirror).await;
     // It may have read one page on its way; what it was told is in order, and then it is told that the rest is lost.
     let outcome = tokio::time::timeout(DEADLINE, async {
-        let mut seen = at_the_end.at();
+        let mut seen = at_the_end.at().revision;
         loop {
             match at_the_end.next(7).await {
                 Ok(changes) => {
@@ -215,29 +219,53 @@ async fn a_mirror_that_fell_behind_reads_everything_again_and_open_watchers_are_
     let seen = outcome.await.expect("it is told");
     assert!(seen >= before && seen < end.back(20), "{seen} of {end}");
     assert_eq!(mirror.oldest(), end.back(20));
-    assert_eq!(mirror.resume(before).next(7).await.err(), Some(Compacted));
-    assert_eq!(told(mirror.resume(end.back(20)), end).await.map(|told| told.len()), Ok(20));
+    assert_eq!(resume(&mirror, before).next(7).await.err(), Some(Compacted));
+    assert_eq!(told(resume(&mirror, end.back(20)), end).await.map(|told| told.len()), Ok(20));
     let (fresh, _fresh) = follow(ledger.reopen(), RING).await;
     same(&fresh, &mirror, end).await;
 }
 
 #[tokio::test]
-async fn another_history_ends_the_mirror_also_while_it_loads() {
+async fn another_history_is_not_believed_also_while_it_is_read() {
     let ledger = MemoryLedger::default();
-    create(&ledger, "store-a", "acme").await;
+    let store = create(&ledger, "store-a", "acme").await;
     let lost = ledger.clone();
     let interposed = Interposed::new(ledger.clone(), move |read| {
         let lost = lost.clone();
         async move {
-            if matches!(read, Read::Log(_)) {
+            if matches!(read, Read::Log(_)) && lost.doubt().await == Ok(None) {
                 lost.forget();
             }
         }
     });
-    let mirror = Mirror::new(RING);
-    let ended =
-        tokio::time::timeout(Duration::from_secs(60), mirror.clone().follow(interposed, CancellationToken::new()));
-    let error = ended.await.expect("in time").expect_err("another history");
-    assert!(matches!(error, LedgerError::EpochChanged(_)), "{error}");
+    let (mirror, stop) = (Mirror::new(RING), CancellationToken::new());
+    let following = tokio::spawn(mirror.clone().follow(interposed, stop.clone()));
+    tokio::time::timeout(DEADLINE, mirror.doubted()).await.expect("in time");
+    let doubt = mirror.doubt().borrow().clone().expect("a doubt");
+    assert!(doubt.why.contains("it is empty") && !doubt.complete, "{doubt:?}");
     assert_ne!(*mirror.status().borrow(), Status::Live);
+    // Whoever starts now is told, and may begin anew.
+    let other = ledger.reopen();
+    assert!(other.doubt().await.expect("answered").is_some());
+    assert!(!following.is_finished());
+    stop.cancel();
+    following.await.expect("no panic").expect("stopped");
+    drop(store);
+}
+
+#[tokio::test]
+async fn watchers_of_a_history_that_ended_are_told_when_another_was_adopted() {
+    let ledger = MemoryLedger::default();
+    let store = create(&ledger, "store-a", "acme").await;
+    let (mirror, _guard) = follow(ledger.reopen(), RING).await;
+    let (_, mut cursor) = mirror.snapshot(&StoreFilter::default());
+    ledger.forget();
+    tokio::time::timeout(DEADLINE, mirror.doubted()).await.expect("in time");
+    assert!(mirror.doubt().borrow().clone().is_some_and(|doubt| doubt.complete));
+    assert!(mirror.get(&store.id).is_some(), "the memory stays");
+    ledger.reopen().adopt(vec![store.clone()]).await.expect("adopted");
+    tokio::time::timeout(DEADLINE, mirror.dependable()).await.expect("in time");
+    assert_eq!(cursor.next(7).await.err(), Some(Compacted));
+    assert_eq!(mirror.position().epoch, ledger.reopen().epoch());
+    assert_eq!(mirror.get(&store.id).map(|store| store.revision), Some(Revision(1)));
 }

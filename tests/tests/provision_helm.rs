@@ -37,7 +37,10 @@ fn provisioner(shim: &HelmShim, deadline: Duration) -> KubeProvisioner {
         kube_context: None,
     };
     let deadlines = Deadlines { helm: deadline, helm_grace: GRACE, ..Deadlines::default() };
-    KubeProvisioner::new(Config { helm, deadlines, quota: Quota::default() }, shim.kubernetes())
+    KubeProvisioner::new(
+        Config { helm, deadlines, quota: Quota::default(), instance: "test".to_owned() },
+        shim.kubernetes(),
+    )
 }
 
 fn store() -> Store {
@@ -181,7 +184,7 @@ async fn role_of_a_server_that_will_be_killed() {
         kubeconfig: None,
         kube_context: None,
     };
-    let config = Config { helm, deadlines: Deadlines::default(), quota: Quota::default() };
+    let config = Config { helm, deadlines: Deadlines::default(), quota: Quota::default(), instance: "test".to_owned() };
     let _ = KubeProvisioner::new(config, shim.kubernetes()).ensure(&store(), StepName::Release).await;
 }
 

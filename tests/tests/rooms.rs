@@ -244,7 +244,13 @@ fn long_functions(code: &str) -> Vec<(String, usize)> {
         if !is_fn {
             continue;
         }
-        let end = format!("{}}}", &line[..line.len() - text.len()]);
+        let margin = &line[..line.len() - text.len()];
+        // The declaration of a trait has no body: its last line ends before any brace is opened.
+        let head_end = lines[start..].iter().find(|line| line.ends_with('{') || line.ends_with(';'));
+        if head_end.is_some_and(|line| line.ends_with(';')) {
+            continue;
+        }
+        let end = format!("{margin}}}");
         let length = lines[start..].iter().position(|line| *line == end).unwrap_or(0);
         if length > MAX_FUNCTION {
             long.push((text.chars().take(40).collect(), length));

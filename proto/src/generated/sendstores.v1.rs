@@ -117,6 +117,9 @@ pub mod failure {
         RemovalBlocked = 12,
         /// A fault of the control plane itself. Retried; the server's log has the details.
         Internal = 13,
+        /// The store was complete once and its namespace is gone although nobody deleted the store: found when the stores were
+        /// taken back after a loss of Redis. Nothing is made in its place. Needs a human.
+        NamespaceMissing = 14,
     }
     impl Reason {
         /// String value of the enum field names used in the ProtoBuf definition.
@@ -139,6 +142,7 @@ pub mod failure {
                 Self::StorefrontUnavailable => "REASON_STOREFRONT_UNAVAILABLE",
                 Self::RemovalBlocked => "REASON_REMOVAL_BLOCKED",
                 Self::Internal => "REASON_INTERNAL",
+                Self::NamespaceMissing => "REASON_NAMESPACE_MISSING",
             }
         }
         /// Creates an enum from field names used in the ProtoBuf definition.
@@ -158,6 +162,7 @@ pub mod failure {
                 "REASON_STOREFRONT_UNAVAILABLE" => Some(Self::StorefrontUnavailable),
                 "REASON_REMOVAL_BLOCKED" => Some(Self::RemovalBlocked),
                 "REASON_INTERNAL" => Some(Self::Internal),
+                "REASON_NAMESPACE_MISSING" => Some(Self::NamespaceMissing),
                 _ => None,
             }
         }
@@ -301,6 +306,8 @@ pub mod history_entry {
         CredentialsRead = 3,
         /// Its deletion was accepted.
         DeleteRequested = 4,
+        /// It was taken back from the cluster after Redis had lost it; what was done before is forgotten.
+        Adopted = 5,
     }
     impl Event {
         /// String value of the enum field names used in the ProtoBuf definition.
@@ -314,6 +321,7 @@ pub mod history_entry {
                 Self::Ready => "EVENT_READY",
                 Self::CredentialsRead => "EVENT_CREDENTIALS_READ",
                 Self::DeleteRequested => "EVENT_DELETE_REQUESTED",
+                Self::Adopted => "EVENT_ADOPTED",
             }
         }
         /// Creates an enum from field names used in the ProtoBuf definition.
@@ -324,6 +332,7 @@ pub mod history_entry {
                 "EVENT_READY" => Some(Self::Ready),
                 "EVENT_CREDENTIALS_READ" => Some(Self::CredentialsRead),
                 "EVENT_DELETE_REQUESTED" => Some(Self::DeleteRequested),
+                "EVENT_ADOPTED" => Some(Self::Adopted),
                 _ => None,
             }
         }
@@ -800,6 +809,8 @@ pub mod store_service_client {
     /// Every error carries exactly one google.rpc.ErrorInfo with domain "sendstores.dev" and a stable reason, listed in
     /// docs/errors.md, and BadRequest, ResourceInfo or RetryInfo where they fit. Every call may also answer:
     /// UNAVAILABLE (LEDGER_UNAVAILABLE: Redis cannot be reached; DRAINING: this server is stopping; both: try again),
+    /// FAILED_PRECONDITION (READ_ONLY: Redis has lost something, and an operator has to decide how to go on; reads are answered
+    /// from memory where it is complete),
     /// DEADLINE_EXCEEDED (DEADLINE_EXCEEDED: neither the caller's deadline nor the server's own of 10 s was met),
     /// RESOURCE_EXHAUSTED (TOO_MANY_REQUESTS: more than 1,024 calls at once on this server) and INTERNAL (INTERNAL: the
     /// server's log has the details under the request id). A request may have 64 KiB at most; a larger one is answered with
@@ -1139,6 +1150,8 @@ pub mod store_service_server {
     /// Every error carries exactly one google.rpc.ErrorInfo with domain "sendstores.dev" and a stable reason, listed in
     /// docs/errors.md, and BadRequest, ResourceInfo or RetryInfo where they fit. Every call may also answer:
     /// UNAVAILABLE (LEDGER_UNAVAILABLE: Redis cannot be reached; DRAINING: this server is stopping; both: try again),
+    /// FAILED_PRECONDITION (READ_ONLY: Redis has lost something, and an operator has to decide how to go on; reads are answered
+    /// from memory where it is complete),
     /// DEADLINE_EXCEEDED (DEADLINE_EXCEEDED: neither the caller's deadline nor the server's own of 10 s was met),
     /// RESOURCE_EXHAUSTED (TOO_MANY_REQUESTS: more than 1,024 calls at once on this server) and INTERNAL (INTERNAL: the
     /// server's log has the details under the request id). A request may have 64 KiB at most; a larger one is answered with

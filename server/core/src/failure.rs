@@ -9,6 +9,7 @@ use crate::{step::StepName, time::Timestamp};
 pub enum FailureReason {
     ClusterUnavailable,
     NamespaceConflict,
+    NamespaceMissing,
     ObjectRefused,
     ReleaseFailed,
     ValuesRefused,
@@ -57,9 +58,10 @@ impl FailureReason {
         }
     }
 
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::ClusterUnavailable,
         Self::NamespaceConflict,
+        Self::NamespaceMissing,
         Self::ObjectRefused,
         Self::ReleaseFailed,
         Self::ValuesRefused,
@@ -77,6 +79,7 @@ impl FailureReason {
         match self {
             Self::ClusterUnavailable => "CLUSTER_UNAVAILABLE",
             Self::NamespaceConflict => "NAMESPACE_CONFLICT",
+            Self::NamespaceMissing => "NAMESPACE_MISSING",
             Self::ObjectRefused => "OBJECT_REFUSED",
             Self::ReleaseFailed => "RELEASE_FAILED",
             Self::ValuesRefused => "VALUES_REFUSED",

@@ -28,6 +28,8 @@ pub enum Happening {
     CredentialsRead,
     /// Its deletion was accepted.
     DeleteRequested,
+    /// It was found in the cluster when the ledger had lost it, and taken back.
+    Adopted,
 }
 
 /// The newest entries of one store, in the order of time.
@@ -65,7 +67,8 @@ impl fmt::Display for CallId {
 // === impl Happening ===
 
 impl Happening {
-    pub const ALL: [Self; 4] = [Self::Created, Self::Ready, Self::CredentialsRead, Self::DeleteRequested];
+    pub const ALL: [Self; 5] =
+        [Self::Created, Self::Ready, Self::CredentialsRead, Self::DeleteRequested, Self::Adopted];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -73,6 +76,7 @@ impl Happening {
             Self::Ready => "READY",
             Self::CredentialsRead => "CREDENTIALS_READ",
             Self::DeleteRequested => "DELETE_REQUESTED",
+            Self::Adopted => "ADOPTED",
         }
     }
 }

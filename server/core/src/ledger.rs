@@ -127,6 +127,9 @@ pub enum LedgerError {
     /// The ledger has another history than the one this process began with.
     #[error("the ledger's history was replaced: {0}")]
     EpochChanged(String),
+    /// Somebody saw that the ledger lost something. It can be read, and nothing is written before [`Ledger::adopt`].
+    #[error("the ledger may have lost something: {0}")]
+    InDoubt(String),
     /// What is stored cannot be understood.
     #[error("a stored record cannot be read: {0}")]
     Corrupt(String),
@@ -140,14 +143,14 @@ pub enum LedgerError {
 /// Every method may fail with [`LedgerError::Unavailable`] and never waits longer than the implementation's command
 /// timeout (plus `wait`, where one is given).
 pub trait Ledger: Clone + Send + Sync + 'static {
-    /// Name of the history this process began with.
+    /// Name of the history this process goes by: the one it began with, or last rejoined.
     fn epoch(&self) -> Epoch;
 
     /// The revision of the last change of all.
     fn last_revision(&self) -> impl Future<Output = Result<Revision, LedgerError>> + Send;
 
     /// Writes the record, appends to the log and keeps the operation, all or nothing, in this order of refusals:
-    /// `EpochChanged`, operation known (`Repeated` or `OperationReused`), `Conflict`, `Fenced`.
+    /// `EpochChanged`, `InDoubt`, operation known (`Repeated` or `OperationReused`), `Conflict`, `Fenced`.
     /// Durable when it returns. A call that is delivered twice by the transport is applied once.
     fn write(&self, write: Write) -> impl Future<Output = Result<Written, LedgerError>> + Send;
 
@@ -194,6 +197,22 @@ pub trait Ledger: Clone + Send + Sync + 'static {
 
     /// Removes tombstones older than `age` by the ledger's clock, up to `most`; returns how many.
     fn sweep(&self, age: Duration, most: usize) -> impl Future<Output = Result<usize, LedgerError>> + Send;
+
+    /// Why this history is in doubt, if it is.
+    fn doubt(&self) -> impl Future<Output = Result<Option<String>, LedgerError>> + Send;
+
+    /// Puts the history in doubt that this process knows, or the emptiness in its place: `write`, `claim`, `take_duty` and
+    /// `sweep` are refused with `InDoubt` from then on, to every process, until [`Ledger::adopt`]. Refused with
+    /// `EpochChanged` when there is a history of somebody else, which is left alone.
+    fn cast_doubt(&self, why: &str) -> impl Future<Output = Result<(), LedgerError>> + Send;
+
+    /// Goes on with the history that is there now, if it can be trusted: the one that this process knows, at least as far
+    /// as it knows it, or one that [`Ledger::adopt`] began. Refused with `InDoubt` or `EpochChanged` otherwise.
+    fn rejoin(&self) -> impl Future<Output = Result<(), LedgerError>> + Send;
+
+    /// Begins another history with what the ledger holds, written over by `stores`, and without a doubt; all or nothing.
+    /// Every token, claim and handle of the history before is void. The handle that was used goes on with the new one.
+    fn adopt(&self, stores: Vec<Store>) -> impl Future<Output = Result<(), LedgerError>> + Send;
 }
 
 // === impl Owner ===
@@ -232,7 +251,12 @@ impl LedgerError {
         match self {
             Self::Unavailable(_) | Self::Full(_) => true,
             Self::Conflict(_) | Self::OperationReused | Self::Fenced => false,
-            Self::EpochChanged(_) | Self::Corrupt(_) | Self::Unsafe(_) => false,
+            Self::EpochChanged(_) | Self::InDoubt(_) | Self::Corrupt(_) | Self::Unsafe(_) => false,
         }
+    }
+
+    /// Whether the ledger is not what it was, so that nothing may be built upon it before an operator has decided.
+    pub fn is_loss(&self) -> bool {
+        matches!(self, Self::EpochChanged(_) | Self::InDoubt(_))
     }
 }

@@ -2,9 +2,10 @@
 //!
 //! Nothing here waits, talks or stores: no runtime, no wire format, no database, no Kubernetes. The ports
 //! ([`ledger::Ledger`], [`provisioner::Provisioner`], [`credentials::ReadCredentials`],
-//! [`cron::RunCron`]) say what the domain needs of the world; the server's rooms
+//! [`cron::RunCron`], [`adoption::Census`]) say what the domain needs of the world; the server's rooms
 //! provide it.
 
+pub mod adoption;
 pub mod backoff;
 pub mod credentials;
 pub mod cron;

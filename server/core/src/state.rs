@@ -34,6 +34,8 @@ pub enum Event {
     GaveUp,
     /// Nothing of the store is left.
     Removed,
+    /// The store was complete once, and its namespace is gone although nobody asked for that.
+    NamespaceLost,
 }
 
 /// An event that makes no sense in a state.
@@ -66,8 +68,8 @@ impl State {
     /// The state after `event`. Deleting absorbs every intent: no event leaves it but `Removed`.
     pub fn next(self, event: Event) -> Result<Self, IllegalTransition> {
         use Event::{
-            Converged, DeleteRequested, GaveUp, ProbeFailed, Removed, ResumeRequested, Slept, SuspendRequested,
-            UpdateRequested,
+            Converged, DeleteRequested, GaveUp, NamespaceLost, ProbeFailed, Removed, ResumeRequested, Slept,
+            SuspendRequested, UpdateRequested,
         };
         use State::{
             Degraded, Deleted, Deleting, Failed, Provisioning, Ready, Resuming, Suspended, Suspending, Updating,
@@ -89,6 +91,7 @@ impl State {
             (Suspending | Suspended, Slept) => Suspended,
             (Ready | Degraded, ProbeFailed) => Degraded,
             (Provisioning | Updating | Suspending | Resuming | Failed, GaveUp) => Failed,
+            (Ready | Degraded | Updating | Suspending | Suspended | Resuming | Failed, NamespaceLost) => Failed,
 
             (Provisioning | Updating | Resuming | Failed, SuspendRequested)
             | (Suspending | Suspended | Resuming, UpdateRequested)
@@ -97,6 +100,7 @@ impl State {
             | (Provisioning | Ready | Degraded | Updating | Resuming | Failed, Slept)
             | (Provisioning | Updating | Suspending | Suspended | Resuming | Failed, ProbeFailed)
             | (Ready | Degraded | Suspended, GaveUp)
+            | (Provisioning, NamespaceLost)
             | (_, Removed) => return Err(IllegalTransition { state: self, event }),
         };
         Ok(next)
@@ -136,7 +140,7 @@ impl fmt::Display for State {
 // === impl Event ===
 
 impl Event {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::UpdateRequested,
         Self::SuspendRequested,
         Self::ResumeRequested,
@@ -146,13 +150,15 @@ impl Event {
         Self::ProbeFailed,
         Self::GaveUp,
         Self::Removed,
+        Self::NamespaceLost,
     ];
 
     /// Whether a caller wants something else than before: the generation counts these.
     pub fn is_intent(self) -> bool {
         match self {
             Self::UpdateRequested | Self::SuspendRequested | Self::ResumeRequested | Self::DeleteRequested => true,
-            Self::Converged | Self::Slept | Self::ProbeFailed | Self::GaveUp | Self::Removed => false,
+            Self::Converged | Self::Slept | Self::ProbeFailed | Self::GaveUp => false,
+            Self::Removed | Self::NamespaceLost => false,
         }
     }
 }
@@ -163,17 +169,17 @@ mod tests {
 
     /// One row a state, one column an event, in the order of the `ALL` lists; `-` is illegal.
     const TABLE: &str = "
-                      Update        Suspend     Resume    Delete    Converged  Slept      ProbeFailed GaveUp  Removed
-        PROVISIONING  PROVISIONING  -           -         DELETING  READY      -          -           FAILED  -
-        READY         UPDATING      SUSPENDING  -         DELETING  READY      -          DEGRADED    -       -
-        DEGRADED      UPDATING      SUSPENDING  -         DELETING  READY      -          DEGRADED    -       -
-        UPDATING      UPDATING      -           -         DELETING  READY      -          -           FAILED  -
-        SUSPENDING    -             SUSPENDING  RESUMING  DELETING  -          SUSPENDED  -           FAILED  -
-        SUSPENDED     -             SUSPENDED   RESUMING  DELETING  -          SUSPENDED  -           -       -
-        RESUMING      -             -           RESUMING  DELETING  READY      -          -           FAILED  -
-        FAILED        UPDATING      -           -         DELETING  -          -          -           FAILED  -
-        DELETING      -             -           -         DELETING  -          -          -           -       DELETED
-        DELETED       -             -           -         -         -          -          -           -       -
+                      Update        Suspend     Resume    Delete    Converged  Slept      ProbeFailed GaveUp  Removed  NamespaceLost
+        PROVISIONING  PROVISIONING  -           -         DELETING  READY      -          -           FAILED  -        -
+        READY         UPDATING      SUSPENDING  -         DELETING  READY      -          DEGRADED    -       -        FAILED
+        DEGRADED      UPDATING      SUSPENDING  -         DELETING  READY      -          DEGRADED    -       -        FAILED
+        UPDATING      UPDATING      -           -         DELETING  READY      -          -           FAILED  -        FAILED
+        SUSPENDING    -             SUSPENDING  RESUMING  DELETING  -          SUSPENDED  -           FAILED  -        FAILED
+        SUSPENDED     -             SUSPENDED   RESUMING  DELETING  -          SUSPENDED  -           -       -        FAILED
+        RESUMING      -             -           RESUMING  DELETING  READY      -          -           FAILED  -        FAILED
+        FAILED        UPDATING      -           -         DELETING  -          -          -           FAILED  -        FAILED
+        DELETING      -             -           -         DELETING  -          -          -           -       DELETED  -
+        DELETED       -             -           -         -         -          -          -           -       -        -
     ";
 
     #[test]

@@ -108,6 +108,15 @@ impl Store {
         }
     }
 
+    /// A store that the cluster has and the ledger has not: as it was asked for, at its `generation`. Where it is shows
+    /// when it is looked at.
+    pub fn adopted(new: NewStore, generation: u64, created: Timestamp, now: Timestamp) -> Self {
+        let mut store = Self { generation: generation.max(1), ..Self::new(new, created) };
+        store.update_time = now;
+        store.happened(Happening::Adopted, None, now);
+        store
+    }
+
     /// The store after `event`. An intent raises the generation and clears the failure of the one before.
     pub fn after(&self, event: Event, now: Timestamp) -> Result<Self, IllegalTransition> {
         let state = self.state.next(event)?;
@@ -141,7 +150,7 @@ impl Store {
                 next.finish_steps(now);
             }
             Event::UpdateRequested | Event::SuspendRequested | Event::ResumeRequested => {}
-            Event::Slept | Event::ProbeFailed | Event::GaveUp => {}
+            Event::Slept | Event::ProbeFailed | Event::GaveUp | Event::NamespaceLost => {}
         }
         Ok(next)
     }

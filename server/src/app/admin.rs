@@ -14,22 +14,31 @@ use crate::{
 struct Admin {
     mirror: Mirror,
     metrics: PrometheusHandle,
-    stopping: CancellationToken,
+    phases: Phases,
 }
 
-/// Serves until `stop`; `stopping` says that the front is draining already.
+/// Where the process is: each is cancelled when it begins.
+#[derive(Clone)]
+pub(super) struct Phases {
+    /// Calls are answered.
+    pub(super) serving: CancellationToken,
+    /// The front drains.
+    pub(super) stopping: CancellationToken,
+}
+
+/// Serves until `stop`.
 pub(super) async fn serve(
     listener: TcpListener,
     mirror: Mirror,
     metrics: PrometheusHandle,
-    stopping: CancellationToken,
+    phases: Phases,
     stop: CancellationToken,
 ) -> Result<(), TaskError> {
     let router = Router::new()
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(readyz))
         .route("/metrics", get(render))
-        .with_state(Admin { mirror, metrics, stopping });
+        .with_state(Admin { mirror, metrics, phases });
     // A scraper that keeps its connection must not hold the stop: the server is dropped, not drained.
     tokio::select! {
         result = axum::serve(listener, router) => Ok(result?),
@@ -38,12 +47,19 @@ pub(super) async fn serve(
 }
 
 async fn readyz(State(admin): State<Admin>) -> (StatusCode, String) {
-    if admin.stopping.is_cancelled() {
+    if admin.phases.stopping.is_cancelled() {
         return (StatusCode::SERVICE_UNAVAILABLE, "draining\n".to_owned());
     }
     let status = admin.mirror.status().borrow().clone();
     match status {
-        Status::Live => (StatusCode::OK, "ok\n".to_owned()),
+        Status::Live if !admin.phases.serving.is_cancelled() => {
+            (StatusCode::SERVICE_UNAVAILABLE, "comparing Redis with the cluster\n".to_owned())
+        }
+        // It answers reads as well as any other replica would.
+        Status::Live => match &*admin.mirror.doubt().borrow() {
+            Some(doubt) => (StatusCode::OK, format!("read-only: {}\n", doubt.why)),
+            None => (StatusCode::OK, "ok\n".to_owned()),
+        },
         Status::Loading => (StatusCode::SERVICE_UNAVAILABLE, "reading the stores from Redis\n".to_owned()),
         Status::Stale(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
     }

@@ -3,8 +3,9 @@
 use std::{num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
 
 use metrics_exporter_prometheus::PrometheusHandle;
-use sendstores_core::ledger::{LedgerError, Owner};
+use sendstores_core::ledger::{Ledger, LedgerError, Owner};
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{admin, signal};
@@ -14,7 +15,7 @@ use crate::{
     ledger::{RedisConfig, RedisLedger},
     mirror::Mirror,
     provision::{self, KubeProvisioner},
-    reconcile::{CronDriver, CronPolicy, Policy, Reconciler},
+    reconcile::{CensusTaker, CronDriver, CronPolicy, Policy, Reconciler},
     supervise::{Phase, TaskError, Tasks},
 };
 
@@ -22,6 +23,8 @@ use crate::{
 const RING: usize = 8_192;
 /// How long one call to Redis may take in all.
 const LEDGER_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long the start waits for the cluster.
+const FIRST_LOOK: Duration = Duration::from_secs(2);
 /// How long to wait before Redis is tried again at the start.
 const LEDGER_PAUSE: Duration = Duration::from_millis(500);
 
@@ -32,6 +35,7 @@ pub(super) async fn serve(config: Config, metrics: PrometheusHandle) -> Result<(
     let mut tasks = Tasks::new();
     let stopping = tasks.stopping();
     let mirror = Mirror::new(RING);
+    let serving = CancellationToken::new();
 
     let limits = Limits { calls: Limits::CALLS, streams: config.max_streams, deadline: Limits::DEADLINE };
     let template = config.store_url.clone();
@@ -40,19 +44,12 @@ pub(super) async fn serve(config: Config, metrics: PrometheusHandle) -> Result<(
     tracing::info!(listen = %grpc.local_addr()?, admin = %admin.local_addr()?, "listening");
     tasks.spawn("admin", Phase::Back, {
         let mirror = mirror.clone();
-        let stopping = stopping.clone();
-        |stop| admin::serve(admin, mirror, metrics, stopping, stop)
+        let (serving, stopping) = (serving.clone(), stopping.clone());
+        |stop| admin::serve(admin, mirror, metrics, admin::Phases { serving, stopping }, stop)
     });
     tasks.spawn("grpc", Phase::Front, |stop| async {
         server.serve(grpc, stop).await;
         Ok(())
-    });
-    tasks.spawn("health", Phase::Front, {
-        let mirror = mirror.clone();
-        |stop| async {
-            StoreApi::<RedisLedger>::keep_health(reporter, mirror, stop).await;
-            Ok(())
-        }
     });
 
     let stop = signal::stop_requested();
@@ -65,20 +62,24 @@ pub(super) async fn serve(config: Config, metrics: PrometheusHandle) -> Result<(
         }
     };
     let provisioner = provisioner(&config).await?;
-    let credentials = Arc::new(provisioner.clone());
-    api.attach(Backend { ledger: ledger.clone(), mirror: mirror.clone(), credentials });
     tasks.spawn("mirror", Phase::Back, {
         let (mirror, ledger) = (mirror.clone(), ledger.clone());
         |stop| async { Ok(mirror.follow(ledger, stop).await?) }
     });
-    let owner = owner();
-    if let Some(interval) = config.cron_interval {
-        let policy = CronPolicy { interval, lease: config.lease };
-        let (ledger, mirror, shops, owner) = (ledger.clone(), mirror.clone(), provisioner.clone(), owner.clone());
-        tasks.spawn("cron", Phase::Front, |stop| CronDriver { ledger, mirror, shops, owner, policy }.run(stop));
-    }
-    let reconciler = Reconciler { ledger, mirror, provisioner, owner, policy: policy(&config) };
-    tasks.spawn("reconcile", Phase::Front, |stop| reconciler.run(stop));
+    let taker = CensusTaker { ledger: ledger.clone(), mirror: mirror.clone(), census: provisioner.clone() };
+    first_look(&taker).await;
+    tasks.spawn("census", Phase::Front, |stop| taker.run(stop));
+    let credentials = Arc::new(provisioner.clone());
+    api.attach(Backend { ledger: ledger.clone(), mirror: mirror.clone(), credentials });
+    serving.cancel();
+    tasks.spawn("health", Phase::Front, {
+        let mirror = mirror.clone();
+        |stop| async {
+            StoreApi::<RedisLedger>::keep_health(reporter, mirror, stop).await;
+            Ok(())
+        }
+    });
+    spawn_workers(&mut tasks, &config, ledger, mirror, provisioner);
 
     let signal = async {
         if let Err(error) = stop.await {
@@ -88,6 +89,34 @@ pub(super) async fn serve(config: Config, metrics: PrometheusHandle) -> Result<(
     Ok(tasks.run(signal, config.drain_timeout).await?)
 }
 
+/// Before anything is written: is this the Redis that knows the stores of this cluster? A cluster that does not answer is
+/// asked again later, and nobody waits for it.
+async fn first_look<L: Ledger>(taker: &CensusTaker<L, KubeProvisioner>) {
+    match tokio::time::timeout(FIRST_LOOK, taker.compare()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "the cluster cannot be compared with Redis yet"),
+        Err(_) => tracing::warn!("the cluster cannot be compared with Redis yet: no answer"),
+    }
+}
+
+/// Starts what works on the stores.
+fn spawn_workers<L: Ledger>(
+    tasks: &mut Tasks,
+    config: &Config,
+    ledger: L,
+    mirror: Mirror,
+    provisioner: KubeProvisioner,
+) {
+    let owner = owner();
+    if let Some(interval) = config.cron_interval {
+        let policy = CronPolicy { interval, lease: config.lease };
+        let (ledger, mirror, shops, owner) = (ledger.clone(), mirror.clone(), provisioner.clone(), owner.clone());
+        tasks.spawn("cron", Phase::Front, |stop| CronDriver { ledger, mirror, shops, owner, policy }.run(stop));
+    }
+    let reconciler = Reconciler { ledger, mirror, provisioner, owner, policy: policy(config) };
+    tasks.spawn("reconcile", Phase::Front, |stop| reconciler.run(stop));
+}
+
 async fn bind(flag: &str, address: std::net::SocketAddr) -> Result<TcpListener, TaskError> {
     let bound = TcpListener::bind(address).await;
     bound.map_err(|error| format!("{flag}: {address} cannot be listened on: {error}").into())
@@ -95,14 +124,7 @@ async fn bind(flag: &str, address: std::net::SocketAddr) -> Result<TcpListener, 
 
 /// Waits for a Redis that is not there yet, but not for one that is set up unsafely.
 async fn reach_ledger(config: &Config) -> Result<RedisLedger, LedgerError> {
-    let redis = RedisConfig {
-        prefix: config.redis_prefix.clone(),
-        history: NonZeroU32::new(u32::try_from(config.history).unwrap_or(u32::MAX))
-            .unwrap_or(RedisConfig::DEFAULT_HISTORY),
-        command_timeout: LEDGER_TIMEOUT,
-        durability: config.redis_durability,
-        ..RedisConfig::new(config.redis_url.clone())
-    };
+    let redis = redis(config);
     loop {
         match RedisLedger::connect(redis.clone()).await {
             Err(error) if error.retryable() => {
@@ -114,7 +136,18 @@ async fn reach_ledger(config: &Config) -> Result<RedisLedger, LedgerError> {
     }
 }
 
-async fn provisioner(config: &Config) -> Result<KubeProvisioner, TaskError> {
+pub(super) fn redis(config: &Config) -> RedisConfig {
+    RedisConfig {
+        prefix: config.redis_prefix.clone(),
+        history: NonZeroU32::new(u32::try_from(config.history).unwrap_or(u32::MAX))
+            .unwrap_or(RedisConfig::DEFAULT_HISTORY),
+        command_timeout: LEDGER_TIMEOUT,
+        durability: config.redis_durability,
+        ..RedisConfig::new(config.redis_url.clone())
+    }
+}
+
+pub(super) async fn provisioner(config: &Config) -> Result<KubeProvisioner, TaskError> {
     let options = kube::config::KubeConfigOptions { context: config.kube_context.clone(), ..Default::default() };
     let cluster = match &config.kube_context {
         Some(_) => kube::Config::from_kubeconfig(&options).await.map_err(|error| no_cluster(&error))?,
@@ -129,7 +162,12 @@ async fn provisioner(config: &Config) -> Result<KubeProvisioner, TaskError> {
         kubeconfig: None,
         kube_context: config.kube_context.clone(),
     };
-    let config = provision::Config { helm, deadlines: Default::default(), quota: Default::default() };
+    let config = provision::Config {
+        helm,
+        deadlines: Default::default(),
+        quota: Default::default(),
+        instance: config.instance.clone(),
+    };
     Ok(KubeProvisioner::new(config, client))
 }
 

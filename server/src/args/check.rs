@@ -46,6 +46,7 @@ impl Args {
         let admin_listen = p.take("admin-listen", address(&self.admin_listen));
         let redis_prefix = p.take("redis-prefix", prefix(&self.redis_prefix));
         let durability = p.take("redis-durability", durability(&self.redis_durability));
+        let instance = p.take("instance", instance(self.instance));
         let history = p.take("history", number(&self.history, 1_000..=10_000_000));
         let store_url = p.take("store-url", self.store_url.parse().map_err(|why| format!("{why}")));
         let concurrency = p.take("concurrency", number(&self.concurrency, 1..=1_000));
@@ -67,6 +68,7 @@ impl Args {
                 redis_prefix: redis_prefix?,
                 redis_durability: durability?,
                 history: history?,
+                instance: instance?,
                 kube_context: self.kube_context,
                 helm: self.helm,
                 chart: chart?,
@@ -92,6 +94,14 @@ impl Args {
 fn address(text: &str) -> Result<SocketAddr, String> {
     let refused = || format!("{text:?} is not an address such as 127.0.0.1:7443");
     text.to_socket_addrs().map_err(|_| refused())?.next().ok_or_else(refused)
+}
+
+/// What can be the value of a label.
+fn instance(text: String) -> Result<String, String> {
+    let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let fits =
+        (1..=63).contains(&text.len()) && text.chars().all(inner) && !text.starts_with('-') && !text.ends_with('-');
+    fits.then_some(text).ok_or_else(|| "must be 1 to 63 of a-z, 0-9 and '-', not at the ends".to_owned())
 }
 
 fn prefix(text: &str) -> Result<String, String> {

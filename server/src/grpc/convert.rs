@@ -151,6 +151,7 @@ fn reason(reason: FailureReason) -> wire::failure::Reason {
     match reason {
         FailureReason::ClusterUnavailable => Wire::ClusterUnavailable,
         FailureReason::NamespaceConflict => Wire::NamespaceConflict,
+        FailureReason::NamespaceMissing => Wire::NamespaceMissing,
         FailureReason::ObjectRefused => Wire::ObjectRefused,
         FailureReason::ReleaseFailed => Wire::ReleaseFailed,
         FailureReason::ValuesRefused => Wire::ValuesRefused,
@@ -183,6 +184,7 @@ fn entry(entry: &HistoryEntry) -> wire::HistoryEntry {
         Happening::Ready => Event::Ready,
         Happening::CredentialsRead => Event::CredentialsRead,
         Happening::DeleteRequested => Event::DeleteRequested,
+        Happening::Adopted => Event::Adopted,
     };
     wire::HistoryEntry {
         time: Some(self::time(*time)),

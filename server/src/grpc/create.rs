@@ -83,7 +83,7 @@ impl<L: Ledger> StoreApi<L> {
         let id = new.id.clone();
         let store = Store::new(new, SystemTime::now().into()).by(call);
         let write = Write { store, expected: Expected::Vacant, fence: None, operation };
-        match self.backend()?.ledger.write(write).await {
+        match self.writable()?.ledger.write(write).await {
             Ok(written) => Ok(written.into_store()),
             Err(LedgerError::Conflict(_)) => Err(Refusal::StoreExists(id)),
             Err(error) => Err(error.into()),
@@ -92,7 +92,7 @@ impl<L: Ledger> StoreApi<L> {
 
     /// What Create would answer now.
     async fn rehearse(&self, parsed: Parsed) -> Result<Store, Refusal> {
-        let ledger = &self.backend()?.ledger;
+        let ledger = &self.writable()?.ledger;
         if let Some(operation) = &parsed.operation
             && let Some(store) = ledger.recall(operation).await?
         {

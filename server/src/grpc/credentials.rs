@@ -27,7 +27,7 @@ impl<L: Ledger> StoreApi<L> {
         let mut violations = Violations::default();
         let id = violations.parse("id", &request.id);
         let id = violations.finish(id)?;
-        let Backend { ledger, credentials, .. } = self.backend()?;
+        let Backend { ledger, credentials, .. } = self.writable()?;
         for _ in 0..ATTEMPTS {
             let store = there(ledger.load(&id).await?, &id)?;
             // Read again for each attempt: what changed may be that another store has taken the id.

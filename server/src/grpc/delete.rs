@@ -46,7 +46,7 @@ impl<L: Ledger> StoreApi<L> {
     }
 
     async fn delete(&self, parsed: &Parsed, call: Option<CallId>) -> Result<Store, Refusal> {
-        let ledger = &self.backend()?.ledger;
+        let ledger = &self.writable()?.ledger;
         if let Some(operation) = &parsed.operation
             && let Some(answered) = ledger.recall(operation).await?
         {

@@ -23,8 +23,10 @@ impl<L: Ledger> StoreApi<L> {
         let id = violations.finish(id)?;
         let backend = self.backend()?;
         backend.mirror.catch_up(&backend.ledger).await?;
-        let store = backend.mirror.get(&id).filter(|store| store.state != State::Deleted);
-        let store = store.ok_or(Refusal::StoreNotFound(id))?;
+        let Some(store) = backend.mirror.get(&id).filter(|store| store.state != State::Deleted) else {
+            backend.all_are_known()?;
+            return Err(Refusal::StoreNotFound(id));
+        };
         Ok(wire::GetResponse { store: Some(convert::store(&store)) })
     }
 
@@ -42,13 +44,14 @@ impl<L: Ledger> StoreApi<L> {
 
         let backend = self.backend()?;
         backend.mirror.catch_up(&backend.ledger).await?;
-        let Page { stores, more, revision } = backend.mirror.list(&filter, after.as_ref(), most);
+        backend.all_are_known()?;
+        let Page { stores, more, position } = backend.mirror.list(&filter, after.as_ref(), most);
         let last = stores.last().filter(|_| more);
         Ok(wire::ListResponse {
             next_page_token: last.map(|last| token::page(&last.id, &filter)).unwrap_or_default(),
             stores: stores.iter().map(|store| convert::store(store)).collect(),
-            revision: revision.0,
-            resume_token: token::resume(&backend.ledger.epoch(), revision),
+            revision: position.revision.0,
+            resume_token: token::resume(&position.epoch, position.revision),
         })
     }
 }

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
 use super::{Limits, deadline, observe::REQUEST_ID, status::Refusal};
-use crate::mirror::Mirror;
+use crate::mirror::{Doubt, Mirror};
 
 /// What calls are answered from.
 pub struct Backend<L> {
@@ -38,6 +38,19 @@ struct Shared<L> {
     calls: Semaphore,
     streams: Arc<Semaphore>,
     stopping: CancellationToken,
+}
+
+// === impl Backend ===
+
+impl<L> Backend<L> {
+    /// What is not in memory is nowhere. While the ledger is not believed, only a memory that was complete before can say
+    /// that: nobody is told that a store is not there that may stand in the cluster.
+    pub(super) fn all_are_known(&self) -> Result<(), Refusal> {
+        match &*self.mirror.doubt().borrow() {
+            Some(Doubt { why, complete: false }) => Err(Refusal::ReadOnly { why: why.clone() }),
+            Some(_) | None => Ok(()),
+        }
+    }
 }
 
 // === impl StoreApi ===
@@ -72,6 +85,15 @@ impl<L: Ledger> StoreApi<L> {
             return Err(Refusal::Draining);
         }
         self.0.backend.get().ok_or(Refusal::Starting)
+    }
+
+    /// The same, if something may be written.
+    pub(super) fn writable(&self) -> Result<&Backend<L>, Refusal> {
+        let backend = self.backend()?;
+        match &*backend.mirror.doubt().borrow() {
+            Some(doubt) => Err(Refusal::ReadOnly { why: doubt.why.clone() }),
+            None => Ok(backend),
+        }
     }
 
     pub(super) fn store_url(&self, id: &StoreId) -> String {

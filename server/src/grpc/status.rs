@@ -47,6 +47,7 @@ pub(super) enum Refusal {
     Draining,
     LedgerUnavailable,
     LedgerFull,
+    ReadOnly { why: String },
     ClusterUnavailable,
     DeadlineExceeded,
     Internal,
@@ -74,6 +75,7 @@ impl Refusal {
             Self::Draining => (Code::Unavailable, "DRAINING"),
             Self::LedgerUnavailable => (Code::Unavailable, "LEDGER_UNAVAILABLE"),
             Self::LedgerFull => (Code::ResourceExhausted, "LEDGER_FULL"),
+            Self::ReadOnly { .. } => (Code::FailedPrecondition, "READ_ONLY"),
             Self::ClusterUnavailable => (Code::Unavailable, "CLUSTER_UNAVAILABLE"),
             Self::DeadlineExceeded => (Code::DeadlineExceeded, "DEADLINE_EXCEEDED"),
             Self::Internal => (Code::Internal, "INTERNAL"),
@@ -96,6 +98,12 @@ impl Refusal {
             Self::TooManyRequests { most } => return format!("this server answers {most} calls at once; try again"),
             Self::TooManyStreams { most } => {
                 return format!("this server keeps {most} streams open; close some, or try again");
+            }
+            Self::ReadOnly { why } => {
+                return format!(
+                    "this server is read-only: {why}; nothing is lost in the cluster, and an operator has to \
+                    decide how to go on (docs/errors.md, READ_ONLY)"
+                );
             }
             Self::PageTokenInvalid => {
                 "page_token: was not given out by this service for this filter; begin at the first page"
@@ -125,6 +133,7 @@ impl Refusal {
                 return HashMap::new();
             }
             Self::Starting | Self::Draining | Self::LedgerUnavailable | Self::LedgerFull => return HashMap::new(),
+            Self::ReadOnly { .. } => return HashMap::new(),
             Self::ClusterUnavailable | Self::DeadlineExceeded | Self::Internal => return HashMap::new(),
         };
         HashMap::from([(pair.0.to_owned(), pair.1)])
@@ -158,7 +167,7 @@ impl Refusal {
             Self::Starting | Self::Draining | Self::LedgerUnavailable | Self::LedgerFull | Self::ClusterUnavailable => {
                 details.set_retry_info(Some(RETRY));
             }
-            Self::HistoryCompacted { .. } | Self::DeadlineExceeded | Self::Internal => {}
+            Self::HistoryCompacted { .. } | Self::ReadOnly { .. } | Self::DeadlineExceeded | Self::Internal => {}
         }
     }
 }
@@ -184,10 +193,7 @@ impl From<LedgerError> for Refusal {
                 tracing::error!(%why, "the ledger has no room");
                 Self::LedgerFull
             }
-            LedgerError::EpochChanged(why) => {
-                tracing::error!(%why, "the ledger has another history");
-                Self::LedgerUnavailable
-            }
+            LedgerError::EpochChanged(_) | LedgerError::InDoubt(_) => Self::ReadOnly { why: error.to_string() },
             error @ (LedgerError::Conflict(_)
             | LedgerError::Fenced
             | LedgerError::Corrupt(_)
@@ -293,6 +299,7 @@ mod tests {
             (Refusal::Draining, Code::Unavailable, "DRAINING"),
             (Refusal::LedgerUnavailable, Code::Unavailable, "LEDGER_UNAVAILABLE"),
             (Refusal::LedgerFull, Code::ResourceExhausted, "LEDGER_FULL"),
+            (Refusal::ReadOnly { why: "lost".to_owned() }, Code::FailedPrecondition, "READ_ONLY"),
             (Refusal::ClusterUnavailable, Code::Unavailable, "CLUSTER_UNAVAILABLE"),
             (Refusal::DeadlineExceeded, Code::DeadlineExceeded, "DEADLINE_EXCEEDED"),
             (Refusal::Internal, Code::Internal, "INTERNAL"),

@@ -22,7 +22,7 @@ use super::{
     status::Refusal,
     token,
 };
-use crate::mirror::{Change, Compacted, Cursor, Mirror};
+use crate::mirror::{Change, Compacted, Cursor, Mirror, Position};
 
 /// How long a stream is silent at most.
 const HEARTBEAT: Duration = Duration::from_secs(10);
@@ -32,7 +32,6 @@ const BATCH: usize = 64;
 /// One open stream. It is pulled by the transport, so that a slow reader holds back nobody but itself.
 struct Watcher {
     filter: StoreFilter,
-    epoch: Epoch,
     mirror: Mirror,
     cursor: Cursor,
     /// Stores of the snapshot that were not sent yet, last first.
@@ -61,24 +60,24 @@ impl<L: Ledger> StoreApi<L> {
         let backend = self.backend()?;
         let admitted = self.admit_stream()?;
         backend.mirror.catch_up(&backend.ledger).await?;
-        let epoch = backend.ledger.epoch();
+        let here = backend.mirror.position();
         let (snapshot, cursor) = match position {
             None => {
+                backend.all_are_known()?;
                 let (stores, cursor) = backend.mirror.snapshot(&filter);
                 (Some(Snapshot { stores: stores.into_iter(), sent: 0 }), cursor)
             }
             // Another history, or one of which we know less than the caller: what followed the token is lost.
-            Some(position) if position.epoch != epoch || position.revision > backend.mirror.revision() => {
+            Some(position) if position.epoch != here.epoch || position.revision > here.revision => {
                 return Err(Refusal::HistoryCompacted { oldest: backend.mirror.oldest() });
             }
             Some(position) if position.revision < backend.mirror.oldest() => {
                 return Err(Refusal::HistoryCompacted { oldest: backend.mirror.oldest() });
             }
-            Some(position) => (None, backend.mirror.resume(position.revision)),
+            Some(position) => (None, backend.mirror.resume(position)),
         };
         let watcher = Watcher {
             filter,
-            epoch,
             mirror: backend.mirror.clone(),
             cursor,
             snapshot,
@@ -143,22 +142,24 @@ impl Watcher {
         }
         let event = Event::Synced(wire::Synced { stores: snapshot.sent });
         self.snapshot = None;
-        Some(self.response(event, self.cursor.at()))
+        Some(self.response(event))
     }
 
     fn absorb(&mut self, changes: &[Arc<Change>]) {
         for change in changes {
-            self.ready.extend(told(change, &self.filter, &self.epoch));
+            self.ready.extend(told(change, &self.filter, &self.cursor.at().epoch));
         }
     }
 
     fn heartbeat(&self) -> wire::WatchStatusResponse {
         let now = convert::time(SystemTime::now().into());
-        self.response(Event::Heartbeat(wire::Heartbeat { server_time: Some(now) }), self.cursor.at())
+        self.response(Event::Heartbeat(wire::Heartbeat { server_time: Some(now) }))
     }
 
-    fn response(&self, event: Event, revision: Revision) -> wire::WatchStatusResponse {
-        response(&self.epoch, event, revision)
+    /// A message that stands behind everything that was told.
+    fn response(&self, event: Event) -> wire::WatchStatusResponse {
+        let Position { epoch, revision } = self.cursor.at();
+        response(epoch, event, *revision)
     }
 }
 

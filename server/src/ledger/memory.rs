@@ -7,10 +7,7 @@
 mod history;
 
 use std::{
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -30,9 +27,14 @@ use super::record;
 #[derive(Clone)]
 pub struct MemoryLedger {
     shared: Arc<Shared>,
+    known: Arc<Mutex<Known>>,
+}
+
+/// The history one process goes by, and the highest revision that it was told of.
+#[derive(Clone)]
+struct Known {
     epoch: Epoch,
-    /// The highest revision this process was told of.
-    seen: Arc<AtomicU64>,
+    seen: Revision,
 }
 
 struct Shared {
@@ -55,16 +57,17 @@ impl MemoryLedger {
     /// An empty ledger whose log keeps `history` changes.
     pub fn new(history: usize) -> Self {
         let history = History::new(history);
-        let epoch = history.epoch.clone();
+        let known = Known { epoch: history.epoch.clone(), seen: Revision::ZERO };
         let shared = Arc::new(Shared { history: Mutex::new(history), changed: Notify::new() });
-        Self { shared, epoch, seen: Arc::default() }
+        Self { shared, known: Arc::new(Mutex::new(known)) }
     }
 
     /// The same ledger, as a process sees it that starts now.
     pub fn reopen(&self) -> Self {
-        let history = self.history();
-        let seen = Arc::new(AtomicU64::new(history.revision.0));
-        Self { shared: self.shared.clone(), epoch: history.epoch.clone(), seen }
+        let mut history = self.history();
+        history.blank = false;
+        let known = Known { epoch: history.epoch.clone(), seen: history.revision };
+        Self { shared: self.shared.clone(), known: Arc::new(Mutex::new(known)) }
     }
 
     /// Moves the ledger's clock forward.
@@ -78,10 +81,10 @@ impl MemoryLedger {
         self.shared.changed.notify_waiters();
     }
 
-    /// Loses everything; another history begins.
+    /// Loses everything; another history begins when the next process starts.
     pub fn forget(&self) {
         let mut history = self.history();
-        *history = History::new(history.length);
+        *history = History::blank(history.length);
         self.shared.changed.notify_waiters();
     }
 
@@ -106,23 +109,39 @@ impl MemoryLedger {
         if let Some(outage) = &history.outage {
             return Err(outage.clone());
         }
-        if history.epoch != self.epoch {
-            return Err(LedgerError::EpochChanged(format!("it is {} now", history.epoch)));
+        let known = self.known();
+        if history.blank || history.epoch != known.epoch {
+            return Err(history.replaced());
         }
-        if history.revision.0 < self.seen.load(Ordering::Acquire) {
-            return Err(LedgerError::EpochChanged(format!("it went back to revision {}", history.revision)));
+        if history.revision < known.seen {
+            return Err(history.went_back());
         }
         Ok(history)
     }
 
+    /// The same, if something may be written to it.
+    fn trusted(&self) -> Result<MutexGuard<'_, History>, LedgerError> {
+        let history = self.ours()?;
+        match &history.doubt {
+            Some(why) => Err(LedgerError::InDoubt(why.clone())),
+            None => Ok(history),
+        }
+    }
+
+    /// Always taken behind the history's lock, where both are.
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn saw(&self, revision: Revision) {
-        self.seen.fetch_max(revision.0, Ordering::AcqRel);
+        let mut known = self.known();
+        known.seen = known.seen.max(revision);
     }
 
     fn look(&self, after: Revision, most: usize) -> Result<LogPage, LedgerError> {
         let history = self.ours()?;
         if after > history.revision {
-            return Err(LedgerError::EpochChanged(format!("it went back to revision {}", history.revision)));
+            return Err(history.went_back());
         }
         let entries = match history.behind(after) {
             Ok(entries) => entries,
@@ -142,7 +161,7 @@ impl MemoryLedger {
 
 impl Ledger for MemoryLedger {
     fn epoch(&self) -> Epoch {
-        self.epoch.clone()
+        self.known().epoch.clone()
     }
 
     async fn last_revision(&self) -> Result<Revision, LedgerError> {
@@ -152,7 +171,7 @@ impl Ledger for MemoryLedger {
     }
 
     async fn write(&self, write: Write) -> Result<Written, LedgerError> {
-        let written = self.ours()?.write(write)?;
+        let written = self.trusted()?.write(write)?;
         if let Written::Applied(store) = &written {
             self.saw(store.revision);
             self.shared.changed.notify_waiters();
@@ -185,7 +204,7 @@ impl Ledger for MemoryLedger {
     }
 
     async fn claim(&self, id: &StoreId, owner: &Owner, lease: Duration) -> Result<Option<Claim>, LedgerError> {
-        Ok(self.ours()?.claim(id, owner, lease))
+        Ok(self.trusted()?.claim(id, owner, lease))
     }
 
     async fn release(&self, claim: &Claim) -> Result<(), LedgerError> {
@@ -194,7 +213,7 @@ impl Ledger for MemoryLedger {
     }
 
     async fn take_duty(&self, duty: Duty, owner: &Owner, lease: Duration) -> Result<Option<Fence>, LedgerError> {
-        Ok(self.ours()?.take_duty(duty, owner, lease))
+        Ok(self.trusted()?.take_duty(duty, owner, lease))
     }
 
     async fn leave_duty(&self, duty: Duty, fence: Fence) -> Result<(), LedgerError> {
@@ -203,6 +222,48 @@ impl Ledger for MemoryLedger {
     }
 
     async fn sweep(&self, age: Duration, most: usize) -> Result<usize, LedgerError> {
-        Ok(self.ours()?.sweep(age, most))
+        Ok(self.trusted()?.sweep(age, most))
+    }
+
+    async fn doubt(&self) -> Result<Option<String>, LedgerError> {
+        Ok(self.ours()?.doubt.clone())
+    }
+
+    async fn cast_doubt(&self, why: &str) -> Result<(), LedgerError> {
+        let mut history = self.history();
+        if !history.blank && history.doubt.is_none() && history.epoch != self.known().epoch {
+            return Err(history.replaced());
+        }
+        history.blank = false;
+        history.doubt.get_or_insert_with(|| why.to_owned());
+        Ok(())
+    }
+
+    async fn rejoin(&self) -> Result<(), LedgerError> {
+        let history = self.history();
+        let mut known = self.known();
+        if let Some(why) = &history.doubt {
+            return Err(LedgerError::InDoubt(why.clone()));
+        }
+        if history.blank || (history.epoch != known.epoch && !history.adopted) {
+            return Err(history.replaced());
+        }
+        if history.epoch == known.epoch && history.revision < known.seen {
+            return Err(history.went_back());
+        }
+        *known = Known { epoch: history.epoch.clone(), seen: history.revision };
+        Ok(())
+    }
+
+    async fn adopt(&self, stores: Vec<Store>) -> Result<(), LedgerError> {
+        let mut history = self.history();
+        let mut known = self.known();
+        if history.blank || history.epoch != known.epoch {
+            return Err(history.replaced());
+        }
+        history.adopt(stores)?;
+        *known = Known { epoch: history.epoch.clone(), seen: history.revision };
+        self.shared.changed.notify_waiters();
+        Ok(())
     }
 }

@@ -7,6 +7,7 @@ mod commands;
 mod config;
 mod connection;
 mod fault;
+mod history;
 mod keys;
 mod log;
 mod reply;
@@ -15,16 +16,13 @@ mod scripts;
 
 use std::{
     collections::HashMap,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, RwLock},
     time::Duration,
 };
 
 use fred::types::{Value, scripts::Script};
 use sendstores_core::{
-    Epoch, Revision, State, Store, StoreId, Timestamp,
+    Epoch, Revision, Store, StoreId, Timestamp,
     ledger::{
         Claim, Duty, Expected, Fence, Ledger, LedgerError, LogPage, OPERATION_WINDOW, Operation, Owner, Write, Written,
     },
@@ -33,6 +31,7 @@ use tokio::sync::Mutex;
 
 use self::{
     connection::{Connection, Repeat},
+    history::Known,
     keys::Keys,
     reply::{Reply, gone_back, unexpected},
     scripts::Scripts,
@@ -60,9 +59,7 @@ struct Shared {
     turn: Mutex<()>,
     keys: Keys,
     scripts: Scripts,
-    epoch: Epoch,
-    /// The highest revision this process was told of. A history that ends before it is not ours.
-    seen: AtomicU64,
+    known: RwLock<Known>,
     history: u32,
     slice: Duration,
 }
@@ -75,7 +72,7 @@ impl RedisLedger {
         let commands = Connection::open(&config).await?;
         safety::check(&commands, config.durability).await?;
         let (keys, scripts) = (Keys::new(&config.prefix), Scripts::new());
-        let (epoch, last) = begin(&commands, &keys, &scripts).await?;
+        let known = history::begin(&commands, &keys, &scripts).await?;
         let blocking = Connection::open(&config).await?;
         let shared = Shared {
             commands,
@@ -83,8 +80,7 @@ impl RedisLedger {
             turn: Mutex::new(()),
             keys,
             scripts,
-            epoch,
-            seen: AtomicU64::new(last.0),
+            known: RwLock::new(known),
             history: config.history.get(),
             slice: config.slice(),
         };
@@ -107,45 +103,26 @@ impl RedisLedger {
         keys: Vec<String>,
         args: Vec<Value>,
     ) -> Result<Reply, LedgerError> {
-        let shared = &*self.shared;
+        let Known { epoch, seen } = self.known();
         let mut all: Vec<Value> = Vec::with_capacity(args.len() + 2);
-        all.push(shared.epoch.as_str().into());
-        all.push(shared.seen.load(Ordering::Acquire).to_string().into());
+        all.push(epoch.as_str().into());
+        all.push(seen.to_string().into());
         all.extend(args);
-        let answer = shared
-            .commands
-            .call(repeat, Duration::ZERO, |client| scripts::run(client, script, keys.clone(), all.clone()))
-            .await?;
-        Reply::read(answer)
+        self.ask(repeat, Duration::ZERO, script, keys, all).await
     }
 
-    /// Remembers that the history has come to `revision`.
-    fn saw(&self, revision: Revision) {
-        self.shared.seen.fetch_max(revision.0, Ordering::AcqRel);
+    /// Runs a script that knows of no history.
+    async fn ask(
+        &self,
+        repeat: Repeat,
+        extra: Duration,
+        script: &Script,
+        keys: Vec<String>,
+        args: Vec<Value>,
+    ) -> Result<Reply, LedgerError> {
+        let run = |client| scripts::run(client, script, keys.clone(), args.clone());
+        Reply::read(self.shared.commands.call(repeat, extra, run).await?)
     }
-}
-
-/// Begins a history or finds the one that is there; also says where it ends.
-async fn begin(connection: &Connection, keys: &Keys, scripts: &Scripts) -> Result<(Epoch, Revision), LedgerError> {
-    let names = vec![keys.meta.clone(), keys.stores.clone(), keys.log.clone()];
-    let epoch = Epoch::from_random(rand::random());
-    let args: Vec<Value> = vec![epoch.as_str().into(), FORMAT.into()];
-    let answer = connection
-        .call(Repeat::Safe, Duration::ZERO, |client| scripts::run(client, &scripts.begin, names.clone(), args.clone()))
-        .await?;
-    let mut reply = Reply::read(answer)?;
-    if reply.word != "begun" {
-        return Err(LedgerError::Corrupt(format!("there are stores or changes, but {} is missing", keys.meta)));
-    }
-    let epoch = reply.text()?.parse().map_err(|error| LedgerError::Corrupt(format!("epoch {error}")))?;
-    let format = reply.text()?;
-    if format != FORMAT {
-        let why = format!("its format is {format:?}, and this program knows {FORMAT:?}");
-        return Err(LedgerError::Corrupt(why));
-    }
-    let last = reply.revision()?;
-    tracing::info!(%epoch, %last, found = reply.text()?, "the history of the ledger");
-    Ok((epoch, last))
 }
 
 /// Whole microseconds.
@@ -155,31 +132,25 @@ fn micros(duration: Duration) -> Value {
 
 impl Ledger for RedisLedger {
     fn epoch(&self) -> Epoch {
-        self.shared.epoch.clone()
+        self.known().epoch
     }
 
     async fn last_revision(&self) -> Result<Revision, LedgerError> {
         let shared = &*self.shared;
         // Before the question, because other answers may overtake this one.
-        let seen = shared.seen.load(Ordering::Acquire);
-        let answer = shared
-            .commands
-            .call(Repeat::Safe, Duration::ZERO, |client| {
-                commands::hmget(client, &shared.keys.meta, ["epoch", "revision"])
-            })
-            .await?;
+        let known = self.known();
+        let question = |client| commands::hmget(client, &shared.keys.meta, &["epoch", "revision"]);
+        let answer = shared.commands.call(Repeat::Safe, Duration::ZERO, question).await?;
         let mut fields = reply::list(answer)?.into_iter();
         let (epoch, last) = (fields.next().and_then(Value::into_string), fields.next());
-        match epoch {
-            Some(epoch) if epoch == shared.epoch.as_str() => {}
-            Some(epoch) => return Err(LedgerError::EpochChanged(format!("it is {epoch} now"))),
-            None => return Err(LedgerError::EpochChanged("it is empty".to_owned())),
+        if epoch.as_deref() != Some(known.epoch.as_str()) {
+            return Err(reply::replaced(epoch.as_deref().unwrap_or_default()));
         }
         let last = Revision(last.and_then(|last| last.as_u64()).ok_or_else(|| unexpected("no revision"))?);
-        if last.0 < seen {
+        if last < known.seen {
             return Err(gone_back(last));
         }
-        self.saw(last);
+        self.saw(&known.epoch, last);
         Ok(last)
     }
 
@@ -203,15 +174,16 @@ impl Ledger for RedisLedger {
             fence.map(|fence| fence.0.to_string()).unwrap_or_default().into(),
             operation.map(|operation| operation.digest).unwrap_or_default().into(),
             OPERATION_WINDOW.as_secs().to_string().into(),
-            (if store.state == State::Deleted { "D" } else { "L" }).into(),
+            history::mark(&store).into(),
             record::encode(&store)?.into(),
             history.to_string().into(),
         ];
+        let epoch = self.known().epoch;
         let mut reply = self.run(Repeat::Safe, &scripts.write, names, args).await?;
         match reply.word.as_str() {
             "applied" => {
                 store.revision = reply.revision()?;
-                self.saw(store.revision);
+                self.saw(&epoch, store.revision);
                 Ok(Written::Applied(store))
             }
             "repeated" => Ok(Written::Repeated(reply.store()?)),
@@ -303,5 +275,20 @@ impl Ledger for RedisLedger {
         // A second sweep would count its own tombstones only.
         let mut reply = self.run(Repeat::Never, &scripts.sweep, names, args).await?;
         Ok(usize::try_from(reply.number()?).unwrap_or(usize::MAX))
+    }
+    async fn doubt(&self) -> Result<Option<String>, LedgerError> {
+        self.read_doubt().await
+    }
+
+    async fn cast_doubt(&self, why: &str) -> Result<(), LedgerError> {
+        self.put_in_doubt(why).await
+    }
+
+    async fn rejoin(&self) -> Result<(), LedgerError> {
+        self.join_again().await
+    }
+
+    async fn adopt(&self, stores: Vec<Store>) -> Result<(), LedgerError> {
+        self.begin_anew(stores).await
     }
 }

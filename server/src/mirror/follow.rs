@@ -22,26 +22,64 @@ const SWEEP: Duration = Duration::from_secs(600);
 // === impl Mirror ===
 
 impl Mirror {
-    /// Runs until `stop`, or until the ledger's history turns out to be another one.
+    /// Runs until `stop`. When the ledger turns out to have lost something, the memory is kept as it is, and nothing is
+    /// believed before the ledger can be trusted again. Ends with an error if the ledger cannot be understood.
     pub async fn follow<L: Ledger>(self, ledger: L, stop: CancellationToken) -> Result<(), LedgerError> {
-        let mut loaded = false;
-        let mut swept = tokio::time::Instant::now();
-        while !stop.is_cancelled() {
-            let step =
-                async { if loaded { self.read_on(&ledger).await } else { self.load(&ledger).await.map(|()| true) } };
-            let result = tokio::select! {
-                result = step => result,
-                () = stop.cancelled() => break,
-            };
-            match result {
-                Ok(still_loaded) => loaded = still_loaded,
-                Err(error) => self.stumble(error, &stop).await?,
+        let followed = async {
+            let mut loaded = false;
+            loop {
+                let error = self.read_until_error(&ledger, &mut loaded).await;
+                if !error.is_loss() {
+                    self.set_status(Status::Stale(error.to_string()));
+                    return Err(error);
+                }
+                self.distrust(&error.to_string(), loaded);
+                self.regain(&ledger).await?;
+                loaded = false;
             }
-            if loaded && swept.elapsed() > SWEEP {
+        };
+        tokio::select! {
+            ended = followed => ended,
+            () = stop.cancelled() => Ok(()),
+        }
+    }
+
+    /// Reads everything, then follows the log, until an error that time alone does not mend.
+    async fn read_until_error<L: Ledger>(&self, ledger: &L, loaded: &mut bool) -> LedgerError {
+        let mut swept = tokio::time::Instant::now();
+        loop {
+            let step =
+                async { if *loaded { self.read_on(ledger).await } else { self.load(ledger).await.map(|()| true) } };
+            match step.await {
+                Ok(still_loaded) => *loaded = still_loaded,
+                Err(error) if error.retryable() => self.stumble(error).await,
+                Err(error) => return error,
+            }
+            if *loaded && swept.elapsed() > SWEEP {
                 swept = tokio::time::Instant::now();
-                self.forget_tombstones(&ledger).await;
+                self.forget_tombstones(ledger).await;
             }
         }
+    }
+
+    /// Tells the others, and waits until there is a history that can be gone on with.
+    async fn regain<L: Ledger>(&self, ledger: &L) -> Result<(), LedgerError> {
+        let mut told = false;
+        loop {
+            match ledger.rejoin().await {
+                Ok(()) => break,
+                Err(LedgerError::EpochChanged(why)) if !told => {
+                    // Not where it is the history of somebody else.
+                    told = matches!(ledger.cast_doubt(&why).await, Ok(()) | Err(LedgerError::EpochChanged(_)));
+                }
+                Err(error) if error.is_loss() || error.retryable() => {}
+                Err(error) => return Err(error),
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        self.set_status(Status::Loading);
+        self.trust();
+        tracing::info!(epoch = %ledger.epoch(), "the ledger is believed again");
         Ok(())
     }
 
@@ -55,7 +93,7 @@ impl Mirror {
         let records = ledger.scan().await?;
         let newest = records.iter().map(|store| store.revision).max().unwrap_or(Revision::ZERO).max(end);
         let ring_size = self.read().ring_size();
-        let mut index = Index::of_records(ring_size, records, end);
+        let mut index = Index::of_records(ledger.epoch(), ring_size, records, end);
         while index.revision() < newest {
             match ledger.read_log(index.revision(), PAGE, WAIT).await? {
                 LogPage::Changes(changes) => changes.into_iter().for_each(|change| index.apply(change)),
@@ -69,6 +107,7 @@ impl Mirror {
         let (stores, revision, oldest) = (index.len(), index.revision(), index.floor());
         *self.write() = index;
         self.0.revision.send_replace(revision);
+        self.heed_doubt(ledger).await?;
         self.set_status(Status::Live);
         tracing::info!(stores, %revision, %oldest, "the mirror is live");
         Ok(())
@@ -78,6 +117,9 @@ impl Mirror {
     async fn read_on<L: Ledger>(&self, ledger: &L) -> Result<bool, LedgerError> {
         match ledger.read_log(self.revision(), PAGE, WAIT).await? {
             LogPage::Changes(changes) => {
+                if changes.is_empty() {
+                    self.heed_doubt(ledger).await?;
+                }
                 self.absorb(changes);
                 let revision = self.read().revision();
                 self.0.revision.send_if_modified(|at| std::mem::replace(at, revision) != revision);
@@ -99,21 +141,22 @@ impl Mirror {
         changes.into_iter().for_each(|change| index.apply(change));
     }
 
-    /// Notes a failed read and waits a little. Another history is the end: what this mirror holds is not the truth.
-    async fn stumble(&self, error: LedgerError, stop: &CancellationToken) -> Result<(), LedgerError> {
-        if !error.retryable() {
-            self.set_status(Status::Stale(error.to_string()));
-            return Err(error);
+    /// Another process may have seen that the ledger lost something. Had it been lost under this one's eyes, reading it
+    /// would have told; so what this memory was read from lacked something already.
+    async fn heed_doubt<L: Ledger>(&self, ledger: &L) -> Result<(), LedgerError> {
+        if let Some(why) = ledger.doubt().await? {
+            self.distrust(&why, false);
         }
+        Ok(())
+    }
+
+    /// Notes a failed read and waits a little.
+    async fn stumble(&self, error: LedgerError) {
         if *self.0.status.borrow() == Status::Live {
             tracing::warn!(%error, "the log cannot be read; trying again");
             self.set_status(Status::Stale(error.to_string()));
         }
-        tokio::select! {
-            () = tokio::time::sleep(PAUSE) => {}
-            () = stop.cancelled() => {}
-        }
-        Ok(())
+        tokio::time::sleep(PAUSE).await;
     }
 
     async fn forget_tombstones<L: Ledger>(&self, ledger: &L) {

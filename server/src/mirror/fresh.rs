@@ -43,10 +43,13 @@ impl Fresh {
 
 impl Mirror {
     /// Waits until the mirror is as new as the ledger was when this was called: what is read behind it is never older
-    /// than anything acknowledged before.
+    /// than anything acknowledged before. While the ledger is not believed, the memory is all there is, and it is not asked.
     pub async fn catch_up<L: Ledger>(&self, ledger: &L) -> Result<(), ReadError> {
         if *self.0.status.borrow() == Status::Loading {
             return Err(ReadError::Loading);
+        }
+        if self.0.doubt.borrow().is_some() {
+            return Ok(());
         }
         let revision = self.0.fresh.last_revision(ledger).await?;
         self.reach(revision).await;

@@ -8,9 +8,11 @@ use std::{
 
 use bytes::Bytes;
 use sendstores_core::{
-    Revision, State, Store, StoreFilter, StoreId,
+    Epoch, Revision, State, Store, StoreFilter, StoreId,
     ledger::{self, Before},
 };
+
+use super::Position;
 
 /// One change, shared by all watchers.
 #[derive(Debug)]
@@ -30,6 +32,7 @@ pub struct Change {
 /// to watchers (about 1 KiB a message). While everything is read again, the old index goes on serving and both are
 /// there: 88 MiB.
 pub(super) struct Index {
+    epoch: Epoch,
     stores: BTreeMap<StoreId, Arc<Store>>,
     ring: VecDeque<Arc<Change>>,
     ring_size: usize,
@@ -43,8 +46,9 @@ pub(super) struct Index {
 // === impl Index ===
 
 impl Index {
-    pub(super) fn new(ring_size: usize) -> Self {
+    pub(super) fn new(epoch: Epoch, ring_size: usize) -> Self {
         Self {
+            epoch,
             stores: BTreeMap::new(),
             ring: VecDeque::new(),
             ring_size,
@@ -56,10 +60,10 @@ impl Index {
 
     /// An index of records that were read when the log's end was `end` or later. It begins before that, so that the
     /// ring can be filled with what led up to them, and is complete once it was applied everything up to the newest record.
-    pub(super) fn of_records(ring_size: usize, stores: Vec<Store>, end: Revision) -> Self {
+    pub(super) fn of_records(epoch: Epoch, ring_size: usize, stores: Vec<Store>, end: Revision) -> Self {
         let stores = stores.into_iter().map(|store| (store.id.clone(), Arc::new(store))).collect();
         let begin = end.back(ring_size);
-        Self { stores, covered: end, floor: begin, revision: begin, ..Self::new(ring_size) }
+        Self { stores, covered: end, floor: begin, revision: begin, ..Self::new(epoch, ring_size) }
     }
 
     /// The log begins at `oldest` only, and so does the ring. False when changes are missing that the records do not
@@ -127,6 +131,10 @@ impl Index {
         self.stores.len()
     }
 
+    pub(super) fn position(&self) -> Position {
+        Position { epoch: self.epoch.clone(), revision: self.revision }
+    }
+
     pub(super) fn ring_size(&self) -> usize {
         self.ring_size
     }
@@ -139,12 +147,12 @@ impl Index {
         self.floor
     }
 
-    /// Up to `most` changes behind `after`, or `None` when the ring does not reach back so far.
-    pub(super) fn changes(&self, after: Revision, most: usize) -> Option<Vec<Arc<Change>>> {
-        if after < self.floor {
+    /// Up to `most` changes behind `after`, or `None` when the ring does not reach back so far, or is of another history.
+    pub(super) fn changes(&self, after: &Position, most: usize) -> Option<Vec<Arc<Change>>> {
+        if after.epoch != self.epoch || after.revision < self.floor {
             return None;
         }
-        let start = self.ring.partition_point(|change| change.revision <= after);
+        let start = self.ring.partition_point(|change| change.revision <= after.revision);
         Some(self.ring.range(start..).take(most).cloned().collect())
     }
 

@@ -8,6 +8,8 @@ pub struct Config {
     pub helm: HelmConfig,
     pub deadlines: Deadlines,
     pub quota: Quota,
+    /// Tells the namespaces of this control plane from those of others on the same cluster; a label's value.
+    pub instance: String,
 }
 
 /// Where helm is and what it installs.

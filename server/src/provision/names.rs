@@ -7,6 +7,8 @@ pub(crate) const MANAGER: &str = "sendstores";
 pub(crate) const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 pub(crate) const STORE: &str = "sendstores.dev/store";
 pub(crate) const UID: &str = "sendstores.dev/uid";
+/// Of the namespace alone: which of several control planes on one cluster.
+pub(crate) const INSTANCE: &str = "sendstores.dev/instance";
 
 // Annotations of a store's namespace: all that it takes to adopt the store again when the ledger is lost.
 pub(crate) const GENERATION: &str = "sendstores.dev/generation";

@@ -1,11 +1,15 @@
 //! A store's spec as JSON, for the namespace's annotations and for the scripts inside the store.
 
+mod read;
+
 use sendstores_core::{
     Store, StoreSpec,
     shop::{Catalogue, ShopSettings},
 };
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+
+pub(crate) use read::read;
 
 /// The whole spec; there is no secret in it.
 pub(crate) fn spec(spec: &StoreSpec) -> Value {

@@ -4,7 +4,7 @@ mod bootstrap;
 mod credentials;
 #[cfg(test)]
 pub(crate) mod fixtures;
-mod namespace;
+pub(crate) mod namespace;
 mod ownership;
 mod release;
 pub(crate) mod removal;

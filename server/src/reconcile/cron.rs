@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use self::rota::Rota;
 use super::lease::{self, Lost};
 use crate::{
-    mirror::{Cursor, Mirror, Status},
+    mirror::{Cursor, Mirror},
     supervise::TaskError,
 };
 
@@ -60,11 +60,6 @@ impl<L: Ledger, C: RunCron> CronDriver<L, C> {
 
     /// Runs until `stop`.
     pub async fn run(self, stop: CancellationToken) -> Result<(), TaskError> {
-        let mut status = self.mirror.status();
-        tokio::select! {
-            live = status.wait_for(|status| *status == Status::Live) => { live?; }
-            () = stop.cancelled() => return Ok(()),
-        }
         loop {
             let (fence, taken) = tokio::select! {
                 duty = self.take() => duty,
@@ -77,6 +72,7 @@ impl<L: Ledger, C: RunCron> CronDriver<L, C> {
                     tracing::warn!("the duty was lost; another replica may have it");
                 }
                 () = self.serve() => {}
+                () = self.mirror.doubted() => tracing::warn!("the duty rests"),
                 () = stop.cancelled() => {
                     if let Err(error) = self.ledger.leave_duty(Duty::Cron, fence).await {
                         tracing::debug!(%error, "the duty was not given back; it expires");
@@ -92,6 +88,7 @@ impl<L: Ledger, C: RunCron> CronDriver<L, C> {
     async fn take(&self) -> (Fence, Instant) {
         let CronPolicy { lease, .. } = self.policy;
         loop {
+            self.mirror.dependable().await;
             let asked = Instant::now();
             match self.ledger.take_duty(Duty::Cron, &self.owner, lease).await {
                 Ok(Some(fence)) => return (fence, asked),

@@ -1,6 +1,7 @@
 //! What a simulated pod of the light cluster runs, and answers. A simulated node has no containers: it runs exec'd
 //! programs on the host, from one folder only, where this program stands under the name `timeout`, which every exec of
-//! ours begins with. It does what the image's programs do to the database, to one small file.
+//! ours begins with. It does what the image's programs do to the databases, to one small file. No program is told which
+//! pod it runs in, so that only one store can be made at a time; any number can be looked at.
 //!
 //! `pod-standin serve` is the web server of all simulated pods at once. At `/standin/cron` it says how often a pod was
 //! asked to do what it has scheduled. tests/tests/e2e_store.rs proves the same
@@ -33,7 +34,7 @@ fn main() -> ExitCode {
     let answer = match argv.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["php", "/opt/sendstores/state.php", rest @ ..] => Some(state(rest)),
         ["/opt/sendstores/install"] => Some(change(|store, line| {
-            *store = json!({"url": line["url"], "installed": true, "admin": line["admin_user"]});
+            *store = json!({"installed": true, "admin": line["admin_user"]});
         })),
         ["/opt/sendstores/activate"] => Some(change(|store, _| store["version"] = json!(VERSION))),
         ["/opt/sendstores/configure"] => Some(change(|store, line| store["marker"] = line["marker"].clone())),
@@ -51,7 +52,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// One file for the store that is being made: tests on the light cluster that exec make one at a time.
+/// One file for all stores.
 fn file() -> PathBuf {
     let program = env::args().next().map(PathBuf::from).unwrap_or_default();
     let found =
@@ -65,9 +66,7 @@ fn load() -> Value {
 
 fn state(flags: &[&str]) -> Value {
     let url = flags.iter().find_map(|flag| flag.strip_prefix("--url=")).unwrap_or_default();
-    let store = load();
-    // Another store's file is what an empty database is.
-    let store = if store["url"] == url { store } else { json!({}) };
+    let store = &load()["stores"][url];
     let active = store["version"].is_string();
     json!({
         "database": "ok",
@@ -90,10 +89,15 @@ fn change(change: impl FnOnce(&mut Value, &Value)) -> Value {
     let Ok(line) = read.map_err(drop).and_then(|_| serde_json::from_str::<Value>(&line).map_err(drop)) else {
         return json!({"ok": false, "reason": "BAD_REQUEST", "detail": "one JSON line is expected"});
     };
-    let mut store = load();
-    change(&mut store, &line);
+    let mut all = load();
+    // Only the first of the programs is told whose shop it is.
+    if let Some(url) = line["url"].as_str() {
+        all["current"] = json!(url);
+    }
+    let current = all["current"].as_str().unwrap_or_default().to_owned();
+    change(&mut all["stores"][current], &line);
     let new = file().with_extension("new");
-    match fs::write(&new, store.to_string()).and_then(|()| fs::rename(&new, file())) {
+    match fs::write(&new, all.to_string()).and_then(|()| fs::rename(&new, file())) {
         Ok(()) => json!({"ok": true}),
         Err(error) => json!({"ok": false, "reason": "DATABASE_UNAVAILABLE", "detail": error.to_string()}),
     }

@@ -22,6 +22,7 @@ macro_rules! on_both {
 }
 
 mod claims;
+mod doubts;
 mod duties;
 mod histories;
 mod log;

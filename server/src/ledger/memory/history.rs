@@ -20,6 +20,12 @@ pub(super) struct History {
     /// How far the ledger's clock is ahead of the machine's.
     pub(super) clock: Duration,
     pub(super) outage: Option<LedgerError>,
+    /// Everything was lost, and nobody has begun anew.
+    pub(super) blank: bool,
+    /// Why nothing may be written.
+    pub(super) doubt: Option<String>,
+    /// Began by adoption.
+    pub(super) adopted: bool,
     /// How many changes the log keeps.
     pub(super) length: usize,
     stores: HashMap<StoreId, Entry>,
@@ -71,6 +77,9 @@ impl History {
             revision: Revision::ZERO,
             clock: Duration::ZERO,
             outage: None,
+            blank: false,
+            doubt: None,
+            adopted: false,
             length,
             stores: HashMap::new(),
             log: VecDeque::new(),
@@ -79,6 +88,11 @@ impl History {
             duties: HashMap::new(),
             fence: 0,
         }
+    }
+
+    /// What is left when everything was lost.
+    pub(super) fn blank(length: usize) -> Self {
+        Self { blank: true, ..Self::new(length) }
     }
 
     fn now(&self) -> Timestamp {
@@ -192,6 +206,33 @@ impl History {
         if self.duties.get(&duty).is_some_and(|held| held.fence == fence) {
             self.duties.remove(&duty);
         }
+    }
+
+    pub(super) fn replaced(&self) -> LedgerError {
+        let now = if self.blank { "it is empty".to_owned() } else { format!("it is {} now", self.epoch) };
+        LedgerError::EpochChanged(now)
+    }
+
+    pub(super) fn went_back(&self) -> LedgerError {
+        LedgerError::EpochChanged(format!("it went back to revision {}", self.revision))
+    }
+
+    /// Begins another history with what there is, written over by `stores`.
+    pub(super) fn adopt(&mut self, stores: Vec<Store>) -> Result<(), LedgerError> {
+        let records = stores.iter().map(record::encode).collect::<Result<Vec<_>, _>>()?;
+        let now = self.now();
+        self.epoch = Epoch::from_random(rand::random());
+        (self.doubt, self.adopted) = (None, true);
+        self.log.clear();
+        self.claims.clear();
+        self.duties.clear();
+        for (store, record) in stores.into_iter().zip(records) {
+            self.revision = self.revision.next();
+            self.log.push_back(Logged { revision: self.revision, before: Before::Unknown, record: record.clone() });
+            let deleted = (store.state == State::Deleted).then_some(now);
+            self.stores.insert(store.id, Entry { revision: self.revision, record, deleted });
+        }
+        Ok(())
     }
 
     /// One counter for all, so that a fence is never used twice.

@@ -17,9 +17,9 @@ use fred::{
 const XREAD_KEY: ClusterHash = ClusterHash::Offset(5);
 
 /// Some fields of a hash.
-pub(super) async fn hmget(client: WithOptions<Client>, key: &str, fields: [&str; 2]) -> Result<Value, Error> {
+pub(super) async fn hmget(client: WithOptions<Client>, key: &str, fields: &[&str]) -> Result<Value, Error> {
     let command = CustomCommand::new_static("HMGET", ClusterHash::FirstKey, false);
-    client.custom(command, vec![key, fields[0], fields[1]]).await
+    client.custom(command, [&[key], fields].concat()).await
 }
 
 /// Up to `count` entries of a stream behind the id `after`, the first of which is waited for.

@@ -4,7 +4,8 @@ use sendstores_core::RequestId;
 
 /// All keys of one ledger, under one hash tag so that Redis Cluster keeps them on one node.
 pub(super) struct Keys {
-    /// Hash: `epoch`, `format`, `revision` (the last one given), `fence` (the last one given).
+    /// Hash: `epoch`, `format`, `revision` (the last one given), `fence` (the last one given), `doubt` (why nothing may be
+    /// written; absent when all is well), `adopted` (the epoch before, in a history that began by adoption).
     pub(super) meta: String,
     /// Hash: id -> stored value.
     pub(super) stores: String,

@@ -36,19 +36,21 @@ impl RedisLedger {
 
     /// What is there now.
     async fn look(&self, after: Revision, most: usize) -> Result<LogPage, LedgerError> {
-        let Shared { keys, scripts, epoch, .. } = &*self.shared;
+        let Shared { keys, scripts, .. } = &*self.shared;
+        let epoch = self.known().epoch;
         let names = vec![keys.meta.clone(), keys.log.clone()];
         let args = vec![after.to_string().into(), most.to_string().into()];
         let mut reply = self.run(Repeat::Safe, &scripts.log, names, args).await?;
         if reply.word == "compacted" {
             return Ok(LogPage::Compacted { oldest: reply.revision()? });
         }
-        self.turned(reply.next()?, after, epoch)
+        self.turned(reply.next()?, after, &epoch)
     }
 
     /// What comes within `slice`.
     async fn block(&self, after: Revision, most: usize, slice: Duration) -> Result<LogPage, LedgerError> {
-        let Shared { keys, epoch, blocking, .. } = &*self.shared;
+        let Shared { keys, blocking, .. } = &*self.shared;
+        let epoch = self.known().epoch;
         let after_id = format!("{after}-0");
         let streams = blocking
             .call(Repeat::Safe, slice, |client| commands::xread(client, &keys.log, after_id.clone(), most, slice))
@@ -59,7 +61,7 @@ impl RedisLedger {
         // One stream was asked for: its name, then its entries.
         let stream = reply::list(streams)?.into_iter().next().unwrap_or(Value::Null);
         let entries = reply::list(stream)?.into_iter().nth(1).unwrap_or(Value::Null);
-        self.turned(entries, after, epoch)
+        self.turned(entries, after, &epoch)
     }
 
     fn turned(&self, entries: Value, after: Revision, epoch: &Epoch) -> Result<LogPage, LedgerError> {
@@ -67,7 +69,7 @@ impl RedisLedger {
         if let LogPage::Changes(changes) = &page
             && let Some(last) = changes.last()
         {
-            self.saw(last.revision);
+            self.saw(epoch, last.revision);
         }
         Ok(page)
     }

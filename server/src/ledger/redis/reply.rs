@@ -27,12 +27,10 @@ impl Reply {
         match reply.word.as_str() {
             "replaced" => {
                 let epoch = reply.text()?;
-                Err(LedgerError::EpochChanged(match epoch.as_str() {
-                    "" => "it is empty".to_owned(),
-                    epoch => format!("it is {epoch} now"),
-                }))
+                Err(replaced(&epoch))
             }
             "behind" => Err(gone_back(reply.revision()?)),
+            "doubt" => Err(LedgerError::InDoubt(reply.text()?)),
             "fenced" => Err(LedgerError::Fenced),
             "reused" => Err(LedgerError::OperationReused),
             "conflict" => match reply.rest.next() {
@@ -63,6 +61,14 @@ impl Reply {
     pub(super) fn store(&mut self) -> Result<Store, LedgerError> {
         stored(&bytes(self.next()?)?)
     }
+}
+
+/// Another history has taken the place of the one that was known; none, if `epoch` is empty.
+pub(super) fn replaced(epoch: &str) -> LedgerError {
+    LedgerError::EpochChanged(match epoch {
+        "" => "it is empty".to_owned(),
+        epoch => format!("it is {epoch} now"),
+    })
 }
 
 /// The history was cut back to `last`: an old copy took the place of the data.
@@ -96,7 +102,7 @@ pub(super) fn page(entries: Value, after: Revision, epoch: &str) -> Result<LogPa
         let revision = revision.ok_or_else(|| unexpected("an entry of the log has another id"))?;
         let Fields { epoch: written_in, before, record } = fields(parts.next())?;
         if written_in != epoch {
-            return Err(LedgerError::EpochChanged(format!("it is {written_in} now")));
+            return Err(replaced(&written_in));
         }
         if revision != due {
             // What stands before the gap is good; the gap is reported when the reader has come there.

@@ -18,6 +18,8 @@ pub(super) struct Scripts {
     pub(super) claim: Script,
     pub(super) release: Script,
     pub(super) sweep: Script,
+    pub(super) doubt: Script,
+    pub(super) adopt: Script,
 }
 
 /// A script that first makes sure of the history.
@@ -32,7 +34,7 @@ macro_rules! within_history {
 impl Scripts {
     pub(super) fn new() -> Self {
         Self {
-            begin: Script::from_lua(include_str!("scripts/begin.lua")),
+            begin: Script::from_lua(concat!(include_str!("scripts/head.lua"), include_str!("scripts/begin.lua"))),
             write: within_history!("scripts/write.lua"),
             recall: within_history!("scripts/recall.lua"),
             load: within_history!("scripts/load.lua"),
@@ -41,6 +43,8 @@ impl Scripts {
             claim: within_history!("scripts/claim.lua"),
             release: within_history!("scripts/release.lua"),
             sweep: within_history!("scripts/sweep.lua"),
+            doubt: Script::from_lua(concat!(include_str!("scripts/head.lua"), include_str!("scripts/doubt.lua"))),
+            adopt: Script::from_lua(include_str!("scripts/adopt.lua")),
         }
     }
 }

@@ -43,7 +43,7 @@ pub(super) async fn observe(context: &Context, store: &Store) -> Result<Seen<Pro
 }
 
 async fn observe_ours(context: &Context, store: &Store, namespace: &Namespace) -> Result<Seen<Progress>, StepError> {
-    let wanted = wanted(store);
+    let wanted = wanted(store, &context.instance);
     let has = |live: &Option<BTreeMap<String, String>>, wanted: &Option<BTreeMap<String, String>>| {
         let mut pairs = wanted.iter().flatten();
         pairs.all(|(key, value)| live.as_ref().and_then(|live| live.get(key)) == Some(value))
@@ -75,7 +75,7 @@ async fn observe_ours(context: &Context, store: &Store, namespace: &Namespace) -
 
 pub(super) async fn ensure(context: &Context, store: &Store) -> Result<(), StepError> {
     let cluster = &context.cluster;
-    let mut wanted = wanted(store);
+    let mut wanted = wanted(store, &context.instance);
     match ownership::look(context, store).await? {
         Owner::Foreign => return Err(ownership::conflict(store)),
         Owner::This { going: true, .. } | Owner::EarlierGoing => {
@@ -104,7 +104,7 @@ pub(super) async fn ensure(context: &Context, store: &Store) -> Result<(), StepE
 }
 
 /// The namespace as it should be. Its annotations are all it takes to adopt the store again.
-fn wanted(store: &Store) -> Namespace {
+pub(crate) fn wanted(store: &Store, instance: &str) -> Namespace {
     let spec = settings::spec(&store.spec);
     let labels: BTreeMap<&str, &str> = store.labels.iter().collect();
     let mut annotations = vec![
@@ -120,7 +120,11 @@ fn wanted(store: &Store) -> Namespace {
     let mut namespace = Namespace::default();
     namespace.metadata.name = Some(store.id.to_string());
     namespace.metadata.labels = Some(
-        marks(store).into_iter().chain(POD_SECURITY.map(|(key, value)| (key.to_owned(), value.to_owned()))).collect(),
+        marks(store)
+            .into_iter()
+            .chain(POD_SECURITY.map(|(key, value)| (key.to_owned(), value.to_owned())))
+            .chain([(names::INSTANCE.to_owned(), instance.to_owned())])
+            .collect(),
     );
     namespace.metadata.annotations =
         Some(annotations.into_iter().map(|(key, value)| (key.to_owned(), value)).collect());

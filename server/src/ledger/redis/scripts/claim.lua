@@ -1,5 +1,8 @@
 -- Takes or renews the claim of a store, or a duty. A claim is '<fence> <expiry in microseconds> <owner>'.
 -- KEYS: meta, claims or duties. ARGV from 3: id, owner, lease in microseconds.
+if doubt then
+  return {'doubt', doubt}
+end
 local id, owner, lease = ARGV[3], ARGV[4], tonumber(ARGV[5])
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]

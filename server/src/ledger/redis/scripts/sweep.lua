@@ -1,5 +1,8 @@
 -- Removes tombstones that have become old.
 -- KEYS: meta, stores, claims, tombstones. ARGV from 3: age in microseconds, how many at most.
+if doubt then
+  return {'doubt', doubt}
+end
 local time = redis.call('TIME')
 local oldest = string.format('%.0f', time[1] * 1000000 + time[2] - tonumber(ARGV[3]))
 local ids = redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', oldest, 'LIMIT', 0, ARGV[4])

@@ -3,6 +3,9 @@
 -- ARGV from 3: id, attempt, expected revision ('' = vacant), fence ('' = none), operation's digest,
 --              operation's window in seconds, mark (L live, D deleted), record, length of the history.
 -- A stored value is '<revision> <mark> <attempt>:<revision>,... <record>'.
+if doubt then
+  return {'doubt', doubt}
+end
 local id, attempt, expected, fence = ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local digest, window, mark, record, history = ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11]
 local current = redis.call('HGET', KEYS[2], id)

@@ -1,0 +1,142 @@
+//! Which history is gone by: how one begins, is lost, found again, and begun anew.
+
+use std::{sync::PoisonError, time::Duration};
+
+use fred::types::Value;
+use sendstores_core::{Epoch, Revision, State, Store, ledger::LedgerError};
+
+use super::{
+    FORMAT, RedisLedger, Shared, commands,
+    connection::{Connection, Repeat},
+    keys::Keys,
+    reply::{self, Reply, gone_back},
+    scripts::{self, Scripts},
+};
+use crate::ledger::record;
+
+/// How much longer than any other call an adoption may take: it carries every record at once.
+const ADOPTION: Duration = Duration::from_secs(30);
+
+/// The history this process goes by.
+#[derive(Clone, Debug)]
+pub(super) struct Known {
+    pub(super) epoch: Epoch,
+    /// The highest revision this process was told of. A history that ends before it is not ours.
+    pub(super) seen: Revision,
+}
+
+/// What Redis says of its history.
+struct Head {
+    epoch: Option<String>,
+    revision: Option<u64>,
+    doubt: Option<String>,
+    adopted: Option<String>,
+}
+
+/// The mark of a stored value: L live, D deleted.
+pub(super) fn mark(store: &Store) -> &'static str {
+    if store.state == State::Deleted { "D" } else { "L" }
+}
+
+/// Begins a history or finds the one that is there.
+pub(super) async fn begin(connection: &Connection, keys: &Keys, scripts: &Scripts) -> Result<Known, LedgerError> {
+    let names = vec![keys.meta.clone(), keys.stores.clone(), keys.log.clone()];
+    let epoch = Epoch::from_random(rand::random());
+    let args: Vec<Value> = vec![epoch.as_str().into(), FORMAT.into()];
+    let answer = connection
+        .call(Repeat::Safe, Duration::ZERO, |client| scripts::run(client, &scripts.begin, names.clone(), args.clone()))
+        .await?;
+    let mut reply = Reply::read(answer)?;
+    let epoch = parsed(&reply.text()?)?;
+    let format = reply.text()?;
+    if format != FORMAT {
+        let why = format!("its format is {format:?}, and this program knows {FORMAT:?}");
+        return Err(LedgerError::Corrupt(why));
+    }
+    let seen = reply.revision()?;
+    tracing::info!(%epoch, last = %seen, found = reply.text()?, "the history of the ledger");
+    Ok(Known { epoch, seen })
+}
+
+fn parsed(epoch: &str) -> Result<Epoch, LedgerError> {
+    epoch.parse().map_err(|error| LedgerError::Corrupt(format!("epoch {error}")))
+}
+
+// === impl RedisLedger ===
+
+impl RedisLedger {
+    pub(super) fn known(&self) -> Known {
+        self.shared.known.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Remembers that the history `epoch` has come to `revision`.
+    pub(super) fn saw(&self, epoch: &Epoch, revision: Revision) {
+        let mut known = self.shared.known.write().unwrap_or_else(PoisonError::into_inner);
+        // An answer that was under way while another history was joined says nothing of that one.
+        if known.epoch == *epoch {
+            known.seen = known.seen.max(revision);
+        }
+    }
+
+    fn go_by(&self, known: Known) {
+        tracing::info!(epoch = %known.epoch, last = %known.seen, "the history of the ledger from now on");
+        *self.shared.known.write().unwrap_or_else(PoisonError::into_inner) = known;
+    }
+
+    async fn head(&self) -> Result<Head, LedgerError> {
+        let Shared { keys, commands: connection, .. } = &*self.shared;
+        let fields = ["epoch", "revision", "doubt", "adopted"];
+        let read = connection.call(Repeat::Safe, Duration::ZERO, |client| commands::hmget(client, &keys.meta, &fields));
+        let mut values = reply::list(read.await?)?.into_iter();
+        let mut text = || values.next().and_then(Value::into_string);
+        let (epoch, revision) = (text(), text().and_then(|digits| digits.parse().ok()));
+        Ok(Head { epoch, revision, doubt: text(), adopted: text() })
+    }
+
+    pub(super) async fn read_doubt(&self) -> Result<Option<String>, LedgerError> {
+        let Head { epoch, doubt, .. } = self.head().await?;
+        if epoch.as_deref() != Some(self.known().epoch.as_str()) {
+            return Err(reply::replaced(epoch.as_deref().unwrap_or_default()));
+        }
+        Ok(doubt)
+    }
+
+    pub(super) async fn put_in_doubt(&self, why: &str) -> Result<(), LedgerError> {
+        let Shared { keys, scripts, .. } = &*self.shared;
+        let names = vec![keys.meta.clone(), keys.stores.clone(), keys.log.clone()];
+        let (epoch, new) = (self.known().epoch, Epoch::from_random(rand::random()));
+        let args = [epoch.as_str(), why, new.as_str(), FORMAT].map(Value::from);
+        self.ask(Repeat::Safe, Duration::ZERO, &scripts.doubt, names, args.to_vec()).await.map(drop)
+    }
+
+    pub(super) async fn join_again(&self) -> Result<(), LedgerError> {
+        let Head { epoch, revision, doubt, adopted } = self.head().await?;
+        if let Some(why) = doubt {
+            return Err(LedgerError::InDoubt(why));
+        }
+        let (Some(epoch), Some(last)) = (epoch, revision.map(Revision)) else { return Err(reply::replaced("")) };
+        let known = self.known();
+        if epoch != known.epoch.as_str() && adopted.is_none() {
+            return Err(reply::replaced(&epoch));
+        }
+        if epoch == known.epoch.as_str() && last < known.seen {
+            return Err(gone_back(last));
+        }
+        self.go_by(Known { epoch: parsed(&epoch)?, seen: last });
+        Ok(())
+    }
+
+    pub(super) async fn begin_anew(&self, stores: Vec<Store>) -> Result<(), LedgerError> {
+        let Shared { keys, scripts, .. } = &*self.shared;
+        let names = [&keys.meta, &keys.stores, &keys.log, &keys.claims, &keys.duties, &keys.tombstones];
+        let (old, new) = (self.known().epoch, Epoch::from_random(rand::random()));
+        let mut args: Vec<Value> = vec![old.as_str().into(), new.as_str().into()];
+        for store in &stores {
+            args.extend([store.id.as_str().into(), mark(store).into(), record::encode(store)?.into()]);
+        }
+        let names = names.into_iter().cloned().collect();
+        let mut reply = self.ask(Repeat::Safe, ADOPTION, &scripts.adopt, names, args).await?;
+        self.go_by(Known { epoch: new, seen: reply.revision()? });
+        Ok(())
+    }
+}

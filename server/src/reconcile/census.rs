@@ -1,0 +1,90 @@
+//! Looks whether the cluster has stores that the ledger does not know: what betrays a ledger that is empty, an old copy or
+//! another one, to a process that did not see it happen.
+
+use std::{
+    collections::HashMap,
+    time::{Duration, SystemTime},
+};
+
+use sendstores_core::{
+    adoption::{self, Census, Finding, Found},
+    backoff::Backoff,
+    ledger::{Ledger, LedgerError},
+    provisioner::StepError,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{mirror::Mirror, supervise::TaskError};
+
+/// While the cluster does not answer, it is asked again after a second, then ever more seldom.
+const BACKOFF: Backoff = Backoff { first: Duration::from_secs(1), most: Duration::from_secs(30) };
+/// Ids named in a warning.
+const NAMED: usize = 3;
+
+/// Compares once, at the start.
+pub struct CensusTaker<L, C> {
+    pub ledger: L,
+    pub mirror: Mirror,
+    pub census: C,
+}
+
+/// Why nothing was compared.
+#[derive(Debug, thiserror::Error)]
+pub enum CensusError {
+    #[error(transparent)]
+    Cluster(#[from] StepError),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+// === impl CensusTaker ===
+
+impl<L: Ledger, C: Census> CensusTaker<L, C> {
+    /// Compares as soon as the cluster answers. Runs until `stop`.
+    pub async fn run(self, stop: CancellationToken) -> Result<(), TaskError> {
+        let compared = async {
+            let mut attempt = 1;
+            while let Err(error) = self.compare().await {
+                tracing::debug!(%error, attempt, "the cluster could not be compared with the ledger");
+                tokio::time::sleep(BACKOFF.wait(attempt, 0.5)).await;
+                attempt = attempt.saturating_add(1);
+            }
+            std::future::pending().await
+        };
+        tokio::select! {
+            () = compared => {}
+            () = stop.cancelled() => {}
+        }
+        Ok(())
+    }
+
+    /// Compares now. A store that only the cluster has means that the ledger is not to be believed.
+    pub async fn compare(&self) -> Result<(), CensusError> {
+        // In this order: a namespace is made behind its record, so that one that was found has one.
+        let found = self.census.take().await?;
+        if found.is_empty() {
+            return Ok(());
+        }
+        let records = self.ledger.scan().await?;
+        let by_id: HashMap<_, _> = records.iter().map(|store| (&store.id, store)).collect();
+        let is_unknown = |found: &&Found| adoption::is_unknown(found, by_id.get(&found.id).copied());
+        let unknown: Vec<_> = found.iter().filter(is_unknown).collect();
+        if !unknown.is_empty() {
+            self.mirror.distrust(&told(&unknown), false);
+        }
+        for (id, finding) in adoption::compare(&records, &found, SystemTime::now().into()) {
+            if let Finding::Missing(_) = finding {
+                tracing::warn!(store = %id, "the namespace of a store that was complete is gone");
+            }
+        }
+        tracing::info!(namespaces = found.len(), unknown = unknown.len(), "the cluster was compared with the ledger");
+        Ok(())
+    }
+}
+
+fn told(unknown: &[&Found]) -> String {
+    let ids: Vec<_> = unknown.iter().take(NAMED).map(|found| found.id.as_str()).collect();
+    let more = unknown.len().saturating_sub(NAMED);
+    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+    format!("the cluster has stores that Redis does not know ({}{more})", ids.join(", "))
+}
