@@ -95,10 +95,14 @@ pub(crate) enum Command {
 Examples:
   sendstores get store-ab12cd34
   sendstores get store-ab12cd34 --wait               go on waiting for it
-  sendstores get store-ab12cd34 --json | jq .state")]
+  sendstores get store-ab12cd34 --json | jq .state
+  sendstores get store-ab12cd34 --stale              while Redis is away: as it was last seen")]
 pub(crate) struct GetArgs {
     /// Id of the store.
     pub(crate) id: String,
+    /// Show what the server has in memory, without asking Redis: it may be old.
+    #[arg(long, conflicts_with = "wait")]
+    pub(crate) stale: bool,
     /// Wait until it is READY, and show each step.
     #[arg(long)]
     pub(crate) wait: bool,
@@ -129,6 +133,9 @@ Examples:
 pub(crate) struct ListArgs {
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
+    /// Show what the server has in memory, without asking Redis: it may be old.
+    #[arg(long)]
+    pub(crate) stale: bool,
     /// At most this many. Default: all.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) limit: Option<u32>,

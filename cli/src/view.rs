@@ -3,7 +3,7 @@
 use std::{fmt::Write, time::SystemTime};
 
 use comfy_table::{Table, presets};
-use sendstores_client::{Catalogue, PaymentMethod, State, Store, v1};
+use sendstores_client::{Catalogue, PaymentMethod, State, Store, Timestamp, v1};
 
 use crate::text;
 
@@ -59,6 +59,11 @@ pub(crate) fn step(step: &v1::Step) -> StepLine {
     let parts: Vec<&str> =
         [attempt.as_str(), step.detail.as_str()].into_iter().filter(|part| !part.is_empty()).collect();
     StepLine { mark, took, text: text::line(&parts.join(", ")) }
+}
+
+/// How old a read that may be stale is at most.
+pub(crate) fn as_of(fresh_time: Option<Timestamp>, now: SystemTime) -> String {
+    format!("as of {} ago; what changed since may be missing", text::age(fresh_time, now))
 }
 
 /// Everything there is to know about one store.

@@ -10,6 +10,7 @@ use crate::{
     credentials::Credentials,
     delete::DeleteStore,
     error::Error,
+    get::GetStore,
     v1::{self as wire, Store, store_service_client::StoreServiceClient},
     watch::{ResumeToken, Watch},
 };
@@ -65,14 +66,21 @@ impl Client {
         present(answer.store)
     }
 
-    /// Returns one store as it is now.
+    /// Returns one store as it is now; [`GetStore::stale`] allows an older one.
     ///
     /// # Errors
     /// [`Error::NotFound`] when there is none of this id.
-    pub async fn get(&self, id: impl Into<String>) -> Result<Store, Error> {
-        let request = wire::GetRequest { id: id.into() };
-        let answer = self.unary(request, async |mut grpc, request| grpc.get(request).await).await?;
-        present(answer.store)
+    pub async fn get(&self, store: impl Into<GetStore>) -> Result<Store, Error> {
+        present(self.get_answer(store).await?.store)
+    }
+
+    /// As [`Self::get`], with the time that bounds how old the answer is.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub async fn get_answer(&self, store: impl Into<GetStore>) -> Result<wire::GetResponse, Error> {
+        let request = store.into().into_request();
+        self.unary(request, async |mut grpc, request| grpc.get(request).await).await
     }
 
     /// Returns one page of stores; [`Self::list_all`] turns the pages.

@@ -10,11 +10,20 @@ use futures::{
 use crate::{
     client::Client,
     error::Error,
+    get::consistency,
     v1::{ListRequest, ListResponse, Store, StoreFilter},
 };
 
 /// The most a server gives.
 const PAGE_SIZE: i32 = 500;
+
+/// Which stores shall be listed. A filter alone will do: `client.list(StoreFilter::default())`.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+#[must_use]
+pub struct ListStores {
+    request: ListRequest,
+}
 
 /// Where the turning of pages is.
 struct Pages {
@@ -24,22 +33,44 @@ struct Pages {
     last: bool,
 }
 
+// === impl ListStores ===
+
+impl ListStores {
+    /// The stores that `filter` means, each page never older than any answer given before.
+    pub fn new(filter: StoreFilter) -> Self {
+        Self { request: ListRequest { filter: Some(filter), ..ListRequest::default() } }
+    }
+
+    /// Whatever the server has in memory will do: it answers at once, and also while Redis is away. The answer's
+    /// `fresh_time` bounds how old it is.
+    pub fn stale(mut self, stale: bool) -> Self {
+        self.request.set_consistency(consistency(stale));
+        self
+    }
+}
+
+impl From<StoreFilter> for ListStores {
+    fn from(filter: StoreFilter) -> Self {
+        Self::new(filter)
+    }
+}
+
 // === impl Client ===
 
 impl Client {
-    /// Returns the first stores that `filter` means, 50 at most, in the order of their ids; `next_page_token` is
+    /// Returns the first stores that are meant, 50 at most, in the order of their ids; `next_page_token` is
     /// empty when these are all. See [`Self::list_page`] and [`Self::list_all`] for more.
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] when the filter is wrong.
-    pub async fn list(&self, filter: StoreFilter) -> Result<ListResponse, Error> {
-        self.list_page(ListRequest { filter: Some(filter), ..ListRequest::default() }).await
+    pub async fn list(&self, stores: impl Into<ListStores>) -> Result<ListResponse, Error> {
+        self.list_page(stores.into().request).await
     }
 
-    /// All stores that `filter` means, in the order of their ids, read a page at a time as the stream is polled. The
+    /// All stores that are meant, in the order of their ids, read a page at a time as the stream is polled. The
     /// stream ends with the first error.
-    pub fn list_all(&self, filter: StoreFilter) -> BoxStream<'static, Result<Store, Error>> {
-        let request = ListRequest { filter: Some(filter), page_size: PAGE_SIZE, page_token: String::new() };
+    pub fn list_all(&self, stores: impl Into<ListStores>) -> BoxStream<'static, Result<Store, Error>> {
+        let request = ListRequest { page_size: PAGE_SIZE, ..stores.into().request };
         let pages = Pages { client: self.clone(), request, stores: VecDeque::new(), last: false };
         stream::try_unfold(pages, Pages::next).boxed()
     }

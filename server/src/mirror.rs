@@ -3,6 +3,7 @@
 //! A replica reads ONE log on one connection, however many watchers it has. A watcher is a [`Cursor`]: a position in a
 //! ring of recent changes.
 
+mod age;
 mod cursor;
 mod follow;
 mod fresh;
@@ -16,6 +17,7 @@ use tokio::sync::watch;
 pub use cursor::{Compacted, Cursor};
 pub use index::Change;
 
+use age::Age;
 use fresh::Fresh;
 use index::Index;
 
@@ -30,6 +32,7 @@ struct Inner {
     status: watch::Sender<Status>,
     doubt: watch::Sender<Option<Doubt>>,
     fresh: Fresh,
+    age: Age,
 }
 
 /// Whether the mirror can be trusted.
@@ -50,6 +53,15 @@ pub struct Doubt {
     /// Everything was in memory when the ledger lost it, so that the memory is the newest truth there is. Otherwise what
     /// is not in memory may exist all the same.
     pub complete: bool,
+}
+
+/// How old what is read may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Consistency {
+    /// Never older than anything acknowledged before: the ledger is asked.
+    Linearizable,
+    /// As old as the mirror is: nobody is asked.
+    Stale,
 }
 
 /// Why a read cannot be answered.
@@ -81,6 +93,7 @@ impl Mirror {
             status: watch::Sender::new(Status::Loading),
             doubt: watch::Sender::new(None),
             fresh: Fresh::default(),
+            age: Age::default(),
         }))
     }
 

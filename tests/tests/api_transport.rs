@@ -85,7 +85,7 @@ async fn request_ids_come_back_and_are_in_the_log() {
     let redis = RedisServer::start().await;
     let server = ServerOptions::without_cluster(&redis.url()).start_ready().await;
     let mut client = wire::store_service_client::StoreServiceClient::new(channel(&server).await);
-    let mut request = tonic::Request::new(wire::GetRequest { id: "store-none".to_owned() });
+    let mut request = tonic::Request::new(wire::GetRequest { id: "store-none".to_owned(), ..Default::default() });
     request.metadata_mut().insert("x-request-id", "mine-1".parse().expect("valid"));
     let status = client.get(request).await.expect_err("unknown");
     assert_eq!(status.metadata().get("x-request-id").expect("an id"), "mine-1");
@@ -124,7 +124,7 @@ async fn a_callers_deadline_that_passes_is_deadline_exceeded() {
     let redis = RedisServer::start().await;
     let server = ServerOptions::without_cluster(&redis.url()).start_ready().await;
     redis.pause();
-    let request = wire::GetRequest { id: "store-a".to_owned() };
+    let request = wire::GetRequest { id: "store-a".to_owned(), ..Default::default() };
     let answer = grpc_web(&server, "Get", &request, "grpc-timeout: 100m\r\n").await;
     redis.resume();
     assert!(answer.contains("grpc-status: 4"), "{answer}");

@@ -26,6 +26,11 @@ async fn a_store_is_created_shown_listed_and_deleted() {
     {
         assert!(shown.stdout.contains(part), "no {part:?} in:\n{}", shown.stdout);
     }
+    let stale = run(&rig.url, "get store-a --stale").await;
+    assert_eq!((stale.code, stale.stdout.lines().next()), (0, shown.stdout.lines().next()), "{stale:?}");
+    assert!(stale.stderr.starts_with("as of ") && stale.stderr.contains(" ago"), "{stale:?}");
+    let stale = run(&rig.url, "list --stale").await;
+    assert!(stale.stdout.contains("store-a") && stale.stderr.starts_with("as of "), "{stale:?}");
     let listed = run(&rig.url, "list --state provisioning --label team=a --tenant acme").await;
     assert_eq!(listed.stdout.lines().count(), 2, "{}", listed.stdout);
     assert!(listed.stdout.starts_with("ID       STATE         PROGRESS"), "{}", listed.stdout);

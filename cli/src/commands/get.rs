@@ -2,6 +2,8 @@
 
 use std::time::SystemTime;
 
+use sendstores_client::GetStore;
+
 use crate::{
     args::{GetArgs, Global},
     failure::Failure,
@@ -14,7 +16,7 @@ use crate::{
 use super::{command, connect, create};
 
 pub(super) async fn run(global: &Global, args: GetArgs) -> Result<(), Failure> {
-    let GetArgs { id, wait, limit } = args;
+    let GetArgs { id, stale, wait, limit } = args;
     let client = connect(global).await?;
     if wait {
         let again = command(global, &format!("get {id} --wait"));
@@ -23,6 +25,14 @@ pub(super) async fn run(global: &Global, args: GetArgs) -> Result<(), Failure> {
         let store = wait.until_ready().await?;
         return if global.json { Ok(()) } else { output::print(&create::ready(global, &store)) };
     }
-    let store = client.get(id).await?;
-    if global.json { output::document(&store) } else { output::print(&view::store(&store, SystemTime::now())) }
+    let answer = client.get_answer(GetStore::new(id).stale(stale)).await?;
+    let store = answer.store.unwrap_or_default();
+    if global.json {
+        return output::document(&store);
+    }
+    output::print(&view::store(&store, SystemTime::now()))?;
+    if stale {
+        output::note(&view::as_of(answer.fresh_time, SystemTime::now()));
+    }
+    Ok(())
 }

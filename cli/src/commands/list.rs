@@ -3,8 +3,8 @@
 use std::time::SystemTime;
 
 use sendstores_client::{
-    Client, StoreFilter,
-    v1::{ListRequest, ListResponse},
+    Client,
+    v1::{Consistency, ListRequest, ListResponse},
 };
 
 use crate::{
@@ -19,11 +19,17 @@ use super::{command, connect};
 const PAGE_SIZE: usize = 500;
 
 pub(super) async fn run(global: &Global, args: ListArgs) -> Result<(), Failure> {
-    let ListArgs { filter, limit } = args;
+    let ListArgs { filter, stale, limit } = args;
     let limit = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
-    let list = read(&connect(global).await?, filter.into_filter(Vec::new()), limit).await?;
+    let consistency = if stale { Consistency::Stale } else { Consistency::Unspecified };
+    let filter = Some(filter.into_filter(Vec::new()));
+    let request = ListRequest { filter, consistency: consistency.into(), ..ListRequest::default() };
+    let list = read(&connect(global).await?, request, limit).await?;
     if global.json {
         return output::document(&list);
+    }
+    if stale {
+        output::note(&view::as_of(list.fresh_time, SystemTime::now()));
     }
     if list.stores.is_empty() {
         output::note(&format!("no stores; `{}` makes one", command(global, "create")));
@@ -36,16 +42,15 @@ pub(super) async fn run(global: &Global, args: ListArgs) -> Result<(), Failure> 
     Ok(())
 }
 
-/// Reads pages until `limit` as one answer. Its revision and resume token are those of the first page, so that a watch
-/// from there misses nothing that a later page did not show yet.
-async fn read(client: &Client, filter: StoreFilter, limit: usize) -> Result<ListResponse, Failure> {
-    let mut page_token = String::new();
+/// Reads pages until `limit` as one answer. Its revision, resume token and time are those of the first page: no later one
+/// is older, and a watch from there misses nothing that a later page did not show yet.
+async fn read(client: &Client, mut request: ListRequest, limit: usize) -> Result<ListResponse, Failure> {
     let mut list: Option<ListResponse> = None;
     loop {
         let left = limit - list.as_ref().map_or(0, |list| list.stores.len());
-        let page_size = i32::try_from(left.min(PAGE_SIZE)).unwrap_or(i32::MAX);
-        let page = client.list_page(ListRequest { filter: Some(filter.clone()), page_size, page_token }).await?;
-        page_token = page.next_page_token.clone();
+        request.page_size = i32::try_from(left.min(PAGE_SIZE)).unwrap_or(i32::MAX);
+        let page = client.list_page(request.clone()).await?;
+        request.page_token.clone_from(&page.next_page_token);
         let list = match &mut list {
             Some(list) => {
                 list.stores.extend(page.stores);
@@ -54,7 +59,7 @@ async fn read(client: &Client, filter: StoreFilter, limit: usize) -> Result<List
             }
             None => list.insert(page),
         };
-        if page_token.is_empty() || list.stores.len() >= limit {
+        if request.page_token.is_empty() || list.stores.len() >= limit {
             return Ok(std::mem::take(list));
         }
     }

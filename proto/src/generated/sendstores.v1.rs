@@ -637,6 +637,9 @@ pub struct GetRequest {
     /// Id of the store.
     #[prost(string, tag = "1")]
     pub id: ::prost::alloc::string::String,
+    /// How old the answer may be.
+    #[prost(enumeration = "Consistency", tag = "2")]
+    pub consistency: i32,
 }
 /// Answers Get.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -644,6 +647,10 @@ pub struct GetResponse {
     /// The store.
     #[prost(message, optional, tag = "1")]
     pub store: ::core::option::Option<Store>,
+    /// The answer has every change that was acknowledged before this time, by the server's clock. For a stale
+    /// read that is a few seconds ago while all is well, and stands still while Redis is away.
+    #[prost(message, optional, tag = "2")]
+    pub fresh_time: ::core::option::Option<::prost_types::Timestamp>,
 }
 /// Asks for one page of stores.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -657,6 +664,9 @@ pub struct ListRequest {
     /// `next_page_token` of the page before, with the same filter. Empty: the first page.
     #[prost(string, tag = "3")]
     pub page_token: ::prost::alloc::string::String,
+    /// How old this page may be. Each page may be asked for in its own way.
+    #[prost(enumeration = "Consistency", tag = "4")]
+    pub consistency: i32,
 }
 /// Answers List.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -673,6 +683,9 @@ pub struct ListResponse {
     /// Token for WatchStatus that goes on right behind `revision`.
     #[prost(string, tag = "4")]
     pub resume_token: ::prost::alloc::string::String,
+    /// This page has every change that was acknowledged before this time, as in GetResponse.
+    #[prost(message, optional, tag = "5")]
+    pub fresh_time: ::core::option::Option<::prost_types::Timestamp>,
 }
 /// Asks for the removal of a store.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -722,7 +735,8 @@ pub struct GetCredentialsResponse {
     #[prost(string, tag = "3")]
     pub password: ::prost::alloc::string::String,
 }
-/// Asks for a stream of changes.
+/// Asks for a stream of changes. It has no `consistency`: a watch begins never older than any answer given before, because
+/// a token may come from a replica that is further on. Once open, it needs no Redis to stay so.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WatchStatusRequest {
     /// Which stores are meant.
@@ -791,6 +805,42 @@ pub struct Heartbeat {
     /// The server's time.
     #[prost(message, optional, tag = "1")]
     pub server_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// How old the answer of a read may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Consistency {
+    /// Not said: the server takes CONSISTENCY_LINEARIZABLE.
+    Unspecified = 0,
+    /// Never older than any answer that anybody was given before the call, on any replica. The server asks Redis how far
+    /// the log is, one question for all who read at the moment, and answers UNAVAILABLE when Redis cannot be reached.
+    Linearizable = 1,
+    /// Whatever this server has in memory, without asking Redis: at once, and also while Redis is away. It may be older
+    /// than what the caller was answered before, by this server or another; `fresh_time` bounds how old. While the server
+    /// follows the log it lags by a few milliseconds.
+    Stale = 2,
+}
+impl Consistency {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CONSISTENCY_UNSPECIFIED",
+            Self::Linearizable => "CONSISTENCY_LINEARIZABLE",
+            Self::Stale => "CONSISTENCY_STALE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CONSISTENCY_UNSPECIFIED" => Some(Self::Unspecified),
+            "CONSISTENCY_LINEARIZABLE" => Some(Self::Linearizable),
+            "CONSISTENCY_STALE" => Some(Self::Stale),
+            _ => None,
+        }
+    }
 }
 /// Generated client implementations.
 #[cfg(feature = "client")]
@@ -910,9 +960,10 @@ pub mod store_service_client {
                 .insert(GrpcMethod::new("sendstores.v1.StoreService", "Create"));
             self.inner.unary(req, path, codec).await
         }
-        /// Returns one store as it is now: never older than any answer given before the call.
+        /// Returns one store as it is now: never older than any answer given before the call, unless `consistency` allows it.
         ///
-        /// INVALID_ARGUMENT: INVALID_FIELD. NOT_FOUND: STORE_NOT_FOUND, it never was or is gone.
+        /// INVALID_ARGUMENT: INVALID_FIELD. NOT_FOUND: STORE_NOT_FOUND, it never was or is gone; where the read may be stale, it
+        /// may also be too new for this server.
         pub async fn get(
             &mut self,
             request: impl tonic::IntoRequest<super::GetRequest>,
@@ -934,7 +985,8 @@ pub mod store_service_client {
                 .insert(GrpcMethod::new("sendstores.v1.StoreService", "Get"));
             self.inner.unary(req, path, codec).await
         }
-        /// Returns stores in the order of their ids, a page at a time.
+        /// Returns stores in the order of their ids, a page at a time. Each page is never older than any answer given before the
+        /// call, unless `consistency` allows it.
         ///
         /// INVALID_ARGUMENT: INVALID_FIELD; PAGE_TOKEN_INVALID when the token was damaged, or made for another filter.
         pub async fn list(
@@ -1079,14 +1131,16 @@ pub mod store_service_server {
             &self,
             request: tonic::Request<super::CreateRequest>,
         ) -> std::result::Result<tonic::Response<super::CreateResponse>, tonic::Status>;
-        /// Returns one store as it is now: never older than any answer given before the call.
+        /// Returns one store as it is now: never older than any answer given before the call, unless `consistency` allows it.
         ///
-        /// INVALID_ARGUMENT: INVALID_FIELD. NOT_FOUND: STORE_NOT_FOUND, it never was or is gone.
+        /// INVALID_ARGUMENT: INVALID_FIELD. NOT_FOUND: STORE_NOT_FOUND, it never was or is gone; where the read may be stale, it
+        /// may also be too new for this server.
         async fn get(
             &self,
             request: tonic::Request<super::GetRequest>,
         ) -> std::result::Result<tonic::Response<super::GetResponse>, tonic::Status>;
-        /// Returns stores in the order of their ids, a page at a time.
+        /// Returns stores in the order of their ids, a page at a time. Each page is never older than any answer given before the
+        /// call, unless `consistency` allows it.
         ///
         /// INVALID_ARGUMENT: INVALID_FIELD; PAGE_TOKEN_INVALID when the token was damaged, or made for another filter.
         async fn list(

@@ -9,6 +9,7 @@ use sendstores_core::{
 use sendstores_proto::v1 as wire;
 
 use super::status::{Refusal, Violation};
+use crate::mirror::Consistency;
 
 /// Collects what is wrong while parsing goes on.
 #[derive(Default)]
@@ -171,6 +172,17 @@ pub(super) fn filter(violations: &mut Violations, filter: Option<wire::StoreFilt
     let labels = self::labels(violations, "filter.labels", labels);
     let tenant = self::tenant(violations, "filter.tenant", &tenant);
     Some(StoreFilter { ids, states, engines, labels, tenant })
+}
+
+pub(super) fn consistency(violations: &mut Violations, consistency: i32) -> Option<Consistency> {
+    match wire::Consistency::try_from(consistency) {
+        Ok(wire::Consistency::Unspecified | wire::Consistency::Linearizable) => Some(Consistency::Linearizable),
+        Ok(wire::Consistency::Stale) => Some(Consistency::Stale),
+        Err(_) => {
+            violations.add("consistency", "is not one this server knows");
+            None
+        }
+    }
 }
 
 fn engine(violations: &mut Violations, i: usize, engine: i32) -> Option<Engine> {

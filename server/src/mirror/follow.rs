@@ -1,6 +1,6 @@
 //! Fills the mirror from the ledger and keeps it up to date.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use sendstores_core::{
     Revision,
@@ -89,6 +89,7 @@ impl Mirror {
     /// watcher that is open meanwhile goes on if the new ring reaches back to it, and is told that it does not otherwise.
     async fn load<L: Ledger>(&self, ledger: &L) -> Result<(), LedgerError> {
         self.set_status(Status::Loading);
+        let begun = SystemTime::now().into();
         let end = ledger.last_revision().await?;
         let records = ledger.scan().await?;
         let newest = records.iter().map(|store| store.revision).max().unwrap_or(Revision::ZERO).max(end);
@@ -108,6 +109,7 @@ impl Mirror {
         *self.write() = index;
         self.0.revision.send_replace(revision);
         self.heed_doubt(ledger).await?;
+        self.0.age.complete_since(begun);
         self.set_status(Status::Live);
         tracing::info!(stores, %revision, %oldest, "the mirror is live");
         Ok(())
@@ -115,14 +117,19 @@ impl Mirror {
 
     /// Reads the next page. False when the log no longer reaches back to the mirror, which must then load again.
     async fn read_on<L: Ledger>(&self, ledger: &L) -> Result<bool, LedgerError> {
+        let begun = SystemTime::now().into();
         match ledger.read_log(self.revision(), PAGE, WAIT).await? {
             LogPage::Changes(changes) => {
                 if changes.is_empty() {
                     self.heed_doubt(ledger).await?;
                 }
+                let to_the_end = changes.len() < PAGE;
                 self.absorb(changes);
                 let revision = self.read().revision();
                 self.0.revision.send_if_modified(|at| std::mem::replace(at, revision) != revision);
+                if to_the_end {
+                    self.0.age.complete_since(begun);
+                }
                 self.set_status(Status::Live);
                 Ok(true)
             }

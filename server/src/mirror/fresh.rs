@@ -1,14 +1,17 @@
 //! One question for many readers: what is the ledger's last revision?
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::SystemTime,
+};
 
 use sendstores_core::{
-    Revision,
+    Revision, Timestamp,
     ledger::{Ledger, LedgerError},
 };
 use tokio::sync::Mutex;
 
-use super::{Mirror, ReadError, Status};
+use super::{Consistency, Mirror, ReadError, Status};
 
 /// A reader may share the answer to any question that was asked after the reader came, and to no earlier one.
 #[derive(Default)]
@@ -43,17 +46,29 @@ impl Fresh {
 
 impl Mirror {
     /// Waits until the mirror is as new as the ledger was when this was called: what is read behind it is never older
-    /// than anything acknowledged before. While the ledger is not believed, the memory is all there is, and it is not asked.
-    pub async fn catch_up<L: Ledger>(&self, ledger: &L) -> Result<(), ReadError> {
+    /// than anything acknowledged before. Returns when that was. While the ledger is not believed it is not asked: the
+    /// memory is all there is.
+    pub async fn catch_up<L: Ledger>(&self, ledger: &L) -> Result<Timestamp, ReadError> {
         if *self.0.status.borrow() == Status::Loading {
             return Err(ReadError::Loading);
         }
         if self.0.doubt.borrow().is_some() {
-            return Ok(());
+            return self.fresh_since();
         }
+        let begun = SystemTime::now().into();
         let revision = self.0.fresh.last_revision(ledger).await?;
         self.reach(revision).await;
-        Ok(())
+        self.0.age.complete_since(begun);
+        Ok(begun)
+    }
+
+    /// Waits until a read of this consistency may be answered. Returns a time before which no acknowledged change is
+    /// missing from the answer.
+    pub async fn ready<L: Ledger>(&self, consistency: Consistency, ledger: &L) -> Result<Timestamp, ReadError> {
+        match consistency {
+            Consistency::Linearizable => self.catch_up(ledger).await,
+            Consistency::Stale => self.fresh_since(),
+        }
     }
 
     /// Waits until the mirror holds `revision`. Without a deadline of its own: the caller has one.
