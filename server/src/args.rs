@@ -3,7 +3,7 @@
 mod check;
 mod url_template;
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use clap::{Parser, Subcommand};
 use secrecy::SecretString;
@@ -82,6 +82,9 @@ pub struct Args {
     /// How many WatchStatus streams may be open at once.
     #[arg(long, env = "SENDSTORES_MAX_STREAMS", default_value = "20000")]
     pub max_streams: String,
+    /// How many of them one peer may have: an IPv4 address, or a /64 network of IPv6; 0: all. A proxy in front is one peer.
+    #[arg(long, env = "SENDSTORES_MAX_STREAMS_PER_PEER", default_value = "10000")]
+    pub max_streams_per_peer: String,
     /// How log lines look: auto (text on a terminal, JSON elsewhere), text or json.
     #[arg(long, env = "SENDSTORES_LOG_FORMAT", default_value = "auto")]
     pub log_format: String,
@@ -129,6 +132,7 @@ pub struct Config {
     pub cron_interval: Option<Duration>,
     pub drain_timeout: Duration,
     pub max_streams: usize,
+    pub max_streams_per_peer: Option<NonZeroUsize>,
     pub log_format: LogFormat,
     pub log: String,
 }
@@ -157,6 +161,7 @@ impl Config {
             cron_interval,
             drain_timeout,
             max_streams,
+            max_streams_per_peer,
             log_format,
             log,
         } = self;
@@ -180,6 +185,7 @@ impl Config {
             ("cron-interval", humantime::format_duration(cron_interval.unwrap_or_default()).to_string()),
             ("drain-timeout", humantime::format_duration(*drain_timeout).to_string()),
             ("max-streams", max_streams.to_string()),
+            ("max-streams-per-peer", max_streams_per_peer.map_or(0, NonZeroUsize::get).to_string()),
             ("log-format", format!("{log_format:?}").to_lowercase()),
             ("log", log.clone()),
         ]

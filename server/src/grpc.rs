@@ -14,8 +14,10 @@ mod parse;
 mod server;
 mod service;
 mod status;
+mod streams;
 mod token;
 mod watch;
 
 pub use server::{Limits, Server, ServerError};
 pub use service::{Backend, StoreApi, StoreUrl};
+pub use streams::StreamLimits;

@@ -1,6 +1,7 @@
 //! What the tests share: real servers started and stopped, and conditions awaited with a deadline.
 
 pub mod cluster;
+pub mod grpc_web;
 pub mod helm_shim;
 pub mod http;
 pub mod interposed;

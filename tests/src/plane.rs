@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use sendstores_client::{Client, Store, v1 as wire};
 use sendstores_core::{StoreId, backoff::Backoff, ledger::Owner};
 use sendstores_server::{
-    grpc::{Backend, Limits, Server, StoreApi, StoreUrl},
+    grpc::{Backend, Limits, Server, StoreApi, StoreUrl, StreamLimits},
     ledger::{RedisConfig, RedisLedger},
     mirror::{Mirror, Status},
     reconcile::{Policy, Reconciler},
@@ -31,7 +31,8 @@ impl Plane {
     pub async fn start(redis: &RedisServer) -> Self {
         let ledger = RedisLedger::connect(RedisConfig::new(redis.url())).await.expect("a ledger");
         let (cluster, mirror, stop) = (ScriptedProvisioner::new(), Mirror::new(10_000), CancellationToken::new());
-        let limits = Limits { calls: Limits::CALLS, streams: 100, deadline: Limits::DEADLINE };
+        let streams = StreamLimits { all: 100, per_peer: None };
+        let limits = Limits { calls: Limits::CALLS, streams, deadline: Limits::DEADLINE };
         let store_url: StoreUrl = Arc::new(|id: &StoreId| format!("http://{id}.localhost:8080"));
         let api = StoreApi::new(store_url, limits, stop.clone());
         let credentials = Arc::new(cluster.clone());

@@ -6,7 +6,7 @@ use futures::StreamExt;
 use prost::Message;
 use sendstores_client::{CreateStore, Error, v1 as wire};
 use sendstores_tests::{
-    http,
+    grpc_web, http,
     redis::RedisServer,
     server::{Server, ServerOptions},
     wait::{DEADLINE, until},
@@ -95,28 +95,12 @@ async fn request_ids_come_back_and_are_in_the_log() {
     assert!(answer.metadata().get("x-request-id").is_some_and(|id| id.len() == 36));
 }
 
-/// One call as a browser makes it: over HTTP/1.1, and without a client that has deadlines of its own.
-async fn grpc_web(server: &Server, method: &str, message: &impl Message, header: &str) -> String {
-    let mut stream = call_grpc_web(server, method, message, header).await;
+/// One call as a browser makes it.
+async fn call_grpc_web(server: &Server, method: &str, message: &impl Message, header: &str) -> String {
+    let mut stream = grpc_web::call(server.grpc, method, message, header).await;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await.expect("an answer");
     String::from_utf8_lossy(&answer).into_owned()
-}
-
-/// The connection, once the call was sent.
-async fn call_grpc_web(server: &Server, method: &str, message: &impl Message, header: &str) -> TcpStream {
-    let message = message.encode_to_vec();
-    let mut body = vec![0];
-    body.extend(u32::try_from(message.len()).expect("short").to_be_bytes());
-    body.extend(&message);
-    let head = format!(
-        "POST /{SERVICE}/{method} HTTP/1.1\r\nHost: x\r\nContent-Type: application/grpc-web+proto\r\n{header}\
-         Content-Length: {}\r\nConnection: close\r\n\r\n",
-        body.len()
-    );
-    let mut stream = TcpStream::connect(server.grpc).await.expect("connect");
-    stream.write_all(&[head.as_bytes(), &body].concat()).await.expect("send");
-    stream
 }
 
 #[tokio::test]
@@ -125,7 +109,7 @@ async fn a_callers_deadline_that_passes_is_deadline_exceeded() {
     let server = ServerOptions::without_cluster(&redis.url()).start_ready().await;
     redis.pause();
     let request = wire::GetRequest { id: "store-a".to_owned(), ..Default::default() };
-    let answer = grpc_web(&server, "Get", &request, "grpc-timeout: 100m\r\n").await;
+    let answer = call_grpc_web(&server, "Get", &request, "grpc-timeout: 100m\r\n").await;
     redis.resume();
     assert!(answer.contains("grpc-status: 4"), "{answer}");
     assert!(answer.contains("grpc-status-details-bin"), "{answer}");
@@ -135,7 +119,7 @@ async fn a_callers_deadline_that_passes_is_deadline_exceeded() {
 async fn grpc_web_answers_on_the_same_port() {
     let redis = RedisServer::start().await;
     let server = ServerOptions::without_cluster(&redis.url()).start_ready().await;
-    let answer = grpc_web(&server, "List", &wire::ListRequest::default(), "").await;
+    let answer = call_grpc_web(&server, "List", &wire::ListRequest::default(), "").await;
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     assert!(answer.contains("grpc-status:0"), "{answer}");
 }
@@ -146,7 +130,7 @@ async fn grpc_web_can_watch() {
     let server = ServerOptions::without_cluster(&redis.url()).start_ready().await;
     let client = server.client().await;
     client.create(CreateStore::new().id("store-before")).await.expect("create");
-    let mut stream = call_grpc_web(&server, "WatchStatus", &wire::WatchStatusRequest::default(), "").await;
+    let mut stream = grpc_web::call(server.grpc, "WatchStatus", &wire::WatchStatusRequest::default(), "").await;
     let mut answer = Vec::new();
     let mut read_until = async |text: &str| {
         while !String::from_utf8_lossy(&answer).contains(text) {

@@ -1047,7 +1047,9 @@ pub mod store_service_client {
         /// INVALID_ARGUMENT: INVALID_FIELD; RESUME_TOKEN_INVALID when the token was damaged. OUT_OF_RANGE: HISTORY_COMPACTED
         /// when what follows the token is no longer kept, or the reader was too slow: start again without a token. Its
         /// metadata has `oldest_revision`, from which this replica could still go on.
-        /// RESOURCE_EXHAUSTED: TOO_MANY_STREAMS. UNAVAILABLE: DRAINING when this server stops: go on elsewhere with the last
+        /// RESOURCE_EXHAUSTED: TOO_MANY_STREAMS, with the `limit` and its `scope` in the metadata: "peer" when the caller's
+        /// address (an IPv4 address, or a /64 network of IPv6) has as many open as one may have, 10,000 unless the operator
+        /// chose otherwise; "server" when this server has, 20,000. UNAVAILABLE: DRAINING when this server stops: go on elsewhere with the last
         /// token.
         pub async fn watch_status(
             &mut self,
@@ -1173,7 +1175,9 @@ pub mod store_service_server {
         /// INVALID_ARGUMENT: INVALID_FIELD; RESUME_TOKEN_INVALID when the token was damaged. OUT_OF_RANGE: HISTORY_COMPACTED
         /// when what follows the token is no longer kept, or the reader was too slow: start again without a token. Its
         /// metadata has `oldest_revision`, from which this replica could still go on.
-        /// RESOURCE_EXHAUSTED: TOO_MANY_STREAMS. UNAVAILABLE: DRAINING when this server stops: go on elsewhere with the last
+        /// RESOURCE_EXHAUSTED: TOO_MANY_STREAMS, with the `limit` and its `scope` in the metadata: "peer" when the caller's
+        /// address (an IPv4 address, or a /64 network of IPv6) has as many open as one may have, 10,000 unless the operator
+        /// chose otherwise; "server" when this server has, 20,000. UNAVAILABLE: DRAINING when this server stops: go on elsewhere with the last
         /// token.
         async fn watch_status(
             &self,

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::{admin, signal};
 use crate::{
     args::Config,
-    grpc::{Backend, Limits, Server, StoreApi},
+    grpc::{Backend, Limits, Server, StoreApi, StreamLimits},
     ledger::{RedisConfig, RedisLedger},
     mirror::Mirror,
     provision::{self, KubeProvisioner},
@@ -37,9 +37,8 @@ pub(super) async fn serve(config: Config, metrics: PrometheusHandle) -> Result<(
     let mirror = Mirror::new(RING);
     let serving = CancellationToken::new();
 
-    let limits = Limits { calls: Limits::CALLS, streams: config.max_streams, deadline: Limits::DEADLINE };
     let template = config.store_url.clone();
-    let api = StoreApi::new(Arc::new(move |id| template.url(id)), limits, stopping.clone());
+    let api = StoreApi::new(Arc::new(move |id| template.url(id)), limits(&config), stopping.clone());
     let (server, reporter) = Server::new(api.clone()).await?;
     tracing::info!(listen = %grpc.local_addr()?, admin = %admin.local_addr()?, "listening");
     tasks.spawn("admin", Phase::Back, {
@@ -115,6 +114,11 @@ fn spawn_workers<L: Ledger>(
     }
     let reconciler = Reconciler { ledger, mirror, provisioner, owner, policy: policy(config) };
     tasks.spawn("reconcile", Phase::Front, |stop| reconciler.run(stop));
+}
+
+fn limits(config: &Config) -> Limits {
+    let streams = StreamLimits { all: config.max_streams, per_peer: config.max_streams_per_peer };
+    Limits { calls: Limits::CALLS, streams, deadline: Limits::DEADLINE }
 }
 
 async fn bind(flag: &str, address: std::net::SocketAddr) -> Result<TcpListener, TaskError> {

@@ -3,6 +3,7 @@
 use std::{
     fmt,
     net::{SocketAddr, ToSocketAddrs},
+    num::NonZeroUsize,
     ops::RangeInclusive,
     str::FromStr,
     time::Duration,
@@ -55,6 +56,7 @@ impl Args {
         let cron_interval = p.take("cron-interval", duration(&self.cron_interval, 0..=86_400));
         let drain_timeout = p.take("drain-timeout", duration(&self.drain_timeout, 1..=600));
         let max_streams = p.take("max-streams", number(&self.max_streams, 1..=1_000_000));
+        let per_peer = p.take("max-streams-per-peer", number(&self.max_streams_per_peer, 0..=1_000_000));
         let log_format = p.take("log-format", log_format(&self.log_format));
         let log = p.take("log", log_filter(&self.log));
         let chart = p.take("chart", chart(self.chart));
@@ -80,6 +82,7 @@ impl Args {
                 cron_interval: unless_never(cron_interval?),
                 drain_timeout: drain_timeout?,
                 max_streams: usize::try_from(max_streams?).ok()?,
+                max_streams_per_peer: NonZeroUsize::new(usize::try_from(per_peer?).ok()?),
                 log_format: log_format?,
                 log: log?,
             })

@@ -15,7 +15,8 @@ use std::{
 };
 
 use axum::Router;
-use hyper::rt::Executor;
+use http::Request;
+use hyper::{body::Incoming, rt::Executor};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::conn::auto,
@@ -27,7 +28,9 @@ use tokio::{
     net::TcpStream,
 };
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
 
+use super::streams::Peer;
 use crate::supervise::Spawner;
 
 /// How long a peer may take to say which protocol it speaks.
@@ -55,11 +58,15 @@ pin_project! {
 }
 
 /// Serves one peer until it leaves, falls silent too early, or `stop` is cancelled and its open calls have ended.
-pub(super) async fn serve(stream: TcpStream, router: Router, spawner: Spawner, stop: CancellationToken) {
+pub(super) async fn serve(stream: TcpStream, peer: Peer, router: Router, spawner: Spawner, stop: CancellationToken) {
     let read = Arc::new(AtomicU64::new(0));
     let builder = builder(spawner);
     let io = TokioIo::new(Counted { stream, read: read.clone() });
-    let connection = builder.serve_connection(io, TowerToHyperService::new(router));
+    let service = router.map_request(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        request
+    });
+    let connection = builder.serve_connection(io, TowerToHyperService::new(service));
     tokio::pin!(connection);
     let silent = tokio::time::sleep(PREFACE_DEADLINE);
     tokio::pin!(silent);

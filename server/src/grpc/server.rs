@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Status, service::Routes};
 use tonic_health::server::HealthReporter;
 
-use super::{StoreApi, connection, encoded, observe::observe};
+use super::{StoreApi, connection, encoded, observe::observe, streams::StreamLimits};
 use crate::supervise::Group;
 
 /// The largest request there is: a Create with every field at its limit has less than 8 KiB.
@@ -29,7 +29,7 @@ pub struct Limits {
     /// Unary calls.
     pub calls: usize,
     /// WatchStatus streams.
-    pub streams: usize,
+    pub streams: StreamLimits,
     /// How long one unary call may take.
     pub deadline: Duration,
 }
@@ -98,8 +98,8 @@ impl Server {
                 accepted = listener.accept() => accepted,
                 () = stop.cancelled() => break,
             };
-            let stream = match accepted {
-                Ok((stream, _)) => stream,
+            let (stream, peer) = match accepted {
+                Ok(accepted) => accepted,
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -110,7 +110,7 @@ impl Server {
                 tracing::debug!(%error, "a connection ended before it began");
                 continue;
             }
-            let connection = connection::serve(stream, self.router.clone(), group.spawner(), stop.clone());
+            let connection = connection::serve(stream, peer.into(), self.router.clone(), group.spawner(), stop.clone());
             group.spawner().spawn(async move {
                 connection.await;
                 drop(slot);

@@ -10,11 +10,16 @@ use futures::{Stream, StreamExt};
 use prost::Message;
 use sendstores_core::{CallId, StoreId, credentials::ReadCredentials, ledger::Ledger};
 use sendstores_proto::v1::{self as wire, store_service_server::StoreService};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
-use super::{Limits, deadline, observe::REQUEST_ID, status::Refusal};
+use super::{
+    Limits, deadline,
+    observe::REQUEST_ID,
+    status::Refusal,
+    streams::{Peer, Place, Streams},
+};
 use crate::mirror::{Doubt, Mirror};
 
 /// What calls are answered from.
@@ -36,7 +41,7 @@ struct Shared<L> {
     store_url: StoreUrl,
     limits: Limits,
     calls: Semaphore,
-    streams: Arc<Semaphore>,
+    streams: Streams,
     stopping: CancellationToken,
 }
 
@@ -68,7 +73,7 @@ impl<L: Ledger> StoreApi<L> {
             store_url,
             limits,
             calls: Semaphore::new(limits.calls),
-            streams: Arc::new(Semaphore::new(limits.streams)),
+            streams: Streams::new(limits.streams),
             stopping,
         }))
     }
@@ -108,15 +113,15 @@ impl<L: Ledger> StoreApi<L> {
         self.0.calls.try_acquire().map_err(|_| Refusal::TooManyRequests { most: self.0.limits.calls })
     }
 
-    pub(super) fn admit_stream(&self) -> Result<OwnedSemaphorePermit, Refusal> {
-        let most = self.0.limits.streams;
-        self.0.streams.clone().try_acquire_owned().map_err(|_| Refusal::TooManyStreams { most })
+    pub(super) fn admit_stream(&self, peer: Option<Peer>) -> Result<Place, Refusal> {
+        self.0.streams.admit(peer)
     }
 
     /// At the start: OK, INVALID_ARGUMENT, OUT_OF_RANGE, RESOURCE_EXHAUSTED, UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL.
     /// At the end: OUT_OF_RANGE (too slow), UNAVAILABLE (draining).
     pub(super) async fn watch(&self, request: Request<wire::WatchStatusRequest>) -> Result<Response<Messages>, Status> {
-        self.answer(request, Self::handle_watch_status).await
+        let peer = request.extensions().get().copied();
+        self.answer(request, async |api: &Self, request| api.handle_watch_status(request, peer).await).await
     }
 
     /// Answers one unary call within its deadline.

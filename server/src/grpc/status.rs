@@ -27,6 +27,15 @@ pub(super) struct Violation {
     pub(super) description: String,
 }
 
+/// For whom a limit is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// All callers of this server.
+    Server,
+    /// All who call from one address.
+    Peer,
+}
+
 /// Why a call is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
@@ -42,7 +51,7 @@ pub(super) enum Refusal {
     ResumeTokenInvalid,
     HistoryCompacted { oldest: Revision },
     TooManyRequests { most: usize },
-    TooManyStreams { most: usize },
+    TooManyStreams { most: usize, scope: Scope },
     Starting,
     Draining,
     LedgerUnavailable,
@@ -96,7 +105,7 @@ impl Refusal {
             }
             Self::StoreDeleting(id) => return format!("store {id} is being deleted; its credentials are given up"),
             Self::TooManyRequests { most } => return format!("this server answers {most} calls at once; try again"),
-            Self::TooManyStreams { most } => {
+            Self::TooManyStreams { most, scope: Scope::Server } => {
                 return format!("this server keeps {most} streams open; close some, or try again");
             }
             Self::ReadOnly { why } => {
@@ -104,6 +113,9 @@ impl Refusal {
                     "this server is read-only: {why}; nothing is lost in the cluster, and an operator has to \
                     decide how to go on (docs/errors.md, READ_ONLY)"
                 );
+            }
+            Self::TooManyStreams { most, scope: Scope::Peer } => {
+                return format!("this server keeps {most} streams open for one address; close some of yours");
             }
             Self::PageTokenInvalid => {
                 "page_token: was not given out by this service for this filter; begin at the first page"
@@ -128,7 +140,7 @@ impl Refusal {
             }
             Self::CredentialsNotReady(id) | Self::StoreDeleting(id) => ("store_id", id.to_string()),
             Self::HistoryCompacted { oldest } => ("oldest_revision", oldest.to_string()),
-            Self::TooManyRequests { most } | Self::TooManyStreams { most } => ("limit", most.to_string()),
+            Self::TooManyRequests { most } | Self::TooManyStreams { most, scope: _ } => ("limit", most.to_string()),
             Self::InvalidFields(_) | Self::RequestIdReused | Self::PageTokenInvalid | Self::ResumeTokenInvalid => {
                 return HashMap::new();
             }
@@ -136,7 +148,11 @@ impl Refusal {
             Self::ReadOnly { .. } => return HashMap::new(),
             Self::ClusterUnavailable | Self::DeadlineExceeded | Self::Internal => return HashMap::new(),
         };
-        HashMap::from([(pair.0.to_owned(), pair.1)])
+        let mut metadata = HashMap::from([(pair.0.to_owned(), pair.1)]);
+        if let Self::TooManyStreams { most: _, scope } = self {
+            metadata.insert("scope".to_owned(), scope.as_str().to_owned());
+        }
+        metadata
     }
 
     fn add_details(&self, details: &mut ErrorDetails) {
@@ -168,6 +184,17 @@ impl Refusal {
                 details.set_retry_info(Some(RETRY));
             }
             Self::HistoryCompacted { .. } | Self::ReadOnly { .. } | Self::DeadlineExceeded | Self::Internal => {}
+        }
+    }
+}
+
+// === impl Scope ===
+
+impl Scope {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Server => "server",
+            Self::Peer => "peer",
         }
     }
 }
@@ -294,7 +321,7 @@ mod tests {
             (Refusal::ResumeTokenInvalid, Code::InvalidArgument, "RESUME_TOKEN_INVALID"),
             (Refusal::HistoryCompacted { oldest: Revision(7) }, Code::OutOfRange, "HISTORY_COMPACTED"),
             (Refusal::TooManyRequests { most: 1 }, Code::ResourceExhausted, "TOO_MANY_REQUESTS"),
-            (Refusal::TooManyStreams { most: 1 }, Code::ResourceExhausted, "TOO_MANY_STREAMS"),
+            (Refusal::TooManyStreams { most: 1, scope: Scope::Peer }, Code::ResourceExhausted, "TOO_MANY_STREAMS"),
             (Refusal::Starting, Code::Unavailable, "STARTING"),
             (Refusal::Draining, Code::Unavailable, "DRAINING"),
             (Refusal::LedgerUnavailable, Code::Unavailable, "LEDGER_UNAVAILABLE"),

@@ -10,7 +10,6 @@ use bytes::Bytes;
 use futures::stream;
 use sendstores_core::{Epoch, Revision, Store, StoreFilter, ledger::Ledger};
 use sendstores_proto::v1::{self as wire, watch_status_response::Event};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
@@ -20,6 +19,7 @@ use super::{
     parse::{self, Violations},
     service::Messages,
     status::Refusal,
+    streams::{Peer, Place},
     token,
 };
 use crate::mirror::{Change, Compacted, Cursor, Mirror, Position};
@@ -39,7 +39,7 @@ struct Watcher {
     ready: VecDeque<Bytes>,
     stopping: CancellationToken,
     ended: bool,
-    _admitted: OwnedSemaphorePermit,
+    _admitted: Place,
 }
 
 struct Snapshot {
@@ -50,7 +50,11 @@ struct Snapshot {
 // === impl StoreApi ===
 
 impl<L: Ledger> StoreApi<L> {
-    pub(super) async fn handle_watch_status(&self, request: wire::WatchStatusRequest) -> Result<Messages, Refusal> {
+    pub(super) async fn handle_watch_status(
+        &self,
+        request: wire::WatchStatusRequest,
+        peer: Option<Peer>,
+    ) -> Result<Messages, Refusal> {
         let wire::WatchStatusRequest { filter, resume_token } = request;
         let mut violations = Violations::default();
         let filter = parse::filter(&mut violations, filter);
@@ -58,7 +62,7 @@ impl<L: Ledger> StoreApi<L> {
         let position = if resume_token.is_empty() { None } else { Some(token::open_resume(&resume_token)?) };
 
         let backend = self.backend()?;
-        let admitted = self.admit_stream()?;
+        let admitted = self.admit_stream(peer)?;
         backend.mirror.catch_up(&backend.ledger).await?;
         let here = backend.mirror.position();
         let (snapshot, cursor) = match position {

@@ -11,7 +11,7 @@ use sendstores_core::{
     provisioner::Provisioner,
 };
 use sendstores_server::{
-    grpc::{Backend, Limits, Server, StoreApi, StoreUrl},
+    grpc::{Backend, Limits, Server, StoreApi, StoreUrl, StreamLimits},
     ledger::MemoryLedger,
     mirror::Mirror,
 };
@@ -44,7 +44,8 @@ impl Rig {
 
     async fn with(ledger: MemoryLedger, ring: usize, address: SocketAddr) -> Self {
         let stop = CancellationToken::new();
-        let limits = Limits { calls: Limits::CALLS, streams: 100, deadline: Limits::DEADLINE };
+        let streams = StreamLimits { all: 100, per_peer: None };
+        let limits = Limits { calls: Limits::CALLS, streams, deadline: Limits::DEADLINE };
         let store_url: StoreUrl = Arc::new(|id: &StoreId| format!("http://{id}.localhost:8080"));
         let api = StoreApi::new(store_url, limits, stop.clone());
         let mirror = Mirror::new(ring);
