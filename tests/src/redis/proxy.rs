@@ -25,6 +25,8 @@ pub enum Cut {
     Twice,
     /// The command, and all behind it on this connection, get nowhere; the connection stays.
     Swallow,
+    /// The command waits for [`RedisProxy::deliver`] on its way, and all behind it on this connection with it.
+    Late,
 }
 
 /// A proxy before one Redis. All commands of all connections are counted together.
@@ -32,8 +34,18 @@ pub struct RedisProxy {
     port: u16,
     plan: Arc<Mutex<Plan>>,
     door: Arc<watch::Sender<Door>>,
+    post: Arc<watch::Sender<Post>>,
     redis: Arc<watch::Sender<u16>>,
     server: JoinHandle<()>,
+}
+
+/// Where a command is that comes late.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Post {
+    Kept,
+    Sent,
+    /// It was executed.
+    Delivered,
 }
 
 /// Whether commands get through on new connections.
@@ -58,16 +70,17 @@ impl RedisProxy {
         let plan: Arc<Mutex<Plan>> = Arc::default();
         let door = Arc::new(watch::Sender::new(Door::Open));
         let redis = Arc::new(watch::Sender::new(redis_port));
-        let shared = (plan.clone(), door.clone(), redis.clone());
+        let post = Arc::new(watch::Sender::new(Post::Kept));
+        let shared = (plan.clone(), door.clone(), post.clone(), redis.clone());
         let server = tokio::spawn(async move {
             let mut connections = tokio::task::JoinSet::new();
             while let Ok((client, _)) = listener.accept().await {
-                let (plan, door, redis) = shared.clone();
+                let (plan, door, post, redis) = shared.clone();
                 // How a connection ends is for its two ends to notice.
-                connections.spawn(async move { serve(client, &redis, &plan, &door).await.unwrap_or_default() });
+                connections.spawn(async move { serve(client, &redis, &plan, &door, &post).await.unwrap_or_default() });
             }
         });
-        Self { port, plan, door, redis, server }
+        Self { port, plan, door, post, redis, server }
     }
 
     pub fn url(&self) -> String {
@@ -87,6 +100,24 @@ impl RedisProxy {
     /// Lets commands through again.
     pub fn open(&self) {
         self.door.send_replace(Door::Open);
+    }
+
+    /// Whether the cut has happened.
+    pub fn met(&self) -> bool {
+        lock(&self.plan).next.is_none()
+    }
+
+    /// Sends the command on that is late, and waits until it was executed.
+    pub async fn deliver(&self) {
+        self.post.send_if_modified(|post| {
+            let kept = *post == Post::Kept;
+            if kept {
+                *post = Post::Sent;
+            }
+            kept
+        });
+        // It fails only when the proxy is gone.
+        let _ = self.post.subscribe().wait_for(|post| *post == Post::Delivered).await;
     }
 
     /// Whether the cut has happened; it does not happen any more after this.
@@ -125,6 +156,7 @@ async fn serve(
     address: &watch::Sender<u16>,
     plan: &Mutex<Plan>,
     door: &watch::Sender<Door>,
+    post: &watch::Sender<Post>,
 ) -> io::Result<()> {
     // It fails only when the proxy is gone.
     let _ = door.subscribe().wait_for(|door| *door == Door::Open).await;
@@ -161,6 +193,12 @@ async fn serve(
                             redis.write_all(&command).await?;
                         }
                         Some(Cut::Swallow) => std::future::pending::<()>().await,
+                        Some(Cut::Late) => {
+                            let _ = post.subscribe().wait_for(|post| *post == Post::Sent).await;
+                            redis.write_all(&command).await?;
+                            redis.readable().await?;
+                            post.send_replace(Post::Delivered);
+                        }
                     }
                 }
             }

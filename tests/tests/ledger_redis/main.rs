@@ -7,6 +7,7 @@ mod keys;
 mod outages;
 mod room;
 mod safety;
+mod table;
 
 use std::time::Duration;
 
