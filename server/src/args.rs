@@ -34,6 +34,9 @@ pub struct Args {
     /// URL of Redis: redis://, rediss:// (TLS), redis-sentinel:// with user and password as needed.
     #[arg(long, env = "SENDSTORES_REDIS_URL", default_value = "redis://127.0.0.1:6379", hide_env_values = true)]
     pub redis_url: SecretString,
+    /// PEM file of the CA that has signed the certificate of Redis (rediss://); default: the CAs that the system trusts.
+    #[arg(long, env = "SENDSTORES_REDIS_CA")]
+    pub redis_ca: Option<PathBuf>,
     /// What every key in Redis begins with.
     #[arg(long, env = "SENDSTORES_REDIS_PREFIX", default_value = "sendstores")]
     pub redis_prefix: String,
@@ -117,6 +120,7 @@ pub struct Config {
     pub listen: SocketAddr,
     pub admin_listen: SocketAddr,
     pub redis_url: SecretString,
+    pub redis_ca: Option<PathBuf>,
     pub redis_prefix: String,
     pub redis_durability: Durability,
     pub history: u64,
@@ -146,6 +150,7 @@ impl Config {
             listen,
             admin_listen,
             redis_url: _,
+            redis_ca,
             redis_prefix,
             redis_durability,
             history,
@@ -170,6 +175,7 @@ impl Config {
             ("listen", listen.to_string()),
             ("admin-listen", admin_listen.to_string()),
             ("redis-url", "[hidden]".to_owned()),
+            ("redis-ca", redis_ca.as_ref().map_or_else(|| "[system]".to_owned(), |path| path.display().to_string())),
             ("redis-prefix", redis_prefix.clone()),
             ("redis-durability", check::durability_name(*redis_durability).to_owned()),
             ("history", history.to_string()),

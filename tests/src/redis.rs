@@ -1,6 +1,7 @@
 //! A real redis-server for one test.
 
 mod proxy;
+mod tls;
 
 use std::{
     ffi::OsStr,
@@ -15,6 +16,7 @@ use tempfile::TempDir;
 use crate::wait::until;
 
 pub use proxy::{Cut, RedisProxy};
+pub use tls::Authority;
 
 /// A redis-server of our own: its port, its data, killed with the test. Durable as the product asks for.
 pub struct RedisServer {
@@ -189,7 +191,8 @@ impl Drop for RedisServer {
     }
 }
 
-fn free_port() -> u16 {
+/// A port that nobody had a moment ago.
+pub fn free_port() -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     listener.local_addr().expect("its address").port()
 }

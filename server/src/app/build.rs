@@ -142,6 +142,7 @@ async fn reach_ledger(config: &Config) -> Result<RedisLedger, LedgerError> {
 
 pub(super) fn redis(config: &Config) -> RedisConfig {
     RedisConfig {
+        ca: config.redis_ca.clone(),
         prefix: config.redis_prefix.clone(),
         history: NonZeroU32::new(u32::try_from(config.history).unwrap_or(u32::MAX))
             .unwrap_or(RedisConfig::DEFAULT_HISTORY),

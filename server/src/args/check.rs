@@ -45,6 +45,7 @@ impl Args {
             p.take("listen", allowed.then_some(listen).ok_or_else(|| why.to_owned()))
         });
         let admin_listen = p.take("admin-listen", address(&self.admin_listen));
+        let redis_ca = p.take("redis-ca", self.redis_ca.map(file).transpose());
         let redis_prefix = p.take("redis-prefix", prefix(&self.redis_prefix));
         let durability = p.take("redis-durability", durability(&self.redis_durability));
         let instance = p.take("instance", instance(self.instance));
@@ -67,6 +68,7 @@ impl Args {
                 listen: listen?,
                 admin_listen: admin_listen?,
                 redis_url: self.redis_url,
+                redis_ca: redis_ca?,
                 redis_prefix: redis_prefix?,
                 redis_durability: durability?,
                 history: history?,

@@ -13,6 +13,7 @@ mod log;
 mod reply;
 mod safety;
 mod scripts;
+mod tls;
 
 use std::{
     collections::HashMap,

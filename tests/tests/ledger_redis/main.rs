@@ -2,6 +2,7 @@
 
 #![allow(clippy::panic)] // the way a test fails
 
+mod access;
 mod deliveries;
 mod keys;
 mod outages;

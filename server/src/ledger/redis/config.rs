@@ -1,6 +1,6 @@
 //! Which Redis, and how it is spoken to.
 
-use std::{num::NonZeroU32, time::Duration};
+use std::{num::NonZeroU32, path::PathBuf, time::Duration};
 
 use fred::types::{
     Builder,
@@ -9,6 +9,8 @@ use fred::types::{
 use secrecy::{ExposeSecret, SecretString};
 use sendstores_core::ledger::LedgerError;
 use socket2::TcpKeepalive;
+
+use super::tls;
 
 /// What is asked of Redis before it is trusted with the only copy of the truth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +31,9 @@ pub struct RedisConfig {
     /// `redis://` or `rediss://` with user, password, host, port and `/database`; or `redis-sentinel://` with
     /// `?sentinelServiceName=` and more `&node=`; or `redis-cluster://` with more `?node=`.
     pub url: SecretString,
+    /// PEM file of the authorities that may have signed the certificate of a `rediss://` server, in the place of those
+    /// that the system trusts.
+    pub ca: Option<PathBuf>,
     /// What the names of the keys begin with: letters, digits, `-`, `_`, `.` and `:`.
     pub prefix: String,
     /// How many changes the log keeps, and so how far back a reader can resume. About 1.5 KiB each.
@@ -56,6 +61,7 @@ impl RedisConfig {
     pub fn new(url: impl Into<SecretString>) -> Self {
         Self {
             url: url.into(),
+            ca: None,
             prefix: Self::DEFAULT_PREFIX.to_owned(),
             history: Self::DEFAULT_HISTORY,
             command_timeout: Self::DEFAULT_COMMAND_TIMEOUT,
@@ -112,7 +118,15 @@ impl RedisConfig {
     fn server(&self) -> Result<Config, LedgerError> {
         let unreadable = "the Redis URL cannot be read; it must be redis://, rediss://, redis-sentinel:// (with \
                           ?sentinelServiceName=) or redis-cluster://, such as redis://user:password@host:6379/0";
-        Config::from_url(self.url.expose_secret()).map_err(|_| LedgerError::Unsafe(unreadable.to_owned()))
+        let unreadable = |_| LedgerError::Unsafe(unreadable.to_owned());
+        let mut config = Config::from_url(self.url.expose_secret()).map_err(unreadable)?;
+        if let Some(ca) = &self.ca {
+            if config.tls.is_none() {
+                return Err(LedgerError::Unsafe("a CA is given, but the Redis URL is not rediss://".to_owned()));
+            }
+            config.tls = Some(tls::signed_by(ca)?);
+        }
+        Ok(config)
     }
 }
 

@@ -42,7 +42,10 @@ impl Fault {
         if ["LOADING", "NOREPLICAS", "BUSY", "TRYAGAIN"].into_iter().any(said) {
             return Self::unavailable(reply, Remedy::Nothing);
         }
-        if ["NOAUTH", "WRONGPASS", "NOPERM"].into_iter().any(said) {
+        // A command within a script is refused in words: the first are of version 7.0, the others of later ones.
+        let refused = ["The user executing the script can't", "ACL failure in script"];
+        if ["NOAUTH", "WRONGPASS", "NOPERM"].into_iter().any(said) || refused.iter().any(|words| reply.contains(words))
+        {
             return Self { error: LedgerError::Unsafe(reply.to_owned()), remedy: Remedy::Nothing };
         }
         Self { error: LedgerError::Corrupt(reply.to_owned()), remedy: Remedy::Nothing }
@@ -56,6 +59,14 @@ impl From<Error> for Fault {
         let code = details.split([' ', ':']).next().unwrap_or_default();
         if code.len() > 2 && code.bytes().all(|b| b.is_ascii_uppercase()) {
             return Self::replied(details);
+        }
+        // What the TLS library found, as fred passes it on.
+        if let Some((_, why)) = details.split_once("InvalidCertificate(") {
+            let why = why.trim_end_matches([' ', '}', ')']);
+            return Self {
+                error: LedgerError::Unsafe(format!("its certificate is refused: {why}")),
+                remedy: Remedy::Nothing,
+            };
         }
         match error.kind() {
             ErrorKind::Timeout => Self::unavailable("no answer in time", Remedy::Suspect),
@@ -101,6 +112,11 @@ mod tests {
         assert!(matches!(loading.error, LedgerError::Unavailable(_)));
         let denied = fault(ErrorKind::Auth, "WRONGPASS invalid username-password pair or user is disabled.");
         assert!(matches!(denied.error, LedgerError::Unsafe(_)));
+        let in_script = "ERR The user executing the script can't run this command or subcommand script: 1f";
+        assert!(matches!(fault(ErrorKind::Unknown, in_script).error, LedgerError::Unsafe(_)));
+        let issuer = "Custom { kind: InvalidData, error: InvalidCertificate(UnknownIssuer) }";
+        let refused = LedgerError::Unsafe("its certificate is refused: UnknownIssuer".to_owned());
+        assert_eq!(fault(ErrorKind::IO, issuer).error, refused);
         let kind =
             fault(ErrorKind::InvalidArgument, "WRONGTYPE Operation against a key holding the wrong kind of value");
         assert!(matches!(kind.error, LedgerError::Corrupt(_)));

@@ -1,0 +1,146 @@
+//! Who is spoken to, and what our user may do there.
+
+use std::time::Duration;
+
+use sendstores_core::{
+    Event, Revision,
+    ledger::{Duty, Ledger, LedgerError, LogPage, Owner, Write},
+};
+use sendstores_server::ledger::{Durability, RedisConfig, RedisLedger};
+use sendstores_tests::{
+    ledger::{creation, event, operation, update},
+    redis::{Authority, RedisServer, free_port},
+    server::ServerOptions,
+};
+
+/// What docs/operations.md says that the user of the ledger needs.
+const RIGHTS: [&str; 20] = [
+    "+evalsha",
+    "+eval",
+    "+hmget",
+    "+hget",
+    "+hset",
+    "+hdel",
+    "+hscan",
+    "+hincrby",
+    "+xadd",
+    "+xrange",
+    "+xread",
+    "+zadd",
+    "+zrem",
+    "+zrangebyscore",
+    "+get",
+    "+set",
+    "+exists",
+    "+time",
+    "+select",
+    "+config|get",
+];
+
+/// Every kind of call, on a Redis that knows no script.
+async fn every_call(config: RedisConfig) -> Result<(), LedgerError> {
+    let ledger = RedisLedger::connect(config).await?;
+    let store =
+        ledger.write(Write { operation: Some(operation("r-1", "aa")), ..creation("store-a") }).await?.into_store();
+    let (one, lease) = (Owner("one".to_owned()), Duration::from_secs(60));
+    let claim = ledger.claim(&store.id, &one, lease).await?.expect("the claim");
+    let fenced = Write { fence: Some(claim.fence), ..update(&store) };
+    let store = ledger.write(fenced).await?.into_store();
+    ledger.release(&claim).await?;
+    let duty = ledger.take_duty(Duty::Cron, &one, lease).await?.expect("the duty");
+    ledger.leave_duty(Duty::Cron, duty).await?;
+    let store = ledger.write(event(&store, Event::DeleteRequested)).await?.into_store();
+    ledger.write(event(&store, Event::Removed)).await?;
+    // In the place of a tombstone.
+    let store = ledger.write(creation("store-a")).await?.into_store();
+    let store = ledger.write(event(&store, Event::DeleteRequested)).await?.into_store();
+    ledger.write(event(&store, Event::Removed)).await?;
+    assert_eq!(ledger.sweep(Duration::ZERO, 10).await?, 1);
+    assert_eq!(ledger.load(&store.id).await?, None);
+    assert_eq!(ledger.scan().await?, Vec::new());
+    assert!(ledger.recall(&operation("r-1", "aa")).await?.is_some());
+    let end = ledger.last_revision().await?;
+    let page = ledger.read_log(Revision::ZERO, 10, Duration::ZERO).await?;
+    assert!(matches!(page, LogPage::Changes(changes) if changes.len() == 7), "the log is read");
+    // Long enough that it comes to wait.
+    ledger.read_log(end, 10, Duration::from_millis(500)).await.map(drop)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_user_with_the_documented_rights_can_do_everything_and_needs_each_of_them() {
+    let server = RedisServer::start().await;
+    let as_user = |name: &str| RedisConfig {
+        prefix: format!("p-{name}"),
+        durability: Durability::Always,
+        ..RedisConfig::new(format!("redis://{name}:s3cret@127.0.0.1:{}/0", server.port()))
+    };
+    let rights = async |name: &str, without: &str| {
+        let of_user = ["ACL", "SETUSER", name, "on", ">s3cret"];
+        let keys = format!("~{{p-{name}}}:*");
+        let granted = RIGHTS.iter().filter(|right| **right != without);
+        server.cli(of_user.into_iter().chain([keys.as_str()]).chain(granted.copied())).await;
+        server.cli(["SCRIPT", "FLUSH"]).await;
+    };
+    rights("all", "").await;
+    every_call(as_user("all")).await.expect("all rights that are needed");
+    for (number, right) in RIGHTS.iter().enumerate() {
+        let name = format!("u{number}");
+        rights(&name, right).await;
+        let said = every_call(as_user(&name)).await;
+        assert!(matches!(&said, Err(LedgerError::Unsafe(_))), "{right}: {said:?}");
+    }
+}
+
+/// A Redis that shows a certificate for `name`, and its port for TLS.
+async fn with_tls(authority: &Authority, name: &str) -> (RedisServer, u16) {
+    let port = free_port();
+    let settings = authority.settings(name, port);
+    let settings: Vec<_> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    (RedisServer::start_with(&settings).await, port)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn over_tls_a_certificate_is_wanted_that_is_right_in_name_and_signature() {
+    let (ours, theirs) = (Authority::named("ours"), Authority::named("theirs"));
+    let (server, port) = with_tls(&ours, "DNS:localhost").await;
+    server.cli(["ACL", "SETUSER", "owner", "on", ">s3cret", "~*", "+@all"]).await;
+    let at = |host: &str, ca: &Authority| RedisConfig {
+        ca: Some(ca.certificate()),
+        ..RedisConfig::new(format!("rediss://owner:s3cret@{host}:{port}"))
+    };
+    every_call(at("localhost", &ours)).await.expect("a right certificate");
+    let on_system = RedisConfig { ca: None, ..at("localhost", &ours) };
+    for (config, wrong) in [
+        (at("localhost", &theirs), "UnknownIssuer"),
+        (on_system, "UnknownIssuer"),
+        (at("127.0.0.1", &ours), "NotValidForName"),
+    ] {
+        let said = RedisLedger::connect(config).await.map(drop);
+        let clear = |why: &str| why.contains("its certificate is refused") && why.contains(wrong);
+        assert!(matches!(&said, Err(LedgerError::Unsafe(why)) if clear(why)), "{wrong}: {said:?}");
+    }
+    let plain = RedisConfig { ca: Some(ours.certificate()), ..RedisConfig::new(server.url()) };
+    let said = RedisLedger::connect(plain).await.map(drop);
+    assert!(matches!(&said, Err(LedgerError::Unsafe(why)) if why.contains("not rediss://")), "{said:?}");
+    let no_ca = RedisConfig { ca: Some(server.data().join("log")), ..at("localhost", &ours) };
+    let said = RedisLedger::connect(no_ca).await.map(drop);
+    assert!(matches!(&said, Err(LedgerError::Unsafe(why)) if why.contains("no certificate")), "{said:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_server_is_told_whose_certificates_it_accepts_by_a_flag() {
+    let (ours, theirs) = (Authority::named("ours"), Authority::named("theirs"));
+    let (server, port) = with_tls(&ours, "IP:127.0.0.1").await;
+    let url = format!("rediss://127.0.0.1:{port}");
+    let with = |ca: &Authority| {
+        ServerOptions::without_cluster(&url).flag(format!("--redis-ca={}", ca.certificate().display()))
+    };
+    with(&ours).start_ready().await;
+    let refused = tokio::process::Command::from(with(&theirs).command()).output().await.expect("run");
+    let text = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && text.contains("its certificate is refused: UnknownIssuer"), "{text}");
+    let missing = ServerOptions::without_cluster(&url).flag("--redis-ca=/nowhere.pem").command().output().expect("run");
+    assert_eq!(missing.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&missing.stderr).contains("--redis-ca"));
+    drop(server);
+}
