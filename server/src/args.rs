@@ -44,6 +44,9 @@ pub struct Args {
     /// can lose the last second), "unchecked" (its settings cannot be read; the operator vouches for them), "dev" (none).
     #[arg(long, env = "SENDSTORES_REDIS_DURABILITY", default_value = "always")]
     pub redis_durability: String,
+    /// How many replicas of Redis must have a change before it is acknowledged: a failover then loses nothing that was.
+    #[arg(long, env = "SENDSTORES_REDIS_REPLICAS_ACKNOWLEDGE", default_value = "0")]
+    pub redis_replicas_acknowledge: String,
     /// How many changes the log keeps in Redis. The last 8,192 of them are kept in memory for watchers that come back.
     #[arg(long, env = "SENDSTORES_HISTORY", default_value = "100000")]
     pub history: String,
@@ -123,6 +126,7 @@ pub struct Config {
     pub redis_ca: Option<PathBuf>,
     pub redis_prefix: String,
     pub redis_durability: Durability,
+    pub redis_replicas_acknowledge: u8,
     pub history: u64,
     pub instance: String,
     pub kube_context: Option<String>,
@@ -153,6 +157,7 @@ impl Config {
             redis_ca,
             redis_prefix,
             redis_durability,
+            redis_replicas_acknowledge,
             history,
             instance,
             kube_context,
@@ -178,6 +183,7 @@ impl Config {
             ("redis-ca", redis_ca.as_ref().map_or_else(|| "[system]".to_owned(), |path| path.display().to_string())),
             ("redis-prefix", redis_prefix.clone()),
             ("redis-durability", check::durability_name(*redis_durability).to_owned()),
+            ("redis-replicas-acknowledge", redis_replicas_acknowledge.to_string()),
             ("history", history.to_string()),
             ("instance", instance.clone()),
             ("kube-context", kube_context.clone().unwrap_or_else(|| "[current]".to_owned())),

@@ -1,6 +1,7 @@
 //! A real redis-server for one test.
 
 mod proxy;
+mod sentinel;
 mod tls;
 
 use std::{
@@ -16,6 +17,7 @@ use tempfile::TempDir;
 use crate::wait::until;
 
 pub use proxy::{Cut, RedisProxy};
+pub use sentinel::Guarded;
 pub use tls::Authority;
 
 /// A redis-server of our own: its port, its data, killed with the test. Durable as the product asks for.

@@ -148,6 +148,7 @@ pub(super) fn redis(config: &Config) -> RedisConfig {
             .unwrap_or(RedisConfig::DEFAULT_HISTORY),
         command_timeout: LEDGER_TIMEOUT,
         durability: config.redis_durability,
+        replicas: config.redis_replicas_acknowledge,
         ..RedisConfig::new(config.redis_url.clone())
     }
 }

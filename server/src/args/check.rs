@@ -49,6 +49,7 @@ impl Args {
         let redis_prefix = p.take("redis-prefix", prefix(&self.redis_prefix));
         let durability = p.take("redis-durability", durability(&self.redis_durability));
         let instance = p.take("instance", instance(self.instance));
+        let replicas = p.take("redis-replicas-acknowledge", number(&self.redis_replicas_acknowledge, 0..=16));
         let history = p.take("history", number(&self.history, 1_000..=10_000_000));
         let store_url = p.take("store-url", self.store_url.parse().map_err(|why| format!("{why}")));
         let concurrency = p.take("concurrency", number(&self.concurrency, 1..=1_000));
@@ -71,6 +72,7 @@ impl Args {
                 redis_ca: redis_ca?,
                 redis_prefix: redis_prefix?,
                 redis_durability: durability?,
+                redis_replicas_acknowledge: u8::try_from(replicas?).ok()?,
                 history: history?,
                 instance: instance?,
                 kube_context: self.kube_context,

@@ -10,6 +10,7 @@ mod fault;
 mod history;
 mod keys;
 mod log;
+mod replicas;
 mod reply;
 mod safety;
 mod scripts;
@@ -34,6 +35,7 @@ use self::{
     connection::{Connection, Repeat},
     history::Known,
     keys::Keys,
+    replicas::Replicas,
     reply::{Reply, gone_back, unexpected},
     scripts::Scripts,
 };
@@ -57,6 +59,8 @@ struct Shared {
     commands: Connection,
     /// Only for reads that block: whatever is behind one waits with it.
     blocking: Connection,
+    /// For what replicas must have before it is acknowledged.
+    replicas: Option<Replicas>,
     turn: Mutex<()>,
     keys: Keys,
     scripts: Scripts,
@@ -75,9 +79,11 @@ impl RedisLedger {
         let (keys, scripts) = (Keys::new(&config.prefix), Scripts::new());
         let known = history::begin(&commands, &keys, &scripts).await?;
         let blocking = Connection::open(&config).await?;
+        let replicas = Replicas::open(&config).await?;
         let shared = Shared {
             commands,
             blocking,
+            replicas,
             turn: Mutex::new(()),
             keys,
             scripts,
@@ -104,12 +110,23 @@ impl RedisLedger {
         keys: Vec<String>,
         args: Vec<Value>,
     ) -> Result<Reply, LedgerError> {
-        let Known { epoch, seen } = self.known();
-        let mut all: Vec<Value> = Vec::with_capacity(args.len() + 2);
-        all.push(epoch.as_str().into());
-        all.push(seen.to_string().into());
-        all.extend(args);
+        let all = self.within_history(args);
         self.ask(repeat, Duration::ZERO, script, keys, all).await
+    }
+
+    /// Runs a script within this history whose answer promises something: that survives a failover too, if it is asked
+    /// for. What was found done is promised as what was done.
+    async fn promise(&self, script: &Script, keys: Vec<String>, args: Vec<Value>) -> Result<Reply, LedgerError> {
+        let Some(replicas) = &self.shared.replicas else {
+            return self.run(Repeat::Safe, script, keys, args).await;
+        };
+        Reply::read(replicas.run(script, &keys, &self.within_history(args)).await?)
+    }
+
+    /// The arguments behind those that every script has.
+    fn within_history(&self, args: Vec<Value>) -> Vec<Value> {
+        let Known { epoch, seen } = self.known();
+        [epoch.as_str().into(), seen.to_string().into()].into_iter().chain(args).collect()
     }
 
     /// Runs a script that knows of no history.
@@ -180,7 +197,7 @@ impl Ledger for RedisLedger {
             history.to_string().into(),
         ];
         let epoch = self.known().epoch;
-        let mut reply = self.run(Repeat::Safe, &scripts.write, names, args).await?;
+        let mut reply = self.promise(&scripts.write, names, args).await?;
         match reply.word.as_str() {
             "applied" => {
                 store.revision = reply.revision()?;
@@ -196,7 +213,7 @@ impl Ledger for RedisLedger {
         let Shared { keys, scripts, .. } = &*self.shared;
         let names = vec![keys.meta.clone(), keys.operation(&operation.id)];
         let args = vec![operation.digest.as_str().into()];
-        let mut reply = self.run(Repeat::Safe, &scripts.recall, names, args).await?;
+        let mut reply = self.promise(&scripts.recall, names, args).await?;
         (reply.word == "found").then(|| reply.store()).transpose()
     }
 
@@ -238,7 +255,7 @@ impl Ledger for RedisLedger {
         let Shared { keys, scripts, .. } = &*self.shared;
         let names = vec![keys.meta.clone(), keys.claims.clone()];
         let args = vec![id.as_str().into(), owner.0.as_str().into(), micros(lease)];
-        let mut reply = self.run(Repeat::Safe, &scripts.claim, names, args).await?;
+        let mut reply = self.promise(&scripts.claim, names, args).await?;
         if reply.word == "held" {
             return Ok(None);
         }
@@ -258,7 +275,7 @@ impl Ledger for RedisLedger {
         let Shared { keys, scripts, .. } = &*self.shared;
         let names = vec![keys.meta.clone(), keys.duties.clone()];
         let args = vec![duty.as_str().into(), owner.0.as_str().into(), micros(lease)];
-        let mut reply = self.run(Repeat::Safe, &scripts.claim, names, args).await?;
+        let mut reply = self.promise(&scripts.claim, names, args).await?;
         if reply.word == "held" { Ok(None) } else { Ok(Some(Fence(reply.number()?))) }
     }
 

@@ -41,6 +41,9 @@ pub struct RedisConfig {
     /// How long a call may take in all, with the repetitions that a lost connection makes needful.
     pub command_timeout: Duration,
     pub durability: Durability,
+    /// How many replicas must have a write, a claim or a duty before it is acknowledged. 0 where there are none, or where a
+    /// failover may lose what was acknowledged a moment before.
+    pub replicas: u8,
 }
 
 /// Calls on their way to one connection at most; the rest waits before it, inside its deadline.
@@ -66,6 +69,7 @@ impl RedisConfig {
             history: Self::DEFAULT_HISTORY,
             command_timeout: Self::DEFAULT_COMMAND_TIMEOUT,
             durability: Durability::Always,
+            replicas: 0,
         }
     }
 

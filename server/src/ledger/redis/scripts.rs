@@ -1,10 +1,13 @@
 //! The scripts: one for each kind of write, each all or nothing.
 
+use std::time::Duration;
+
 use fred::{
-    clients::{Client, WithOptions},
-    error::Error,
-    interfaces::LuaInterface,
-    types::{Value, scripts::Script},
+    clients::{Client, Pipeline, WithOptions},
+    error::{Error, ErrorKind},
+    interfaces::{ClientLike, LuaInterface},
+    types::{ClusterHash, CustomCommand, Value, scripts::Script},
+    util::redis_keyslot,
 };
 
 /// All scripts, with their digests.
@@ -20,6 +23,13 @@ pub(super) struct Scripts {
     pub(super) sweep: Script,
     pub(super) doubt: Script,
     pub(super) adopt: Script,
+}
+
+/// How many replicas are waited for, and how long.
+#[derive(Clone, Copy)]
+pub(super) struct Wait {
+    pub(super) replicas: u64,
+    pub(super) patience: Duration,
 }
 
 /// A script that first makes sure of the history.
@@ -62,4 +72,45 @@ pub(super) async fn run(
         }
         answered => answered,
     }
+}
+
+/// As [`run`], with WAIT behind it on the same connection: the answer, and how many replicas have what was done.
+pub(super) async fn run_and_wait(
+    client: WithOptions<Client>,
+    script: &Script,
+    keys: &[String],
+    args: &[Value],
+    wait: Wait,
+) -> Result<(Value, Value), Error> {
+    let digest = ("EVALSHA", script.sha1().to_string());
+    match one_piece(client.clone(), digest, keys, args, wait).await {
+        Err(error) if error.details().starts_with("NOSCRIPT") => {
+            let text = ("EVAL", script.lua().map(ToString::to_string).unwrap_or_default());
+            one_piece(client, text, keys, args, wait).await
+        }
+        answered => answered,
+    }
+}
+
+/// Sends a script and WAIT in one piece.
+async fn one_piece(
+    client: WithOptions<Client>,
+    (verb, script): (&'static str, String),
+    keys: &[String],
+    args: &[Value],
+    wait: Wait,
+) -> Result<(Value, Value), Error> {
+    let pipeline = Pipeline::from(client);
+    // Both to the server that has the keys, if there are several.
+    let place = ClusterHash::Custom(redis_keyslot(keys.first().map_or(&[], |key| key.as_bytes())));
+    let mut words: Vec<Value> = vec![script.into(), keys.len().to_string().into()];
+    words.extend(keys.iter().map(|key| Value::from(key.as_str())));
+    words.extend(args.iter().cloned());
+    let _: Value = pipeline.custom(CustomCommand::new_static(verb, place.clone(), false), words).await?;
+    // Redis takes 0 for ever.
+    let words = vec![wait.replicas.to_string(), wait.patience.as_millis().max(1).to_string()];
+    let _: Value = pipeline.custom(CustomCommand::new_static("WAIT", place, false), words).await?;
+    let mut answers = pipeline.try_all::<Value>().await.into_iter();
+    let mut next = || answers.next().unwrap_or_else(|| Err(Error::new(ErrorKind::Protocol, "an answer is missing")));
+    Ok((next()?, next()?))
 }

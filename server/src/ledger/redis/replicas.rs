@@ -1,0 +1,65 @@
+//! Writes that replicas have before they are acknowledged.
+//!
+//! WAIT speaks of the connection it is said on, and only there: on a connection to the next primary it would be content at
+//! once. So it goes in one piece with the script. It also holds up what comes behind it on its connection, so that there
+//! are several, and none of them is that of the reads. A script that finds its effect done already is waited for as well:
+//! Redis takes the position of its history at the last command of the connection, whether that wrote or not.
+
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
+
+use fred::types::{Value, scripts::Script};
+use sendstores_core::ledger::LedgerError;
+
+use super::{
+    config::RedisConfig,
+    connection::{Connection, Repeat},
+    reply::unexpected,
+    scripts::{self, Wait},
+};
+
+/// How many writes are waited for at once; the rest stands behind them.
+const CONNECTIONS: usize = 8;
+
+/// The connections for writes that replicas must have.
+pub(super) struct Replicas {
+    wait: Wait,
+    connections: Vec<Connection>,
+    next: AtomicUsize,
+}
+
+// === impl Replicas ===
+
+impl Replicas {
+    /// None where an acknowledgement needs no replica.
+    pub(super) async fn open(config: &RedisConfig) -> Result<Option<Self>, LedgerError> {
+        if config.replicas == 0 {
+            return Ok(None);
+        }
+        let mut connections = Vec::with_capacity(CONNECTIONS);
+        for _ in 0..CONNECTIONS {
+            connections.push(Connection::open(config).await?);
+        }
+        // A connection that says nothing for half of the timeout is taken for dead.
+        let patience = config.command_timeout / 4;
+        let wait = Wait { replicas: config.replicas.into(), patience };
+        Ok(Some(Self { wait, connections, next: AtomicUsize::new(0) }))
+    }
+
+    /// Runs a script that may be repeated, and waits until enough replicas have what it did.
+    pub(super) async fn run(&self, script: &Script, keys: &[String], args: &[Value]) -> Result<Value, LedgerError> {
+        let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.connections.len();
+        let call = self.connections[turn]
+            .call(Repeat::Safe, Duration::ZERO, |client| scripts::run_and_wait(client, script, keys, args, self.wait));
+        let (answer, have) = call.await?;
+        let have = have.as_u64().ok_or_else(|| unexpected("no number of replicas"))?;
+        if have < self.wait.replicas {
+            let why =
+                format!("{have} replicas have the change and {} must; it may be there or not", self.wait.replicas);
+            return Err(LedgerError::Unavailable(why));
+        }
+        Ok(answer)
+    }
+}

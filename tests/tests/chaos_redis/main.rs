@@ -1,0 +1,16 @@
+//! Redis is killed, fails over, loses its power or its disk, under the load of writers. In the end the log is held
+//! against what was acknowledged: all of it is there, once.
+//!
+//! `SENDSTORES_CHAOS_REDIS=10` makes each run ten times as long. A run prints its seed; `SENDSTORES_CHAOS_SEED` repeats its
+//! choices (not its timing).
+
+#![allow(clippy::panic)] // the way a test fails
+
+mod failover;
+mod load;
+
+/// So many rounds, or as many times more as the environment asks for.
+fn rounds(usual: usize) -> usize {
+    let times = std::env::var("SENDSTORES_CHAOS_REDIS").ok().map(|times| times.parse().expect("a number"));
+    usual * times.unwrap_or(1)
+}
