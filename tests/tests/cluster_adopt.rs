@@ -1,0 +1,182 @@
+//! Redis is lost, and a real API server has the stores: a server that starts behind the loss finds out, deletes nothing,
+//! and takes every store back.
+
+use std::{
+    collections::BTreeMap,
+    process::{Command, Output},
+    time::Duration,
+};
+
+use sendstores_client::{
+    Client, CreateStore, Error,
+    v1::{self as wire, StoreFilter, store::State},
+};
+use sendstores_tests::{
+    cluster::Cluster,
+    http,
+    redis::RedisServer,
+    server::{Server, ServerOptions},
+    wait::until,
+};
+
+/// What is theirs, and what this test calls its own.
+const INSTANCE: &str = "adopt";
+
+/// One control plane with its Redis.
+struct World {
+    cluster: Cluster,
+    redis: RedisServer,
+}
+
+// === impl World ===
+
+impl World {
+    async fn new() -> Self {
+        Self { cluster: Cluster::light(), redis: RedisServer::start().await }
+    }
+
+    /// A server on the database `database` of the Redis.
+    fn server_on(&self, database: u8) -> ServerOptions {
+        self.cluster.server_of(INSTANCE, &format!("{}/{database}", self.redis.url()))
+    }
+
+    async fn serve(&self) -> (Server, Client) {
+        let server = self.server_on(0).start_ready().await;
+        let client = server.client().await;
+        (server, client)
+    }
+
+    /// The store, once it is READY.
+    async fn make(&self, client: &Client, id: &str) -> wire::Store {
+        let create = CreateStore::new().id(id).tenant("acme").label("team", id).title("Käse & \"Brot\"");
+        client.create(create).await.expect("create");
+        reach(client, id, State::Ready).await
+    }
+
+    /// `sendstores-server adopt`.
+    fn adopt(&self, args: &[&str]) -> Output {
+        let mut command: Command = self.server_on(0).command();
+        command.arg("adopt").args(args).output().expect("run it")
+    }
+
+    /// The namespaces of this test, with the uid that the cluster gave each.
+    fn namespaces(&self) -> BTreeMap<String, String> {
+        let list = self.cluster.get(&["namespaces", "-l", &format!("sendstores.dev/instance={INSTANCE}")]);
+        let named = |item: &serde_json::Value| {
+            let text = |field: &str| item["metadata"][field].as_str().unwrap_or_default().to_owned();
+            (text("name"), text("uid"))
+        };
+        list["items"].as_array().expect("a list").iter().map(named).collect()
+    }
+
+    async fn end(&self, client: &Client, ids: &[&str]) {
+        for id in ids {
+            client.delete(*id).await.expect("delete");
+        }
+        for id in ids {
+            until("the store to be gone", async || {
+                matches!(client.get(*id).await, Err(Error::NotFound(_))).then_some(())
+            })
+            .await;
+            assert_eq!(self.cluster.leftovers(id), Vec::<String>::new());
+        }
+    }
+}
+
+async fn reach(client: &Client, id: &str, state: State) -> wire::Store {
+    until(state.as_str_name(), async || client.get(id).await.ok().filter(|store| store.state() == state)).await
+}
+
+async fn assert_read_only(server: &Server, client: &Client, said: &str) {
+    let (code, body) = http::get(server.admin, "/readyz").await.expect("an answer");
+    assert!(code == 200 && body.starts_with("read-only: ") && body.contains(said), "{code} {body}");
+    let error = client.create(CreateStore::new()).await.expect_err("read-only");
+    assert_eq!(error.reason(), Some("READ_ONLY"), "{error}");
+}
+
+/// What a caller asked for, and whose it is: what must come back as it was.
+fn intent(store: &wire::Store) -> impl PartialEq + std::fmt::Debug {
+    let wire::Store { id, uid, tenant, labels, spec, url, generation, .. } = store.clone();
+    (id, uid, tenant, labels, spec, url, generation)
+}
+
+fn text(output: &Output) -> String {
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[tokio::test]
+async fn an_empty_redis_and_a_wrong_database_are_noticed_at_the_start_and_every_store_is_taken_back() {
+    let world = World::new().await;
+    let ids = ["store-adopt-a", "store-adopt-b", "store-adopt-c"];
+    let (server, client) = world.serve().await;
+    let mut made = Vec::new();
+    for id in ids {
+        made.push(world.make(&client, id).await);
+    }
+    let token = client.list(StoreFilter::default()).await.expect("list").resume_token;
+    let namespaces = world.namespaces();
+    server.kill9();
+
+    // The wrong database of the right Redis: nothing is read that is true, and nothing is written.
+    let lost = world.server_on(1).start_ready().await;
+    assert_read_only(&lost, &lost.client().await, ids[0]).await;
+    drop(lost);
+
+    world.redis.cli(["FLUSHALL"]).await;
+    let (server, client) = world.serve().await;
+    assert_read_only(&server, &client, ids[0]).await;
+    assert_eq!(client.get(ids[0]).await.expect_err("not denied").reason(), Some("READ_ONLY"));
+    let planned = text(&world.adopt(&["--dry-run"]));
+    for id in ids {
+        assert!(planned.contains(&format!("{id}: adopted")), "{planned}");
+    }
+    assert_read_only(&server, &client, ids[0]).await;
+
+    text(&world.adopt(&[]));
+    for before in &made {
+        let store = reach(&client, &before.id, State::Ready).await;
+        assert_eq!(intent(&store), intent(before));
+        let told: Vec<_> = store.history.iter().map(wire::HistoryEntry::event).collect();
+        use wire::history_entry::Event;
+        assert_eq!(told, [Event::Created, Event::Adopted, Event::Ready]);
+    }
+    assert_eq!(world.namespaces(), namespaces, "no namespace was removed or made");
+    let token = sendstores_client::ResumeToken::from(token);
+    let resumed = client.watch_from(StoreFilter::default(), token).await.map(drop);
+    assert!(matches!(resumed, Err(Error::HistoryCompacted(_))), "{resumed:?}");
+    let again = text(&world.adopt(&[]));
+    assert!(again.contains("nothing to do"), "{again}");
+    world.end(&client, &ids).await;
+    let ended = tokio::task::spawn_blocking(move || server.terminate(Duration::from_secs(60)).0);
+    assert!(ended.await.expect("its end").success());
+}
+
+#[tokio::test]
+async fn an_old_copy_is_noticed_at_the_start_and_what_came_and_went_since_is_told_apart() {
+    let mut world = World::new().await;
+    let (server, client) = world.serve().await;
+    world.make(&client, "store-old-kept").await;
+    world.make(&client, "store-old-gone").await;
+    drop(server);
+    let copy = world.redis.backup().await;
+    let (server, client) = world.serve().await;
+    world.end(&client, &["store-old-gone"]).await;
+    let newer = world.make(&client, "store-old-new").await;
+    drop(server);
+    let namespaces = world.namespaces();
+
+    world.redis.restore(&copy).await;
+    let (_server, client) = world.serve().await;
+    assert_read_only(&_server, &client, "store-old-new").await;
+    let done = text(&world.adopt(&[]));
+    assert!(done.contains("store-old-new: adopted") && !done.contains("store-old-kept"), "{done}");
+    let store = reach(&client, "store-old-new", State::Ready).await;
+    assert_eq!(intent(&store), intent(&newer));
+    reach(&client, "store-old-kept", State::Ready).await;
+    // It was deleted after the copy was made, and must not come back as an empty shop.
+    let gone = reach(&client, "store-old-gone", State::Failed).await;
+    assert_eq!(gone.failure.expect("a failure").reason(), wire::failure::Reason::NamespaceMissing);
+    assert_eq!(world.namespaces(), namespaces, "no namespace was removed or made");
+    world.end(&client, &["store-old-kept", "store-old-new", "store-old-gone"]).await;
+}
