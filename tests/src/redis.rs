@@ -1,5 +1,6 @@
 //! A real redis-server for one test.
 
+mod power;
 mod proxy;
 mod sentinel;
 mod tls;
@@ -16,6 +17,7 @@ use tempfile::TempDir;
 
 use crate::wait::until;
 
+pub use power::Loss;
 pub use proxy::{Cut, RedisProxy};
 pub use sentinel::Guarded;
 pub use tls::Authority;
@@ -26,6 +28,7 @@ pub struct RedisServer {
     process: Option<Child>,
     data: TempDir,
     settings: Vec<String>,
+    recorder: Option<power::Recorder>,
 }
 
 /// What a server had stored at one time.
@@ -49,10 +52,14 @@ impl RedisServer {
 
     /// Starts with other settings, which win over the usual ones.
     pub async fn start_with(settings: &[(&str, &str)]) -> Self {
+        Self::launched(settings, None).await
+    }
+
+    async fn launched(settings: &[(&str, &str)], recorder: Option<power::Recorder>) -> Self {
         let settings =
             SETTINGS.iter().chain(settings).flat_map(|(name, value)| [format!("--{name}"), (*value).to_owned()]);
         let data = tempfile::Builder::new().prefix("sendstores-redis-").tempdir().expect("a directory for the data");
-        let mut server = Self { port: 0, process: None, data, settings: settings.collect() };
+        let mut server = Self { port: 0, process: None, data, settings: settings.collect(), recorder };
         // Another process may take the port between the look and the start.
         let mut starts = 0;
         while starts == 0 || !server.launch().await {
@@ -141,6 +148,7 @@ impl RedisServer {
             .args(&self.settings)
             .arg("--dir")
             .arg(self.data.path())
+            .envs(self.recorder.iter().flat_map(power::Recorder::environment))
             .current_dir(self.data.path())
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -6,8 +6,19 @@
 
 #![allow(clippy::panic)] // the way a test fails
 
+mod crashes;
 mod failover;
 mod load;
+
+use rand::{SeedableRng, rngs::StdRng};
+
+/// The choices of a run, which its printed seed repeats.
+fn chance(run: &str) -> StdRng {
+    let seed =
+        std::env::var("SENDSTORES_CHAOS_SEED").ok().map_or_else(rand::random, |seed| seed.parse().expect("a number"));
+    eprintln!("{run}: SENDSTORES_CHAOS_SEED={seed}");
+    StdRng::seed_from_u64(seed)
+}
 
 /// So many rounds, or as many times more as the environment asks for.
 fn rounds(usual: usize) -> usize {

@@ -34,8 +34,8 @@ pub(super) struct Wait {
 
 /// A script that first makes sure of the history.
 macro_rules! within_history {
-    ($file:literal) => {
-        Script::from_lua(concat!(include_str!("scripts/prelude.lua"), include_str!($file)))
+    ($($file:literal),+) => {
+        Script::from_lua(concat!(include_str!("scripts/prelude.lua"), $(include_str!($file)),+))
     };
 }
 
@@ -45,8 +45,8 @@ impl Scripts {
     pub(super) fn new() -> Self {
         Self {
             begin: Script::from_lua(concat!(include_str!("scripts/head.lua"), include_str!("scripts/begin.lua"))),
-            write: within_history!("scripts/write.lua"),
-            recall: within_history!("scripts/recall.lua"),
+            write: within_history!("scripts/synced.lua", "scripts/write.lua"),
+            recall: within_history!("scripts/synced.lua", "scripts/recall.lua"),
             load: within_history!("scripts/load.lua"),
             scan: within_history!("scripts/scan.lua"),
             log: within_history!("scripts/log.lua"),

@@ -8,4 +8,4 @@ local digest, answer = string.match(known, '^(%S*) (.*)$')
 if digest ~= ARGV[3] then
   return {'reused'}
 end
-return {'found', answer}
+return synced() or {'found', answer}
