@@ -3,6 +3,7 @@
 mod power;
 mod proxy;
 mod sentinel;
+mod small_disk;
 mod tls;
 
 use std::{
@@ -20,6 +21,7 @@ use crate::wait::until;
 pub use power::Loss;
 pub use proxy::{Cut, RedisProxy};
 pub use sentinel::Guarded;
+pub use small_disk::RedisOnSmallDisk;
 pub use tls::Authority;
 
 /// A redis-server of our own: its port, its data, killed with the test. Durable as the product asks for.

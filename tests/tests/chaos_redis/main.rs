@@ -9,6 +9,7 @@
 mod crashes;
 mod failover;
 mod load;
+mod room;
 
 use rand::{SeedableRng, rngs::StdRng};
 
