@@ -9,6 +9,8 @@
 mod crashes;
 mod failover;
 mod load;
+mod monitor;
+mod replicas;
 mod room;
 
 use rand::{SeedableRng, rngs::StdRng};
