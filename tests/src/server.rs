@@ -128,6 +128,18 @@ impl Server {
         self.child.id()
     }
 
+    /// Bytes of memory that it really has.
+    pub fn resident(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("its status");
+        let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix("kB"));
+        kib.and_then(|kib| kib.trim().parse::<usize>().ok()).expect("its memory") * 1024
+    }
+
+    /// How many files and sockets it has open.
+    pub fn open_files(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.pid())).expect("its files").count()
+    }
+
     /// Processes it has started and not yet reaped, by command line.
     pub fn children(&self) -> Vec<String> {
         let tasks = std::fs::read_dir(format!("/proc/{}/task", self.pid())).expect("its threads");
@@ -151,14 +163,23 @@ impl Server {
     }
 
     /// SIGTERM, and how it ended within `deadline`.
-    pub fn terminate(mut self, deadline: Duration) -> (ExitStatus, Duration) {
+    pub fn terminate(self, deadline: Duration) -> (ExitStatus, Duration) {
         signal(self.pid(), "TERM");
+        self.ended(deadline)
+    }
+
+    /// How it ended, within `deadline` from now; it was asked to before.
+    pub fn ended(mut self, deadline: Duration) -> (ExitStatus, Duration) {
         let begun = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().expect("wait") {
                 return (status, begun.elapsed());
             }
-            assert!(begun.elapsed() < deadline, "still running {deadline:?} after SIGTERM: {:#?}", self.log());
+            assert!(
+                begun.elapsed() < deadline,
+                "still running {deadline:?} after it was asked to stop: {:#?}",
+                self.log()
+            );
             std::thread::sleep(Duration::from_millis(10));
         }
     }

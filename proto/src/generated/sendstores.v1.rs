@@ -1044,6 +1044,9 @@ pub mod store_service_client {
         /// good for the last 8,192 changes of all stores, or for as many as the log keeps if that is fewer. The stream lasts
         /// until the caller ends it.
         ///
+        /// Nobody waits for a slow reader. It is sent a message when it takes one; once 8,192 changes have passed its place, the
+        /// stream is ended with HISTORY_COMPACTED behind what was on its way, and nothing was left out before that.
+        ///
         /// INVALID_ARGUMENT: INVALID_FIELD; RESUME_TOKEN_INVALID when the token was damaged. OUT_OF_RANGE: HISTORY_COMPACTED
         /// when what follows the token is no longer kept, or the reader was too slow: start again without a token. Its
         /// metadata has `oldest_revision`, from which this replica could still go on.
@@ -1171,6 +1174,9 @@ pub mod store_service_server {
         /// goes on right behind the message that carried the token, on any replica, also one that has just started. A token is
         /// good for the last 8,192 changes of all stores, or for as many as the log keeps if that is fewer. The stream lasts
         /// until the caller ends it.
+        ///
+        /// Nobody waits for a slow reader. It is sent a message when it takes one; once 8,192 changes have passed its place, the
+        /// stream is ended with HISTORY_COMPACTED behind what was on its way, and nothing was left out before that.
         ///
         /// INVALID_ARGUMENT: INVALID_FIELD; RESUME_TOKEN_INVALID when the token was damaged. OUT_OF_RANGE: HISTORY_COMPACTED
         /// when what follows the token is no longer kept, or the reader was too slow: start again without a token. Its

@@ -45,6 +45,9 @@ const STREAMS_PER_CONNECTION: u32 = 256;
 const HEADER_LIST: u32 = 16 * 1024;
 /// How long the head of an HTTP/1 request may take.
 const HTTP1_HEAD: Duration = Duration::from_secs(10);
+/// What is buffered of one stream for a peer that does not take it. Of its many streams each may have as much, so that the
+/// usual 400 KiB would be gigabytes.
+const SEND_BUFFER: usize = 64 * 1024;
 /// Streams a peer may open and reset before it is cut (rapid reset, CVE-2023-44487).
 const PENDING_RESETS: usize = 20;
 
@@ -109,6 +112,7 @@ fn builder(spawner: Spawner) -> auto::Builder<Spawner> {
         .keep_alive_timeout(KEEPALIVE.1)
         .max_concurrent_streams(STREAMS_PER_CONNECTION)
         .max_header_list_size(HEADER_LIST)
+        .max_send_buf_size(SEND_BUFFER)
         .max_pending_accept_reset_streams(PENDING_RESETS);
     builder
 }

@@ -1,7 +1,7 @@
 //! A watcher that writes down all it sees, and goes on wherever it is sent.
 
 use futures::StreamExt;
-use sendstores_client::{Client, Error, ResumeToken, v1 as wire};
+use sendstores_client::{Client, Error, ResumeToken, Watch, v1 as wire};
 
 use super::{Entry, Filter, Message, Stream, Watcher, due, token};
 
@@ -22,13 +22,24 @@ impl Recorder {
 
     /// Opens the next stream where the last one ended, and records until `enough`. What was recorded before an error
     /// stays; an error is an end like any other.
-    pub async fn watch(&mut self, client: &Client, mut enough: impl FnMut(&Message) -> bool) -> Result<(), Error> {
+    pub async fn watch(&mut self, client: &Client, enough: impl FnMut(&Message) -> bool) -> Result<(), Error> {
+        let mut watch = self.open(client).await?;
+        self.read(&mut watch, enough).await
+    }
+
+    /// Opens the next stream where the last one ended.
+    pub async fn open(&mut self, client: &Client) -> Result<Watch, Error> {
         let filter = wire::StoreFilter::from(&self.watcher.filter);
-        let mut watch = match &self.token {
+        let watch = match &self.token {
             Some(token) => client.watch_from(filter, token.clone()).await?,
             None => client.watch(filter).await?,
         };
         self.watcher.streams.push(Stream { from: self.token.as_ref().map(token), messages: Vec::new() });
+        Ok(watch)
+    }
+
+    /// Records what the stream that was opened last tells, until `enough` or its end.
+    pub async fn read(&mut self, watch: &mut Watch, mut enough: impl FnMut(&Message) -> bool) -> Result<(), Error> {
         while let Some(event) = watch.next().await {
             let event = event?;
             let message = Message::from(&event);
@@ -52,6 +63,16 @@ impl Recorder {
         }
         self.watcher.until = log.last().map_or(0, |entry| entry.revision);
         Ok(())
+    }
+
+    /// Begins anew with the next stream, as who was told that its place is lost.
+    pub fn forget_token(&mut self) {
+        self.token = None;
+    }
+
+    /// What was recorded so far.
+    pub fn watcher(&self) -> &Watcher {
+        &self.watcher
     }
 
     /// The recording.
