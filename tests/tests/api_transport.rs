@@ -178,6 +178,8 @@ async fn the_server_stops_in_time_with_streams_and_silent_peers_and_tells_watche
     silent.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.expect("a preface");
     let (status, took) = tokio::task::spawn_blocking(move || server.terminate(STOP)).await.expect("stop");
     assert!(status.success(), "{status}");
+    let last = watch.next().await.expect("not the end").expect("a heartbeat");
+    assert!(last.resume_token.is_some(), "{last:?}");
     let told = watch.next().await.expect("a last word").expect_err("a status");
     assert_eq!(told.reason(), Some("DRAINING"), "{told} after {took:?}");
     drop((idle, half, http1, silent));

@@ -85,6 +85,9 @@ async fn a_server_that_stops_ends_a_watch_with_a_reason_and_the_next_one_goes_on
     let mut watch = rig.client.watch(StoreFilter::default()).await.expect("open");
     while !matches!(next(&mut watch).await.event, Told::Synced { .. }) {}
     rig.restart().await;
+    let last = next(&mut watch).await;
+    assert_eq!(words(&last), "heartbeat", "the token to go on from");
+    assert_eq!(last.resume_token.as_ref(), watch.resume_token());
     let told = tokio::time::timeout(DEADLINE, watch.next()).await.expect("in time").expect("a reason");
     let error = refusal(told);
     assert!(matches!(error, Error::Unavailable(_)) && error.reason() == Some("DRAINING"), "{error:?}");

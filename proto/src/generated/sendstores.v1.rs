@@ -1052,8 +1052,9 @@ pub mod store_service_client {
         /// metadata has `oldest_revision`, from which this replica could still go on.
         /// RESOURCE_EXHAUSTED: TOO_MANY_STREAMS, with the `limit` and its `scope` in the metadata: "peer" when the caller's
         /// address (an IPv4 address, or a /64 network of IPv6) has as many open as one may have, 10,000 unless the operator
-        /// chose otherwise; "server" when this server has, 20,000. UNAVAILABLE: DRAINING when this server stops: go on elsewhere with the last
-        /// token.
+        /// chose otherwise; "server" when this server has, 20,000.
+        /// UNAVAILABLE: DRAINING when this server stops. A last `heartbeat` comes before it, with a token behind all that was
+        /// told: go on elsewhere with that. Before `synced` there is none: begin again elsewhere.
         pub async fn watch_status(
             &mut self,
             request: impl tonic::IntoRequest<super::WatchStatusRequest>,
@@ -1183,8 +1184,9 @@ pub mod store_service_server {
         /// metadata has `oldest_revision`, from which this replica could still go on.
         /// RESOURCE_EXHAUSTED: TOO_MANY_STREAMS, with the `limit` and its `scope` in the metadata: "peer" when the caller's
         /// address (an IPv4 address, or a /64 network of IPv6) has as many open as one may have, 10,000 unless the operator
-        /// chose otherwise; "server" when this server has, 20,000. UNAVAILABLE: DRAINING when this server stops: go on elsewhere with the last
-        /// token.
+        /// chose otherwise; "server" when this server has, 20,000.
+        /// UNAVAILABLE: DRAINING when this server stops. A last `heartbeat` comes before it, with a token behind all that was
+        /// told: go on elsewhere with that. Before `synced` there is none: begin again elsewhere.
         async fn watch_status(
             &self,
             request: tonic::Request<super::WatchStatusRequest>,

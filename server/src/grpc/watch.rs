@@ -38,8 +38,17 @@ struct Watcher {
     snapshot: Option<Snapshot>,
     ready: VecDeque<Bytes>,
     stopping: CancellationToken,
-    ended: bool,
+    course: Course,
     _admitted: Place,
+}
+
+/// Where a stream is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Course {
+    Open,
+    /// The reader has the token to go on from elsewhere; the status is left.
+    Parting,
+    Ended,
 }
 
 struct Snapshot {
@@ -87,7 +96,7 @@ impl<L: Ledger> StoreApi<L> {
             snapshot,
             ready: VecDeque::new(),
             stopping: self.stopping(),
-            ended: false,
+            course: Course::Open,
             _admitted: admitted,
         };
         metrics::gauge!("sendstores_watch_streams").increment(1.0);
@@ -103,17 +112,36 @@ impl<L: Ledger> StoreApi<L> {
 impl Watcher {
     /// The next message; an error is the last.
     async fn next(&mut self) -> Option<Result<Bytes, Status>> {
-        if self.ended {
-            return None;
-        }
-        let stopping = self.stopping.clone();
-        let message = tokio::select! {
-            biased;
-            () = stopping.cancelled() => Err(Refusal::Draining),
-            message = self.message() => message,
+        let message = match self.course {
+            Course::Open => {
+                let stopping = self.stopping.clone();
+                tokio::select! {
+                    biased;
+                    () = stopping.cancelled() => self.part(),
+                    message = self.message() => message,
+                }
+            }
+            Course::Parting => Err(Refusal::Draining),
+            Course::Ended => return None,
         };
-        self.ended = message.is_err();
+        if message.is_err() {
+            self.course = Course::Ended;
+        }
         Some(message.map_err(Status::from))
+    }
+
+    /// The server stops. What was taken from the ring is still told; then comes a token that stands behind all of it, also
+    /// behind changes that the filter left out, so that the reader goes on elsewhere as late as can be. Only a complete
+    /// snapshot can be gone on from.
+    fn part(&mut self) -> Result<Bytes, Refusal> {
+        if self.snapshot.is_some() {
+            return Err(Refusal::Draining);
+        }
+        if let Some(message) = self.ready.pop_front() {
+            return Ok(message);
+        }
+        self.course = Course::Parting;
+        Ok(encode(&self.heartbeat()))
     }
 
     async fn message(&mut self) -> Result<Bytes, Refusal> {
@@ -224,7 +252,10 @@ mod tests {
         let [Some(first), Some(second)] = shown else { panic!("both are shown it") };
         assert_eq!(first.as_ptr(), second.as_ptr());
         let message = wire::WatchStatusResponse::decode(first).expect("a message");
-        assert_eq!((message.revision, message.resume_token), (7, token::resume(&epoch, Revision(7))));
+        assert_eq!(
+            (message.revision, message.resume_token),
+            (7, token::resume(&epoch, Revision(7)))
+        );
         assert!(matches!(message.event, Some(Event::Changed(store)) if store.id == "store-a"));
     }
 
