@@ -252,10 +252,7 @@ mod tests {
         let [Some(first), Some(second)] = shown else { panic!("both are shown it") };
         assert_eq!(first.as_ptr(), second.as_ptr());
         let message = wire::WatchStatusResponse::decode(first).expect("a message");
-        assert_eq!(
-            (message.revision, message.resume_token),
-            (7, token::resume(&epoch, Revision(7)))
-        );
+        assert_eq!((message.revision, message.resume_token), (7, token::resume(&epoch, Revision(7))));
         assert!(matches!(message.event, Some(Event::Changed(store)) if store.id == "store-a"));
     }
 
