@@ -150,6 +150,15 @@ async fn tokens_that_are_damaged_or_of_another_history_are_refused() {
     let token = next(&mut watch).await.resume_token.expect("a token");
     let error = client.watch_from(wire::StoreFilter::default(), token).await.expect_err("another history");
     assert!(matches!(error, Error::HistoryCompacted(_)), "{error}");
+
+    for id in ["store-a", "store-b"] {
+        elsewhere.client().await.create(CreateStore::new().id(id)).await.expect("create");
+    }
+    let mut request = wire::ListRequest { page_size: 1, ..Default::default() };
+    let page = elsewhere.client().await.list_page(request.clone()).await.expect("a page");
+    request.page_token = page.next_page_token;
+    let error = client.list_page(request).await.expect_err("another history");
+    assert_eq!(error.reason(), Some("PAGE_TOKEN_INVALID"));
     drop(redis);
 }
 

@@ -81,8 +81,23 @@ async fn a_replica_that_is_cut_off_answers_with_what_it_knew() {
     assert!(matches!(refused, Error::Unavailable(_)), "{refused}");
     stale(&far.0, "store-old").await.expect("what it knew");
 
+    // A page is no older than the first of its list, or whoever watches on from there has a gap.
+    let mut list =
+        wire::ListRequest { page_size: 1, consistency: wire::Consistency::Stale.into(), ..Default::default() };
+    let here = far.0.list_page(list.clone()).await.expect("a first page of its own");
+    assert_eq!(here.stores[0].id, "store-old");
+    let first = until("a page that knows", async || {
+        Some(near.0.list_page(list.clone()).await.ok()?).filter(|page| page.stores[0].id == "store-new")
+    })
+    .await;
+    list.page_token = first.next_page_token;
+    let behind = far.0.list_page(list.clone()).await.expect_err("it is behind the first page");
+    assert!(matches!(behind, Error::Unavailable(_)), "{behind}");
+
     proxy.redirect(redis.port());
     until("a read that is not stale", async || far.0.get("store-new").await.ok()).await;
+    let second = far.0.list_page(list).await.expect("it has caught up");
+    assert_eq!((second.stores[0].id.as_str(), second.resume_token), ("store-old", first.resume_token));
 }
 
 #[tokio::test]

@@ -677,10 +677,11 @@ pub struct ListResponse {
     /// Token of the page behind this one. Empty: this was the last.
     #[prost(string, tag = "2")]
     pub next_page_token: ::prost::alloc::string::String,
-    /// Revision of the log that this page is as new as, at least.
+    /// Revision of the log that the first page of this list showed; every page is as new as that, at least.
     #[prost(uint64, tag = "3")]
     pub revision: u64,
-    /// Token for WatchStatus that goes on right behind `revision`.
+    /// Token for WatchStatus that goes on right behind `revision`: what a later page did not show yet is told then. A change
+    /// of a store that was listed with the revision of that change, or a higher one, is told once more.
     #[prost(string, tag = "4")]
     pub resume_token: ::prost::alloc::string::String,
     /// This page has every change that was acknowledged before this time, as in GetResponse.
@@ -988,7 +989,13 @@ pub mod store_service_client {
         /// Returns stores in the order of their ids, a page at a time. Each page is never older than any answer given before the
         /// call, unless `consistency` allows it.
         ///
-        /// INVALID_ARGUMENT: INVALID_FIELD; PAGE_TOKEN_INVALID when the token was damaged, or made for another filter.
+        /// Pages show the stores as they are when each is read, not as they were at the first: old versions of all stores would
+        /// have to be kept for as long as anybody turns pages. But no page is older than the first, on any replica, and all carry
+        /// the first one's `revision` and `resume_token`. So list, then watch from that token with the same filter, and leave
+        /// out what has no higher revision than what was listed of the same id: that is everything, with no gap.
+        ///
+        /// INVALID_ARGUMENT: INVALID_FIELD; PAGE_TOKEN_INVALID when the token was damaged, made for another filter, or given out
+        /// before the history was replaced.
         pub async fn list(
             &mut self,
             request: impl tonic::IntoRequest<super::ListRequest>,
@@ -1148,7 +1155,13 @@ pub mod store_service_server {
         /// Returns stores in the order of their ids, a page at a time. Each page is never older than any answer given before the
         /// call, unless `consistency` allows it.
         ///
-        /// INVALID_ARGUMENT: INVALID_FIELD; PAGE_TOKEN_INVALID when the token was damaged, or made for another filter.
+        /// Pages show the stores as they are when each is read, not as they were at the first: old versions of all stores would
+        /// have to be kept for as long as anybody turns pages. But no page is older than the first, on any replica, and all carry
+        /// the first one's `revision` and `resume_token`. So list, then watch from that token with the same filter, and leave
+        /// out what has no higher revision than what was listed of the same id: that is everything, with no gap.
+        ///
+        /// INVALID_ARGUMENT: INVALID_FIELD; PAGE_TOKEN_INVALID when the token was damaged, made for another filter, or given out
+        /// before the history was replaced.
         async fn list(
             &self,
             request: tonic::Request<super::ListRequest>,

@@ -1,15 +1,15 @@
 //! Get and List: reads from the mirror, never older than any answer given before unless the caller allows it.
 
-use sendstores_core::{State, ledger::Ledger};
+use sendstores_core::{State, Timestamp, ledger::Ledger};
 use sendstores_proto::v1 as wire;
 
 use super::{
-    StoreApi, convert,
+    Backend, StoreApi, convert,
     parse::{self, Violations},
     status::Refusal,
-    token,
+    token::{self, NextPage},
 };
-use crate::mirror::Page;
+use crate::mirror::{Consistency, Page};
 
 const DEFAULT_PAGE: i32 = 50;
 const MAX_PAGE: i32 = 500;
@@ -42,21 +42,43 @@ impl<L: Ledger> StoreApi<L> {
         }
         let consistency = parse::consistency(&mut violations, consistency);
         let (filter, consistency) = violations.finish(filter.zip(consistency))?;
-        let after = if page_token.is_empty() { None } else { Some(token::open_page(&page_token, &filter)?) };
+        let next = if page_token.is_empty() { None } else { Some(token::open_page(&page_token, &filter)?) };
         let most =
             usize::try_from(if page_size == 0 { DEFAULT_PAGE } else { page_size }).map_err(|_| Refusal::Internal)?;
 
         let backend = self.backend()?;
-        let fresh = backend.mirror.ready(consistency, &backend.ledger).await?;
+        let fresh = backend.ready(consistency, next.as_ref()).await?;
         backend.all_are_known()?;
-        let Page { stores, more, position } = backend.mirror.list(&filter, after.as_ref(), most);
-        let last = stores.last().filter(|_| more);
+        let Page { stores, more, position } = backend.mirror.list(&filter, next.as_ref().map(|next| &next.after), most);
+        let first = next.map_or(position, |next| next.first);
+        let last = stores.last().filter(|_| more).map(|last| NextPage { first: first.clone(), after: last.id.clone() });
         Ok(wire::ListResponse {
-            next_page_token: last.map(|last| token::page(&last.id, &filter)).unwrap_or_default(),
+            next_page_token: last.map(|next| token::page(&next, &filter)).unwrap_or_default(),
             stores: stores.iter().map(|store| convert::store(store)).collect(),
-            revision: position.revision.0,
-            resume_token: token::resume(&position.epoch, position.revision),
+            revision: first.revision.0,
+            resume_token: token::resume(&first),
             fresh_time: Some(convert::time(fresh)),
         })
+    }
+}
+
+// === impl Backend ===
+
+impl<L: Ledger> Backend<L> {
+    /// Waits until a page may be answered. It must be no older than the first page of its list, which another replica may
+    /// have given: else who watches on from the first would miss what this one does not show. So a read that may be stale
+    /// becomes one that may not where this replica is behind.
+    async fn ready(&self, consistency: Consistency, next: Option<&NextPage>) -> Result<Timestamp, Refusal> {
+        let fresh = self.mirror.ready(consistency, &self.ledger).await?;
+        let Some(NextPage { first, .. }) = next else { return Ok(fresh) };
+        if first.epoch != self.mirror.position().epoch {
+            return Err(Refusal::PageTokenInvalid);
+        }
+        if first.revision <= self.mirror.revision() {
+            return Ok(fresh);
+        }
+        let fresh = self.mirror.ready(Consistency::Linearizable, &self.ledger).await?;
+        // Nobody was shown a revision that the ledger does not have.
+        if first.revision <= self.mirror.revision() { Ok(fresh) } else { Err(Refusal::PageTokenInvalid) }
     }
 }

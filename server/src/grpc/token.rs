@@ -4,7 +4,7 @@
 //! token. A token grants nothing: what it leads to is checked on every call.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use sendstores_core::{Epoch, Revision, Store, StoreFilter, StoreId};
+use sendstores_core::{Revision, Store, StoreFilter, StoreId};
 use sha2::{Digest, Sha256};
 
 use super::status::Refusal;
@@ -13,26 +13,44 @@ use crate::mirror::Position;
 /// Bytes of the checksum: enough to catch accidents and guessing alike.
 const CHECK: usize = 8;
 
-/// The page behind `last`, for `filter` only.
-pub(super) fn page(last: &StoreId, filter: &StoreFilter) -> String {
-    seal("page", &digest(filter), last.as_str())
+/// Where the next page of a list begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct NextPage {
+    /// What the first page was as new as: the whole list can be watched on from there.
+    pub(super) first: Position,
+    /// The last store of the page before.
+    pub(super) after: StoreId,
 }
 
-pub(super) fn open_page(token: &str, filter: &StoreFilter) -> Result<StoreId, Refusal> {
-    let text = open("page", &digest(filter), token).ok_or(Refusal::PageTokenInvalid)?;
-    text.parse().map_err(|_| Refusal::PageTokenInvalid)
+/// For the list of `filter` only.
+pub(super) fn page(next: &NextPage, filter: &StoreFilter) -> String {
+    let NextPage { first: Position { epoch, revision }, after } = next;
+    seal("page", &digest(filter), &format!("{epoch} {revision} {after}"))
 }
 
-pub(super) fn resume(epoch: &Epoch, revision: Revision) -> String {
+pub(super) fn open_page(token: &str, filter: &StoreFilter) -> Result<NextPage, Refusal> {
+    let text = open("page", &digest(filter), token);
+    text.and_then(|text| next_page(&text)).ok_or(Refusal::PageTokenInvalid)
+}
+
+fn next_page(text: &str) -> Option<NextPage> {
+    let (first, after) = text.rsplit_once(' ')?;
+    Some(NextPage { first: position(first)?, after: after.parse().ok()? })
+}
+
+pub(super) fn resume(position: &Position) -> String {
+    let Position { epoch, revision } = position;
     seal("resume", "", &format!("{epoch} {revision}"))
 }
 
 pub(super) fn open_resume(token: &str) -> Result<Position, Refusal> {
-    let text = open("resume", "", token).ok_or(Refusal::ResumeTokenInvalid)?;
-    let (epoch, revision) = text.split_once(' ').ok_or(Refusal::ResumeTokenInvalid)?;
-    let epoch = epoch.parse().map_err(|_| Refusal::ResumeTokenInvalid)?;
-    let revision = revision.parse().map_err(|_| Refusal::ResumeTokenInvalid)?;
-    Ok(Position { epoch, revision: Revision(revision) })
+    let text = open("resume", "", token);
+    text.and_then(|text| position(&text)).ok_or(Refusal::ResumeTokenInvalid)
+}
+
+fn position(text: &str) -> Option<Position> {
+    let (epoch, revision) = text.split_once(' ')?;
+    Some(Position { epoch: epoch.parse().ok()?, revision: Revision(revision.parse().ok()?) })
 }
 
 pub(super) fn etag(store: &Store) -> String {
@@ -80,16 +98,18 @@ mod tests {
         let id: StoreId = "store-a".parse().expect("valid");
         let all = StoreFilter::default();
         let some = StoreFilter { tenant: Some("acme".parse().expect("valid")), ..StoreFilter::default() };
-        let token = page(&id, &all);
-        assert_eq!(open_page(&token, &all), Ok(id));
+        let first = Position { epoch: "e1".parse().expect("valid"), revision: Revision(42) };
+        let next = NextPage { first, after: id };
+        let token = page(&next, &all);
+        assert_eq!(open_page(&token, &all), Ok(next));
         assert_eq!(open_page(&token, &some), Err(Refusal::PageTokenInvalid));
     }
 
     #[test]
     fn damage_is_noticed_at_every_byte() {
-        let epoch: Epoch = "e1".parse().expect("valid");
-        let token = resume(&epoch, Revision(42));
-        assert_eq!(open_resume(&token), Ok(Position { epoch, revision: Revision(42) }));
+        let position = Position { epoch: "e1".parse().expect("valid"), revision: Revision(42) };
+        let token = resume(&position);
+        assert_eq!(open_resume(&token), Ok(position));
         for i in 0..token.len() {
             let mut damaged = token.clone().into_bytes();
             damaged[i] = if damaged[i] == b'A' { b'B' } else { b'A' };

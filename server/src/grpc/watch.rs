@@ -196,7 +196,7 @@ impl Watcher {
 }
 
 fn response(epoch: &Epoch, event: Event, revision: Revision) -> wire::WatchStatusResponse {
-    let resume_token = token::resume(epoch, revision);
+    let resume_token = token::resume(&Position { epoch: epoch.clone(), revision });
     wire::WatchStatusResponse { event: Some(event), revision: revision.0, resume_token }
 }
 
@@ -252,7 +252,10 @@ mod tests {
         let [Some(first), Some(second)] = shown else { panic!("both are shown it") };
         assert_eq!(first.as_ptr(), second.as_ptr());
         let message = wire::WatchStatusResponse::decode(first).expect("a message");
-        assert_eq!((message.revision, message.resume_token), (7, token::resume(&epoch, Revision(7))));
+        assert_eq!(
+            (message.revision, message.resume_token),
+            (7, token::resume(&Position { epoch, revision: Revision(7) }))
+        );
         assert!(matches!(message.event, Some(Event::Changed(store)) if store.id == "store-a"));
     }
 
