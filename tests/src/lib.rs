@@ -15,4 +15,5 @@ pub mod samples;
 pub mod scripted;
 pub mod server;
 pub mod silent_cluster;
+pub mod swallow;
 pub mod wait;
