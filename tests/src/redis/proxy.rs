@@ -193,12 +193,7 @@ async fn serve(
                             redis.write_all(&command).await?;
                         }
                         Some(Cut::Swallow) => std::future::pending::<()>().await,
-                        Some(Cut::Late) => {
-                            let _ = post.subscribe().wait_for(|post| *post == Post::Sent).await;
-                            redis.write_all(&command).await?;
-                            redis.readable().await?;
-                            post.send_replace(Post::Delivered);
-                        }
+                        Some(Cut::Late) => deliver_late(&command, &mut redis, post).await?,
                     }
                 }
             }
@@ -212,6 +207,16 @@ async fn serve(
             }
         }
     }
+}
+
+/// Keeps a command until it is sent on, and says when it was executed.
+async fn deliver_late(command: &[u8], redis: &mut TcpStream, post: &watch::Sender<Post>) -> io::Result<()> {
+    // It fails only when the proxy is gone.
+    let _ = post.subscribe().wait_for(|post| *post == Post::Sent).await;
+    redis.write_all(command).await?;
+    redis.readable().await?;
+    post.send_replace(Post::Delivered);
+    Ok(())
 }
 
 /// Executes a command over a connection of its own, to its end.

@@ -66,7 +66,7 @@ impl Told {
     }
 
     /// What was acknowledged and is not in the log as it was told.
-    pub fn missing<'a>(&'a self, log: &[Change]) -> Vec<Store> {
+    pub fn missing(&self, log: &[Change]) -> Vec<Store> {
         let logged: BTreeMap<_, _> = log.iter().map(|change| (change.revision, &change.store)).collect();
         let told = self.stores.lock().expect("no panic");
         told.iter().filter(|store| logged.get(&store.revision) != Some(store)).cloned().collect()

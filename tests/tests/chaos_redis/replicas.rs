@@ -23,7 +23,7 @@ use tokio::{task::JoinSet, time::timeout};
 use super::{
     chance,
     load::{repeated, whole_log},
-    monitor::Monitor,
+    monitor::{Monitor, Seen},
     rounds,
 };
 
@@ -73,6 +73,32 @@ fn now() -> f64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970").as_secs_f64()
 }
 
+/// How long after each stop claims were taken over, the shortest first.
+fn takeover_times(seen: &Seen, stopped: &[(f64, f64)]) -> Vec<f64> {
+    let mut took = Vec::new();
+    for (from, to) in stopped {
+        let during = seen.takeovers.iter().map(|(time, ..)| time).filter(|time| (from..to).contains(time));
+        took.extend(during.map(|time| time - from));
+    }
+    took.sort_by(f64::total_cmp);
+    took
+}
+
+fn report(seen: &Seen, took: &[f64], stops: usize) {
+    let percentile = |of: usize| took.get(took.len() * of / 100).copied().unwrap_or_default();
+    eprintln!(
+        "{stops} stops of {:?}: {} writes under a claim accepted, {} stale; {} stale ones refused; {} claims taken over, \
+         {:.2} s (half) and {:.2} s (99 of 100) behind the stop, with a lease of {LEASE:?}",
+        3 * LEASE,
+        seen.accepted,
+        seen.stale_accepted.len(),
+        seen.stale_refused,
+        took.len(),
+        percentile(50),
+        percentile(99)
+    );
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replica_that_was_stopped_for_longer_than_its_leases_writes_nothing_under_them() {
     let (mut random, redis) = (chance("replicas"), RedisServer::start().await);
@@ -102,28 +128,8 @@ async fn a_replica_that_was_stopped_for_longer_than_its_leases_writes_nothing_un
     }
     callers.join_all().await;
     let seen = monitor.judge();
-    let mut took: Vec<f64> = Vec::new();
-    for (from, to) in &stopped {
-        took.extend(
-            seen.takeovers
-                .iter()
-                .map(|(time, ..)| time)
-                .filter(|time| (from..to).contains(time))
-                .map(|time| time - from),
-        );
-    }
-    took.sort_by(f64::total_cmp);
-    let percentile = |of: usize| took.get(took.len() * of / 100).copied().unwrap_or_default();
-    eprintln!(
-        "{stops} stops of {:?}: {} writes under a claim accepted, 0 stale; {} stale ones refused; {} claims taken over, \
-         {:.2} s (half) and {:.2} s (99 of 100) behind the stop, with a lease of {LEASE:?}",
-        3 * LEASE,
-        seen.accepted,
-        seen.stale_refused,
-        took.len(),
-        percentile(50),
-        percentile(99)
-    );
+    let took = takeover_times(&seen, &stopped);
+    report(&seen, &took, stops);
     assert_eq!(seen.stale_accepted, Vec::<String>::new(), "written under a claim that another has");
     assert_eq!(seen.fences_reused, Vec::<String>::new());
     assert!(seen.accepted > 0 && !took.is_empty(), "{seen:?}");

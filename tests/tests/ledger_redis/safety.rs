@@ -5,6 +5,7 @@ use sendstores_server::ledger::{Durability, RedisConfig, RedisLedger};
 use sendstores_tests::{
     ledger::{apply, creation},
     redis::RedisServer,
+    server::ServerOptions,
 };
 
 use super::config;
@@ -62,6 +63,15 @@ async fn a_sync_every_second_has_to_be_allowed() {
     let server = RedisServer::start_with(&[("appendfsync", "everysec")]).await;
     refusal(asking(&server, Durability::Always)).await;
     RedisLedger::connect(asking(&server, Durability::AllowEverysec)).await.expect("allowed");
+}
+
+#[tokio::test]
+async fn what_a_power_loss_may_do_to_the_log_is_told() {
+    for (value, told) in [("yes", true), ("no", false)] {
+        let redis = RedisServer::start_with(&[("aof-load-truncated", value)]).await;
+        let server = ServerOptions::without_cluster(&redis.url()).start_ready().await;
+        assert_eq!(server.log().iter().any(|line| line.contains("aof-load-truncated is yes")), told, "{value}");
+    }
 }
 
 #[tokio::test]

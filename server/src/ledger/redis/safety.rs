@@ -18,6 +18,10 @@ struct Rule {
 
 const APPENDFSYNC: &str = "appendfsync";
 
+/// With it, Redis 7.0 starts on a log that ends within a transaction and leaves the beginning of that in the file, to swallow
+/// part of the next one at the start after that. It is the default, and harmless until the power is lost.
+const TORN: &str = "aof-load-truncated";
+
 const RULES: [Rule; 4] = [
     Rule { setting: "appendonly", safe: &["yes"] },
     Rule { setting: APPENDFSYNC, safe: &["always"] },
@@ -48,6 +52,10 @@ pub(super) async fn check(connection: &Connection, durability: Durability) -> Re
                 return Err(LedgerError::Unsafe(why));
             }
         }
+    }
+    let torn = connection.call(Repeat::Safe, Duration::ZERO, |client| commands::config_get(client, TORN)).await;
+    if matches!(torn.as_ref().map(Option::as_deref), Ok(Some("yes"))) {
+        tracing::warn!("aof-load-truncated is yes: run BGREWRITEAOF when Redis has started after a power loss");
     }
     if problems.is_empty() { Ok(()) } else { Err(LedgerError::Unsafe(problems.join("; "))) }
 }
