@@ -52,6 +52,9 @@ struct World {
     ledger: RedisLedger,
     answers: Arc<Mutex<Vec<Answer>>>,
     messages: Arc<AtomicUsize>,
+    /// Replicas that were killed, and that were asked to stop.
+    killed: Arc<AtomicUsize>,
+    stopped: Arc<AtomicUsize>,
     stop: CancellationToken,
 }
 
@@ -66,6 +69,8 @@ impl World {
             ledger: RedisLedger::connect(config).await.expect("a ledger"),
             answers: Arc::default(),
             messages: Arc::default(),
+            killed: Arc::default(),
+            stopped: Arc::default(),
             stop: CancellationToken::new(),
         }
     }
@@ -238,8 +243,10 @@ async fn torment(world: &World, options: &ServerOptions, cycles: usize, random: 
                 world.publish(replica, None);
             }
             if random.random_bool(0.8) {
+                world.killed.fetch_add(1, Ordering::Relaxed);
                 server.kill9();
             } else {
+                world.stopped.fetch_add(1, Ordering::Relaxed);
                 let ended = spawn_blocking(move || server.terminate(Duration::from_secs(60)).0);
                 assert!(ended.await.expect("its end").success(), "a server that is asked to stop ends well");
             }
@@ -294,6 +301,7 @@ async fn chaos() {
     run.log = read_log(&world.ledger).await;
     run.answers = std::mem::take(&mut *world.answers.lock().unwrap_or_else(PoisonError::into_inner));
     drop(servers);
-    eprintln!("{}", run.summary());
+    let counted = |count: &AtomicUsize| count.load(Ordering::Relaxed);
+    eprintln!("{} replicas killed, {} stopped; {}", counted(&world.killed), counted(&world.stopped), run.summary());
     run.assert_faultless();
 }
