@@ -119,6 +119,16 @@ impl RedisServer {
         self.cli(["CONFIG", "SET", setting, value]).await;
     }
 
+    /// Makes it follow `primary`, and waits until it does.
+    pub async fn follow(&self, primary: &Self) {
+        self.cli(["REPLICAOF", "127.0.0.1", &primary.port.to_string()]).await;
+        until("the replica to follow", async || {
+            let info = self.cli(["INFO", "replication"]).await;
+            info.contains("master_link_status:up").then_some(())
+        })
+        .await;
+    }
+
     /// Copies what is stored, over a restart.
     pub async fn backup(&mut self) -> Backup {
         self.kill9();

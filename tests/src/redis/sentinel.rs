@@ -41,7 +41,7 @@ impl Guarded {
         }
         let primary = servers[0].port();
         for replica in &servers[1..] {
-            replica.cli(["REPLICAOF", "127.0.0.1", &primary.to_string()]).await;
+            replica.follow(&servers[0]).await;
         }
         let mut guarded = Self { servers, sentinels: Vec::new() };
         guarded.replicas_online(0, SERVERS - 1).await;

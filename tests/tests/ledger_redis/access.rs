@@ -91,6 +91,23 @@ async fn a_user_with_the_documented_rights_can_do_everything_and_needs_each_of_t
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn to_wait_for_replicas_is_one_right_more() {
+    let (server, replica) = (RedisServer::start().await, RedisServer::start().await);
+    replica.follow(&server).await;
+    for (name, wait) in [("may", "+wait"), ("not", "-wait")] {
+        let keys = format!("~{{p-{name}}}:*");
+        let of_user = ["ACL", "SETUSER", name, "on", ">s3cret", &keys, wait];
+        server.cli(of_user.into_iter().chain(RIGHTS)).await;
+        let url = format!("redis://{name}:s3cret@127.0.0.1:{}/0", server.port());
+        let said = every_call(RedisConfig { prefix: format!("p-{name}"), replicas: 1, ..RedisConfig::new(url) }).await;
+        match name {
+            "may" => said.expect("all rights that are needed"),
+            _ => assert!(matches!(&said, Err(LedgerError::Unsafe(why)) if why.contains("NOPERM")), "{said:?}"),
+        }
+    }
+}
+
 /// A Redis that shows a certificate for `name`, and its port for TLS.
 async fn with_tls(authority: &Authority, name: &str) -> (RedisServer, u16) {
     let port = free_port();

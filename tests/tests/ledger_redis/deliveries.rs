@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sendstores_core::{
     Revision, Store,
-    ledger::{Ledger, LogPage, Owner, Write, Written},
+    ledger::{Ledger, LedgerError, LogPage, Owner, Write, Written},
 };
 use sendstores_server::ledger::{RedisConfig, RedisLedger};
 use sendstores_tests::{
@@ -102,6 +102,43 @@ async fn a_read_comes_through_wherever_its_connection_is_cut() {
         assert_log(ledger, &[&store], at).await;
     });
     assert!(cuts.await >= 24);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_that_waits_for_a_replica_is_applied_once_wherever_its_connection_is_cut() {
+    let (server, replica) = (RedisServer::start().await, RedisServer::start().await);
+    replica.follow(&server).await;
+    let proxy = RedisProxy::start(server.port()).await;
+    let (create, mut cuts) = (Write { operation: Some(operation("r-1", "aa")), ..creation("store-a") }, 0);
+    for cut in CUTS {
+        for k in 1.. {
+            let config = RedisConfig { prefix: format!("{cut:?}-{k}"), replicas: 1, ..RedisConfig::new(proxy.url()) };
+            let ledger = RedisLedger::connect(config).await.expect("a ledger");
+            server.cli(["SCRIPT", "FLUSH"]).await;
+            proxy.arm(k, cut);
+            let written = ledger.write(create.clone()).await;
+            let Ok(Written::Applied(store)) = written else { panic!("{cut:?} at {k}: {written:?}") };
+            let met = proxy.disarm();
+            assert_log(&ledger, &[&store], "behind it").await;
+            if !met {
+                break;
+            }
+            cuts += 1;
+        }
+    }
+    // Digest, text, and WAIT behind each.
+    assert!(cuts >= 12, "{cuts}");
+    // The connection to which the repetition goes has nothing to wait for, if it does not write itself.
+    let config = RedisConfig { prefix: "paused".to_owned(), replicas: 1, ..RedisConfig::new(proxy.url()) };
+    let ledger = RedisLedger::connect(config).await.expect("a ledger");
+    replica.pause();
+    proxy.arm(1, Cut::After);
+    let said = ledger.write(create.clone()).await;
+    assert!(matches!(&said, Err(LedgerError::Unavailable(why)) if why.contains("replicas")), "{said:?}");
+    assert!(proxy.disarm());
+    replica.resume();
+    let said = settled(async || ledger.write(create.clone()).await).await;
+    assert!(matches!(said, Ok(Written::Repeated(_))), "{said:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
