@@ -14,7 +14,7 @@ use sendstores_tests::{
 };
 
 /// What docs/operations.md says that the user of the ledger needs.
-const RIGHTS: [&str; 20] = [
+const RIGHTS: [&str; 24] = [
     "+evalsha",
     "+eval",
     "+hmget",
@@ -22,9 +22,11 @@ const RIGHTS: [&str; 20] = [
     "+hset",
     "+hdel",
     "+hscan",
+    "+hvals",
     "+hincrby",
     "+xadd",
     "+xrange",
+    "+xrevrange",
     "+xread",
     "+zadd",
     "+zrem",
@@ -32,14 +34,16 @@ const RIGHTS: [&str; 20] = [
     "+get",
     "+set",
     "+exists",
+    "+del",
+    "+rename",
     "+time",
     "+select",
     "+config|get",
 ];
 
 /// Every kind of call, on a Redis that knows no script.
-async fn every_call(config: RedisConfig) -> Result<(), LedgerError> {
-    let ledger = RedisLedger::connect(config).await?;
+async fn every_call(server: &RedisServer, config: RedisConfig) -> Result<(), LedgerError> {
+    let ledger = RedisLedger::connect(config.clone()).await?;
     let store =
         ledger.write(Write { operation: Some(operation("r-1", "aa")), ..creation("store-a") }).await?.into_store();
     let (one, lease) = (Owner("one".to_owned()), Duration::from_secs(60));
@@ -63,7 +67,13 @@ async fn every_call(config: RedisConfig) -> Result<(), LedgerError> {
     let page = ledger.read_log(Revision::ZERO, 10, Duration::ZERO).await?;
     assert!(matches!(page, LogPage::Changes(changes) if changes.len() == 7), "the log is read");
     // Long enough that it comes to wait.
-    ledger.read_log(end, 10, Duration::from_millis(500)).await.map(drop)
+    ledger.read_log(end, 10, Duration::from_millis(500)).await?;
+    server.cli(["DEL", &format!("{{{}}}:meta", config.prefix)]).await;
+    let ledger = RedisLedger::connect(config).await?;
+    assert!(ledger.doubt().await?.is_some(), "the head is missing");
+    ledger.cast_doubt("once more").await?;
+    ledger.adopt(Vec::new()).await?;
+    ledger.rejoin().await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -82,11 +92,11 @@ async fn a_user_with_the_documented_rights_can_do_everything_and_needs_each_of_t
         server.cli(["SCRIPT", "FLUSH"]).await;
     };
     rights("all", "").await;
-    every_call(as_user("all")).await.expect("all rights that are needed");
+    every_call(&server, as_user("all")).await.expect("all rights that are needed");
     for (number, right) in RIGHTS.iter().enumerate() {
         let name = format!("u{number}");
         rights(&name, right).await;
-        let said = every_call(as_user(&name)).await;
+        let said = every_call(&server, as_user(&name)).await;
         assert!(matches!(&said, Err(LedgerError::Unsafe(_))), "{right}: {said:?}");
     }
 }
@@ -100,7 +110,8 @@ async fn to_wait_for_replicas_is_one_right_more() {
         let of_user = ["ACL", "SETUSER", name, "on", ">s3cret", &keys, wait];
         server.cli(of_user.into_iter().chain(RIGHTS)).await;
         let url = format!("redis://{name}:s3cret@127.0.0.1:{}/0", server.port());
-        let said = every_call(RedisConfig { prefix: format!("p-{name}"), replicas: 1, ..RedisConfig::new(url) }).await;
+        let config = RedisConfig { prefix: format!("p-{name}"), replicas: 1, ..RedisConfig::new(url) };
+        let said = every_call(&server, config).await;
         match name {
             "may" => said.expect("all rights that are needed"),
             _ => assert!(matches!(&said, Err(LedgerError::Unsafe(why)) if why.contains("NOPERM")), "{said:?}"),
@@ -125,7 +136,7 @@ async fn over_tls_a_certificate_is_wanted_that_is_right_in_name_and_signature() 
         ca: Some(ca.certificate()),
         ..RedisConfig::new(format!("rediss://owner:s3cret@{host}:{port}"))
     };
-    every_call(at("localhost", &ours)).await.expect("a right certificate");
+    every_call(&server, at("localhost", &ours)).await.expect("a right certificate");
     let on_system = RedisConfig { ca: None, ..at("localhost", &ours) };
     for (config, wrong) in [
         (at("localhost", &theirs), "UnknownIssuer"),

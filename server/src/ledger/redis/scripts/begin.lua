@@ -1,7 +1,7 @@
 -- Begins a history, or finds the one that is there.
 -- KEYS: meta, stores, log. ARGV: epoch of a new history, format of the keys and values.
 local found = 'found'
-if redis.call('HEXISTS', KEYS[1], 'epoch') == 0 then
+if not redis.call('HGET', KEYS[1], 'epoch') then
   found = 'new'
   put_head(ARGV[1], ARGV[2], nil)
 end

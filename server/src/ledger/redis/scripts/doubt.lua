@@ -5,8 +5,10 @@ if not epoch then
   put_head(ARGV[3], ARGV[4], ARGV[2])
 elseif epoch == ARGV[1] then
   -- What was seen first is most likely the cause of the rest.
-  redis.call('HSETNX', KEYS[1], 'doubt', ARGV[2])
-elseif redis.call('HEXISTS', KEYS[1], 'doubt') == 0 then
+  if not redis.call('HGET', KEYS[1], 'doubt') then
+    redis.call('HSET', KEYS[1], 'doubt', ARGV[2])
+  end
+elseif not redis.call('HGET', KEYS[1], 'doubt') then
   return {'replaced', epoch}
 end
 return {'doubted'}
