@@ -45,6 +45,34 @@ const SETTINGS: [(&str, &str); 5] = [
     ("enable-debug-command", "local"),
 ];
 
+/// What docs/operations.md says that the user of the ledger needs.
+pub const RIGHTS: [&str; 24] = [
+    "+evalsha",
+    "+eval",
+    "+hmget",
+    "+hget",
+    "+hset",
+    "+hdel",
+    "+hscan",
+    "+hvals",
+    "+hincrby",
+    "+xadd",
+    "+xrange",
+    "+xrevrange",
+    "+xread",
+    "+zadd",
+    "+zrem",
+    "+zrangebyscore",
+    "+get",
+    "+set",
+    "+exists",
+    "+del",
+    "+rename",
+    "+time",
+    "+select",
+    "+config|get",
+];
+
 // === impl RedisServer ===
 
 impl RedisServer {

@@ -13,7 +13,7 @@ use sendstores_core::{
 use sendstores_server::ledger::{RedisConfig, RedisLedger};
 use sendstores_tests::{
     ledger::{creation, operation, settled, update},
-    redis::Guarded,
+    redis::{Guarded, RIGHTS},
     server::ServerOptions,
 };
 use tokio_util::sync::CancellationToken;
@@ -116,6 +116,23 @@ async fn what_too_few_replicas_have_is_not_acknowledged_and_what_is_repeated_is_
     assert_eq!(said, Ok(Written::Repeated(read)));
     guarded.servers[2].resume();
     assert_eq!(whole_log(&ledger).await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_user_of_few_rights_comes_through_a_failover_by_sentinels_that_do_not_know_it() {
+    let mut guarded = Guarded::start().await;
+    for server in &guarded.servers {
+        let user = ["ACL", "SETUSER", "owner", "on", ">s3cret", "~{sendstores}:*", "+role", "+wait"];
+        server.cli(user.into_iter().chain(RIGHTS)).await;
+    }
+    let url = guarded.url().replace("://", "://owner:s3cret@");
+    let config = RedisConfig { replicas: 1, ..RedisConfig::new(url) };
+    let ledger = RedisLedger::connect(config).await.expect("a ledger");
+    let store = create(&ledger, "a", 0..1).await.remove(0);
+    guarded.servers[0].kill9();
+    guarded.failover(0).await;
+    let on = settled(async || ledger.write(update(&store)).await).await.expect("it goes on").into_store();
+    assert_eq!(whole_log(&ledger).await.into_iter().map(|change| change.store).collect::<Vec<_>>(), [store, on]);
 }
 
 /// Creates stores by number, and says which creations were acknowledged.

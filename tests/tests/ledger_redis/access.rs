@@ -9,37 +9,9 @@ use sendstores_core::{
 use sendstores_server::ledger::{Durability, RedisConfig, RedisLedger};
 use sendstores_tests::{
     ledger::{creation, event, operation, update},
-    redis::{Authority, RedisServer, free_port},
+    redis::{Authority, RIGHTS, RedisServer, free_port},
     server::ServerOptions,
 };
-
-/// What docs/operations.md says that the user of the ledger needs.
-const RIGHTS: [&str; 24] = [
-    "+evalsha",
-    "+eval",
-    "+hmget",
-    "+hget",
-    "+hset",
-    "+hdel",
-    "+hscan",
-    "+hvals",
-    "+hincrby",
-    "+xadd",
-    "+xrange",
-    "+xrevrange",
-    "+xread",
-    "+zadd",
-    "+zrem",
-    "+zrangebyscore",
-    "+get",
-    "+set",
-    "+exists",
-    "+del",
-    "+rename",
-    "+time",
-    "+select",
-    "+config|get",
-];
 
 /// Every kind of call, on a Redis that knows no script.
 async fn every_call(server: &RedisServer, config: RedisConfig) -> Result<(), LedgerError> {

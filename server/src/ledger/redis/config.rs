@@ -29,7 +29,8 @@ pub enum Durability {
 #[derive(Clone, Debug)]
 pub struct RedisConfig {
     /// `redis://` or `rediss://` with user, password, host, port and `/database`; or `redis-sentinel://` with
-    /// `?sentinelServiceName=` and more `&node=`; or `redis-cluster://` with more `?node=`.
+    /// `?sentinelServiceName=`, more `&node=`, and `&sentinelUsername=` and `&sentinelPassword=` where the sentinels want
+    /// them; or `redis-cluster://` with more `?node=`.
     pub url: SecretString,
     /// PEM file of the authorities that may have signed the certificate of a `rediss://` server, in the place of those
     /// that the system trusts.
