@@ -34,7 +34,7 @@ async fn ledger(redis: &RedisServer) -> RedisLedger {
 /// Half of them follow what happens, half what does not.
 fn recorders() -> Vec<Recorder> {
     let idle = Filter { tenant: "nobody".to_owned(), ..Filter::default() };
-    let filter = |i: usize| if i % 2 == 0 { Filter::default() } else { idle.clone() };
+    let filter = |i: usize| if i.is_multiple_of(2) { Filter::default() } else { idle.clone() };
     (0..WATCHERS).map(|i| Recorder::new(format!("watcher {i}"), filter(i))).collect()
 }
 
@@ -43,7 +43,7 @@ async fn watch_to_the_end(server: &Server) -> JoinSet<(Recorder, Error)> {
     let mut watching = JoinSet::new();
     let mut client = server.client().await;
     for (i, mut recorder) in recorders().into_iter().enumerate() {
-        if i % PER_CONNECTION == 0 {
+        if i.is_multiple_of(PER_CONNECTION) {
             client = server.client().await;
         }
         let mut watch = recorder.open(&client).await.expect("watch");

@@ -58,7 +58,7 @@ async fn make_stores(ledger: &RedisLedger) {
         if writers.len() >= AT_ONCE {
             writers.join_next().await.expect("a writer").expect("written");
         }
-        let (ledger, tenant) = (ledger.clone(), if number % 5 == 0 { "fifth" } else { "other" });
+        let (ledger, tenant) = (ledger.clone(), if number.is_multiple_of(5) { "fifth" } else { "other" });
         writers.spawn(async move { open_shop(&ledger, &id(2 * number), tenant).await });
     }
     writers.join_all().await;
@@ -75,7 +75,8 @@ async fn change_much(ledger: &RedisLedger, random: &mut StdRng) {
             // No state that a server would work on stays for long.
             let events = match found {
                 None | Some(State::Deleted) => {
-                    return open_shop(&ledger, &id(number), if number % 10 == 0 { "fifth" } else { "other" }).await;
+                    return open_shop(&ledger, &id(number), if number.is_multiple_of(10) { "fifth" } else { "other" })
+                        .await;
                 }
                 Some(State::Ready) if fails => [Event::UpdateRequested, Event::GaveUp],
                 Some(_) => [Event::DeleteRequested, Event::Removed],
