@@ -95,6 +95,10 @@ impl Ledger for Interposed {
         self.inner.claim(id, owner, lease).await
     }
 
+    async fn claimed_for(&self, id: &StoreId) -> Result<Duration, LedgerError> {
+        self.inner.claimed_for(id).await
+    }
+
     async fn release(&self, claim: &Claim) -> Result<(), LedgerError> {
         self.inner.release(claim).await
     }

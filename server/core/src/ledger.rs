@@ -180,6 +180,9 @@ pub trait Ledger: Clone + Send + Sync + 'static {
         lease: Duration,
     ) -> impl Future<Output = Result<Option<Claim>, LedgerError>> + Send;
 
+    /// How long the claim of a store lasts unless it is renewed; zero if nobody has one.
+    fn claimed_for(&self, id: &StoreId) -> impl Future<Output = Result<Duration, LedgerError>> + Send;
+
     /// Gives a claim back. Nothing happens if it was lost meanwhile.
     fn release(&self, claim: &Claim) -> impl Future<Output = Result<(), LedgerError>> + Send;
 

@@ -89,7 +89,8 @@ fn note(method: &'static str, code: i32, took: Duration) {
     let ms = took.as_secs_f64() * 1e3;
     if status::is_our_fault(code) {
         tracing::error!(code = name, ms, "call failed");
-    } else if matches!(method, "Health" | "Reflection") {
+    } else if matches!(method, "Health" | "Reflection") || (code == 0 && matches!(method, "Get" | "List")) {
+        // Reads that went well are many, and their count and duration are in the metrics.
         tracing::debug!(code = name, ms, "call");
     } else {
         tracing::info!(code = name, ms, "call");

@@ -35,6 +35,8 @@ pub struct MemoryLedger {
 struct Known {
     epoch: Epoch,
     seen: Revision,
+    /// Where the log was read to last, and which write is there.
+    read: Option<(Revision, u64)>,
 }
 
 struct Shared {
@@ -57,7 +59,7 @@ impl MemoryLedger {
     /// An empty ledger whose log keeps `history` changes.
     pub fn new(history: usize) -> Self {
         let history = History::new(history);
-        let known = Known { epoch: history.epoch.clone(), seen: Revision::ZERO };
+        let known = Known { epoch: history.epoch.clone(), seen: Revision::ZERO, read: None };
         let shared = Arc::new(Shared { history: Mutex::new(history), changed: Notify::new() });
         Self { shared, known: Arc::new(Mutex::new(known)) }
     }
@@ -66,7 +68,7 @@ impl MemoryLedger {
     pub fn reopen(&self) -> Self {
         let mut history = self.history();
         history.blank = false;
-        let known = Known { epoch: history.epoch.clone(), seen: history.revision };
+        let known = Known { epoch: history.epoch.clone(), seen: history.revision, read: None };
         Self { shared: self.shared.clone(), known: Arc::new(Mutex::new(known)) }
     }
 
@@ -143,18 +145,21 @@ impl MemoryLedger {
         if after > history.revision {
             return Err(history.went_back());
         }
+        history.has(self.known().read.filter(|(read, _)| *read == after))?;
         let entries = match history.behind(after) {
             Ok(entries) => entries,
             Err(oldest) => return Ok(LogPage::Compacted { oldest }),
         };
         let change = |entry: &Logged| {
-            let &Logged { revision, before, ref record } = entry;
+            let &Logged { revision, tip: _, before, ref record } = entry;
             record::decode(record.as_bytes(), revision).map(|store| Change { revision, before, store })
         };
-        let changes = entries.take(most.max(1)).map(change).collect::<Result<Vec<_>, _>>()?;
-        if let Some(last) = changes.last() {
+        let entries: Vec<_> = entries.take(most.max(1)).collect();
+        if let Some(last) = entries.last() {
             self.saw(last.revision);
+            self.known().read = Some((last.revision, last.tip));
         }
+        let changes = entries.into_iter().map(change).collect::<Result<Vec<_>, _>>()?;
         Ok(LogPage::Changes(changes))
     }
 }
@@ -207,6 +212,10 @@ impl Ledger for MemoryLedger {
         Ok(self.trusted()?.claim(id, owner, lease))
     }
 
+    async fn claimed_for(&self, id: &StoreId) -> Result<Duration, LedgerError> {
+        Ok(self.ours()?.claimed_for(id))
+    }
+
     async fn release(&self, claim: &Claim) -> Result<(), LedgerError> {
         self.ours()?.release(claim);
         Ok(())
@@ -248,10 +257,13 @@ impl Ledger for MemoryLedger {
         if history.blank || (history.epoch != known.epoch && !history.adopted) {
             return Err(history.replaced());
         }
-        if history.epoch == known.epoch && history.revision < known.seen {
-            return Err(history.went_back());
+        if history.epoch == known.epoch {
+            if history.revision < known.seen {
+                return Err(history.went_back());
+            }
+            history.has(known.read)?;
         }
-        *known = Known { epoch: history.epoch.clone(), seen: history.revision };
+        *known = Known { epoch: history.epoch.clone(), seen: history.revision, read: None };
         Ok(())
     }
 
@@ -262,7 +274,7 @@ impl Ledger for MemoryLedger {
             return Err(history.replaced());
         }
         history.adopt(stores)?;
-        *known = Known { epoch: history.epoch.clone(), seen: history.revision };
+        *known = Known { epoch: history.epoch.clone(), seen: history.revision, read: None };
         self.shared.changed.notify_waiters();
         Ok(())
     }

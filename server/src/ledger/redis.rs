@@ -125,7 +125,7 @@ impl RedisLedger {
 
     /// The arguments behind those that every script has.
     fn within_history(&self, args: Vec<Value>) -> Vec<Value> {
-        let Known { epoch, seen } = self.known();
+        let Known { epoch, seen, .. } = self.known();
         [epoch.as_str().into(), seen.to_string().into()].into_iter().chain(args).collect()
     }
 
@@ -262,6 +262,13 @@ impl Ledger for RedisLedger {
         let fence = Fence(reply.number()?);
         let expires = Timestamp::from_micros(i64::try_from(reply.number()?).unwrap_or(i64::MAX));
         Ok(Some(Claim { store: id.clone(), owner: owner.clone(), fence, expires }))
+    }
+
+    async fn claimed_for(&self, id: &StoreId) -> Result<Duration, LedgerError> {
+        let Shared { keys, scripts, .. } = &*self.shared;
+        let names = vec![keys.meta.clone(), keys.claims.clone()];
+        let mut reply = self.run(Repeat::Safe, &scripts.rest, names, vec![id.as_str().into()]).await?;
+        Ok(Duration::from_micros(reply.number()?))
     }
 
     async fn release(&self, claim: &Claim) -> Result<(), LedgerError> {

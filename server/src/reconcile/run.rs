@@ -18,6 +18,8 @@ use super::{
     record::{self, NotRecorded},
 };
 
+/// How long behind its end a claim is asked for that another replica has.
+const BEHIND_A_LEASE: Duration = Duration::from_millis(50);
 /// How long to wait when the claim or the ledger cannot be had.
 const PAUSE: Duration = Duration::from_secs(1);
 /// A failing probe of a READY store is looked at twice, this far apart, before the store is called DEGRADED.
@@ -72,7 +74,11 @@ impl<'a, L: Ledger, P: Provisioner> Run<'a, L, P> {
         let taken = Instant::now();
         let claim = match ledger.claim(&self.id, owner, policy.lease).await {
             Ok(Some(claim)) => claim,
-            Ok(None) => return (self.id, Outcome::RetryIn(policy.lease)),
+            Ok(None) => {
+                // Its holder renews it long before. If not, it died, and the store waits for somebody.
+                let rest = ledger.claimed_for(&self.id).await.unwrap_or(policy.lease);
+                return (self.id, Outcome::RetryIn(rest + BEHIND_A_LEASE));
+            }
             Err(error) => {
                 tracing::warn!(store = %self.id, %error, "the store could not be claimed");
                 return (self.id, Outcome::RetryIn(PAUSE));

@@ -21,6 +21,7 @@ on_both! {
     a_lost_claim_cannot_be_released,
     a_write_needs_the_fence_of_the_claim,
     a_fence_never_comes_back,
+    a_claim_says_how_long_it_lasts,
 }
 
 const LONG: Duration = Duration::from_secs(3600);
@@ -45,6 +46,20 @@ async fn take_over<L: Ledger>(ledger: &L, id: &StoreId, name: &str) -> Claim {
 
 fn under(fence: Fence, store: &Store) -> Write {
     Write { fence: Some(fence), ..update(store) }
+}
+
+async fn a_claim_says_how_long_it_lasts<W: World>() {
+    let world = W::new().await;
+    let ledger = world.ledger();
+    let id: StoreId = parsed("store-a");
+    let rest = async || ledger.claimed_for(&id).await.expect("an answer");
+    assert_eq!(rest().await, Duration::ZERO);
+    let held = take(&ledger, &id, "one").await;
+    assert!(rest().await > LONG / 2 && rest().await <= LONG);
+    ledger.release(&held).await.expect("released");
+    assert_eq!(rest().await, Duration::ZERO);
+    claim(&ledger, &id, "one", SHORT).await.expect("the claim");
+    until("it to run out", async || rest().await.is_zero().then_some(())).await;
 }
 
 async fn a_claim_is_held_by_one_owner<W: World>() {

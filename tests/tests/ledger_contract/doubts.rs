@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sendstores_core::{
-    Event, State,
+    Event, Revision, State,
     ledger::{Claim, Duty, Expected, Ledger, LedgerError, LogPage, Owner, Write},
 };
 use sendstores_tests::{
@@ -19,6 +19,7 @@ on_both! {
     the_history_of_somebody_else_is_left_alone,
     the_first_doubt_stays,
     a_history_that_came_back_whole_is_gone_on_with,
+    a_history_that_lost_its_end_is_known_again_when_others_have_made_it_longer,
     another_history_is_not_joined_unless_it_was_adopted,
     an_adopted_history_holds_what_was_there_and_what_was_written_over_it,
     what_was_adopted_can_be_changed_claimed_and_swept,
@@ -103,6 +104,30 @@ async fn a_history_that_came_back_whole_is_gone_on_with<W: World>() {
     world.restore(whole).await;
     settled(async || ledger.rejoin().await).await.expect("joined");
     apply(&ledger, update(&store)).await;
+}
+
+async fn a_history_that_lost_its_end_is_known_again_when_others_have_made_it_longer<W: World>() {
+    let mut world = W::new().await;
+    let ledger = world.ledger();
+    let store = apply(&ledger, creation("store-a")).await;
+    let old = world.copy().await;
+    let ours = settled(async || ledger.write(update(&store)).await).await.expect("written").into_store();
+    let read = settled(async || ledger.read_log(Revision::ZERO, 10, Duration::ZERO).await).await;
+    assert!(matches!(read, Ok(LogPage::Changes(changes)) if changes.len() == 2));
+
+    world.restore(old).await;
+    let others = world.reopen().await;
+    // As long as ours, and then longer.
+    let theirs = apply(&others, update(&store)).await;
+    assert_eq!(theirs.revision, ours.revision);
+    for longer in ["store-b", "store-c"] {
+        let page = settled(async || ledger.read_log(ours.revision, 10, Duration::ZERO).await).await;
+        assert!(matches!(page, Err(LedgerError::EpochChanged(_))), "{page:?}");
+        let said = settled(async || ledger.rejoin().await).await;
+        assert!(matches!(said, Err(LedgerError::EpochChanged(_))), "{said:?}");
+        apply(&others, creation(longer)).await;
+    }
+    others.read_log(Revision::ZERO, 10, Duration::ZERO).await.expect("theirs is whole");
 }
 
 async fn another_history_is_not_joined_unless_it_was_adopted<W: World>() {

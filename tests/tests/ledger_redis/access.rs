@@ -11,6 +11,7 @@ use sendstores_tests::{
     ledger::{creation, event, operation, update},
     redis::{Authority, RIGHTS, RedisServer, free_port},
     server::ServerOptions,
+    wait::until,
 };
 
 /// Every kind of call, on a Redis that knows no script.
@@ -20,6 +21,7 @@ async fn every_call(server: &RedisServer, config: RedisConfig) -> Result<(), Led
         ledger.write(Write { operation: Some(operation("r-1", "aa")), ..creation("store-a") }).await?.into_store();
     let (one, lease) = (Owner("one".to_owned()), Duration::from_secs(60));
     let claim = ledger.claim(&store.id, &one, lease).await?.expect("the claim");
+    assert!(ledger.claimed_for(&store.id).await? > Duration::ZERO);
     let fenced = Write { fence: Some(claim.fence), ..update(&store) };
     let store = ledger.write(fenced).await?.into_store();
     ledger.release(&claim).await?;
@@ -143,4 +145,17 @@ async fn the_server_is_told_whose_certificates_it_accepts_by_a_flag() {
     assert_eq!(missing.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&missing.stderr).contains("--redis-ca"));
     drop(server);
+}
+
+/// One node has all slots, and still refuses a script whose keys are not in one of them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_cluster_takes_every_call_because_all_keys_have_one_hash_tag() {
+    let server = RedisServer::start_with(&[("cluster-enabled", "yes"), ("cluster-announce-ip", "127.0.0.1")]).await;
+    server.cli(["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]).await;
+    until("the cluster to be whole", async || {
+        server.cli(["CLUSTER", "INFO"]).await.contains("cluster_state:ok").then_some(())
+    })
+    .await;
+    let url = format!("redis-cluster://127.0.0.1:{}", server.port());
+    every_call(&server, RedisConfig::new(url)).await.expect("every call");
 }

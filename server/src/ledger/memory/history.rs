@@ -40,6 +40,8 @@ pub(super) struct History {
 #[derive(Clone)]
 pub(super) struct Logged {
     pub(super) revision: Revision,
+    /// Names the write.
+    pub(super) tip: u64,
     pub(super) before: Before,
     pub(super) record: String,
 }
@@ -117,7 +119,7 @@ impl History {
         let record = record::encode(&store)?;
         self.revision = self.revision.next();
         store.revision = self.revision;
-        self.log.push_back(Logged { revision: self.revision, before, record: record.clone() });
+        self.log.push_back(Logged { revision: self.revision, tip: rand::random(), before, record: record.clone() });
         while self.log.len() > self.length {
             self.log.pop_front();
         }
@@ -185,6 +187,10 @@ impl History {
         Some(claim)
     }
 
+    pub(super) fn claimed_for(&self, id: &StoreId) -> Duration {
+        self.claims.get(id).map_or(Duration::ZERO, |claim| claim.expires.since(self.now()))
+    }
+
     pub(super) fn release(&mut self, claim: &Claim) {
         if self.claims.get(&claim.store).is_some_and(|held| held.fence == claim.fence) {
             self.claims.remove(&claim.store);
@@ -217,6 +223,16 @@ impl History {
         LedgerError::EpochChanged(format!("it went back to revision {}", self.revision))
     }
 
+    /// Refuses a history whose change at a revision is another than the one that was read there.
+    pub(super) fn has(&self, read: Option<(Revision, u64)>) -> Result<(), LedgerError> {
+        let Some((revision, tip)) = read else { return Ok(()) };
+        let there = self.log.iter().rev().find(|entry| entry.revision <= revision);
+        if there.is_none_or(|entry| entry.revision != revision || entry.tip == tip) {
+            return Ok(());
+        }
+        Err(LedgerError::EpochChanged(format!("its revision {revision} is another change than before")))
+    }
+
     /// Begins another history with what there is, written over by `stores`.
     pub(super) fn adopt(&mut self, stores: Vec<Store>) -> Result<(), LedgerError> {
         let records = stores.iter().map(record::encode).collect::<Result<Vec<_>, _>>()?;
@@ -228,7 +244,8 @@ impl History {
         self.duties.clear();
         for (store, record) in stores.into_iter().zip(records) {
             self.revision = self.revision.next();
-            self.log.push_back(Logged { revision: self.revision, before: Before::Unknown, record: record.clone() });
+            let (tip, before) = (rand::random(), Before::Unknown);
+            self.log.push_back(Logged { revision: self.revision, tip, before, record: record.clone() });
             let deleted = (store.state == State::Deleted).then_some(now);
             self.stores.insert(store.id, Entry { revision: self.revision, record, deleted });
         }

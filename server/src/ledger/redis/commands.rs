@@ -36,6 +36,12 @@ pub(super) async fn xread(
     client.custom(CustomCommand::new_static("XREAD", XREAD_KEY, true), args.to_vec()).await
 }
 
+/// The entry of a stream with this id, as a list of one or none.
+pub(super) async fn xrange_one(client: WithOptions<Client>, key: &str, id: &str) -> Result<Value, Error> {
+    let command = CustomCommand::new_static("XRANGE", ClusterHash::FirstKey, false);
+    client.custom(command, vec![key, id, id]).await
+}
+
 /// The value of a setting, or `None` where the server does not have it.
 pub(super) async fn config_get(client: WithOptions<Client>, setting: &str) -> Result<Option<String>, Error> {
     let command = CustomCommand::new_static("CONFIG", ClusterHash::Random, false);

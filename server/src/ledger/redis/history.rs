@@ -23,6 +23,8 @@ pub(super) struct Known {
     pub(super) epoch: Epoch,
     /// The highest revision this process was told of. A history that ends before it is not ours.
     pub(super) seen: Revision,
+    /// Where the log was read to last, and which write is there.
+    read: Option<(Revision, String)>,
 }
 
 /// What Redis says of its history.
@@ -55,11 +57,20 @@ pub(super) async fn begin(connection: &Connection, keys: &Keys, scripts: &Script
     }
     let seen = reply.revision()?;
     tracing::info!(%epoch, last = %seen, found = reply.text()?, "the history of the ledger");
-    Ok(Known { epoch, seen })
+    Ok(Known { epoch, seen, read: None })
 }
 
 fn parsed(epoch: &str) -> Result<Epoch, LedgerError> {
     epoch.parse().map_err(|error| LedgerError::Corrupt(format!("epoch {error}")))
+}
+
+// === impl Known ===
+
+impl Known {
+    /// Which write gave `revision`, if the log was read up to there.
+    pub(super) fn tip_of(&self, revision: Revision) -> Option<String> {
+        self.read.as_ref().filter(|(read, _)| *read == revision).map(|(_, tip)| tip.clone())
+    }
 }
 
 // === impl RedisLedger ===
@@ -75,6 +86,27 @@ impl RedisLedger {
         // An answer that was under way while another history was joined says nothing of that one.
         if known.epoch == *epoch {
             known.seen = known.seen.max(revision);
+        }
+    }
+
+    /// Remembers where the log of the history `epoch` was read to.
+    pub(super) fn read_to(&self, epoch: &Epoch, revision: Revision, tip: Option<String>) {
+        let mut known = self.shared.known.write().unwrap_or_else(PoisonError::into_inner);
+        if known.epoch == *epoch {
+            known.read = tip.map(|tip| (revision, tip));
+        }
+    }
+
+    /// Whether the write is still there that the log was last read to. One that was trimmed is not asked for any more.
+    async fn still_has(&self, read: Option<(Revision, String)>) -> Result<(), LedgerError> {
+        let Some((revision, tip)) = read else { return Ok(()) };
+        let Shared { keys, commands: connection, .. } = &*self.shared;
+        let id = format!("{revision}-0");
+        let entry =
+            connection.call(Repeat::Safe, Duration::ZERO, |client| commands::xrange_one(client, &keys.log, &id));
+        match reply::tip(entry.await?)? {
+            Some(there) if there != tip => Err(reply::forked(revision)),
+            _ => Ok(()),
         }
     }
 
@@ -122,7 +154,10 @@ impl RedisLedger {
         if epoch == known.epoch.as_str() && last < known.seen {
             return Err(gone_back(last));
         }
-        self.go_by(Known { epoch: parsed(&epoch)?, seen: last });
+        if epoch == known.epoch.as_str() {
+            self.still_has(known.read).await?;
+        }
+        self.go_by(Known { epoch: parsed(&epoch)?, seen: last, read: None });
         Ok(())
     }
 
@@ -136,7 +171,7 @@ impl RedisLedger {
         }
         let names = names.into_iter().cloned().collect();
         let mut reply = self.ask(Repeat::Safe, ADOPTION, &scripts.adopt, names, args).await?;
-        self.go_by(Known { epoch: new, seen: reply.revision()? });
+        self.go_by(Known { epoch: new, seen: reply.revision()?, read: None });
         Ok(())
     }
 }

@@ -4,12 +4,12 @@ use sendstores_core::RequestId;
 
 /// All keys of one ledger, under one hash tag so that Redis Cluster keeps them on one node.
 pub(super) struct Keys {
-    /// Hash: `epoch`, `format`, `revision` (the last one given), `fence` (the last one given), `doubt` (why nothing may be
+    /// Hash: `epoch`, `format`, `revision` (the last one given), `fence` (the last one given), `tip` (which write gave it), `doubt` (why nothing may be
     /// written; absent when all is well), `adopted` (the epoch before, in a history that began by adoption).
     pub(super) meta: String,
     /// Hash: id -> stored value.
     pub(super) stores: String,
-    /// Stream with ids `<revision>-0`: `epoch`, `record`.
+    /// Stream with ids `<revision>-0`: `epoch`, `record`, `tip` (names the write), `prev` (the tip before), `before`.
     pub(super) log: String,
     /// Hash: id -> claim.
     pub(super) claims: String,

@@ -4,12 +4,17 @@ use std::time::Duration;
 
 use fred::types::Value;
 use sendstores_core::{
-    Epoch, Revision,
+    Revision,
     ledger::{LedgerError, LogPage},
 };
 use tokio::time::{Instant, timeout};
 
-use super::{RedisLedger, Shared, commands, connection::Repeat, reply};
+use super::{
+    RedisLedger, Shared, commands,
+    connection::Repeat,
+    history::Known,
+    reply::{self, Page},
+};
 
 impl RedisLedger {
     /// Looks, then blocks for a slice of the wait, and so on. Each look also tells whether the history is still ours,
@@ -37,20 +42,21 @@ impl RedisLedger {
     /// What is there now.
     async fn look(&self, after: Revision, most: usize) -> Result<LogPage, LedgerError> {
         let Shared { keys, scripts, .. } = &*self.shared;
-        let epoch = self.known().epoch;
+        let known = self.known();
+        let tip = known.tip_of(after).unwrap_or_default();
         let names = vec![keys.meta.clone(), keys.log.clone()];
-        let args = vec![after.to_string().into(), most.to_string().into()];
+        let args = vec![after.to_string().into(), most.to_string().into(), tip.into()];
         let mut reply = self.run(Repeat::Safe, &scripts.log, names, args).await?;
         if reply.word == "compacted" {
             return Ok(LogPage::Compacted { oldest: reply.revision()? });
         }
-        self.turned(reply.next()?, after, &epoch)
+        self.turned(reply.next()?, after, &known)
     }
 
     /// What comes within `slice`.
     async fn block(&self, after: Revision, most: usize, slice: Duration) -> Result<LogPage, LedgerError> {
         let Shared { keys, blocking, .. } = &*self.shared;
-        let epoch = self.known().epoch;
+        let known = self.known();
         let after_id = format!("{after}-0");
         let streams = blocking
             .call(Repeat::Safe, slice, |client| commands::xread(client, &keys.log, after_id.clone(), most, slice))
@@ -61,15 +67,16 @@ impl RedisLedger {
         // One stream was asked for: its name, then its entries.
         let stream = reply::list(streams)?.into_iter().next().unwrap_or(Value::Null);
         let entries = reply::list(stream)?.into_iter().nth(1).unwrap_or(Value::Null);
-        self.turned(entries, after, &epoch)
+        self.turned(entries, after, &known)
     }
 
-    fn turned(&self, entries: Value, after: Revision, epoch: &Epoch) -> Result<LogPage, LedgerError> {
-        let page = reply::page(entries, after, epoch.as_str())?;
+    fn turned(&self, entries: Value, after: Revision, known: &Known) -> Result<LogPage, LedgerError> {
+        let Page { page, tip } = reply::page(entries, after, known.tip_of(after), known.epoch.as_str())?;
         if let LogPage::Changes(changes) = &page
             && let Some(last) = changes.last()
         {
-            self.saw(epoch, last.revision);
+            self.saw(&known.epoch, last.revision);
+            self.read_to(&known.epoch, last.revision, tip);
         }
         Ok(page)
     }

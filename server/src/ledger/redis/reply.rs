@@ -30,6 +30,7 @@ impl Reply {
                 Err(replaced(&epoch))
             }
             "behind" => Err(gone_back(reply.revision()?)),
+            "forked" => Err(forked(reply.revision()?)),
             "doubt" => Err(LedgerError::InDoubt(reply.text()?)),
             "fenced" => Err(LedgerError::Fenced),
             "reused" => Err(LedgerError::OperationReused),
@@ -71,6 +72,17 @@ pub(super) fn replaced(epoch: &str) -> LedgerError {
     })
 }
 
+/// The history lost its end and was gone on with: `revision` is another change than the one that was known.
+pub(super) fn forked(revision: Revision) -> LedgerError {
+    LedgerError::EpochChanged(format!("its revision {revision} is another change than before"))
+}
+
+/// Which write gave the entry, if an entry is there and says so.
+pub(super) fn tip(entries: Value) -> Result<Option<String>, LedgerError> {
+    let Some(entry) = list(entries)?.into_iter().next() else { return Ok(None) };
+    Ok(fields(list(entry)?.into_iter().nth(1))?.tip)
+}
+
 /// The history was cut back to `last`: an old copy took the place of the data.
 pub(super) fn gone_back(last: Revision) -> LedgerError {
     LedgerError::EpochChanged(format!("it went back to revision {last}"))
@@ -91,16 +103,25 @@ pub(super) fn stored(value: &[u8]) -> Result<Store, LedgerError> {
     record::decode(record, Revision(revision))
 }
 
-/// The entries of the log behind `after`. Revisions are dense, so a missing one was trimmed away.
-pub(super) fn page(entries: Value, after: Revision, epoch: &str) -> Result<LogPage, LedgerError> {
+/// Some changes and what they are tied to.
+pub(super) struct Page {
+    pub(super) page: LogPage,
+    /// Names the last write of the page; the write before it, if the page is empty.
+    pub(super) tip: Option<String>,
+}
+
+/// The entries of the log behind `after`, which `tip` wrote as far as is known. Revisions are dense, so a missing one was
+/// trimmed away; and each entry names the write before it, so that a history which lost its end and then was gone on
+/// with by others is told from the one that was known, however long it has become.
+pub(super) fn page(entries: Value, after: Revision, tip: Option<String>, epoch: &str) -> Result<Page, LedgerError> {
     let mut changes = Vec::new();
-    let mut due = after.next();
+    let (mut due, mut tip) = (after.next(), tip);
     for entry in list(entries)? {
         let mut parts = list(entry)?.into_iter();
         let id = text(parts.next())?;
         let revision = id.strip_suffix("-0").and_then(|digits| digits.parse().ok()).map(Revision);
         let revision = revision.ok_or_else(|| unexpected("an entry of the log has another id"))?;
-        let Fields { epoch: written_in, before, record } = fields(parts.next())?;
+        let Fields { epoch: written_in, before, record, tip: its_tip, prev } = fields(parts.next())?;
         if written_in != epoch {
             return Err(replaced(&written_in));
         }
@@ -108,12 +129,19 @@ pub(super) fn page(entries: Value, after: Revision, epoch: &str) -> Result<LogPa
             // What stands before the gap is good; the gap is reported when the reader has come there.
             let begun = !changes.is_empty();
             let oldest = revision.back(1);
-            return Ok(if begun { LogPage::Changes(changes) } else { LogPage::Compacted { oldest } });
+            let page = if begun { LogPage::Changes(changes) } else { LogPage::Compacted { oldest } };
+            return Ok(Page { page, tip });
         }
+        if let (Some(known), Some(prev)) = (&tip, &prev)
+            && known != prev
+        {
+            return Err(forked(revision.back(1)));
+        }
+        tip = its_tip;
         changes.push(Change { revision, before, store: record::decode(&record, revision)? });
         due = revision.next();
     }
-    Ok(LogPage::Changes(changes))
+    Ok(Page { page: LogPage::Changes(changes), tip })
 }
 
 /// The fields of an entry.
@@ -121,18 +149,23 @@ struct Fields {
     epoch: String,
     before: Before,
     record: Bytes,
+    /// Absent in what an older program wrote.
+    tip: Option<String>,
+    prev: Option<String>,
 }
 
 fn fields(value: Option<Value>) -> Result<Fields, LedgerError> {
     let mut epoch = None;
     let mut before = Before::Unknown;
-    let mut record = None;
+    let (mut record, mut tip, mut prev) = (None, None, None);
     let mut parts = list(value.unwrap_or(Value::Null))?.into_iter();
     while let Some(name) = parts.next() {
         let value = parts.next();
         match text(Some(name))?.as_str() {
             "epoch" => epoch = Some(text(value)?),
             "before" => before = record::before(&text(value)?)?,
+            "tip" => tip = Some(text(value)?),
+            "prev" => prev = Some(text(value)?).filter(|prev| !prev.is_empty()),
             "record" => record = value.map(bytes).transpose()?,
             _ => {}
         }
@@ -140,7 +173,7 @@ fn fields(value: Option<Value>) -> Result<Fields, LedgerError> {
     let (Some(epoch), Some(record)) = (epoch, record) else {
         return Err(unexpected("an entry of the log lacks a field"));
     };
-    Ok(Fields { epoch, before, record })
+    Ok(Fields { epoch, before, record, tip, prev })
 }
 
 pub(super) fn list(value: Value) -> Result<Vec<Value>, LedgerError> {

@@ -29,6 +29,6 @@ for i = 3, #ARGV, 3 do
     redis.call('ZREM', KEYS[6], id)
   end
 end
-redis.call('HDEL', KEYS[1], 'doubt')
+redis.call('HDEL', KEYS[1], 'doubt', 'tip')
 redis.call('HSET', KEYS[1], 'epoch', ARGV[2], 'adopted', ARGV[1], 'revision', string.format('%.0f', revision))
 return {'adopted', string.format('%.0f', revision)}

@@ -1,10 +1,13 @@
 -- The entries of the log behind a position.
--- KEYS: meta, log. ARGV from 3: position, how many at most.
+-- KEYS: meta, log. ARGV from 3: position, how many at most, which write gave that position ('' = not known).
 local after = tonumber(ARGV[3])
 if after > revision then
   return {'behind', string.format('%.0f', revision)}
 end
 if after == revision then
+  if ARGV[5] ~= '' and tip and tip ~= ARGV[5] then
+    return {'forked', string.format('%.0f', revision)}
+  end
   return {'page', {}}
 end
 local first = string.format('%.0f-0', after + 1)

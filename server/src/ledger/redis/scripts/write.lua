@@ -72,11 +72,12 @@ if mark == 'D' then
   local now = redis.call('TIME')
   redis.call('ZADD', KEYS[5], string.format('%.0f', now[1] * 1000000 + now[2]), id)
 end
-redis.call('XADD', KEYS[3], 'MAXLEN', '=', history, written .. '-0', 'epoch', epoch, 'record', record, unpack(before))
+redis.call('XADD', KEYS[3], 'MAXLEN', '=', history, written .. '-0', 'epoch', epoch, 'record', record, 'tip', attempt,
+  'prev', tip or '', unpack(before))
 table.insert(remembered, 1, attempt .. ':' .. written)
 local value = written .. ' ' .. mark .. ' ' .. table.concat(remembered, ',') .. ' ' .. record
 redis.call('HSET', KEYS[2], id, value)
-redis.call('HSET', KEYS[1], 'revision', written)
+redis.call('HSET', KEYS[1], 'revision', written, 'tip', attempt)
 if mark ~= 'D' and current_mark == 'D' then
   redis.call('ZREM', KEYS[5], id)
 end
