@@ -18,6 +18,7 @@ mod streams;
 mod token;
 mod watch;
 
+pub use connection::{HEADER_LIST, KEEPALIVE, PENDING_RESETS, STREAMS_PER_CONNECTION};
 pub use server::{Limits, Server, ServerError};
 pub use service::{Backend, StoreApi, StoreUrl};
 pub use streams::StreamLimits;

@@ -38,18 +38,18 @@ const PREFACE_DEADLINE: Duration = Duration::from_secs(5);
 /// Length of the HTTP/2 preface; an HTTP/1 request is longer too.
 const PREFACE: u64 = 24;
 /// How often an HTTP/2 peer is asked whether it is there, and how long its answer may take.
-const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(10));
+pub const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(10));
 /// Calls at once on one connection.
-const STREAMS_PER_CONNECTION: u32 = 256;
+pub const STREAMS_PER_CONNECTION: u32 = 256;
 /// All headers of one call together.
-const HEADER_LIST: u32 = 16 * 1024;
+pub const HEADER_LIST: u32 = 16 * 1024;
 /// How long the head of an HTTP/1 request may take.
 const HTTP1_HEAD: Duration = Duration::from_secs(10);
 /// What is buffered of one stream for a peer that does not take it. Of its many streams each may have as much, so that the
 /// usual 400 KiB would be gigabytes.
 const SEND_BUFFER: usize = 64 * 1024;
 /// Streams a peer may open and reset before it is cut (rapid reset, CVE-2023-44487).
-const PENDING_RESETS: usize = 20;
+pub const PENDING_RESETS: usize = 20;
 
 pin_project! {
     /// Counts what the peer has said.

@@ -1,0 +1,76 @@
+//! Measures what callers of the API get beside what comparable servers give, in one run and in turns, and prints the table
+//! of docs/performance.md. What is measured is on one processor, who measures on another.
+
+mod cpu;
+mod etcd_api;
+mod grpc;
+mod load;
+mod p1_get;
+mod peers;
+mod program;
+mod stats;
+mod stores;
+mod table;
+
+use std::{future::Future, pin::Pin, time::Duration};
+
+use clap::{Parser, ValueEnum};
+
+use table::{Row, Table};
+
+/// Measures the API of SendStores beside etcd, a bare tonic server and Redis. Needs CLUSTER_BIN, the folder of etcd.
+#[derive(Debug, Parser)]
+#[command(max_term_width = 120)]
+struct Args {
+    /// How often each side of each figure is measured, in turns.
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// How long one side is measured in one round.
+    #[arg(long, default_value_t = 3)]
+    seconds: u64,
+    /// Which figures; default: all.
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<Figure>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Figure {
+    /// Processor time of a Get.
+    Get,
+}
+
+/// How much is measured.
+#[derive(Clone, Copy)]
+struct Extent {
+    rounds: usize,
+    time: Duration,
+}
+
+fn main() {
+    let Args { rounds, seconds, only } = Args::parse();
+    assert!(rounds > 0 && seconds > 0, "at least one round of one second");
+    program::stay_on_generator_core();
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    eprintln!("==> load before: {}", load.trim_end());
+    // One thread: it starts the programs, which are killed with the thread that started them.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let extent = Extent { rounds, time: Duration::from_secs(seconds) };
+    let mut table = Table(Vec::new());
+    for figure in Figure::value_variants() {
+        if only.is_empty() || only.contains(figure) {
+            eprintln!("==> {figure:?}, {rounds} rounds");
+            table.0.extend(runtime.block_on(figure.measure(extent)));
+        }
+    }
+    print!("{table}");
+}
+
+// === impl Figure ===
+
+impl Figure {
+    fn measure(self, extent: Extent) -> Pin<Box<dyn Future<Output = Vec<Row>>>> {
+        match self {
+            Self::Get => Box::pin(p1_get::measure(extent)),
+        }
+    }
+}

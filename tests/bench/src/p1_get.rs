@@ -1,0 +1,144 @@
+//! What a Get costs. It asks Redis for the last revision, once for all callers that wait, so Redis' share is told, too.
+
+use std::{net::SocketAddr, time::Duration};
+
+use bytes::Bytes;
+use prost::Message;
+use sendstores_proto::v1::{GetRequest, GetResponse};
+
+use crate::{
+    Extent,
+    grpc::{Call, Connection},
+    load::{CONNECTIONS, as_fast_as_answered},
+    peers::{Etcd, Health, Ours, Redis, Setup},
+    stores,
+    table::{Goal, Row},
+};
+
+const STORES: usize = 1_000;
+
+/// A call, and the one right answer to it.
+struct Question {
+    call: Call,
+    answer: Bytes,
+}
+
+/// Rounds of one server: microseconds of processor for one call, in the server and in what it keeps its data in.
+#[derive(Default)]
+struct Costs {
+    server: Vec<f64>,
+    with_data: Vec<f64>,
+}
+
+struct Sides {
+    redis: Redis,
+    ours: Ours,
+    silent: Ours,
+    health: Health,
+    etcd: Etcd,
+}
+
+pub(crate) async fn measure(extent: Extent) -> Vec<Row> {
+    let redis = Redis::start().await;
+    stores::fill(&redis, STORES).await;
+    let setup = Setup::on(&redis);
+    let (ours, silent) = (setup.start().await, Setup::on(&redis).flag("--log=warn").start().await);
+    let sides = Sides { redis, ours, silent, health: Health::start().await, etcd: Etcd::start().await };
+    let gets = sides.gets(&sides.ours).await;
+    let silent_gets = sides.gets(&sides.silent).await;
+    let checks = vec![Question::ask(sides.health.address, sides.health.check()).await];
+    let ranges = sides.ranges(&gets).await;
+
+    let [mut get, mut silent_get, mut check, mut range] = [(); 4].map(|()| Costs::default());
+    for _ in 0..extent.rounds {
+        let Sides { redis, ours, silent, health, etcd } = &sides;
+        get.round(extent, ours.address, &gets, || (ours.cpu(), redis.cpu())).await;
+        check.round(extent, health.address, &checks, || (health.program.cpu(), Duration::ZERO)).await;
+        range.round(extent, etcd.address, &ranges, || (etcd.program.cpu(), Duration::ZERO)).await;
+        silent_get.round(extent, silent.address, &silent_gets, || (silent.cpu(), redis.cpu())).await;
+    }
+    let bare = "tonic-health Check";
+    vec![
+        Row::beside("Get: processor time of the server, µs", &get.server, bare, &check.server, Goal::RatioAtMost(1.4)),
+        Row::beside("the same without a log line for each call", &silent_get.server, bare, &check.server, Goal::None),
+        Row::beside("the same, server and Redis, µs", &get.with_data, bare, &check.server, Goal::RatioAtMost(2.0)),
+        Row::beside(
+            "Get: calls a second of processor time, server and Redis",
+            &get.per_second(),
+            "etcd Range",
+            &range.per_second(),
+            Goal::RatioAtLeast(3.0),
+        ),
+    ]
+}
+
+// === impl Sides ===
+
+impl Sides {
+    async fn gets(&self, server: &Ours) -> Vec<Question> {
+        let mut gets = Vec::new();
+        for number in 0..STORES {
+            let request = GetRequest { id: stores::id(number) };
+            let call = Call::new(server.address, "/sendstores.v1.StoreService/Get", &request);
+            let get = Question::ask(server.address, call).await;
+            let store = GetResponse::decode(get.answer.clone()).expect("a GetResponse").store.expect("a store");
+            assert_eq!(store.id, request.id);
+            gets.push(get);
+        }
+        gets
+    }
+
+    /// Keys of the same names with values of the same size.
+    async fn ranges(&self, gets: &[Question]) -> Vec<Question> {
+        let entry = |(number, get): (usize, &Question)| (stores::id(number), get.answer.clone());
+        self.etcd.fill(gets.iter().enumerate().map(entry).collect()).await;
+        let mut ranges = Vec::new();
+        for (number, get) in gets.iter().enumerate() {
+            let range = Question::ask(self.etcd.address, self.etcd.range(stores::id(number).as_bytes())).await;
+            assert!(range.answer.len() > get.answer.len(), "the value is in the answer");
+            ranges.push(range);
+        }
+        ranges
+    }
+}
+
+// === impl Question ===
+
+impl Question {
+    async fn ask(server: SocketAddr, call: Call) -> Self {
+        let connection = Connection::open(server).await.expect("a connection");
+        let answer = connection.unary(&call).await.expect("an answer");
+        Self { call, answer }
+    }
+}
+
+// === impl Costs ===
+
+impl Costs {
+    /// One round of a server; `cpu` is what it and its data have used so far.
+    async fn round(
+        &mut self,
+        extent: Extent,
+        server: SocketAddr,
+        questions: &[Question],
+        cpu: impl Fn() -> (Duration, Duration),
+    ) {
+        let connections = Connection::open_many(server, CONNECTIONS).await;
+        let (server_before, data_before) = cpu();
+        let calls = as_fast_as_answered(extent.time, async |caller, number| {
+            let turn = caller + usize::try_from(number).expect("not so many") * 7;
+            let Question { call, answer } = &questions[turn % questions.len()];
+            let answered = connections[caller % CONNECTIONS].unary(call).await.expect("an answer");
+            assert_eq!(answered, answer, "another answer than before");
+        })
+        .await;
+        let (server_behind, data_behind) = cpu();
+        let micros = |used: Duration| used.as_secs_f64() * 1e6 / calls as f64;
+        self.server.push(micros(server_behind - server_before));
+        self.with_data.push(micros(server_behind - server_before + data_behind - data_before));
+    }
+
+    fn per_second(&self) -> Vec<f64> {
+        self.with_data.iter().map(|micros| 1e6 / micros).collect()
+    }
+}
