@@ -3,14 +3,19 @@
 
 mod cpu;
 mod etcd_api;
+mod fan;
 mod grpc;
 mod load;
 mod p1_get;
+mod p3_watch;
+mod p4_fanout;
 mod peers;
 mod program;
 mod stats;
 mod stores;
 mod table;
+mod watching;
+mod writes;
 
 use std::{future::Future, pin::Pin, time::Duration};
 
@@ -37,6 +42,10 @@ struct Args {
 enum Figure {
     /// Processor time of a Get.
     Get,
+    /// Time from a change to its watchers.
+    Watch,
+    /// Messages to many streams, and their memory.
+    Fanout,
 }
 
 /// How much is measured.
@@ -71,6 +80,8 @@ impl Figure {
     fn measure(self, extent: Extent) -> Pin<Box<dyn Future<Output = Vec<Row>>>> {
         match self {
             Self::Get => Box::pin(p1_get::measure(extent)),
+            Self::Watch => Box::pin(p3_watch::measure(extent)),
+            Self::Fanout => Box::pin(p4_fanout::measure(extent)),
         }
     }
 }
