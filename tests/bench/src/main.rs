@@ -7,10 +7,12 @@ mod fan;
 mod grpc;
 mod load;
 mod p1_get;
+mod p2_create;
 mod p3_watch;
 mod p4_fanout;
 mod peers;
 mod program;
+mod script;
 mod stats;
 mod stores;
 mod table;
@@ -42,6 +44,8 @@ struct Args {
 enum Figure {
     /// Processor time of a Get.
     Get,
+    /// Durable writes.
+    Create,
     /// Time from a change to its watchers.
     Watch,
     /// Messages to many streams, and their memory.
@@ -80,6 +84,7 @@ impl Figure {
     fn measure(self, extent: Extent) -> Pin<Box<dyn Future<Output = Vec<Row>>>> {
         match self {
             Self::Get => Box::pin(p1_get::measure(extent)),
+            Self::Create => Box::pin(p2_create::measure(extent)),
             Self::Watch => Box::pin(p3_watch::measure(extent)),
             Self::Fanout => Box::pin(p4_fanout::measure(extent)),
         }
