@@ -6,15 +6,18 @@ mod etcd_api;
 mod fan;
 mod grpc;
 mod load;
+mod p12_size;
 mod p1_get;
 mod p2_create;
 mod p3_watch;
 mod p4_fanout;
+mod p5_resume;
 mod peers;
 mod program;
 mod script;
 mod stats;
 mod stores;
+mod storm;
 mod table;
 mod watching;
 mod writes;
@@ -50,6 +53,10 @@ enum Figure {
     Watch,
     /// Messages to many streams, and their memory.
     Fanout,
+    /// 10,000 watchers of a server that is killed.
+    Resume,
+    /// Many stores: memory, and pages of them.
+    Size,
 }
 
 /// How much is measured.
@@ -87,6 +94,8 @@ impl Figure {
             Self::Create => Box::pin(p2_create::measure(extent)),
             Self::Watch => Box::pin(p3_watch::measure(extent)),
             Self::Fanout => Box::pin(p4_fanout::measure(extent)),
+            Self::Resume => Box::pin(p5_resume::measure(extent)),
+            Self::Size => Box::pin(p12_size::measure(extent)),
         }
     }
 }
