@@ -35,7 +35,7 @@ test: ## Run every test, the real cluster included (needs Linux and root)
 	@scripts/test
 
 .PHONY: bench
-bench: ## Measure, beside the same work done by hand
+bench: ## Measure the API beside etcd, tonic and Redis, and creations beside the same done by hand
 	@scripts/bench
 
 .PHONY: clean
