@@ -1,5 +1,7 @@
 //! The admin port: is the process alive, can it serve, what does it count.
 
+use std::time::Duration;
+
 use axum::{Router, extract::State, http::StatusCode, routing::get};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
@@ -9,6 +11,9 @@ use crate::{
     mirror::{Mirror, Status},
     supervise::TaskError,
 };
+
+/// How often durations are counted up: until then each is kept, also where nobody ever asks for the metrics.
+const UPKEEP: Duration = Duration::from_secs(5);
 
 #[derive(Clone)]
 struct Admin {
@@ -34,14 +39,23 @@ pub(super) async fn serve(
     phases: Phases,
     stop: CancellationToken,
 ) -> Result<(), TaskError> {
+    let kept = metrics.clone();
     let router = Router::new()
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(readyz))
         .route("/metrics", get(render))
         .with_state(Admin { mirror, metrics, phases });
+    let upkeep = async {
+        let mut ticks = tokio::time::interval(UPKEEP);
+        loop {
+            ticks.tick().await;
+            kept.run_upkeep();
+        }
+    };
     // A scraper that keeps its connection must not hold the stop: the server is dropped, not drained.
     tokio::select! {
         result = axum::serve(listener, router) => Ok(result?),
+        () = upkeep => Ok(()),
         () = stop.cancelled() => Ok(()),
     }
 }

@@ -24,7 +24,7 @@ const RING: usize = 8_192;
 /// How long one call to Redis may take in all.
 const LEDGER_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long the start waits for the cluster.
-const FIRST_LOOK: Duration = Duration::from_secs(2);
+const FIRST_LOOK: Duration = Duration::from_millis(500);
 /// How long to wait before Redis is tried again at the start.
 const LEDGER_PAUSE: Duration = Duration::from_millis(500);
 

@@ -27,15 +27,36 @@ pub(super) async fn observe(mut request: Request, next: Next) -> Response {
     let id = request_id(request.headers());
     let method = known_method(request.uri().path());
     request.headers_mut().insert(REQUEST_ID, id.clone());
-    let span = tracing::info_span!("call", request_id = id.to_str().unwrap_or_default(), method);
+    let span = span(&id, method);
     let mut response = AssertUnwindSafe(next.run(request).instrument(span.clone()))
         .catch_unwind()
         .await
         .unwrap_or_else(|_| Status::from(Refusal::Internal).into_http::<Body>());
     explain(response.headers_mut());
+    let code = grpc_status(response.headers());
+    count(method, code, begun.elapsed());
+    // A read that did not go well is worth a line after all.
+    let span = if span.is_disabled() && code != 0 { named(&id, method) } else { span };
+    span.in_scope(|| note(method, code, begun.elapsed()));
     response.headers_mut().insert(REQUEST_ID, id);
-    span.in_scope(|| note(method, grpc_status(response.headers()), begun.elapsed()));
     response
+}
+
+/// Reads that go well are many and leave no line; what is made for a line costs as much as a quarter of the answer.
+fn span(id: &HeaderValue, method: &'static str) -> tracing::Span {
+    if is_read(method) {
+        return tracing::debug_span!("call", request_id = id.to_str().unwrap_or_default(), method);
+    }
+    named(id, method)
+}
+
+/// What names the call in every line of it.
+fn named(id: &HeaderValue, method: &'static str) -> tracing::Span {
+    tracing::info_span!("call", request_id = id.to_str().unwrap_or_default(), method)
+}
+
+fn is_read(method: &str) -> bool {
+    matches!(method, "Get" | "List" | "Health" | "Reflection")
 }
 
 /// The caller's id if it is short and visible, so that it can neither flood nor forge a log; else a new one.
@@ -82,15 +103,18 @@ fn explain(headers: &mut HeaderMap) {
     }
 }
 
-fn note(method: &'static str, code: i32, took: Duration) {
+fn count(method: &'static str, code: i32, took: Duration) {
     let name = status::code_name(code);
     metrics::counter!("sendstores_grpc_calls_total", "method" => method, "code" => name).increment(1);
     metrics::histogram!("sendstores_grpc_call_seconds", "method" => method).record(took.as_secs_f64());
+}
+
+fn note(method: &'static str, code: i32, took: Duration) {
+    let name = status::code_name(code);
     let ms = took.as_secs_f64() * 1e3;
     if status::is_our_fault(code) {
         tracing::error!(code = name, ms, "call failed");
-    } else if matches!(method, "Health" | "Reflection") || (code == 0 && matches!(method, "Get" | "List")) {
-        // Reads that went well are many, and their count and duration are in the metrics.
+    } else if matches!(method, "Health" | "Reflection") || (code == 0 && is_read(method)) {
         tracing::debug!(code = name, ms, "call");
     } else {
         tracing::info!(code = name, ms, "call");

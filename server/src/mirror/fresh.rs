@@ -73,6 +73,9 @@ impl Mirror {
 
     /// Waits until the mirror holds `revision`. Without a deadline of its own: the caller has one.
     pub async fn reach(&self, revision: Revision) {
+        if *self.0.revision.borrow() >= revision {
+            return;
+        }
         let mut revisions = self.0.revision.subscribe();
         let reached = revisions.wait_for(|at| *at >= revision).await;
         debug_assert!(reached.is_ok(), "the mirror owns the sender");
