@@ -60,8 +60,12 @@ impl ServerOptions {
     }
 
     pub fn command_with_listen(&self, listen: &str) -> Command {
+        // A server that is killed leaves its helm's folder behind, and that must be among our own.
+        let scratch = workspace().join(".dev/tmp");
+        std::fs::create_dir_all(&scratch).expect("a folder for what servers leave");
         let mut command = Command::new(program("sendstores-server"));
         command
+            .env("TMPDIR", &scratch)
             .args(["--listen", listen, "--admin-listen", "127.0.0.1:0", "--log-format", "json"])
             .args(["--redis-url", &self.redis_url])
             .arg("--chart")

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use futures::StreamExt;
 use sendstores_client::{Client, Error, ResumeToken, StoreFilter, Watch, v1::WatchStatusRequest};
 use sendstores_tests::{
-    grpc_web,
+    grpc_web, http,
     redis::RedisServer,
     server::{Server, ServerOptions},
     wait::{DEADLINE, until},
@@ -51,7 +51,7 @@ async fn refusal(client: &Client) -> (String, String) {
 }
 
 /// Waits until this peer has all its places again, and leaves none taken.
-async fn all_are_free(client: &Client) {
+async fn all_are_free(server: &Server, client: &Client) {
     let mut watches = Vec::new();
     until("the places to come back", async || {
         watches.push(watch(client).await.ok()?);
@@ -59,6 +59,12 @@ async fn all_are_free(client: &Client) {
     })
     .await;
     drop(watches);
+    // The server is told of that behind our back.
+    until("the streams to end", async || {
+        let (_, metrics) = http::get(server.admin, "/metrics").await.ok()?;
+        metrics.contains("sendstores_watch_streams 0\n").then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -89,12 +95,12 @@ async fn places_come_back_however_the_streams_end() {
     let client = server.client().await;
     // The reader leaves its streams, and keeps the connection.
     drop(take_all(&client).await);
-    all_are_free(&client).await;
+    all_are_free(&server, &client).await;
     // The connection goes with its streams.
     let leaving = server.client().await;
     let watches = take_all(&leaving).await;
     drop((leaving, watches));
-    all_are_free(&client).await;
+    all_are_free(&server, &client).await;
     // The connection is closed, or reset, under the streams.
     for reset in [false, true] {
         let open = open_by_web(&server).await;
@@ -104,7 +110,7 @@ async fn places_come_back_however_the_streams_end() {
                 stream.set_zero_linger().expect("a reset");
             }
         }
-        all_are_free(&client).await;
+        all_are_free(&server, &client).await;
     }
     // The stream was refused after it had its place.
     let token = token_of_another_history().await;
@@ -112,7 +118,7 @@ async fn places_come_back_however_the_streams_end() {
         let error = client.watch_from(StoreFilter::default(), token.clone()).await.expect_err("refused");
         assert!(matches!(error, Error::HistoryCompacted(_)), "{error}");
     }
-    all_are_free(&client).await;
+    all_are_free(&server, &client).await;
 }
 
 /// All places of this peer, each on a connection of its own.
