@@ -9,36 +9,34 @@ use sendstores_core::{
 };
 
 use super::build;
-use crate::{args::Config, ledger::RedisLedger, supervise::TaskError};
+use crate::{args::Config, ledger::RedisLedger, provision::KubeProvisioner, supervise::TaskError};
+
+/// What is noted in Redis meanwhile, and stays if this process dies on its way.
+const UNDER_WAY: &str = "stores are being taken back from the cluster";
 
 /// Prints what differs, and writes it unless `dry_run`.
 pub(super) async fn adopt(config: &Config, dry_run: bool) -> Result<(), TaskError> {
     let ledger = RedisLedger::connect(build::redis(config)).await?;
     let census = build::provisioner(config).await?;
-    // Nothing is written meanwhile: the servers are read-only, or nothing is amiss.
-    let found = census.take().await?;
-    let records = ledger.scan().await?;
     let doubt = ledger.doubt().await?;
-    println!(
-        "In the cluster: {} namespaces of instance {}. In Redis: {} records.",
-        found.len(),
-        config.instance,
-        records.len()
-    );
     if let Some(why) = &doubt {
         println!("Redis is in doubt: {why}.");
     }
-    let findings = adoption::compare(&records, &found, SystemTime::now().into());
+    let findings = compare(&ledger, &census).await?;
     print(&findings);
-    let stores: Vec<_> = findings.into_values().filter_map(Finding::into_record).collect();
-    if stores.is_empty() && doubt.is_none() {
+    let missing = findings.into_values().filter_map(Finding::into_record).count();
+    if missing == 0 && doubt.is_none() {
         println!("Redis knows every store in the cluster: nothing to do.");
         return Ok(());
     }
     if dry_run {
-        println!("{} records would be written, and a new history begun.", stores.len());
+        println!("{missing} records would be written, and a new history begun.");
         return Ok(());
     }
+    // Not every server has to have noticed yet. What is compared from here on is changed by nobody, so that nothing which
+    // was acknowledged is written over.
+    ledger.cast_doubt(UNDER_WAY).await?;
+    let stores: Vec<_> = compare(&ledger, &census).await?.into_values().filter_map(Finding::into_record).collect();
     let written = stores.len();
     ledger.adopt(stores).await?;
     println!(
@@ -46,6 +44,14 @@ pub(super) async fn adopt(config: &Config, dry_run: bool) -> Result<(), TaskErro
         ledger.epoch()
     );
     Ok(())
+}
+
+/// In this order: a namespace is made behind its record, so that one that was found has one.
+async fn compare(ledger: &RedisLedger, census: &KubeProvisioner) -> Result<BTreeMap<StoreId, Finding>, TaskError> {
+    let found = census.take().await?;
+    let records = ledger.scan().await?;
+    println!("In the cluster: {} namespaces. In Redis: {} records.", found.len(), records.len());
+    Ok(adoption::compare(&records, &found, SystemTime::now().into()))
 }
 
 fn print(findings: &BTreeMap<StoreId, Finding>) {

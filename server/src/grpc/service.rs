@@ -117,7 +117,8 @@ impl<L: Ledger> StoreApi<L> {
         self.0.streams.admit(peer)
     }
 
-    /// At the start: OK, INVALID_ARGUMENT, OUT_OF_RANGE, RESOURCE_EXHAUSTED, UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL.
+    /// At the start: OK, INVALID_ARGUMENT, FAILED_PRECONDITION, OUT_OF_RANGE, RESOURCE_EXHAUSTED, UNAVAILABLE,
+    /// DEADLINE_EXCEEDED, INTERNAL.
     /// At the end: OUT_OF_RANGE (too slow), UNAVAILABLE (draining).
     pub(super) async fn watch(&self, request: Request<wire::WatchStatusRequest>) -> Result<Response<Messages>, Status> {
         let peer = request.extensions().get().copied();
@@ -147,23 +148,25 @@ type DecodedMessages = Pin<Box<dyn Stream<Item = Result<wire::WatchStatusRespons
 
 #[tonic::async_trait]
 impl<L: Ledger> StoreService for StoreApi<L> {
-    /// OK, INVALID_ARGUMENT, ALREADY_EXISTS, RESOURCE_EXHAUSTED, UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL.
+    /// OK, INVALID_ARGUMENT, ALREADY_EXISTS, FAILED_PRECONDITION, RESOURCE_EXHAUSTED, UNAVAILABLE, DEADLINE_EXCEEDED,
+    /// INTERNAL.
     async fn create(&self, request: Request<wire::CreateRequest>) -> Result<Response<wire::CreateResponse>, Status> {
         let call = call_id(&request);
         self.answer(request, async |api: &Self, request| api.handle_create(request, call).await).await
     }
 
-    /// OK, INVALID_ARGUMENT, NOT_FOUND, RESOURCE_EXHAUSTED, UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL.
+    /// OK, INVALID_ARGUMENT, NOT_FOUND, FAILED_PRECONDITION, RESOURCE_EXHAUSTED, UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL.
     async fn get(&self, request: Request<wire::GetRequest>) -> Result<Response<wire::GetResponse>, Status> {
         self.answer(request, Self::handle_get).await
     }
 
-    /// OK, INVALID_ARGUMENT, RESOURCE_EXHAUSTED, UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL.
+    /// OK, INVALID_ARGUMENT, FAILED_PRECONDITION, RESOURCE_EXHAUSTED, UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL.
     async fn list(&self, request: Request<wire::ListRequest>) -> Result<Response<wire::ListResponse>, Status> {
         self.answer(request, Self::handle_list).await
     }
 
-    /// OK, INVALID_ARGUMENT, NOT_FOUND, ABORTED, RESOURCE_EXHAUSTED, UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL.
+    /// OK, INVALID_ARGUMENT, NOT_FOUND, FAILED_PRECONDITION, ABORTED, RESOURCE_EXHAUSTED, UNAVAILABLE,
+    /// DEADLINE_EXCEEDED, INTERNAL.
     async fn delete(&self, request: Request<wire::DeleteRequest>) -> Result<Response<wire::DeleteResponse>, Status> {
         let call = call_id(&request);
         self.answer(request, async |api: &Self, request| api.handle_delete(request, call).await).await

@@ -69,8 +69,11 @@ impl Mirror {
             match ledger.rejoin().await {
                 Ok(()) => break,
                 Err(LedgerError::EpochChanged(why)) if !told => {
-                    // Not where it is the history of somebody else.
-                    told = matches!(ledger.cast_doubt(&why).await, Ok(()) | Err(LedgerError::EpochChanged(_)));
+                    match ledger.cast_doubt(&why).await {
+                        // The history of somebody else is left alone.
+                        Ok(()) | Err(LedgerError::EpochChanged(_)) => told = true,
+                        Err(error) => tracing::warn!(%error, "the loss could not be noted in Redis; trying again"),
+                    }
                 }
                 Err(error) if error.is_loss() || error.retryable() => {}
                 Err(error) => return Err(error),

@@ -1,4 +1,5 @@
-//! Reads a spec back from a namespace's annotation.
+//! Reads a spec back from a namespace's annotation. The ledger's records have the same fields, and a life of their own:
+//! what was written into namespaces stays as it is, however the records change.
 
 use std::{fmt::Display, str::FromStr};
 
