@@ -265,7 +265,8 @@ async fn watchers_of_a_history_that_ended_are_told_when_another_was_adopted() {
     assert!(mirror.get(&store.id).is_some(), "the memory stays");
     ledger.reopen().adopt(vec![store.clone()]).await.expect("adopted");
     tokio::time::timeout(DEADLINE, mirror.dependable()).await.expect("in time");
-    assert_eq!(cursor.next(7).await.err(), Some(Compacted));
+    let told = tokio::time::timeout(DEADLINE, cursor.next(7)).await.expect("in time");
+    assert_eq!(told.err(), Some(Compacted));
     assert_eq!(mirror.position().epoch, ledger.reopen().epoch());
     assert_eq!(mirror.get(&store.id).map(|store| store.revision), Some(Revision(1)));
 }
