@@ -10,6 +10,7 @@ mod fault;
 mod history;
 mod keys;
 mod log;
+mod pool;
 mod replicas;
 mod reply;
 mod safety;
@@ -35,6 +36,7 @@ use self::{
     connection::{Connection, Repeat},
     history::Known,
     keys::Keys,
+    pool::Pool,
     replicas::Replicas,
     reply::{Reply, gone_back, unexpected},
     scripts::Scripts,
@@ -46,6 +48,10 @@ pub use config::{Durability, RedisConfig};
 /// Raised when keys or stored values change so that an older program would misread them.
 const FORMAT: &str = "1";
 
+/// Redis takes 16 KiB at most from a connection, some eight writes, before it syncs its file and answers. From several
+/// connections it takes as much from each, and one sync serves them all.
+const CONNECTIONS: usize = 4;
+
 /// About how many records one page of a scan holds.
 const SCAN_PAGE: u64 = 500;
 
@@ -56,7 +62,7 @@ pub struct RedisLedger {
 }
 
 struct Shared {
-    commands: Connection,
+    commands: Pool,
     /// Only for reads that block: whatever is behind one waits with it.
     blocking: Connection,
     /// For what replicas must have before it is acknowledged.
@@ -74,10 +80,10 @@ struct Shared {
 impl RedisLedger {
     /// Connects, refuses a Redis that is not set up safely, and begins a history if there is none.
     pub async fn connect(config: RedisConfig) -> Result<Self, LedgerError> {
-        let commands = Connection::open(&config).await?;
-        safety::check(&commands, config.durability).await?;
+        let commands = Pool::open(&config, CONNECTIONS).await?;
+        safety::check(commands.next(), config.durability).await?;
         let (keys, scripts) = (Keys::new(&config.prefix), Scripts::new());
-        let known = history::begin(&commands, &keys, &scripts).await?;
+        let known = history::begin(commands.next(), &keys, &scripts).await?;
         let blocking = Connection::open(&config).await?;
         let replicas = Replicas::open(&config).await?;
         let shared = Shared {
@@ -139,7 +145,7 @@ impl RedisLedger {
         args: Vec<Value>,
     ) -> Result<Reply, LedgerError> {
         let run = |client| scripts::run(client, script, keys.clone(), args.clone());
-        Reply::read(self.shared.commands.call(repeat, extra, run).await?)
+        Reply::read(self.shared.commands.next().call(repeat, extra, run).await?)
     }
 }
 
@@ -158,7 +164,7 @@ impl Ledger for RedisLedger {
         // Before the question, because other answers may overtake this one.
         let known = self.known();
         let question = |client| commands::hmget(client, &shared.keys.meta, &["epoch", "revision"]);
-        let answer = shared.commands.call(Repeat::Safe, Duration::ZERO, question).await?;
+        let answer = shared.commands.next().call(Repeat::Safe, Duration::ZERO, question).await?;
         let mut fields = reply::list(answer)?.into_iter();
         let (epoch, last) = (fields.next().and_then(Value::into_string), fields.next());
         if epoch.as_deref() != Some(known.epoch.as_str()) {

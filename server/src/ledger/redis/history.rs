@@ -100,10 +100,10 @@ impl RedisLedger {
     /// Whether the write is still there that the log was last read to. One that was trimmed is not asked for any more.
     async fn still_has(&self, read: Option<(Revision, String)>) -> Result<(), LedgerError> {
         let Some((revision, tip)) = read else { return Ok(()) };
-        let Shared { keys, commands: connection, .. } = &*self.shared;
+        let Shared { keys, commands: pool, .. } = &*self.shared;
         let id = format!("{revision}-0");
         let entry =
-            connection.call(Repeat::Safe, Duration::ZERO, |client| commands::xrange_one(client, &keys.log, &id));
+            pool.next().call(Repeat::Safe, Duration::ZERO, |client| commands::xrange_one(client, &keys.log, &id));
         match reply::tip(entry.await?)? {
             Some(there) if there != tip => Err(reply::forked(revision)),
             _ => Ok(()),
@@ -116,9 +116,10 @@ impl RedisLedger {
     }
 
     async fn head(&self) -> Result<Head, LedgerError> {
-        let Shared { keys, commands: connection, .. } = &*self.shared;
+        let Shared { keys, commands: pool, .. } = &*self.shared;
         let fields = ["epoch", "revision", "doubt", "adopted"];
-        let read = connection.call(Repeat::Safe, Duration::ZERO, |client| commands::hmget(client, &keys.meta, &fields));
+        let read =
+            pool.next().call(Repeat::Safe, Duration::ZERO, |client| commands::hmget(client, &keys.meta, &fields));
         let mut values = reply::list(read.await?)?.into_iter();
         let mut text = || values.next().and_then(Value::into_string);
         let (epoch, revision) = (text(), text().and_then(|digits| digits.parse().ok()));

@@ -5,17 +5,15 @@
 //! are several, and none of them is that of the reads. A script that finds its effect done already is waited for as well:
 //! Redis takes the position of its history at the last command of the connection, whether that wrote or not.
 
-use std::{
-    sync::atomic::{AtomicUsize, Ordering},
-    time::Duration,
-};
+use std::time::Duration;
 
 use fred::types::{Value, scripts::Script};
 use sendstores_core::ledger::LedgerError;
 
 use super::{
     config::RedisConfig,
-    connection::{Connection, Repeat},
+    connection::Repeat,
+    pool::Pool,
     reply::unexpected,
     scripts::{self, Wait},
 };
@@ -26,8 +24,7 @@ const CONNECTIONS: usize = 8;
 /// The connections for writes that replicas must have.
 pub(super) struct Replicas {
     wait: Wait,
-    connections: Vec<Connection>,
-    next: AtomicUsize,
+    connections: Pool,
 }
 
 // === impl Replicas ===
@@ -38,20 +35,18 @@ impl Replicas {
         if config.replicas == 0 {
             return Ok(None);
         }
-        let mut connections = Vec::with_capacity(CONNECTIONS);
-        for _ in 0..CONNECTIONS {
-            connections.push(Connection::open(config).await?);
-        }
+        let connections = Pool::open(config, CONNECTIONS).await?;
         // A connection that says nothing for half of the timeout is taken for dead.
         let patience = config.command_timeout / 4;
         let wait = Wait { replicas: config.replicas.into(), patience };
-        Ok(Some(Self { wait, connections, next: AtomicUsize::new(0) }))
+        Ok(Some(Self { wait, connections }))
     }
 
     /// Runs a script that may be repeated, and waits until enough replicas have what it did.
     pub(super) async fn run(&self, script: &Script, keys: &[String], args: &[Value]) -> Result<Value, LedgerError> {
-        let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.connections.len();
-        let call = self.connections[turn]
+        let call = self
+            .connections
+            .next()
             .call(Repeat::Safe, Duration::ZERO, |client| scripts::run_and_wait(client, script, keys, args, self.wait));
         let (answer, have) = call.await?;
         let have = have.as_u64().ok_or_else(|| unexpected("no number of replicas"))?;
