@@ -17,21 +17,24 @@ use super::{
 };
 
 impl RedisLedger {
-    /// Looks, then blocks for a slice of the wait, and so on. Each look also tells whether the history is still ours,
-    /// which a blocked read would not notice.
+    /// Looks, then blocks for a slice of the wait, and so on. Each look also tells whether the history is still ours, which
+    /// a blocked read that brings nothing would not notice. Behind what was just read nobody needs to look first: the next
+    /// entry names the write before it.
     pub(super) async fn follow(&self, after: Revision, most: usize, wait: Duration) -> Result<LogPage, LedgerError> {
         let (deadline, most) = (Instant::now() + wait, most.max(1));
+        let mut look = self.known().tip_of(after).is_none();
         loop {
-            let page = self.look(after, most).await?;
-            if page != LogPage::Changes(Vec::new()) {
-                return Ok(page);
-            }
             let rest = deadline.saturating_duration_since(Instant::now());
             // Redis counts in milliseconds.
-            if rest < Duration::from_millis(1) {
-                return Ok(page);
+            let over = rest < Duration::from_millis(1);
+            if look || over {
+                let page = self.look(after, most).await?;
+                if over || page != LogPage::Changes(Vec::new()) {
+                    return Ok(page);
+                }
             }
-            let Ok(_turn) = timeout(rest, self.shared.turn.lock()).await else { return Ok(page) };
+            look = true;
+            let Ok(_turn) = timeout(rest, self.shared.turn.lock()).await else { continue };
             let page = self.block(after, most, rest.min(self.shared.slice)).await?;
             if page != LogPage::Changes(Vec::new()) {
                 return Ok(page);
