@@ -94,7 +94,7 @@ struct HistoryRecord {
     call: Option<String>,
 }
 
-/// Only the version, to be read before anything that the version may have changed.
+/// Only the version, of a record that the version may have changed beyond reading.
 #[derive(Deserialize)]
 struct Versioned {
     version: u32,
@@ -108,13 +108,18 @@ pub(super) fn encode(store: &Store) -> Result<String, LedgerError> {
 /// The store that `text` is the record of, at `revision`.
 pub(super) fn decode(text: &[u8], revision: Revision) -> Result<Store, LedgerError> {
     let unreadable = |error: serde_json::Error| LedgerError::Corrupt(format!("at revision {revision}: {error}"));
-    let Versioned { version } = serde_json::from_slice(text).map_err(unreadable)?;
+    let read: Result<StoreRecord, _> = serde_json::from_slice(text);
+    let version = match &read {
+        Ok(record) => record.version,
+        Err(_) => serde_json::from_slice(text).map(|Versioned { version }| version).map_err(unreadable)?,
+    };
     if version > VERSION {
         let why = format!("at revision {revision}: its version is {version}, and this program knows {VERSION} at most");
         return Err(LedgerError::Corrupt(why));
     }
-    let record: StoreRecord = serde_json::from_slice(text).map_err(unreadable)?;
-    record.into_store(revision).map_err(|why| LedgerError::Corrupt(format!("at revision {revision}: {why}")))
+    read.map_err(unreadable)?
+        .into_store(revision)
+        .map_err(|why| LedgerError::Corrupt(format!("at revision {revision}: {why}")))
 }
 
 /// The stored form of what a store was before a change: its state, or nothing.
