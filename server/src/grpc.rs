@@ -16,6 +16,7 @@ mod service;
 mod status;
 mod streams;
 mod token;
+mod turn;
 mod watch;
 
 pub use connection::{HEADER_LIST, KEEPALIVE, PENDING_RESETS, STREAMS_PER_CONNECTION};

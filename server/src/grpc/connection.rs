@@ -4,13 +4,14 @@
 //! connected and silent (hyperium/hyper#4170), and because a connection that never speaks must not be kept.
 
 use std::{
+    future::{Future, poll_fn},
     io,
     pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -30,7 +31,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use super::streams::Peer;
+use super::{streams::Peer, turn::Turn};
 use crate::supervise::Spawner;
 
 /// How long a peer may take to say which protocol it speaks.
@@ -74,10 +75,14 @@ pub(super) async fn serve(stream: TcpStream, peer: Peer, router: Router, spawner
     let silent = tokio::time::sleep(PREFACE_DEADLINE);
     tokio::pin!(silent);
     let mut preface_due = true;
+    let mut turn = Turn::new();
     let mut stopping = false;
     loop {
         tokio::select! {
-            ended = connection.as_mut() => {
+            ended = poll_fn(|cx| {
+                ready!(turn.poll(cx));
+                connection.as_mut().poll(cx)
+            }) => {
                 if let Err(error) = ended {
                     tracing::debug!(%error, "a connection ended");
                 }
