@@ -5,16 +5,18 @@
 
 mod age;
 mod cursor;
+mod entry;
 mod follow;
 mod fresh;
 mod index;
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use sendstores_core::{Epoch, Revision, Store, StoreFilter, StoreId, ledger::LedgerError};
+use sendstores_core::{Epoch, Revision, StoreFilter, StoreId, ledger::LedgerError};
 use tokio::sync::watch;
 
 pub use cursor::{Compacted, Cursor};
+pub use entry::Entry;
 pub use index::Change;
 
 use age::Age;
@@ -75,7 +77,7 @@ pub enum ReadError {
 
 /// A page of stores, and the position it is as new as.
 pub struct Page {
-    pub stores: Vec<Arc<Store>>,
+    pub stores: Vec<Arc<Entry>>,
     /// Whether more stores follow.
     pub more: bool,
     pub position: Position,
@@ -97,7 +99,7 @@ impl Mirror {
         }))
     }
 
-    pub fn get(&self, id: &StoreId) -> Option<Arc<Store>> {
+    pub fn get(&self, id: &StoreId) -> Option<Arc<Entry>> {
         self.read().get(id)
     }
 
@@ -111,7 +113,7 @@ impl Mirror {
     }
 
     /// Everything that `filter` means, and a cursor that goes on right behind it.
-    pub fn snapshot(&self, filter: &StoreFilter) -> (Vec<Arc<Store>>, Cursor) {
+    pub fn snapshot(&self, filter: &StoreFilter) -> (Vec<Arc<Entry>>, Cursor) {
         let revisions = self.0.revision.subscribe();
         let index = self.read();
         (index.select(filter, None, usize::MAX), Cursor::new(self.clone(), index.position(), revisions))

@@ -4,6 +4,7 @@
 //! connected and silent (hyperium/hyper#4170), and because a connection that never speaks must not be kept.
 
 use std::{
+    convert::Infallible,
     future::{Future, poll_fn},
     io,
     pin::Pin,
@@ -15,23 +16,20 @@ use std::{
     time::Duration,
 };
 
-use axum::Router;
-use http::Request;
-use hyper::{body::Incoming, rt::Executor};
+use hyper::{rt::Executor, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::conn::auto,
-    service::TowerToHyperService,
 };
 use pin_project_lite::pin_project;
+use sendstores_core::ledger::Ledger;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
 };
 use tokio_util::sync::CancellationToken;
-use tower::ServiceExt;
 
-use super::{streams::Peer, turn::Turn};
+use super::{port::Port, streams::Peer, turn::Turn};
 use crate::supervise::Spawner;
 
 /// How long a peer may take to say which protocol it speaks.
@@ -62,15 +60,23 @@ pin_project! {
 }
 
 /// Serves one peer until it leaves, falls silent too early, or `stop` is cancelled and its open calls have ended.
-pub(super) async fn serve(stream: TcpStream, peer: Peer, router: Router, spawner: Spawner, stop: CancellationToken) {
+pub(super) async fn serve<L: Ledger>(
+    stream: TcpStream,
+    peer: Peer,
+    port: Port<L>,
+    spawner: Spawner,
+    stop: CancellationToken,
+) {
     let read = Arc::new(AtomicU64::new(0));
     let builder = builder(spawner);
     let io = TokioIo::new(Counted { stream, read: read.clone() });
-    let service = router.map_request(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(peer);
-        request
+    let port = Arc::new(port);
+    let service = service_fn(move |request| {
+        let port = port.clone();
+        // On the heap at once, because it is large and would be moved by everybody who hands it on.
+        Box::pin(async move { Ok::<_, Infallible>(port.answer(peer, request).await) })
     });
-    let connection = builder.serve_connection(io, TowerToHyperService::new(service));
+    let connection = builder.serve_connection(io, service);
     tokio::pin!(connection);
     let silent = tokio::time::sleep(PREFACE_DEADLINE);
     tokio::pin!(silent);

@@ -3,18 +3,16 @@
 use std::time::SystemTime;
 
 use prost::Message;
-use rand::RngExt;
 use sendstores_core::{
-    CallId, Store, StoreId,
+    CallId, Store,
     ledger::{Expected, Ledger, LedgerError, Operation, Write},
     store::NewStore,
 };
 use sendstores_proto::v1 as wire;
 use sha2::{Digest, Sha256};
-use uuid::Uuid;
 
 use super::{
-    StoreApi, convert,
+    StoreApi, convert, ids,
     parse::{self, Violations},
     status::Refusal,
 };
@@ -44,8 +42,8 @@ impl<L: Ledger> StoreApi<L> {
             let parsed = self.parse_create(request.clone())?;
             let id_was_chosen = parsed.id_was_chosen;
             let outcome = match parsed.validate_only {
-                true => self.rehearse(parsed).await,
-                false => self.accept(parsed, call.clone()).await,
+                true => Box::pin(self.rehearse(parsed)).await,
+                false => Box::pin(self.accept(parsed, call.clone())).await,
             };
             match outcome {
                 Err(Refusal::StoreExists(_)) if !id_was_chosen && taken < ID_ATTEMPTS => taken += 1,
@@ -61,13 +59,13 @@ impl<L: Ledger> StoreApi<L> {
         let mut violations = Violations::default();
         let v = &mut violations;
         let id_was_chosen = !store_id.is_empty();
-        let id = if id_was_chosen { v.parse("store_id", &store_id) } else { v.take("store_id", generate_id()) };
+        let id = if id_was_chosen { v.parse("store_id", &store_id) } else { v.take("store_id", ids::store()) };
         let request_id = parse::request_id(v, &request_id);
         let tenant = parse::tenant(v, "tenant", &tenant);
         let labels = parse::labels(v, "labels", labels);
-        let uid = v.take("uid", Uuid::now_v7().to_string().parse());
+        let uid = v.take("uid", ids::uuid().to_string().parse());
         // A bad id is named once; the other fields are checked all the same.
-        let named = id.clone().or_else(|| generate_id().ok());
+        let named = id.clone().or_else(|| ids::store().ok());
         let url = named.as_ref().map(|id| self.store_url(id));
         let spec = named.zip(url.as_deref()).and_then(|(id, url)| parse::spec(v, spec, &id, host(url)));
         let parsed = (|| {
@@ -111,15 +109,8 @@ pub(super) fn digest(kind: &str, body: &impl Message) -> String {
     hash.update(kind);
     hash.update([0]);
     hash.update(body.encode_to_vec());
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// `store-` and 8 random characters: 36^8 is 2.8 * 10^12, so that a taken one is rare and harmless.
-fn generate_id() -> Result<StoreId, sendstores_core::Invalid> {
-    const ALPHABET: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
-    let mut rng = rand::rng();
-    let random: String = (0..8).map(|_| char::from(ALPHABET[rng.random_range(0..ALPHABET.len())])).collect();
-    format!("{}{random}", StoreId::PREFIX).parse()
+    let nibbles = hash.finalize().into_iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    nibbles.filter_map(|nibble| char::from_digit(nibble.into(), 16)).collect()
 }
 
 fn host(url: &str) -> &str {

@@ -1,26 +1,42 @@
-//! WatchStatus with messages that are encoded already, so that one encoding serves all watchers.
+//! Get, List and WatchStatus with stores that are encoded already, so that one encoding serves all who read.
 //!
-//! The generated service encodes a message anew for each stream. Here its path is answered by a codec that takes the
-//! bytes as they are. Everything else of the call (framing, limits, gRPC-Web, trailers) stays tonic's.
+//! The generated service encodes a store anew for each answer. Here the paths of these methods are answered with the
+//! messages of `shown.rs`, and those of a watch as bytes. All else of the calls (framing, limits, gRPC-Web, trailers)
+//! stays tonic's.
 
-use std::{future::Future, pin::Pin};
-
-use axum::{body::Body, extract::Request, response::Response};
 use bytes::{BufMut, Bytes};
+use http::{Request, Response};
+use hyper::body::Body as HttpBody;
 use prost::Message;
 use sendstores_core::ledger::Ledger;
-use sendstores_proto::v1::{self as wire, store_service_server::SERVICE_NAME};
+use sendstores_proto::v1 as wire;
 use tonic::{
     Status,
+    body::Body,
     codec::{Codec, EncodeBuf, Encoder},
-    server::{Grpc, ServerStreamingService},
+    server::Grpc,
 };
 use tonic_prost::ProstCodec;
+use tower::service_fn;
 
-use super::{StoreApi, service::Messages};
+use super::{StoreApi, shown};
 
-/// What both sides of the call are in the contract.
-type Contract = ProstCodec<wire::WatchStatusResponse, wire::WatchStatusRequest>;
+/// The body of a request, however it came.
+pub(super) trait RequestBody: HttpBody<Data = Bytes, Error: Into<BoxError> + Send> + Send + 'static {}
+
+impl<B> RequestBody for B where B: HttpBody<Data = Bytes, Error: Into<BoxError> + Send> + Send + 'static {}
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Messages that may go either way.
+#[derive(Clone, Copy)]
+pub(super) struct MessageSizes {
+    pub(super) request: usize,
+    pub(super) response: usize,
+}
+
+/// What both sides of a watch are in the contract.
+type Contract = ProstCodec<shown::WatchStatus, wire::WatchStatusRequest>;
 
 /// Reads requests as the contract has them, and sends bytes that are a `WatchStatusResponse`.
 #[derive(Default)]
@@ -29,35 +45,53 @@ struct EncodedCodec(Contract);
 /// Sends bytes as they are.
 struct AsTheyAre;
 
-/// WatchStatus of the service.
-struct Watching<L>(StoreApi<L>);
-
-/// Where WatchStatus is called.
-pub(super) fn path() -> String {
-    format!("/{SERVICE_NAME}/WatchStatus")
-}
-
 /// The message as it goes over the wire.
-pub(super) fn encode(message: &wire::WatchStatusResponse) -> Bytes {
+pub(super) fn encode(message: &shown::WatchStatus) -> Bytes {
     message.encode_to_vec().into()
 }
 
-/// Answers one call of WatchStatus.
-pub(super) async fn watch_status<L: Ledger>(api: StoreApi<L>, max_request: usize, request: Request) -> Response {
-    let mut grpc = Grpc::new(EncodedCodec::default()).max_decoding_message_size(max_request);
-    grpc.server_streaming(Watching(api), request).await.map(Body::new)
+/// Answers a Get.
+pub(super) async fn get<L: Ledger, B: RequestBody>(
+    api: &StoreApi<L>,
+    sizes: MessageSizes,
+    request: Request<B>,
+) -> Response<Body> {
+    let handler = service_fn(|request| api.shown_get(request));
+    sizes.limit(Grpc::new(ProstCodec::<shown::Get, wire::GetRequest>::default())).unary(handler, request).await
 }
 
-impl<L: Ledger> ServerStreamingService<wire::WatchStatusRequest> for Watching<L> {
-    type Response = Bytes;
-    type ResponseStream = Messages;
-    type Future = Pin<Box<dyn Future<Output = Result<tonic::Response<Messages>, Status>> + Send>>;
+/// Answers a List.
+pub(super) async fn list<L: Ledger, B: RequestBody>(
+    api: &StoreApi<L>,
+    sizes: MessageSizes,
+    request: Request<B>,
+) -> Response<Body> {
+    let handler = service_fn(|request| api.shown_list(request));
+    sizes.limit(Grpc::new(ProstCodec::<shown::List, wire::ListRequest>::default())).unary(handler, request).await
+}
 
-    fn call(&mut self, request: tonic::Request<wire::WatchStatusRequest>) -> Self::Future {
-        let api = self.0.clone();
-        Box::pin(async move { api.watch(request).await })
+/// Answers a WatchStatus.
+pub(super) async fn watch_status<L: Ledger, B: RequestBody>(
+    api: &StoreApi<L>,
+    sizes: MessageSizes,
+    request: Request<B>,
+) -> Response<Body> {
+    let handler = service_fn(|request| api.watch(request));
+    sizes.limit(Grpc::new(EncodedCodec::default())).server_streaming(handler, request).await
+}
+
+// === impl MessageSizes ===
+
+impl MessageSizes {
+    fn limit<C>(self, grpc: Grpc<C>) -> Grpc<C>
+    where
+        C: Codec,
+    {
+        grpc.max_decoding_message_size(self.request).max_encoding_message_size(self.response)
     }
 }
+
+// === impl EncodedCodec ===
 
 impl Codec for EncodedCodec {
     type Encode = Bytes;

@@ -6,6 +6,7 @@ use sendstores_proto::v1 as wire;
 use super::{
     Backend, StoreApi, convert,
     parse::{self, Violations},
+    shown,
     status::Refusal,
     token::{self, NextPage},
 };
@@ -17,7 +18,7 @@ const MAX_PAGE: i32 = 500;
 // === impl StoreApi ===
 
 impl<L: Ledger> StoreApi<L> {
-    pub(super) async fn handle_get(&self, request: wire::GetRequest) -> Result<wire::GetResponse, Refusal> {
+    pub(super) async fn handle_get(&self, request: wire::GetRequest) -> Result<shown::Get, Refusal> {
         let wire::GetRequest { id, consistency } = request;
         let mut violations = Violations::default();
         let id = violations.parse("id", &id);
@@ -30,10 +31,10 @@ impl<L: Ledger> StoreApi<L> {
             backend.all_are_known()?;
             return Err(Refusal::StoreNotFound(id));
         };
-        Ok(wire::GetResponse { store: Some(convert::store(&store)), fresh_time: Some(convert::time(fresh)) })
+        Ok(shown::Get { store: shown::store(&store), fresh_time: Some(convert::time(fresh)) })
     }
 
-    pub(super) async fn handle_list(&self, request: wire::ListRequest) -> Result<wire::ListResponse, Refusal> {
+    pub(super) async fn handle_list(&self, request: wire::ListRequest) -> Result<shown::List, Refusal> {
         let wire::ListRequest { filter, page_size, page_token, consistency } = request;
         let mut violations = Violations::default();
         let filter = parse::filter(&mut violations, filter);
@@ -52,9 +53,9 @@ impl<L: Ledger> StoreApi<L> {
         let Page { stores, more, position } = backend.mirror.list(&filter, next.as_ref().map(|next| &next.after), most);
         let first = next.map_or(position, |next| next.first);
         let last = stores.last().filter(|_| more).map(|last| NextPage { first: first.clone(), after: last.id.clone() });
-        Ok(wire::ListResponse {
+        Ok(shown::List {
             next_page_token: last.map(|next| token::page(&next, &filter)).unwrap_or_default(),
-            stores: stores.iter().map(|store| convert::store(store)).collect(),
+            stores: stores.iter().map(|store| shown::store(store)).collect(),
             revision: first.revision.0,
             resume_token: token::resume(&first),
             fresh_time: Some(convert::time(fresh)),

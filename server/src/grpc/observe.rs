@@ -5,58 +5,67 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::{body::Body, extract::Request, middleware::Next, response::Response};
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use futures::FutureExt;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use sendstores_core::CallId;
-use tonic::Status;
+use tonic::{Status, body::Body};
 use tracing::Instrument;
 use uuid::Uuid;
 
-use super::status::{self, Refusal};
+use super::{
+    ids,
+    meters::Method,
+    status::{self, Refusal},
+};
 
 pub(super) const REQUEST_ID: &str = "x-request-id";
 const STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 const DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
 
-/// The middleware. What a stream ends with is in its trailers and is not seen here.
-pub(super) async fn observe(mut request: Request, next: Next) -> Response {
+/// Has a call answered. What a stream ends with is in its trailers and is not seen here.
+pub(super) async fn observe<B>(
+    mut request: Request<B>,
+    answer: impl AsyncFnOnce(Request<B>) -> Response<Body>,
+) -> Response<Body> {
     let begun = Instant::now();
     let id = request_id(request.headers());
-    let method = known_method(request.uri().path());
+    let method = Method::of(request.uri().path());
     request.headers_mut().insert(REQUEST_ID, id.clone());
     let span = span(&id, method);
-    let mut response = AssertUnwindSafe(next.run(request).instrument(span.clone()))
+    let mut response = AssertUnwindSafe(answer(request).instrument(span.clone()))
         .catch_unwind()
         .await
         .unwrap_or_else(|_| Status::from(Refusal::Internal).into_http::<Body>());
     explain(response.headers_mut());
     let code = grpc_status(response.headers());
-    count(method, code, begun.elapsed());
+    method.count(code, begun.elapsed());
     // A read that did not go well is worth a line after all.
     let span = if span.is_disabled() && code != 0 { named(&id, method) } else { span };
     span.in_scope(|| note(method, code, begun.elapsed()));
-    response.headers_mut().insert(REQUEST_ID, id);
+    response.headers_mut().insert(REQUEST_ID, passing(id));
     response
 }
 
+/// The id as a header that HTTP/2 does not keep: it never comes again, and would push out of the connection's table of
+/// headers what does.
+fn passing(mut id: HeaderValue) -> HeaderValue {
+    id.set_sensitive(true);
+    id
+}
+
 /// Reads that go well are many and leave no line; what is made for a line costs as much as a quarter of the answer.
-fn span(id: &HeaderValue, method: &'static str) -> tracing::Span {
-    if is_read(method) {
-        return tracing::debug_span!("call", request_id = id.to_str().unwrap_or_default(), method);
+fn span(id: &HeaderValue, method: Method) -> tracing::Span {
+    if method.is_read() {
+        return tracing::debug_span!("call", request_id = id.to_str().unwrap_or_default(), method = method.name());
     }
     named(id, method)
 }
 
 /// What names the call in every line of it.
-fn named(id: &HeaderValue, method: &'static str) -> tracing::Span {
-    tracing::info_span!("call", request_id = id.to_str().unwrap_or_default(), method)
-}
-
-fn is_read(method: &str) -> bool {
-    matches!(method, "Get" | "List" | "Health" | "Reflection")
+fn named(id: &HeaderValue, method: Method) -> tracing::Span {
+    tracing::info_span!("call", request_id = id.to_str().unwrap_or_default(), method = method.name())
 }
 
 /// The caller's id if it is short and visible, so that it can neither flood nor forge a log; else a new one.
@@ -64,25 +73,13 @@ fn request_id(headers: &HeaderMap) -> HeaderValue {
     let given = headers
         .get(REQUEST_ID)
         .filter(|id| (1..=CallId::MAX_LENGTH).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic));
-    given.cloned().unwrap_or_else(|| {
-        let id = Uuid::now_v7().to_string();
-        HeaderValue::from_str(&id).unwrap_or_else(|_| HeaderValue::from_static("none"))
-    })
+    given.cloned().unwrap_or_else(new_id)
 }
 
-/// The path as a label: only those that exist, so that callers cannot make labels.
-fn known_method(path: &str) -> &'static str {
-    match path {
-        "/sendstores.v1.StoreService/Create" => "Create",
-        "/sendstores.v1.StoreService/Get" => "Get",
-        "/sendstores.v1.StoreService/List" => "List",
-        "/sendstores.v1.StoreService/Delete" => "Delete",
-        "/sendstores.v1.StoreService/WatchStatus" => "WatchStatus",
-        "/sendstores.v1.StoreService/GetCredentials" => "GetCredentials",
-        path if path.starts_with("/grpc.health.v1.Health/") => "Health",
-        path if path.starts_with("/grpc.reflection.") => "Reflection",
-        _ => "other",
-    }
+fn new_id() -> HeaderValue {
+    let mut text = Uuid::encode_buffer();
+    let id = ids::uuid().hyphenated().encode_lower(&mut text);
+    HeaderValue::from_str(id).unwrap_or_else(|_| HeaderValue::from_static("none"))
 }
 
 /// The status in the head of a response: 0 when it is only in the trailers, or when all is well.
@@ -103,18 +100,12 @@ fn explain(headers: &mut HeaderMap) {
     }
 }
 
-fn count(method: &'static str, code: i32, took: Duration) {
-    let name = status::code_name(code);
-    metrics::counter!("sendstores_grpc_calls_total", "method" => method, "code" => name).increment(1);
-    metrics::histogram!("sendstores_grpc_call_seconds", "method" => method).record(took.as_secs_f64());
-}
-
-fn note(method: &'static str, code: i32, took: Duration) {
+fn note(method: Method, code: i32, took: Duration) {
     let name = status::code_name(code);
     let ms = took.as_secs_f64() * 1e3;
     if status::is_our_fault(code) {
         tracing::error!(code = name, ms, "call failed");
-    } else if matches!(method, "Health" | "Reflection") || (code == 0 && is_read(method)) {
+    } else if matches!(method, Method::Health | Method::Reflection) || (code == 0 && method.is_read()) {
         tracing::debug!(code = name, ms, "call");
     } else {
         tracing::info!(code = name, ms, "call");

@@ -2,16 +2,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::{Router, body::Body, extract::Request, middleware, response::Response, routing::post};
+use axum::{body::Body, extract::Request, response::Response};
 use http::StatusCode;
 use sendstores_core::ledger::Ledger;
-use sendstores_proto::v1::store_service_server::StoreServiceServer;
 use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, service::Routes};
 use tonic_health::server::HealthReporter;
 
-use super::{StoreApi, connection, encoded, observe::observe, streams::StreamLimits};
+use super::{StoreApi, connection, encoded::MessageSizes, port::Port, streams::StreamLimits};
 use crate::supervise::Group;
 
 /// The largest request there is: a Create with every field at its limit has less than 8 KiB.
@@ -40,8 +39,8 @@ pub struct Limits {
 pub struct ServerError(#[from] tonic_reflection::server::Error);
 
 /// The gRPC port, ready to serve.
-pub struct Server {
-    router: Router,
+pub struct Server<L: Ledger> {
+    port: Port<L>,
 }
 
 // === impl Limits ===
@@ -55,34 +54,23 @@ impl Limits {
 
 // === impl Server ===
 
-impl Server {
+impl<L: Ledger> Server<L> {
     /// The port for `api`, and the reporter that says whether it is well. Health begins with NOT_SERVING.
-    pub async fn new<L: Ledger>(api: StoreApi<L>) -> Result<(Self, HealthReporter), ServerError> {
+    pub async fn new(api: StoreApi<L>) -> Result<(Self, HealthReporter), ServerError> {
         let (reporter, health) = tonic_health::server::health_reporter();
         super::health::report(&reporter, false).await;
-        let watching = api.clone();
-        let watch = move |request: Request| encoded::watch_status(watching.clone(), MAX_REQUEST, request);
-        let service =
-            StoreServiceServer::new(api).max_decoding_message_size(MAX_REQUEST).max_encoding_message_size(MAX_RESPONSE);
         let reflection = || {
             tonic_reflection::server::Builder::configure()
                 .register_encoded_file_descriptor_set(sendstores_proto::FILE_DESCRIPTOR_SET)
                 .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
                 .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
         };
-        let routes = Routes::new(health)
-            .add_service(service)
-            .add_service(reflection().build_v1()?)
-            .add_service(reflection().build_v1alpha()?);
-        let router = routes
-            .into_axum_router()
-            // Goes before the service's own, which has a wildcard for the method.
-            .route(&encoded::path(), post(watch))
-            .reset_fallback()
-            .layer(tonic_web::GrpcWebLayer::new())
-            .fallback(no_such_path)
-            .layer(middleware::from_fn(observe));
-        Ok((Self { router }, reporter))
+        let routes =
+            Routes::new(health).add_service(reflection().build_v1()?).add_service(reflection().build_v1alpha()?);
+        let rest =
+            routes.into_axum_router().reset_fallback().layer(tonic_web::GrpcWebLayer::new()).fallback(no_such_path);
+        let sizes = MessageSizes { request: MAX_REQUEST, response: MAX_RESPONSE };
+        Ok((Self { port: Port::new(api, sizes, rest) }, reporter))
     }
 
     /// Serves until `stop`, then lets open calls end. Dropped, it cuts every connection.
@@ -110,7 +98,7 @@ impl Server {
                 tracing::debug!(%error, "a connection ended before it began");
                 continue;
             }
-            let connection = connection::serve(stream, peer.into(), self.router.clone(), group.spawner(), stop.clone());
+            let connection = connection::serve(stream, peer.into(), self.port.clone(), group.spawner(), stop.clone());
             group.spawner().spawn(async move {
                 connection.await;
                 drop(slot);

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use futures::{Stream, StreamExt};
 use prost::Message;
 use sendstores_core::{CallId, StoreId, credentials::ReadCredentials, ledger::Ledger};
@@ -17,6 +17,7 @@ use tonic::{Request, Response, Status};
 use super::{
     Limits, deadline,
     observe::REQUEST_ID,
+    shown,
     status::Refusal,
     streams::{Peer, Place, Streams},
 };
@@ -117,21 +118,45 @@ impl<L: Ledger> StoreApi<L> {
         self.0.streams.admit(peer)
     }
 
+    /// Get, as it goes over the wire.
+    pub(super) async fn shown_get(&self, request: Request<wire::GetRequest>) -> Result<Response<shown::Get>, Status> {
+        self.answer(request, Self::handle_get).await
+    }
+
+    /// List, as it goes over the wire.
+    pub(super) async fn shown_list(
+        &self,
+        request: Request<wire::ListRequest>,
+    ) -> Result<Response<shown::List>, Status> {
+        self.answer(request, Self::handle_list).await
+    }
+
     /// At the start: OK, INVALID_ARGUMENT, FAILED_PRECONDITION, OUT_OF_RANGE, RESOURCE_EXHAUSTED, UNAVAILABLE,
     /// DEADLINE_EXCEEDED, INTERNAL.
     /// At the end: OUT_OF_RANGE (too slow), UNAVAILABLE (draining).
     pub(super) async fn watch(&self, request: Request<wire::WatchStatusRequest>) -> Result<Response<Messages>, Status> {
         let peer = request.extensions().get().copied();
-        self.answer(request, async |api: &Self, request| api.handle_watch_status(request, peer).await).await
+        // Has a place among the streams, and needs none among the calls: when a replica is gone, all its watchers come here
+        // at once, and who is sent away comes again.
+        self.in_time(request, async |api: &Self, request| api.handle_watch_status(request, peer).await).await
     }
 
-    /// Answers one unary call within its deadline.
+    /// Answers one unary call, if there is a place for it.
     async fn answer<Q, A>(
         &self,
         request: Request<Q>,
         handler: impl AsyncFnOnce(&Self, Q) -> Result<A, Refusal>,
     ) -> Result<Response<A>, Status> {
         let _admitted = self.admit()?;
+        self.in_time(request, handler).await
+    }
+
+    /// Answers within the deadline of the call.
+    async fn in_time<Q, A>(
+        &self,
+        request: Request<Q>,
+        handler: impl AsyncFnOnce(&Self, Q) -> Result<A, Refusal>,
+    ) -> Result<Response<A>, Status> {
         let deadline = deadline::of(request.metadata(), self.0.limits.deadline);
         match tokio::time::timeout(deadline, handler(self, request.into_inner())).await {
             Ok(answer) => Ok(Response::new(answer?)),
@@ -146,6 +171,8 @@ pub(super) type Messages = Pin<Box<dyn Stream<Item = Result<Bytes, Status>> + Se
 /// The same, as the generated service has them.
 type DecodedMessages = Pin<Box<dyn Stream<Item = Result<wire::WatchStatusResponse, Status>> + Send>>;
 
+/// Get, List and WatchStatus are here for who calls the service in this process: the port answers their paths by
+/// `encoded.rs`, with the same messages.
 #[tonic::async_trait]
 impl<L: Ledger> StoreService for StoreApi<L> {
     /// OK, INVALID_ARGUMENT, ALREADY_EXISTS, FAILED_PRECONDITION, RESOURCE_EXHAUSTED, UNAVAILABLE, DEADLINE_EXCEEDED,
@@ -157,12 +184,14 @@ impl<L: Ledger> StoreService for StoreApi<L> {
 
     /// OK, INVALID_ARGUMENT, NOT_FOUND, FAILED_PRECONDITION, RESOURCE_EXHAUSTED, UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL.
     async fn get(&self, request: Request<wire::GetRequest>) -> Result<Response<wire::GetResponse>, Status> {
-        self.answer(request, Self::handle_get).await
+        let get = self.shown_get(request).await?.into_inner();
+        decoded(get.encode_to_vec().as_slice()).map(Response::new)
     }
 
     /// OK, INVALID_ARGUMENT, FAILED_PRECONDITION, RESOURCE_EXHAUSTED, UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL.
     async fn list(&self, request: Request<wire::ListRequest>) -> Result<Response<wire::ListResponse>, Status> {
-        self.answer(request, Self::handle_list).await
+        let list = self.shown_list(request).await?.into_inner();
+        decoded(list.encode_to_vec().as_slice()).map(Response::new)
     }
 
     /// OK, INVALID_ARGUMENT, NOT_FOUND, FAILED_PRECONDITION, ABORTED, RESOURCE_EXHAUSTED, UNAVAILABLE,
@@ -174,20 +203,12 @@ impl<L: Ledger> StoreService for StoreApi<L> {
 
     type WatchStatusStream = DecodedMessages;
 
-    /// Only for who calls the service in this process: the port answers this path by `encoded.rs`, with the same messages.
     async fn watch_status(
         &self,
         request: Request<wire::WatchStatusRequest>,
     ) -> Result<Response<Self::WatchStatusStream>, Status> {
         let messages = self.watch(request).await?.into_inner();
-        let decode = |message: Result<Bytes, Status>| {
-            let decoded = wire::WatchStatusResponse::decode(message?);
-            decoded.map_err(|error| {
-                tracing::error!(%error, "a message of ours cannot be read");
-                Refusal::Internal.into()
-            })
-        };
-        Ok(Response::new(Box::pin(messages.map(decode))))
+        Ok(Response::new(Box::pin(messages.map(|message| decoded(message?)))))
     }
 
     /// OK, INVALID_ARGUMENT, NOT_FOUND, FAILED_PRECONDITION, ABORTED, RESOURCE_EXHAUSTED, UNAVAILABLE,
@@ -199,6 +220,14 @@ impl<L: Ledger> StoreService for StoreApi<L> {
         let call = call_id(&request);
         self.answer(request, async |api: &Self, request| api.handle_get_credentials(request, call).await).await
     }
+}
+
+/// A message of ours as the contract has it.
+fn decoded<M: Message + Default>(bytes: impl Buf) -> Result<M, Status> {
+    M::decode(bytes).map_err(|error| {
+        tracing::error!(%error, "a message of ours cannot be read");
+        Refusal::Internal.into()
+    })
 }
 
 /// The id under which the log has the call; every request that came through the port has one.

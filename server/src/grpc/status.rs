@@ -275,6 +275,14 @@ pub(super) fn is_our_fault(code: i32) -> bool {
     matches!(Code::from_i32(code), Code::Internal | Code::Unknown | Code::DataLoss)
 }
 
+/// How many codes there are.
+pub(super) const CODES: usize = Code::Unauthenticated as usize + 1;
+
+/// Which of them a code is.
+pub(super) fn code_index(code: i32) -> usize {
+    Code::from_i32(code) as usize
+}
+
 /// The name of a code for logs and metrics.
 pub(super) fn code_name(code: i32) -> &'static str {
     match Code::from_i32(code) {

@@ -8,8 +8,8 @@ use std::{
 
 use bytes::Bytes;
 use futures::stream;
-use sendstores_core::{Epoch, Revision, Store, StoreFilter, ledger::Ledger};
-use sendstores_proto::v1::{self as wire, watch_status_response::Event};
+use sendstores_core::{Epoch, Revision, StoreFilter, ledger::Ledger};
+use sendstores_proto::v1 as wire;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
@@ -18,11 +18,12 @@ use super::{
     encoded::encode,
     parse::{self, Violations},
     service::Messages,
+    shown::{self, Event},
     status::Refusal,
     streams::{Peer, Place},
     token,
 };
-use crate::mirror::{Change, Compacted, Cursor, Mirror, Position};
+use crate::mirror::{Change, Compacted, Cursor, Entry, Mirror, Position};
 
 /// How long a stream is silent at most.
 const HEARTBEAT: Duration = Duration::from_secs(10);
@@ -52,7 +53,7 @@ enum Course {
 }
 
 struct Snapshot {
-    stores: std::vec::IntoIter<Arc<Store>>,
+    stores: std::vec::IntoIter<Arc<Entry>>,
     sent: i64,
 }
 
@@ -161,12 +162,12 @@ impl Watcher {
         }
     }
 
-    fn snapshot_message(&mut self) -> Option<wire::WatchStatusResponse> {
+    fn snapshot_message(&mut self) -> Option<shown::WatchStatus> {
         let snapshot = self.snapshot.as_mut()?;
         if let Some(store) = snapshot.stores.next() {
             snapshot.sent += 1;
-            let event = Event::Snapshot(convert::store(&store));
-            return Some(wire::WatchStatusResponse {
+            let event = Event::Snapshot(shown::store(&store));
+            return Some(shown::WatchStatus {
                 event: Some(event),
                 revision: store.revision.0,
                 resume_token: String::new(),
@@ -183,21 +184,21 @@ impl Watcher {
         }
     }
 
-    fn heartbeat(&self) -> wire::WatchStatusResponse {
+    fn heartbeat(&self) -> shown::WatchStatus {
         let now = convert::time(SystemTime::now().into());
         self.response(Event::Heartbeat(wire::Heartbeat { server_time: Some(now) }))
     }
 
     /// A message that stands behind everything that was told.
-    fn response(&self, event: Event) -> wire::WatchStatusResponse {
+    fn response(&self, event: Event) -> shown::WatchStatus {
         let Position { epoch, revision } = self.cursor.at();
         response(epoch, event, *revision)
     }
 }
 
-fn response(epoch: &Epoch, event: Event, revision: Revision) -> wire::WatchStatusResponse {
+fn response(epoch: &Epoch, event: Event, revision: Revision) -> shown::WatchStatus {
     let resume_token = token::resume(&Position { epoch: epoch.clone(), revision });
-    wire::WatchStatusResponse { event: Some(event), revision: revision.0, resume_token }
+    shown::WatchStatus { event: Some(event), revision: revision.0, resume_token }
 }
 
 /// What a change is to a watcher of this filter, if anything. The first who shows the store encodes it for all others:
@@ -205,7 +206,7 @@ fn response(epoch: &Epoch, event: Event, revision: Revision) -> wire::WatchStatu
 fn told(change: &Change, filter: &StoreFilter, epoch: &Epoch) -> Option<Bytes> {
     let Change { revision, store, before, shown } = change;
     if filter.matches_change(store) {
-        let message = || encode(&response(epoch, Event::Changed(convert::store(store)), *revision));
+        let message = || encode(&response(epoch, Event::Changed(shown::store(store)), *revision));
         return Some(shown.get_or_init(message).clone());
     }
     let left = before.is_some_and(|before| filter.matches_in(store, before));
@@ -224,7 +225,8 @@ impl Drop for Watcher {
 #[cfg(test)]
 mod tests {
     use prost::Message;
-    use sendstores_core::{Labels, State, StoreId, Timestamp, store::NewStore};
+    use sendstores_core::{Labels, State, Store, StoreId, Timestamp, store::NewStore};
+    use wire::watch_status_response::Event;
 
     use super::*;
 
@@ -237,7 +239,7 @@ mod tests {
     }
 
     fn change(store: Store, before: Option<State>) -> Change {
-        Change { revision: Revision(7), store: Arc::new(store), before, shown: Default::default() }
+        Change { revision: Revision(7), store: Arc::new(store.into()), before, shown: Default::default() }
     }
 
     fn only(state: State) -> StoreFilter {

@@ -36,7 +36,8 @@ impl Fresh {
             return Ok(answer.revision);
         }
         let question = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
-        let revision = ledger.last_revision().await?;
+        // On the heap, because most callers share another's answer and need no room for a question.
+        let revision = Box::pin(ledger.last_revision()).await?;
         *answer = Answer { question, revision };
         Ok(revision)
     }

@@ -12,14 +12,14 @@ use sendstores_core::{
     ledger::{self, Before},
 };
 
-use super::Position;
+use super::{Entry, Position};
 
 /// One change, shared by all watchers.
 #[derive(Debug)]
 pub struct Change {
     pub revision: Revision,
     /// The store behind the change.
-    pub store: Arc<Store>,
+    pub store: Arc<Entry>,
     /// The state of the same store before it, if it was there: tells whether it left a filter.
     pub before: Option<State>,
     /// The change as it is shown to watchers, once somebody needed it: encoded once, shared by all.
@@ -27,13 +27,14 @@ pub struct Change {
 }
 
 /// Memory: a store is about 2 KiB (its texts, 7 steps, 3 evidences), kept once here and once more for each of its
-/// changes in the ring; the newest is shared. 10,000 stores are about 20 MiB; a full ring of 8,192 changes is 16 MiB at
+/// changes in the ring; the newest is shared. What callers are shown of it is 1 KiB more once somebody asked. 10,000 stores
+/// are about 20 MiB, and 10 MiB more when all of them were shown; a full ring of 8,192 changes is 16 MiB at
 /// most, whether it filled up by following or was read from the log at the start, and 8 MiB more when all of it was shown
 /// to watchers (about 1 KiB a message). While everything is read again, the old index goes on serving and both are
 /// there: 88 MiB.
 pub(super) struct Index {
     epoch: Epoch,
-    stores: BTreeMap<StoreId, Arc<Store>>,
+    stores: BTreeMap<StoreId, Arc<Entry>>,
     ring: VecDeque<Arc<Change>>,
     ring_size: usize,
     /// The records that `stores` began with cover every change up to here: such a change is told to watchers only.
@@ -61,7 +62,7 @@ impl Index {
     /// An index of records that were read when the log's end was `end` or later. It begins before that, so that the
     /// ring can be filled with what led up to them, and is complete once it was applied everything up to the newest record.
     pub(super) fn of_records(epoch: Epoch, ring_size: usize, stores: Vec<Store>, end: Revision) -> Self {
-        let stores = stores.into_iter().map(|store| (store.id.clone(), Arc::new(store))).collect();
+        let stores = stores.into_iter().map(|store| (store.id.clone(), Arc::new(store.into()))).collect();
         let begin = end.back(ring_size);
         Self { stores, covered: end, floor: begin, revision: begin, ..Self::new(epoch, ring_size) }
     }
@@ -94,7 +95,7 @@ impl Index {
         };
         let store = match known {
             Some(known) if known.revision == revision => known.clone(),
-            _ => Arc::new(store),
+            _ => Arc::new(store.into()),
         };
         if !history {
             self.stores.insert(store.id.clone(), store.clone());
@@ -113,11 +114,11 @@ impl Index {
         self.floor = self.revision;
     }
 
-    pub(super) fn get(&self, id: &StoreId) -> Option<Arc<Store>> {
+    pub(super) fn get(&self, id: &StoreId) -> Option<Arc<Entry>> {
         self.stores.get(id).cloned()
     }
 
-    pub(super) fn select(&self, filter: &StoreFilter, after: Option<&StoreId>, most: usize) -> Vec<Arc<Store>> {
+    pub(super) fn select(&self, filter: &StoreFilter, after: Option<&StoreId>, most: usize) -> Vec<Arc<Entry>> {
         if !filter.ids.is_empty() {
             let wanted = filter.ids.iter().filter(|id| after.is_none_or(|after| *id > after));
             return wanted.filter_map(|id| self.get(id)).filter(|store| filter.matches(store)).take(most).collect();
@@ -164,7 +165,7 @@ impl Index {
     }
 
     pub(super) fn tombstones(&self) -> Vec<StoreId> {
-        let deleted = |store: &&Arc<Store>| store.state == State::Deleted;
+        let deleted = |store: &&Arc<Entry>| store.state == State::Deleted;
         self.stores.values().filter(deleted).map(|store| store.id.clone()).collect()
     }
 }

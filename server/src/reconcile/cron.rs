@@ -11,7 +11,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures::{StreamExt, stream::FuturesUnordered};
 use sendstores_core::{
-    Store, StoreFilter, StoreId,
+    StoreFilter, StoreId,
     cron::RunCron,
     ledger::{Duty, Fence, Ledger, LedgerError, Owner},
     provisioner::StepError,
@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use self::rota::Rota;
 use super::lease::{self, Lost};
 use crate::{
-    mirror::{Cursor, Mirror},
+    mirror::{Cursor, Entry, Mirror},
     supervise::TaskError,
 };
 
@@ -144,7 +144,7 @@ impl<L: Ledger, C: RunCron> CronDriver<L, C> {
         Some(self.call(store, rota.begun(id)?))
     }
 
-    async fn call(&self, store: Arc<Store>, unwanted: CancellationToken) -> (StoreId, Outcome) {
+    async fn call(&self, store: Arc<Entry>, unwanted: CancellationToken) -> (StoreId, Outcome) {
         let begun = Instant::now();
         let outcome = tokio::select! {
             outcome = self.shops.run_cron(&store) => Some(outcome),

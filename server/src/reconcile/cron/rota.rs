@@ -6,7 +6,7 @@ use rand::RngExt;
 use sendstores_core::{State, Store, StoreId, Uid, backoff::Backoff};
 use tokio_util::sync::CancellationToken;
 
-use crate::reconcile::queue::Queue;
+use crate::{mirror::Entry, reconcile::queue::Queue};
 
 /// A shop that fails is asked ever more seldom, down to once in this many intervals.
 const SELDOM: u32 = 8;
@@ -41,7 +41,7 @@ impl Rota {
     }
 
     /// All stores there are; whoever is not among them has no turn any more.
-    pub(super) fn keep_only(&mut self, stores: &[Arc<Store>]) {
+    pub(super) fn keep_only(&mut self, stores: &[Arc<Entry>]) {
         let open: HashMap<&StoreId, &Uid> =
             stores.iter().filter(|store| is_open(store)).map(|store| (&store.id, &store.uid)).collect();
         let gone = self.turns.iter().filter(|(id, turn)| open.get(id) != Some(&&turn.uid)).map(|(id, _)| id.clone());
