@@ -863,8 +863,8 @@ pub mod store_service_client {
     /// FAILED_PRECONDITION (READ_ONLY: Redis has lost something, and an operator has to decide how to go on; reads are answered
     /// from memory where it is complete),
     /// DEADLINE_EXCEEDED (DEADLINE_EXCEEDED: neither the caller's deadline nor the server's own of 10 s was met),
-    /// RESOURCE_EXHAUSTED (TOO_MANY_REQUESTS: more than 1,024 calls at once on this server) and INTERNAL (INTERNAL: the
-    /// server's log has the details under the request id). A request may have 64 KiB at most; a larger one is answered with
+    /// RESOURCE_EXHAUSTED (TOO_MANY_REQUESTS: more than 1,024 calls at once on this server; not WatchStatus, which has places of
+    /// its own) and INTERNAL (INTERNAL: the server's log has the details under the request id). A request may have 64 KiB at most; a larger one is answered with
     /// OUT_OF_RANGE by the transport before it is read.
     #[derive(Debug, Clone)]
     pub struct StoreServiceClient<T> {
@@ -1232,8 +1232,8 @@ pub mod store_service_server {
     /// FAILED_PRECONDITION (READ_ONLY: Redis has lost something, and an operator has to decide how to go on; reads are answered
     /// from memory where it is complete),
     /// DEADLINE_EXCEEDED (DEADLINE_EXCEEDED: neither the caller's deadline nor the server's own of 10 s was met),
-    /// RESOURCE_EXHAUSTED (TOO_MANY_REQUESTS: more than 1,024 calls at once on this server) and INTERNAL (INTERNAL: the
-    /// server's log has the details under the request id). A request may have 64 KiB at most; a larger one is answered with
+    /// RESOURCE_EXHAUSTED (TOO_MANY_REQUESTS: more than 1,024 calls at once on this server; not WatchStatus, which has places of
+    /// its own) and INTERNAL (INTERNAL: the server's log has the details under the request id). A request may have 64 KiB at most; a larger one is answered with
     /// OUT_OF_RANGE by the transport before it is read.
     #[derive(Debug)]
     pub struct StoreServiceServer<T> {
