@@ -21,7 +21,6 @@ pub(crate) struct Setup {
     redis_url: String,
     /// Where it listens; the same after a restart.
     pub(crate) address: SocketAddr,
-    flags: Vec<String>,
 }
 
 pub(crate) struct Ours {
@@ -36,12 +35,7 @@ pub(crate) struct Ours {
 
 impl Setup {
     pub(crate) fn on(redis: &Redis) -> Self {
-        Self { redis_url: redis.url(), address: free_address(), flags: Vec::new() }
-    }
-
-    pub(crate) fn flag(mut self, flag: &str) -> Self {
-        self.flags.push(flag.to_owned());
-        self
+        Self { redis_url: redis.url(), address: free_address() }
     }
 
     /// Starts a server and waits until it serves.
@@ -60,7 +54,7 @@ impl Setup {
         let flags = ["--listen", &listen, "--admin-listen", "127.0.0.1:0", "--redis-url", &self.redis_url];
         // READY stores are left alone: what is measured is the API.
         let quiet = ["--probe-interval=0s", "--cron-interval=0s", "--max-streams-per-peer=0"];
-        let args = flags.into_iter().chain(quiet).chain(self.flags.iter().map(String::as_str));
+        let args = flags.into_iter().chain(quiet);
         let program = Program::start(&program("sendstores-server"), args, &[("KUBECONFIG", kubeconfig.as_path())]);
         Ours { program, address: self.address, _kubeconfig: folder, _cluster: cluster }
     }
