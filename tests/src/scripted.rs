@@ -23,6 +23,8 @@ pub enum Turn {
     Fail(StepError),
     /// Does its work, and then its answer is lost.
     DoneButLost,
+    /// Says that it has done its work, and has not.
+    Idle,
     /// Never returns; the work is not done.
     Hang,
 }
@@ -170,6 +172,7 @@ impl ScriptedProvisioner {
         match turn {
             Some(Turn::Fail(error)) => Err(error),
             Some(Turn::Hang) => std::future::pending().await,
+            Some(Turn::Idle) => Ok(()),
             Some(Turn::DoneButLost) => {
                 work(&mut self.state());
                 Err(StepError::retryable(FailureReason::ClusterUnavailable, "the answer was lost"))

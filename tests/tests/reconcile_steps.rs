@@ -129,6 +129,19 @@ async fn a_step_that_fails_or_loses_its_answer_is_tried_again_until_it_holds() {
 }
 
 #[tokio::test]
+async fn a_step_that_says_it_is_done_and_is_not_has_failed() {
+    for step in StepName::PROVISIONING {
+        let world = World::new();
+        (0..2_000).for_each(|_| world.cluster.script(step, Turn::Idle));
+        let id = world.create("store-a").await;
+        let failure =
+            until("the failure", async || world.store(&id).await.failure.filter(|failure| failure.attempt >= 3)).await;
+        assert_eq!((failure.reason, failure.step), (FailureReason::usual(step), Some(step)));
+        assert!(failure.retry_time.is_some(), "it is tried again, with pauses");
+    }
+}
+
+#[tokio::test]
 async fn a_failure_is_shown_with_its_step_and_the_time_of_the_next_attempt() {
     let world = World::new();
     (0..2_000).for_each(|_| world.cluster.script(StepName::Release, passing(FailureReason::ReleaseFailed)));

@@ -48,6 +48,8 @@ struct Work<'a, L, P> {
     fence: Fence,
     store: Store,
     observed: Observed,
+    /// What was done last, and what was seen of it before that.
+    done: Option<(StepName, Seen<Progress>)>,
 }
 
 /// What comes of one action.
@@ -116,7 +118,7 @@ impl<'a, L: Ledger, P: Provisioner> Run<'a, L, P> {
             }
         };
         let observed = Observed::nothing();
-        let mut work = Work { reconciler: self.reconciler, fence: claim.fence, store, observed };
+        let mut work = Work { reconciler: self.reconciler, fence: claim.fence, store, observed, done: None };
         work.until_at_rest().await
     }
 }
@@ -175,7 +177,13 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
 
     async fn observe(&mut self, step: StepName) -> Result<(), Halt> {
         let seen = self.reconciler.provisioner.observe(&self.store, step).await?;
+        // What says that it is done and is not would be done again without a pause.
+        let idle = self.done.take().filter(|(done, before)| *done == step && *before == seen);
         self.observed.note(step, seen);
+        if let Some((_, Seen::Absent | Seen::Known(Progress::Partial(_)))) = idle {
+            let why = "it was done without an error, and nothing has come of it";
+            return Err(StepError::retryable(FailureReason::usual(step), why).into());
+        }
         // Unknown is for observations not made: one that finds nothing certain has failed.
         if *self.observed.step(step) == Seen::Unknown {
             let why = "the cluster gave no certain answer";
@@ -190,9 +198,11 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
             _ => String::new(),
         };
         self.at_step(step, true, &detail).await?;
+        let before = self.observed.step(step).clone();
         // From here on something may have happened, whether or not we hear of it.
         self.observed.note(step, Seen::Unknown);
         self.reconciler.provisioner.ensure(&self.store, step).await?;
+        self.done = Some((step, before));
         Ok(())
     }
 
