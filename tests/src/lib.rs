@@ -1,5 +1,6 @@
 //! What the tests share: real servers started and stopped, and conditions awaited with a deadline.
 
+pub mod api_proxy;
 pub mod cluster;
 pub mod grpc_web;
 pub mod helm_shim;
