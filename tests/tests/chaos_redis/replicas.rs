@@ -39,7 +39,7 @@ struct Replica {
 async fn replica(redis: &RedisServer) -> Replica {
     let cluster = SilentCluster::start().await;
     let options = ServerOptions::with_cluster(&redis.url(), cluster.kubeconfig()).flag("--history=10000000");
-    let options = options.flag(format!("--lease={}s", LEASE.as_secs())).flag("--concurrency=80");
+    let options = options.flag(format!("--lease={}s", LEASE.as_secs())).flag("--concurrency=200");
     Replica { server: options.start_ready().await, cluster }
 }
 
