@@ -1,7 +1,7 @@
 //! Watchers that come and go as fast as they can, that stay and are idle, and that vanish without a word: the server has
 //! its files and its memory back when they are gone.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Instant};
 
 use futures::StreamExt;
 use sendstores_client::{Client, CreateStore, Event, StoreFilter, Watch};
@@ -14,7 +14,7 @@ use sendstores_tests::{
 };
 use tokio::task::JoinSet;
 
-/// Streams that are opened and left, and how many at a time.
+/// Streams that are opened and left, unless `SENDSTORES_STORM` says how many; and how many at a time.
 const CYCLES: usize = 4_000;
 const AT_ONCE: usize = 50;
 const IDLE: usize = 2_000;
@@ -88,7 +88,10 @@ async fn who_came_and_went_leaves_nothing_behind() {
     let memory = server.resident();
 
     let idle = open(server.grpc, IDLE).await;
-    storm(server.grpc, CYCLES).await;
+    let cycles = std::env::var("SENDSTORES_STORM").map_or(CYCLES, |cycles| cycles.parse().expect("a number"));
+    let begun = Instant::now();
+    storm(server.grpc, cycles).await;
+    eprintln!("{cycles} streams opened and left in {:?}", begun.elapsed());
     drop(idle);
     all_is_given_back(&server, files, "behind the storm").await;
     let after = server.resident();

@@ -43,11 +43,12 @@ impl<L: Ledger> Port<L> {
     pub(super) async fn answer(&self, peer: Peer, mut request: Request<Incoming>) -> Response<Body> {
         request.extensions_mut().insert(peer);
         observe(request, async |request| {
-            let is_ours = method_of(request.uri().path()).is_some();
-            match is_ours {
-                true if speaks_grpc(&request) => self.call(request).await,
-                true => Box::pin(self.call_by_web(request)).await,
-                false => Box::pin(self.pass_on(request)).await,
+            if method_of(request.uri().path()).is_none() {
+                Box::pin(self.pass_on(request)).await
+            } else if speaks_grpc(&request) {
+                self.call(request).await
+            } else {
+                Box::pin(self.call_by_web(request)).await
             }
         })
         .await

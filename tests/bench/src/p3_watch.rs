@@ -26,6 +26,8 @@ use crate::{
 
 const WATCHERS: usize = 100;
 const CHANGES_A_SECOND: f64 = 100.0;
+/// Watchers more, who take nothing.
+const NOT_READING: usize = 10;
 const KEY: &str = "watched";
 /// A watcher who is told no later than the writer counts as this: ratios need something to be ratios of.
 const AT_ONCE: Duration = Duration::from_micros(10);
@@ -47,19 +49,24 @@ pub(crate) async fn measure(extent: Extent) -> Vec<Row> {
     // As much as watchers are told of a store.
     let first = create(&Connection::open(ours.address).await.expect("a connection"), ours.address).await;
     let value = Bytes::from(first.encode_to_vec());
-    let (mut mine, mut theirs) = (Delays::default(), Delays::default());
+    let (mut mine, mut held_up, mut theirs) = (Delays::default(), Delays::default(), Delays::default());
     for _ in 0..extent.rounds {
-        let connections = Connection::open_many(ours.address, CONNECTIONS).await;
-        let streams = many_of_ours(ours.address, &connections, WATCHERS).await;
-        let create = async |number: u64| create(&connections[turn(number)], ours.address).await.revision;
-        mine.round(extent, streams, told_by_ours, create).await;
+        mine.round_of_ours(extent, ours.address).await;
+        let aside = Connection::open_many(ours.address, 1).await;
+        let not_reading = many_of_ours(ours.address, &aside, NOT_READING).await;
+        held_up.round_of_ours(extent, ours.address).await;
+        drop(not_reading);
 
         let connections = Connection::open_many(etcd.address, CONNECTIONS).await;
         let streams = many_of_etcd(&etcd, &connections, WATCHERS, KEY).await;
         let put = async |number: u64| put(&connections[turn(number)], etcd.address, value.clone()).await;
         theirs.round(extent, streams, told_by_etcd, put).await;
     }
-    mine.beside(&theirs)
+    let mut rows = mine.beside(&theirs);
+    let (with, without) = (&held_up.from_request[1], &mine.from_request[1]);
+    let figure = "change to watcher, from its request, p99, while ten more do not read, ms";
+    rows.push(Row::beside(figure, with, "without them", without, Goal::RatioAtMost(1.2)));
+    rows
 }
 
 fn turn(number: u64) -> usize {
@@ -75,6 +82,13 @@ async fn put(connection: &Connection, etcd: SocketAddr, value: Bytes) -> u64 {
 // === impl Delays ===
 
 impl Delays {
+    async fn round_of_ours(&mut self, extent: Extent, server: SocketAddr) {
+        let connections = Connection::open_many(server, CONNECTIONS).await;
+        let streams = many_of_ours(server, &connections, WATCHERS).await;
+        let create = async |number: u64| create(&connections[turn(number)], server).await.revision;
+        self.round(extent, streams, told_by_ours, create).await;
+    }
+
     async fn round(
         &mut self,
         extent: Extent,
