@@ -23,7 +23,7 @@ use tokio::{
     task::{JoinHandle, JoinSet},
 };
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, kubeconfig_of};
 
 /// What happens at the call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,14 +76,7 @@ impl ApiProxy {
                 while connections.try_join_next().is_some() {}
             }
         });
-        let kubeconfig = NamedTempFile::new().expect("a file");
-        let config = serde_json::json!({
-            "apiVersion": "v1", "kind": "Config", "current-context": "proxy",
-            "clusters": [{ "name": "proxy", "cluster": { "server": url } }],
-            "users": [{ "name": "proxy", "user": {} }],
-            "contexts": [{ "name": "proxy", "context": { "cluster": "proxy", "user": "proxy" } }],
-        });
-        std::fs::write(kubeconfig.path(), config.to_string()).expect("written");
+        let kubeconfig = kubeconfig_of(&url);
         Self { kubeconfig, stores, server, kubectl }
     }
 

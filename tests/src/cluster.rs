@@ -6,7 +6,8 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use tempfile::NamedTempFile;
 
 use crate::server::{ServerOptions, workspace};
 
@@ -18,6 +19,19 @@ pub struct Cluster {
     store_url: String,
     /// Folder whose sub-folders are the volumes, where there are real ones.
     pub volumes: Option<PathBuf>,
+}
+
+/// A kubeconfig for an API at `url` that asks for no certificate.
+pub fn kubeconfig_of(url: &str) -> NamedTempFile {
+    let kubeconfig = NamedTempFile::new().expect("a file");
+    let config = json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": "test",
+        "clusters": [{ "name": "test", "cluster": { "server": url } }],
+        "users": [{ "name": "test", "user": {} }],
+        "contexts": [{ "name": "test", "context": { "cluster": "test", "user": "test" } }],
+    });
+    std::fs::write(kubeconfig.path(), config.to_string()).expect("written");
+    kubeconfig
 }
 
 fn given(name: &str) -> String {

@@ -10,6 +10,8 @@ use tokio::{
     task::JoinHandle,
 };
 
+use crate::cluster::kubeconfig_of;
+
 /// One such cluster, with a kubeconfig of its own, so that a test knows which server it hears.
 pub struct SilentCluster {
     kubeconfig: NamedTempFile,
@@ -32,14 +34,7 @@ impl SilentCluster {
                 tokio::spawn(serve(connection, kept.clone(), closing.subscribe()));
             }
         });
-        let kubeconfig = NamedTempFile::new().expect("a file");
-        let config = serde_json::json!({
-            "apiVersion": "v1", "kind": "Config", "current-context": "silent",
-            "clusters": [{ "name": "silent", "cluster": { "server": url } }],
-            "users": [{ "name": "silent", "user": {} }],
-            "contexts": [{ "name": "silent", "context": { "cluster": "silent", "user": "silent" } }],
-        });
-        std::fs::write(kubeconfig.path(), config.to_string()).expect("written");
+        let kubeconfig = kubeconfig_of(&url);
         Self { kubeconfig, heard, hung_up, server }
     }
 

@@ -63,14 +63,13 @@ pin_project! {
 pub(super) async fn serve<L: Ledger>(
     stream: TcpStream,
     peer: Peer,
-    port: Port<L>,
+    port: Arc<Port<L>>,
     spawner: Spawner,
     stop: CancellationToken,
 ) {
     let read = Arc::new(AtomicU64::new(0));
     let builder = builder(spawner);
     let io = TokioIo::new(Counted { stream, read: read.clone() });
-    let port = Arc::new(port);
     let service = service_fn(move |request| {
         let port = port.clone();
         // On the heap at once, because it is large and would be moved by everybody who hands it on.

@@ -8,18 +8,16 @@ use bytes::{BufMut, Bytes};
 use http::{Request, Response};
 use hyper::body::Body as HttpBody;
 use prost::Message;
-use sendstores_core::ledger::Ledger;
 use sendstores_proto::v1 as wire;
 use tonic::{
     Status,
     body::Body,
     codec::{Codec, EncodeBuf, Encoder},
-    server::Grpc,
+    server::{Grpc, ServerStreamingService, UnaryService},
 };
 use tonic_prost::ProstCodec;
-use tower::service_fn;
 
-use super::{StoreApi, shown};
+use super::{service::Messages, shown};
 
 /// The body of a request, however it came.
 pub(super) trait RequestBody: HttpBody<Data = Bytes, Error: Into<BoxError> + Send> + Send + 'static {}
@@ -50,34 +48,27 @@ pub(super) fn encode(message: &shown::WatchStatus) -> Bytes {
     message.encode_to_vec().into()
 }
 
-/// Answers a Get.
-pub(super) async fn get<L: Ledger, B: RequestBody>(
-    api: &StoreApi<L>,
+/// Has a method answered that is not a stream.
+pub(super) async fn unary<Q, A, B>(
     sizes: MessageSizes,
     request: Request<B>,
-) -> Response<Body> {
-    let handler = service_fn(|request| api.shown_get(request));
-    sizes.limit(Grpc::new(ProstCodec::<shown::Get, wire::GetRequest>::default())).unary(handler, request).await
+    method: impl UnaryService<Q, Response = A>,
+) -> Response<Body>
+where
+    Q: Message + Default + 'static,
+    A: Message + 'static,
+    B: RequestBody,
+{
+    sizes.limit(Grpc::new(ProstCodec::<A, Q>::default())).unary(method, request).await
 }
 
-/// Answers a List.
-pub(super) async fn list<L: Ledger, B: RequestBody>(
-    api: &StoreApi<L>,
+/// Has a WatchStatus answered.
+pub(super) async fn watch(
     sizes: MessageSizes,
-    request: Request<B>,
+    request: Request<impl RequestBody>,
+    method: impl ServerStreamingService<wire::WatchStatusRequest, Response = Bytes, ResponseStream = Messages>,
 ) -> Response<Body> {
-    let handler = service_fn(|request| api.shown_list(request));
-    sizes.limit(Grpc::new(ProstCodec::<shown::List, wire::ListRequest>::default())).unary(handler, request).await
-}
-
-/// Answers a WatchStatus.
-pub(super) async fn watch_status<L: Ledger, B: RequestBody>(
-    api: &StoreApi<L>,
-    sizes: MessageSizes,
-    request: Request<B>,
-) -> Response<Body> {
-    let handler = service_fn(|request| api.watch(request));
-    sizes.limit(Grpc::new(EncodedCodec::default())).server_streaming(handler, request).await
+    sizes.limit(Grpc::new(EncodedCodec::default())).server_streaming(method, request).await
 }
 
 // === impl MessageSizes ===

@@ -3,10 +3,11 @@
 use std::{sync::OnceLock, time::Duration};
 
 use metrics::{Counter, Histogram};
+use sendstores_proto::v1::store_service_server::SERVICE_NAME;
 
 use super::status::{self, CODES};
 
-/// The methods there are; all else is `Other`, so that callers cannot make labels.
+/// The methods there are; all else has one name, so that callers cannot make labels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Method {
     Create,
@@ -15,6 +16,8 @@ pub(super) enum Method {
     Delete,
     WatchStatus,
     GetCredentials,
+    /// The service has none of this name.
+    Unknown,
     Health,
     Reflection,
     Other,
@@ -35,16 +38,23 @@ static METERS: [Meters; METHODS] =
 
 impl Method {
     pub(super) fn of(path: &str) -> Self {
-        match path {
-            "/sendstores.v1.StoreService/Create" => Self::Create,
-            "/sendstores.v1.StoreService/Get" => Self::Get,
-            "/sendstores.v1.StoreService/List" => Self::List,
-            "/sendstores.v1.StoreService/Delete" => Self::Delete,
-            "/sendstores.v1.StoreService/WatchStatus" => Self::WatchStatus,
-            "/sendstores.v1.StoreService/GetCredentials" => Self::GetCredentials,
-            path if path.starts_with("/grpc.health.v1.Health/") => Self::Health,
-            path if path.starts_with("/grpc.reflection.") => Self::Reflection,
+        match path.strip_prefix('/').and_then(|path| path.split_once('/')) {
+            Some((SERVICE_NAME, method)) => Self::of_service(method),
+            Some(("grpc.health.v1.Health", _)) => Self::Health,
+            Some((service, _)) if service.starts_with("grpc.reflection.") => Self::Reflection,
             _ => Self::Other,
+        }
+    }
+
+    fn of_service(method: &str) -> Self {
+        match method {
+            "Create" => Self::Create,
+            "Get" => Self::Get,
+            "List" => Self::List,
+            "Delete" => Self::Delete,
+            "WatchStatus" => Self::WatchStatus,
+            "GetCredentials" => Self::GetCredentials,
+            _ => Self::Unknown,
         }
     }
 
@@ -58,7 +68,7 @@ impl Method {
             Self::GetCredentials => "GetCredentials",
             Self::Health => "Health",
             Self::Reflection => "Reflection",
-            Self::Other => "other",
+            Self::Unknown | Self::Other => "other",
         }
     }
 
@@ -89,7 +99,7 @@ mod tests {
         assert_eq!(Method::of("/sendstores.v1.StoreService/Get"), Method::Get);
         assert_eq!(Method::of("/grpc.health.v1.Health/Check"), Method::Health);
         for other in ["", "/", "/sendstores.v1.StoreService/Gett", "/grpc.health.v1.Healthy"] {
-            assert_eq!(Method::of(other), Method::Other, "{other:?}");
+            assert_eq!(Method::of(other).name(), "other", "{other:?}");
         }
     }
 }

@@ -27,14 +27,14 @@ const DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
 /// Has a call answered. What a stream ends with is in its trailers and is not seen here.
 pub(super) async fn observe<B>(
     mut request: Request<B>,
-    answer: impl AsyncFnOnce(Request<B>) -> Response<Body>,
+    answer: impl AsyncFnOnce(Method, Request<B>) -> Response<Body>,
 ) -> Response<Body> {
     let begun = Instant::now();
     let id = request_id(request.headers());
     let method = Method::of(request.uri().path());
     request.headers_mut().insert(REQUEST_ID, id.clone());
     let span = span(&id, method);
-    let mut response = AssertUnwindSafe(answer(request).instrument(span.clone()))
+    let mut response = AssertUnwindSafe(answer(method, request).instrument(span.clone()))
         .catch_unwind()
         .await
         .unwrap_or_else(|_| Status::from(Refusal::Internal).into_http::<Body>());

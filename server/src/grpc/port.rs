@@ -5,10 +5,10 @@
 use std::convert::Infallible;
 
 use axum::Router;
-use http::{HeaderValue, Method, Request, Response, Version, header::CONTENT_TYPE};
+use http::{HeaderValue, Request, Response, Version, header::CONTENT_TYPE};
 use hyper::body::Incoming;
 use sendstores_core::ledger::Ledger;
-use sendstores_proto::v1::store_service_server::{SERVICE_NAME, StoreServiceServer};
+use sendstores_proto::v1::store_service_server::StoreServiceServer;
 use tonic::body::Body;
 use tonic_web::GrpcWebLayer;
 use tower::{Layer, Service, ServiceExt, service_fn};
@@ -16,12 +16,12 @@ use tower::{Layer, Service, ServiceExt, service_fn};
 use super::{
     StoreApi,
     encoded::{self, MessageSizes, RequestBody},
+    meters::Method,
     observe::observe,
     streams::Peer,
 };
 
-/// The service and what is beside it on its port. Clones share it.
-#[derive(Clone)]
+/// The service and what is beside it on its port.
 pub(super) struct Port<L: Ledger> {
     api: StoreApi<L>,
     service: StoreServiceServer<StoreApi<L>>,
@@ -42,43 +42,36 @@ impl<L: Ledger> Port<L> {
     /// Answers a call of `peer`.
     pub(super) async fn answer(&self, peer: Peer, mut request: Request<Incoming>) -> Response<Body> {
         request.extensions_mut().insert(peer);
-        observe(request, async |request| {
-            if method_of(request.uri().path()).is_none() {
-                Box::pin(self.pass_on(request)).await
-            } else if speaks_grpc(&request) {
-                self.call(request).await
-            } else {
-                Box::pin(self.call_by_web(request)).await
-            }
+        observe(request, async |method, request| match method {
+            Method::Health | Method::Reflection | Method::Other => Box::pin(self.pass_on(request)).await,
+            _ if speaks_grpc(&request) => self.call(method, request).await,
+            _ => Box::pin(self.call_by_web(method, request)).await,
         })
         .await
     }
 
     /// Calls a method of the service.
-    async fn call<B: RequestBody>(&self, request: Request<B>) -> Response<Body> {
-        let method = method_of(request.uri().path()).filter(|_| request.method() == Method::POST);
+    async fn call<B: RequestBody>(&self, method: Method, request: Request<B>) -> Response<Body> {
+        let Self { api, sizes, .. } = self;
         match method {
-            Some("Get") => encoded::get(&self.api, self.sizes, request).await,
-            Some("List") => Box::pin(encoded::list(&self.api, self.sizes, request)).await,
-            Some("WatchStatus") => Box::pin(encoded::watch_status(&self.api, self.sizes, request)).await,
+            Method::Get => encoded::unary(*sizes, request, service_fn(|get| api.shown_get(get))).await,
+            Method::List => Box::pin(encoded::unary(*sizes, request, service_fn(|list| api.shown_list(list)))).await,
+            Method::WatchStatus => {
+                Box::pin(encoded::watch(*sizes, request, service_fn(|watch| api.watch(watch)))).await
+            }
             _ => self.service.clone().call(request).await.unwrap_or_else(|never| match never {}),
         }
     }
 
     /// The same for a browser, whose messages are translated.
-    async fn call_by_web(&self, request: Request<Incoming>) -> Response<Body> {
-        let call = service_fn(async |request: Request<Body>| Ok::<_, Infallible>(self.call(request).await));
+    async fn call_by_web(&self, method: Method, request: Request<Incoming>) -> Response<Body> {
+        let call = service_fn(async |request: Request<Body>| Ok::<_, Infallible>(self.call(method, request).await));
         GrpcWebLayer::new().layer(call).oneshot(request).await.unwrap_or_else(|never| match never {})
     }
 
     async fn pass_on(&self, request: Request<Incoming>) -> Response<Body> {
         self.rest.clone().oneshot(request).await.unwrap_or_else(|never| match never {}).map(Body::new)
     }
-}
-
-/// The method of the service that a path names.
-fn method_of(path: &str) -> Option<&str> {
-    path.strip_prefix('/')?.strip_prefix(SERVICE_NAME)?.strip_prefix('/')
 }
 
 /// Whether the messages of a request need no translation.

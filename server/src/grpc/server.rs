@@ -40,7 +40,7 @@ pub struct ServerError(#[from] tonic_reflection::server::Error);
 
 /// The gRPC port, ready to serve.
 pub struct Server<L: Ledger> {
-    port: Port<L>,
+    port: Arc<Port<L>>,
 }
 
 // === impl Limits ===
@@ -70,7 +70,7 @@ impl<L: Ledger> Server<L> {
         let rest =
             routes.into_axum_router().reset_fallback().layer(tonic_web::GrpcWebLayer::new()).fallback(no_such_path);
         let sizes = MessageSizes { request: MAX_REQUEST, response: MAX_RESPONSE };
-        Ok((Self { port: Port::new(api, sizes, rest) }, reporter))
+        Ok((Self { port: Arc::new(Port::new(api, sizes, rest)) }, reporter))
     }
 
     /// Serves until `stop`, then lets open calls end. Dropped, it cuts every connection.

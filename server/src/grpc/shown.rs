@@ -65,14 +65,14 @@ pub(super) fn store(entry: &Entry) -> Bytes {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use sendstores_core::{Labels, Store, StoreId, Timestamp as Time, store::NewStore};
     use wire::watch_status_response::Event as WireEvent;
 
     use super::*;
     use crate::grpc::parse::{self, Violations};
 
-    fn sample() -> Store {
+    pub(in crate::grpc) fn sample() -> Store {
         let id: StoreId = "store-a".parse().expect("valid");
         let spec = parse::spec(&mut Violations::default(), None, &id, "store-a.localhost").expect("defaults");
         let uid = "0193b0a0-7c3e-7000-8000-0000000000af".parse().expect("valid");

@@ -225,18 +225,11 @@ impl Drop for Watcher {
 #[cfg(test)]
 mod tests {
     use prost::Message;
-    use sendstores_core::{Labels, State, Store, StoreId, Timestamp, store::NewStore};
+    use sendstores_core::{State, Store};
     use wire::watch_status_response::Event;
 
     use super::*;
-
-    fn sample() -> Store {
-        let id: StoreId = "store-a".parse().expect("valid");
-        let spec = parse::spec(&mut Violations::default(), None, &id, "store-a.localhost").expect("defaults");
-        let uid = "0193b0a0-7c3e-7000-8000-0000000000af".parse().expect("valid");
-        let url = "http://store-a.localhost".to_owned();
-        Store::new(NewStore { id, uid, tenant: None, labels: Labels::default(), spec, url }, Timestamp::from_micros(0))
-    }
+    use crate::grpc::shown::tests::sample;
 
     fn change(store: Store, before: Option<State>) -> Change {
         Change { revision: Revision(7), store: Arc::new(store.into()), before, shown: Default::default() }

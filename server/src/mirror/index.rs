@@ -31,7 +31,7 @@ pub struct Change {
 /// are about 20 MiB, and 10 MiB more when all of them were shown; a full ring of 8,192 changes is 16 MiB at
 /// most, whether it filled up by following or was read from the log at the start, and 8 MiB more when all of it was shown
 /// to watchers (about 1 KiB a message). While everything is read again, the old index goes on serving and both are
-/// there: 88 MiB.
+/// there: 98 MiB.
 pub(super) struct Index {
     epoch: Epoch,
     stores: BTreeMap<StoreId, Arc<Entry>>,
