@@ -93,8 +93,28 @@ pub(crate) fn store(store: &Store, now: SystemTime) -> String {
     }
     if let Some(why) = &store.failure {
         let _ = writeln!(view, "failure\n  {}", failure(why));
+        diagnosis(&mut view, why);
     }
     view
+}
+
+/// What blocks, what was told of it, its log, and what to do.
+fn diagnosis(view: &mut String, failure: &v1::Failure) {
+    if let Some(found) = &failure.diagnosis {
+        if !found.object.is_empty() {
+            let _ = writeln!(view, "  {:<10} {}", "object", text::line(&found.object));
+        }
+        for event in &found.events {
+            let told = format!("{}  {}: {}", text::time(event.time), event.reason, event.message);
+            let _ = writeln!(view, "  {:<10} {}", "event", text::line(&told).trim());
+        }
+        for line in found.log_tail.lines() {
+            let _ = writeln!(view, "  {:<10} {}", "log", text::line(line));
+        }
+    }
+    if !failure.suggestion.is_empty() {
+        let _ = writeln!(view, "  {:<10} {}", "to do", text::line(&failure.suggestion));
+    }
 }
 
 /// What was done to a store by its last change, if that is in its history.

@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use kube::Client;
 use sendstores_core::{
-    Store,
+    Diagnosis, FailureReason, Store,
     adoption::{Census, Found},
     credentials::{ReadCredentials, Reading},
     cron::RunCron,
@@ -84,6 +84,10 @@ impl Provisioner for KubeProvisioner {
 
     async fn remove(&self, store: &Store) -> Result<(), StepError> {
         steps::removal::remove(&self.context, store).await
+    }
+
+    async fn diagnose(&self, store: &Store, step: StepName, reason: FailureReason) -> (FailureReason, Diagnosis) {
+        Box::pin(steps::diagnosis::diagnose(&self.context, store, step, reason)).await
     }
 
     async fn wait_removal(&self, store: &Store, last: &Remains) -> Result<Seen<Remains>, StepError> {

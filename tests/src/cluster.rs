@@ -71,6 +71,12 @@ impl Cluster {
         Self { store_url, ..self }
     }
 
+    /// The same with one more values file.
+    pub fn with_values(mut self, path: impl Into<PathBuf>) -> Self {
+        self.values.push(path.into());
+        self
+    }
+
     pub fn program(&self, name: &str) -> PathBuf {
         self.programs.join(name)
     }

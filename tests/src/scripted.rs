@@ -7,7 +7,7 @@ use std::{
 };
 
 use sendstores_core::{
-    Evidence, FailureReason, StepName, Store, StoreId, Timestamp,
+    Diagnosis, Evidence, FailureReason, StepName, Store, StoreId, Timestamp,
     credentials::{Credentials, Password, ReadCredentials, Reading},
     cron::RunCron,
     evidence::Check,
@@ -235,6 +235,10 @@ impl Provisioner for ScriptedProvisioner {
             state.held.remove(&store.id);
         })
         .await
+    }
+
+    async fn diagnose(&self, _: &Store, step: StepName, reason: FailureReason) -> (FailureReason, Diagnosis) {
+        (reason, Diagnosis { object: format!("Step {step}"), ..Diagnosis::default() })
     }
 
     async fn wait_removal(&self, store: &Store, _last: &Remains) -> Result<Seen<Remains>, StepError> {

@@ -42,6 +42,10 @@ impl Lines {
         if self.failure != store.failure {
             if let Some(failure) = &store.failure {
                 line(format!("! {}", view::failure(failure)));
+                let told = self.failure.as_ref().map(|before| before.suggestion.as_str());
+                if !failure.suggestion.is_empty() && told != Some(&failure.suggestion) {
+                    line(format!("  to do: {}", text::line(&failure.suggestion)));
+                }
             }
             self.failure.clone_from(&store.failure);
         }

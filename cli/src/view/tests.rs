@@ -57,6 +57,16 @@ pub(crate) fn sample() -> Store {
             step: "database".to_owned(),
             attempt: 2,
             retry_time: at(70, 0),
+            diagnosis: Some(v1::Diagnosis {
+                object: "Pod mysql-0".to_owned(),
+                events: vec![v1::diagnosis::Event {
+                    time: at(58, 0),
+                    reason: "BackOff".to_owned(),
+                    message: "Back-off restarting failed container".to_owned(),
+                }],
+                log_tail: "[ERROR] InnoDB: no space left\n[ERROR] Aborting\u{1b}[2J".to_owned(),
+            }),
+            suggestion: "Read the database's log: kubectl -n store-ab12cd34 logs statefulset/mysql".to_owned(),
         }),
         steps: vec![
             a_step("namespace", Step::Succeeded, at(0, 100), at(0, 500)),

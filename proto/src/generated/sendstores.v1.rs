@@ -55,7 +55,7 @@ pub struct StoreSpec {
     pub shop: ::core::option::Option<ShopSettings>,
 }
 /// Why a store is not advancing. `State` says where a store is; this says why.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Failure {
     /// Stable reason to act upon.
     #[prost(enumeration = "failure::Reason", tag = "1")]
@@ -72,6 +72,12 @@ pub struct Failure {
     /// When the server tries again. Absent: it does not, until the intent changes.
     #[prost(message, optional, tag = "5")]
     pub retry_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// What the cluster showed around the object that is in the way; absent where nothing was found.
+    #[prost(message, optional, tag = "6")]
+    pub diagnosis: ::core::option::Option<Diagnosis>,
+    /// One thing to do about it, for a human. At most 512 characters.
+    #[prost(string, tag = "7")]
+    pub suggestion: ::prost::alloc::string::String,
 }
 /// Nested message and enum types in `Failure`.
 pub mod failure {
@@ -120,6 +126,14 @@ pub mod failure {
         /// The store was complete once and its namespace is gone although nobody deleted the store: found when the stores were
         /// taken back after a loss of Redis. Nothing is made in its place. Needs a human.
         NamespaceMissing = 14,
+        /// The store's quota is too small for what its objects ask for. Retried.
+        QuotaExceeded = 15,
+        /// No node has room for a pod, or may take it. Retried.
+        PodUnschedulable = 16,
+        /// The store image ships no WooCommerce, or the volume was not seeded with it. Retried.
+        PluginMissing = 17,
+        /// PHP ended with a fatal error in the application; `diagnosis.log_tail` or `message` names the file. Retried.
+        PhpFatalError = 18,
     }
     impl Reason {
         /// String value of the enum field names used in the ProtoBuf definition.
@@ -143,6 +157,10 @@ pub mod failure {
                 Self::RemovalBlocked => "REASON_REMOVAL_BLOCKED",
                 Self::Internal => "REASON_INTERNAL",
                 Self::NamespaceMissing => "REASON_NAMESPACE_MISSING",
+                Self::QuotaExceeded => "REASON_QUOTA_EXCEEDED",
+                Self::PodUnschedulable => "REASON_POD_UNSCHEDULABLE",
+                Self::PluginMissing => "REASON_PLUGIN_MISSING",
+                Self::PhpFatalError => "REASON_PHP_FATAL_ERROR",
             }
         }
         /// Creates an enum from field names used in the ProtoBuf definition.
@@ -163,9 +181,42 @@ pub mod failure {
                 "REASON_REMOVAL_BLOCKED" => Some(Self::RemovalBlocked),
                 "REASON_INTERNAL" => Some(Self::Internal),
                 "REASON_NAMESPACE_MISSING" => Some(Self::NamespaceMissing),
+                "REASON_QUOTA_EXCEEDED" => Some(Self::QuotaExceeded),
+                "REASON_POD_UNSCHEDULABLE" => Some(Self::PodUnschedulable),
+                "REASON_PLUGIN_MISSING" => Some(Self::PluginMissing),
+                "REASON_PHP_FATAL_ERROR" => Some(Self::PhpFatalError),
                 _ => None,
             }
         }
+    }
+}
+/// What was found in the cluster when a step failed. Secrets, visitors' addresses and mail addresses are taken out.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Diagnosis {
+    /// Kind and name of the object that blocks, such as "Pod mysql-0".
+    #[prost(string, tag = "1")]
+    pub object: ::prost::alloc::string::String,
+    /// What the cluster last told of it, the newest last. At most 5.
+    #[prost(message, repeated, tag = "2")]
+    pub events: ::prost::alloc::vec::Vec<diagnosis::Event>,
+    /// The last lines of the log of what does not work. At most 2,000 characters.
+    #[prost(string, tag = "3")]
+    pub log_tail: ::prost::alloc::string::String,
+}
+/// Nested message and enum types in `Diagnosis`.
+pub mod diagnosis {
+    /// One thing that the cluster told of an object.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Event {
+        /// When it was last so.
+        #[prost(message, optional, tag = "1")]
+        pub time: ::core::option::Option<::prost_types::Timestamp>,
+        /// The cluster's own word, such as "FailedMount".
+        #[prost(string, tag = "2")]
+        pub reason: ::prost::alloc::string::String,
+        /// One sentence. At most 256 characters.
+        #[prost(string, tag = "3")]
+        pub message: ::prost::alloc::string::String,
     }
 }
 /// One part of the way from intent to a working store, in the order they are taken:

@@ -118,6 +118,7 @@ fn without_namespace(store: &Store, now: Timestamp) -> Finding {
         step: Some(StepName::Namespace),
         attempt: 1,
         retry_time: None,
+        diagnosis: None,
     };
     Finding::Missing(Box::new(lost.failing(failure, now)))
 }

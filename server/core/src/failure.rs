@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{step::StepName, time::Timestamp};
+use crate::{diagnosis::Diagnosis, step::StepName, time::Timestamp};
 
 /// The stable reasons; docs/errors.md has a section for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -11,13 +11,17 @@ pub enum FailureReason {
     NamespaceConflict,
     NamespaceMissing,
     ObjectRefused,
+    QuotaExceeded,
     ReleaseFailed,
     ValuesRefused,
     ImageUnavailable,
     VolumeUnavailable,
+    PodUnschedulable,
     DatabaseUnavailable,
     ApplicationUnavailable,
     BootstrapFailed,
+    PluginMissing,
+    PhpFatalError,
     StorefrontUnavailable,
     RemovalBlocked,
     Internal,
@@ -33,6 +37,8 @@ pub struct Failure {
     pub attempt: u32,
     /// `None`: not before the intent changes.
     pub retry_time: Option<Timestamp>,
+    /// What the cluster showed then; rarely there, so apart from the rest.
+    pub diagnosis: Option<Box<Diagnosis>>,
 }
 
 // === impl Failure ===
@@ -44,6 +50,12 @@ impl Failure {
 // === impl FailureReason ===
 
 impl FailureReason {
+    /// The reason of an object that Kubernetes refused in these words.
+    pub fn of_refusal(words: &str) -> Self {
+        let quota = ["exceeded quota", "must specify limits", "maximum "];
+        if quota.iter().any(|word| words.contains(word)) { Self::QuotaExceeded } else { Self::ObjectRefused }
+    }
+
     /// The reason a step gives while all looks well.
     pub const fn usual(step: StepName) -> Self {
         match step {
@@ -58,18 +70,22 @@ impl FailureReason {
         }
     }
 
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 18] = [
         Self::ClusterUnavailable,
         Self::NamespaceConflict,
         Self::NamespaceMissing,
         Self::ObjectRefused,
+        Self::QuotaExceeded,
         Self::ReleaseFailed,
         Self::ValuesRefused,
         Self::ImageUnavailable,
         Self::VolumeUnavailable,
+        Self::PodUnschedulable,
         Self::DatabaseUnavailable,
         Self::ApplicationUnavailable,
         Self::BootstrapFailed,
+        Self::PluginMissing,
+        Self::PhpFatalError,
         Self::StorefrontUnavailable,
         Self::RemovalBlocked,
         Self::Internal,
@@ -81,13 +97,17 @@ impl FailureReason {
             Self::NamespaceConflict => "NAMESPACE_CONFLICT",
             Self::NamespaceMissing => "NAMESPACE_MISSING",
             Self::ObjectRefused => "OBJECT_REFUSED",
+            Self::QuotaExceeded => "QUOTA_EXCEEDED",
             Self::ReleaseFailed => "RELEASE_FAILED",
             Self::ValuesRefused => "VALUES_REFUSED",
             Self::ImageUnavailable => "IMAGE_UNAVAILABLE",
             Self::VolumeUnavailable => "VOLUME_UNAVAILABLE",
+            Self::PodUnschedulable => "POD_UNSCHEDULABLE",
             Self::DatabaseUnavailable => "DATABASE_UNAVAILABLE",
             Self::ApplicationUnavailable => "APPLICATION_UNAVAILABLE",
             Self::BootstrapFailed => "BOOTSTRAP_FAILED",
+            Self::PluginMissing => "PLUGIN_MISSING",
+            Self::PhpFatalError => "PHP_FATAL_ERROR",
             Self::StorefrontUnavailable => "STOREFRONT_UNAVAILABLE",
             Self::RemovalBlocked => "REMOVAL_BLOCKED",
             Self::Internal => "INTERNAL",

@@ -9,6 +9,7 @@ pub mod adoption;
 pub mod backoff;
 pub mod credentials;
 pub mod cron;
+pub mod diagnosis;
 pub mod evidence;
 pub mod failure;
 pub mod filter;
@@ -27,6 +28,7 @@ pub mod store;
 pub mod text;
 pub mod time;
 
+pub use diagnosis::Diagnosis;
 pub use evidence::Evidence;
 pub use failure::{Failure, FailureReason};
 pub use filter::StoreFilter;

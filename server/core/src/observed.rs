@@ -28,6 +28,18 @@ pub enum Progress {
 pub struct Waiting {
     pub reason: FailureReason,
     pub detail: String,
+    pub outlook: Outlook,
+}
+
+/// What is to be expected of a wait, and so how long it makes sense to keep silent about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outlook {
+    /// The cluster is at work; nothing looks wrong.
+    Going,
+    /// A program was started and should answer any moment.
+    Starting,
+    /// Something is wrong that passes by itself at best.
+    Stuck,
 }
 
 /// What is known of each provisioning step, in their order, and of what a deletion still has to remove.

@@ -117,7 +117,7 @@ mod tests {
     use crate::{
         evidence::Check,
         failure::{Failure, FailureReason},
-        observed::Waiting,
+        observed::{Outlook, Waiting},
         state::Event,
         store::fixture,
     };
@@ -149,7 +149,11 @@ mod tests {
 
     #[test]
     fn each_step_is_looked_at_then_made_then_waited_for() {
-        let waiting = Waiting { reason: FailureReason::DatabaseUnavailable, detail: "pulling".to_owned() };
+        let waiting = Waiting {
+            reason: FailureReason::DatabaseUnavailable,
+            detail: "pulling".to_owned(),
+            outlook: Outlook::Going,
+        };
         for step in StepName::PROVISIONING {
             for state in [State::Provisioning, State::Updating, State::Resuming] {
                 let store = in_state(state);
@@ -229,6 +233,7 @@ mod tests {
             step: Some(StepName::Release),
             attempt: 1,
             retry_time,
+            diagnosis: None,
         };
         let later = now().after(std::time::Duration::from_secs(5));
         let mut store = in_state(State::Provisioning);

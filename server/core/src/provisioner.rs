@@ -3,6 +3,7 @@
 use std::future::Future;
 
 use crate::{
+    diagnosis::Diagnosis,
     failure::FailureReason,
     observed::{Progress, Remains, Seen},
     step::StepName,
@@ -52,6 +53,15 @@ pub trait Provisioner: Clone + Send + Sync + 'static {
         store: &Store,
         last: &Remains,
     ) -> impl Future<Output = Result<Seen<Remains>, StepError>> + Send;
+
+    /// Looks for what stands in the way of a step that failed for `reason`, and gives a better reason where it finds one.
+    /// Never changes anything, never fails, and does not take long: what cannot be read is left out.
+    fn diagnose(
+        &self,
+        store: &Store,
+        step: StepName,
+        reason: FailureReason,
+    ) -> impl Future<Output = (FailureReason, Diagnosis)> + Send;
 }
 
 // === impl StepError ===

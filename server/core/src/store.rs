@@ -320,6 +320,7 @@ mod tests {
             step: Some(StepName::Release),
             attempt: 1,
             retry_time: Some(at(9)),
+            diagnosis: None,
         };
         let failing = fixture::store("store-a").at_step(StepName::Release, true, "", at(1)).failing(failure, at(2));
         assert_eq!(failing.step(StepName::Release).map(|step| step.state), Some(StepState::Failed));

@@ -2,8 +2,9 @@
 
 use prost_types::Timestamp as WireTime;
 use sendstores_core::{
-    Engine, Evidence, Failure, FailureReason, Happening, HistoryEntry, ShopSettings, State, Step, StepState, Store,
-    StoreSpec, Timestamp,
+    Diagnosis, Engine, Evidence, Failure, FailureReason, Happening, HistoryEntry, ShopSettings, State, Step, StepState,
+    Store, StoreId, StoreSpec, Timestamp,
+    diagnosis::{self, ObjectEvent},
     shop::{Catalogue, PaymentMethod},
 };
 use sendstores_proto::v1 as wire;
@@ -36,7 +37,7 @@ pub(super) fn store(store: &Store) -> wire::Store {
         labels: labels.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
         spec: Some(self::spec(spec)),
         state: self::state(*state).into(),
-        failure: failure.as_ref().map(self::failure),
+        failure: failure.as_ref().map(|failure| self::failure(id, failure)),
         steps: steps.iter().map(step).collect(),
         evidence: evidence.iter().map(self::evidence).collect(),
         url: url.clone(),
@@ -135,15 +136,28 @@ fn step(step: &Step) -> wire::Step {
     }
 }
 
-fn failure(failure: &Failure) -> wire::Failure {
-    let Failure { reason, message, step, attempt, retry_time } = failure;
+fn failure(id: &StoreId, failure: &Failure) -> wire::Failure {
+    let Failure { reason, message, step, attempt, retry_time, diagnosis } = failure;
+    let object = diagnosis.as_ref().map(|diagnosis| diagnosis.object.as_str()).unwrap_or_default();
     wire::Failure {
         reason: self::reason(*reason).into(),
         message: message.clone(),
         step: step.map(|step| step.to_string()).unwrap_or_default(),
         attempt: i32::try_from(*attempt).unwrap_or(i32::MAX),
         retry_time: retry_time.map(time),
+        diagnosis: diagnosis.as_deref().map(self::diagnosis),
+        suggestion: diagnosis::suggestion(id, *reason, object),
     }
+}
+
+fn diagnosis(diagnosis: &Diagnosis) -> wire::Diagnosis {
+    let Diagnosis { object, events, log_tail } = diagnosis;
+    let event = |event: &ObjectEvent| wire::diagnosis::Event {
+        time: event.time.map(time),
+        reason: event.reason.clone(),
+        message: event.message.clone(),
+    };
+    wire::Diagnosis { object: object.clone(), events: events.iter().map(event).collect(), log_tail: log_tail.clone() }
 }
 
 fn reason(reason: FailureReason) -> wire::failure::Reason {
@@ -163,6 +177,10 @@ fn reason(reason: FailureReason) -> wire::failure::Reason {
         FailureReason::StorefrontUnavailable => Wire::StorefrontUnavailable,
         FailureReason::RemovalBlocked => Wire::RemovalBlocked,
         FailureReason::Internal => Wire::Internal,
+        FailureReason::QuotaExceeded => Wire::QuotaExceeded,
+        FailureReason::PodUnschedulable => Wire::PodUnschedulable,
+        FailureReason::PluginMissing => Wire::PluginMissing,
+        FailureReason::PhpFatalError => Wire::PhpFatalError,
     }
 }
 

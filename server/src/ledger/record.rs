@@ -2,6 +2,7 @@
 //!
 //! The revision is not in it: the ledger that writes the record sets it, and keeps it beside.
 
+mod diagnosis;
 mod shop;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ use sendstores_core::{
 };
 use serde::{Deserialize, Serialize};
 
+use diagnosis::DiagnosisRecord;
 use shop::ShopRecord;
 
 /// Raised when an older program could misread a record. Fields may be added without raising it, because a reader
@@ -63,6 +65,8 @@ struct FailureRecord {
     attempt: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_time: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    diagnosis: Option<Box<DiagnosisRecord>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -225,13 +229,14 @@ impl StoreRecord {
 
 impl From<&Failure> for FailureRecord {
     fn from(failure: &Failure) -> Self {
-        let Failure { reason, message, step, attempt, retry_time } = failure;
+        let Failure { reason, message, step, attempt, retry_time, diagnosis } = failure;
         Self {
             reason: reason.as_str().to_owned(),
             message: message.clone(),
             step: step.map(|step| step.as_str().to_owned()),
             attempt: *attempt,
             retry_time: retry_time.map(Timestamp::as_micros),
+            diagnosis: diagnosis.as_deref().map(|diagnosis| Box::new(diagnosis.into())),
         }
     }
 }
@@ -246,6 +251,7 @@ impl TryFrom<FailureRecord> for Failure {
             step: record.step.map(|step| step_name("failure.step", &step)).transpose()?,
             attempt: record.attempt,
             retry_time: record.retry_time.map(Timestamp::from_micros),
+            diagnosis: record.diagnosis.map(|diagnosis| Box::new((*diagnosis).into())),
         })
     }
 }

@@ -38,9 +38,11 @@ pub struct Deadlines {
     pub helm: Duration,
     /// From asking helm to stop to killing it.
     pub helm_grace: Duration,
-    /// From an observation of a pod, volume or namespace to a different one, while all looks well.
+    /// From an observation of a pod, volume or namespace to a different one, while the cluster is at work.
     pub wait: Duration,
-    /// The same, once something looks wrong, such as an image that cannot be pulled.
+    /// The same, while a program was started and does not answer yet.
+    pub start: Duration,
+    /// The same, once something is wrong, such as an image that cannot be pulled.
     pub trouble: Duration,
     /// `state` inside the store.
     pub state: Duration,
@@ -81,16 +83,17 @@ impl Default for Deadlines {
             call: Duration::from_secs(10),
             helm: Duration::from_secs(120),
             helm_grace: Duration::from_secs(5),
-            wait: Duration::from_secs(600),
-            trouble: Duration::from_secs(120),
+            wait: Duration::from_secs(300),
+            start: Duration::from_secs(60),
+            trouble: Duration::from_secs(20),
             state: Duration::from_secs(15),
             install: Duration::from_secs(60),
             activate: Duration::from_secs(120),
             configure: Duration::from_secs(120),
             probe: Duration::from_secs(15),
             cron: Duration::from_secs(15),
-            storefront: Duration::from_secs(120),
-            removal: Duration::from_secs(180),
+            storefront: Duration::from_secs(60),
+            removal: Duration::from_secs(60),
         }
     }
 }

@@ -33,9 +33,10 @@ impl From<CallError> for StepError {
         use kube::Error;
         let (reason, message) = match &error {
             CallError::TimedOut(_) => (FailureReason::ClusterUnavailable, error.to_string()),
-            CallError::Kube(Error::Api(status)) => {
-                (api_reason(status.code), format!("Kubernetes answered {}: {}", status.code, status.message))
-            }
+            CallError::Kube(Error::Api(status)) => (
+                api_reason(status.code, &status.message),
+                format!("Kubernetes answered {}: {}", status.code, status.message),
+            ),
             CallError::Kube(Error::SerdeError(_) | Error::BuildRequest(_) | Error::HttpError(_)) => {
                 (FailureReason::Internal, chain(&error))
             }
@@ -45,11 +46,11 @@ impl From<CallError> for StepError {
     }
 }
 
-fn api_reason(code: u16) -> FailureReason {
+fn api_reason(code: u16, message: &str) -> FailureReason {
     match code {
         // 401: our own credentials are not accepted (any more), which says nothing about the object.
         401 | 408 | 429 | 500.. => FailureReason::ClusterUnavailable,
-        _ => FailureReason::ObjectRefused,
+        _ => FailureReason::of_refusal(message),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod bootstrap;
 mod credentials;
+pub(crate) mod diagnosis;
 #[cfg(test)]
 pub(crate) mod fixtures;
 pub(crate) mod namespace;
@@ -15,7 +16,7 @@ use sendstores_core::{
     Store,
     credentials::Credentials,
     failure::FailureReason,
-    observed::{Progress, Seen, Waiting},
+    observed::{Outlook, Progress, Seen, Waiting},
     provisioner::StepError,
     step::StepName,
 };
@@ -67,5 +68,5 @@ fn partial(detail: impl Into<String>) -> Seen<Progress> {
 }
 
 fn waiting(reason: FailureReason, detail: impl Into<String>) -> Seen<Progress> {
-    Seen::Known(Progress::Waiting(Waiting { reason, detail: detail.into() }))
+    Seen::Known(Progress::Waiting(Waiting { reason, detail: detail.into(), outlook: Outlook::Going }))
 }

@@ -14,7 +14,7 @@ use sendstores_core::{
     Store,
     evidence::Evidence,
     failure::FailureReason,
-    observed::{Progress, Remains, Seen},
+    observed::{Outlook, Progress, Remains, Seen, Waiting},
     provisioner::StepError,
     step::StepName,
 };
@@ -37,7 +37,7 @@ pub(crate) async fn step(
     name: StepName,
     last: &Progress,
 ) -> Result<Seen<Progress>, StepError> {
-    let deadline = Instant::now() + patience(context, name, last);
+    let deadline = Instant::now() + patience(context, last);
     let mut look = FIRST_LOOK;
     loop {
         let begun = Instant::now();
@@ -56,7 +56,7 @@ pub(crate) async fn step(
             match timeout_at(deadline, next).await {
                 Ok(true) => look = (look * 2).min(LAST_LOOK),
                 Ok(false) => break,
-                Err(_) => return Err(late(name, last, patience(context, name, last))),
+                Err(_) => return Err(late(name, last, patience(context, last))),
             }
         }
         not_at_once(begun)?;
@@ -157,10 +157,11 @@ fn same(seen: &Seen<Progress>, last: &Progress) -> bool {
 }
 
 /// How long `last` may stay as it is.
-fn patience(context: &Context, name: StepName, last: &Progress) -> Duration {
+fn patience(context: &Context, last: &Progress) -> Duration {
     match last {
         Progress::Failing(_) => context.deadlines.storefront,
-        Progress::Waiting(waiting) if waiting.reason != FailureReason::usual(name) => context.deadlines.trouble,
+        Progress::Waiting(Waiting { outlook: Outlook::Stuck, .. }) => context.deadlines.trouble,
+        Progress::Waiting(Waiting { outlook: Outlook::Starting, .. }) => context.deadlines.start,
         Progress::Waiting(_) | Progress::Done(_) | Progress::Partial(_) => context.deadlines.wait,
     }
 }

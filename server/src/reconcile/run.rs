@@ -258,7 +258,9 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
             step: Some(StepName::Storefront),
             attempt,
             retry_time: Some(now().after(self.backoff(attempt))),
+            diagnosis: None,
         };
+        let failure = self.diagnosed(failure).await;
         let mut next = self.after(Event::ProbeFailed)?.failing(failure, now());
         next.evidence = evidence;
         self.record(next).await?;
@@ -293,8 +295,16 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
         let retry_time = (!gives_up).then(|| now().after(self.backoff(attempt)));
         let given_up = if gives_up { self.store.after(Event::GaveUp, now()).ok() } else { None };
         let store = given_up.unwrap_or_else(|| self.store.clone());
-        let failure = Failure { reason, message, step, attempt, retry_time };
+        let failure = Failure { reason, message, step, attempt, retry_time, diagnosis: None };
+        let failure = self.diagnosed(failure).await;
         self.record(store.failing(failure, now())).await
+    }
+
+    /// The failure with what the cluster shows of its cause.
+    async fn diagnosed(&self, failure: Failure) -> Failure {
+        let Some(step) = failure.step else { return failure };
+        let (reason, found) = self.reconciler.provisioner.diagnose(&self.store, step, failure.reason).await;
+        Failure { reason, diagnosis: (!found.is_empty()).then(|| Box::new(found)), ..failure }
     }
 
     /// Counts what failed, whether it was begun anew or only waited for again.

@@ -114,6 +114,7 @@ impl Rig {
             step: Some(StepName::Release),
             attempt: 1,
             retry_time: None,
+            diagnosis: None,
         };
         self.change(id, |store| {
             let now = SystemTime::now().into();

@@ -1,6 +1,7 @@
 use proptest::{collection::vec, option, prelude::*, sample::select, strategy::ValueTree};
 use sendstores_core::{
     ShopSettings,
+    diagnosis::{Diagnosis, ObjectEvent},
     shop::{Catalogue, DimensionUnit, PaymentMethod, WeightUnit},
 };
 
@@ -43,8 +44,26 @@ fn name() -> impl Strategy<Value = StepName> {
 }
 
 fn failure() -> impl Strategy<Value = Failure> {
-    (select(&FailureReason::ALL[..]), any::<String>(), option::of(name()), any::<u32>(), option::of(time()))
-        .prop_map(|(reason, message, step, attempt, retry_time)| Failure { reason, message, step, attempt, retry_time })
+    let diagnosis = option::of(diagnosis().prop_map(Box::new));
+    (select(&FailureReason::ALL[..]), any::<String>(), option::of(name()), any::<u32>(), option::of(time()), diagnosis)
+        .prop_map(|(reason, message, step, attempt, retry_time, diagnosis)| Failure {
+            reason,
+            message,
+            step,
+            attempt,
+            retry_time,
+            diagnosis,
+        })
+}
+
+fn diagnosis() -> impl Strategy<Value = Diagnosis> {
+    let event = (option::of(time()), any::<String>(), any::<String>())
+        .prop_map(|(time, reason, message)| ObjectEvent { time, reason, message });
+    (any::<String>(), vec(event, 0..3), any::<String>()).prop_map(|(object, events, log_tail)| Diagnosis {
+        object,
+        events,
+        log_tail,
+    })
 }
 
 fn step() -> impl Strategy<Value = Step> {

@@ -36,7 +36,7 @@ pub(super) fn classify(end: End, stderr: &str, deadline: Duration) -> StepError 
         }
         _ if has(&VALUES_REFUSED) => StepError::terminal(FailureReason::ValuesRefused, tail),
         _ if has(&CLUSTER_UNAVAILABLE) => StepError::retryable(FailureReason::ClusterUnavailable, tail),
-        _ if has(&OBJECT_REFUSED) => StepError::retryable(FailureReason::ObjectRefused, tail),
+        _ if has(&OBJECT_REFUSED) => StepError::retryable(FailureReason::of_refusal(stderr), tail),
         End::Killed => StepError::retryable(FailureReason::ReleaseFailed, format!("helm was killed: {tail}")),
         End::Exited(code) => {
             StepError::retryable(FailureReason::ReleaseFailed, format!("helm ended with {code}: {tail}"))
@@ -63,7 +63,8 @@ mod tests {
                 FailureReason::ClusterUnavailable,
                 false,
             ),
-            ("Error: pods \"x\" is forbidden: exceeded quota: store", FailureReason::ObjectRefused, false),
+            ("Error: pods \"x\" is forbidden: exceeded quota: store", FailureReason::QuotaExceeded, false),
+            ("Error: pods \"x\" is forbidden: no right", FailureReason::ObjectRefused, false),
             ("Error: something new", FailureReason::ReleaseFailed, false),
         ];
         for (stderr, reason, terminal) in cases {

@@ -125,6 +125,12 @@ fn password_in(secret: Secret) -> Option<SecretString> {
     String::from_utf8(bytes).ok().filter(|text| !text.is_empty()).map(SecretString::from)
 }
 
+/// All generated values, so that they can be taken out of what is shown.
+pub(super) async fn values(context: &Context, store: &Store) -> Result<Vec<String>, StepError> {
+    let data = read(context, store).await?.and_then(|secret| secret.data).unwrap_or_default();
+    Ok(data.into_values().filter_map(|ByteString(bytes)| String::from_utf8(bytes).ok()).collect())
+}
+
 async fn read(context: &Context, store: &Store) -> Result<Option<Secret>, CallError> {
     let api: Api<Secret> = context.cluster.in_store(store);
     context.cluster.call(api.get_opt(names::CREDENTIALS)).await

@@ -14,7 +14,8 @@ use sendstores_core::{
     step::StepName,
 };
 
-use self::judge::{Rollout, Sight};
+use self::judge::Rollout;
+pub(super) use self::judge::Sight;
 use super::done;
 use crate::provision::{Context, names};
 
@@ -68,7 +69,7 @@ async fn rollout(context: &Context, store: &Store, workload: Workload) -> Result
 }
 
 /// All that may say why a workload is not ready.
-async fn sight(context: &Context, store: &Store, workload: Workload) -> Result<Sight, StepError> {
+pub(super) async fn sight(context: &Context, store: &Store, workload: Workload) -> Result<Sight, StepError> {
     let cluster = &context.cluster;
     let of_workload = ListParams::default().labels(&format!("{}={}", names::POD_NAME, workload.name()));
     let warnings_only = ListParams::default().fields("type=Warning");

@@ -33,6 +33,8 @@ pub(super) fn judge(program: &str, output: &Output, limit: Duration, secret: &st
                     let message = redact::message_without(&text, &[secret]);
                     Err(StepError::terminal(FailureReason::BootstrapFailed, message))
                 }
+                "PLUGIN_MISSING" => Err(failed(FailureReason::PluginMissing, &text)),
+                "PHP_FATAL" => Err(failed(FailureReason::PhpFatalError, &text)),
                 "DATABASE_UNAVAILABLE" => Err(failed(FailureReason::DatabaseUnavailable, &text)),
                 _ => Err(failed(FailureReason::BootstrapFailed, &text)),
             }

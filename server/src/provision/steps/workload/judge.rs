@@ -8,7 +8,11 @@ use k8s_openapi::api::{
     core::v1::{ContainerState, ContainerStatus, Event, PersistentVolumeClaim, Pod},
 };
 use kube::ResourceExt;
-use sendstores_core::{failure::FailureReason, observed::Waiting, step::StepName};
+use sendstores_core::{
+    failure::FailureReason,
+    observed::{Outlook, Waiting},
+    step::StepName,
+};
 
 use crate::provision::redact;
 
@@ -21,12 +25,29 @@ pub(super) enum Rollout {
 
 /// What the cluster shows of a workload that is not ready.
 #[derive(Default)]
-pub(super) struct Sight {
-    pub(super) workload: &'static str,
-    pub(super) pods: Vec<Pod>,
-    pub(super) claims: Vec<PersistentVolumeClaim>,
+pub(in crate::provision::steps) struct Sight {
+    pub(in crate::provision::steps) workload: &'static str,
+    pub(in crate::provision::steps) pods: Vec<Pod>,
+    pub(in crate::provision::steps) claims: Vec<PersistentVolumeClaim>,
     /// Warnings of the whole namespace.
-    pub(super) warnings: Vec<Event>,
+    pub(in crate::provision::steps) warnings: Vec<Event>,
+}
+
+// === impl Sight ===
+
+impl Sight {
+    /// The pod that is to stay.
+    pub(in crate::provision::steps) fn newest_pod(&self) -> Option<&Pod> {
+        let created = |pod: &&Pod| pod.creation_timestamp().map(|time| time.0);
+        let staying = self.pods.iter().filter(|pod| pod.metadata.deletion_timestamp.is_none());
+        staying.max_by(|a, b| created(a).cmp(&created(b)))
+    }
+
+    /// A claim that has no volume yet.
+    pub(in crate::provision::steps) fn pending_claim(&self) -> Option<String> {
+        let phase = |claim: &PersistentVolumeClaim| claim.status.as_ref().and_then(|status| status.phase.clone());
+        self.claims.iter().find(|claim| phase(claim).as_deref() != Some("Bound")).map(ResourceExt::name_any)
+    }
 }
 
 pub(super) fn stateful_set(set: &StatefulSet) -> Rollout {
@@ -52,27 +73,33 @@ fn complete(yes: bool) -> Rollout {
 /// The one most telling thing. `step` gives the reason while nothing looks wrong.
 pub(super) fn judge(sight: &Sight, step: StepName) -> Waiting {
     let usual = FailureReason::usual(step);
-    let (reason, detail) = match sight
-        .pods
-        .iter()
-        .filter(|pod| pod.metadata.deletion_timestamp.is_none())
-        .max_by(|a, b| a.creation_timestamp().map(|time| time.0).cmp(&b.creation_timestamp().map(|time| time.0)))
-    {
+    let Verdict(outlook, reason, detail) = match sight.newest_pod() {
         Some(pod) => judge_pod(sight, pod, usual),
-        None if !sight.pods.is_empty() => (usual, "the pod before is stopping".to_owned()),
+        None if !sight.pods.is_empty() => going(usual, "the pod before is stopping"),
         None => match latest(sight, &["FailedCreate"], sight.workload) {
-            Some(why) => (FailureReason::ObjectRefused, why),
-            None => (usual, "the pod is not there yet".to_owned()),
+            Some(why) => stuck(FailureReason::of_refusal(&why), why),
+            None => going(usual, "the pod is not there yet"),
         },
     };
-    Waiting { reason, detail: redact::message(&detail) }
+    Waiting { reason, detail: redact::message(&detail), outlook }
 }
 
-fn judge_pod(sight: &Sight, pod: &Pod, usual: FailureReason) -> (FailureReason, String) {
+/// What is to be expected, the reason if it does not come, and what is seen.
+struct Verdict(Outlook, FailureReason, String);
+
+fn going(usual: FailureReason, detail: impl Into<String>) -> Verdict {
+    Verdict(Outlook::Going, usual, detail.into())
+}
+
+fn stuck(reason: FailureReason, detail: impl Into<String>) -> Verdict {
+    Verdict(Outlook::Stuck, reason, detail.into())
+}
+
+fn judge_pod(sight: &Sight, pod: &Pod, usual: FailureReason) -> Verdict {
     let status = pod.status.clone().unwrap_or_default();
     if status.phase.as_deref() == Some("Failed") {
         let why = status.message.or(status.reason).unwrap_or_default();
-        return (usual, format!("the pod has failed: {why}"));
+        return stuck(usual, format!("the pod has failed: {why}"));
     }
     let unscheduled = status.conditions.iter().flatten().find(|c| c.type_ == "PodScheduled" && c.status == "False");
     if let Some(condition) = unscheduled {
@@ -81,50 +108,45 @@ fn judge_pod(sight: &Sight, pod: &Pod, usual: FailureReason) -> (FailureReason, 
     let containers = status.container_statuses.unwrap_or_default();
     match containers.iter().find(|container| !container.ready) {
         Some(container) => judge_container(sight, pod, container, usual),
-        None if containers.is_empty() => (usual, "the pod is being started".to_owned()),
-        None => (usual, "the pod answers; its controller has yet to notice".to_owned()),
+        None if containers.is_empty() => going(usual, "the pod is being started"),
+        None => going(usual, "the pod answers; its controller has yet to notice"),
     }
 }
 
-fn judge_unscheduled(sight: &Sight, message: &str, usual: FailureReason) -> (FailureReason, String) {
-    let pending = |claim: &&PersistentVolumeClaim| {
-        claim.status.as_ref().and_then(|status| status.phase.as_deref()) != Some("Bound")
-    };
-    if let Some(claim) = sight.claims.iter().find(pending) {
-        let name = claim.name_any();
-        if let Some(why) = latest(sight, &["ProvisioningFailed", "FailedBinding"], &name) {
-            return (FailureReason::VolumeUnavailable, format!("volume {name}: {why}"));
+fn judge_unscheduled(sight: &Sight, message: &str, usual: FailureReason) -> Verdict {
+    let claim = sight.pending_claim();
+    if let Some(name) = &claim
+        && let Some(why) = latest(sight, &["ProvisioningFailed", "FailedBinding"], name)
+    {
+        return stuck(FailureReason::VolumeUnavailable, format!("volume {name}: {why}"));
+    }
+    // A volume may also wait for the pod to have a node.
+    match (claim, message) {
+        (None, "") => going(usual, "a node is being chosen"),
+        (Some(name), why) if why.is_empty() || why.contains("unbound") => {
+            going(usual, format!("volume {name} is being made"))
         }
-        return (usual, format!("volume {name} is being made"));
+        (_, why) => stuck(FailureReason::PodUnschedulable, format!("no node can take the pod: {why}")),
     }
-    if message.is_empty() {
-        return (usual, "a node is being chosen".to_owned());
-    }
-    (usual, format!("no node can take the pod: {message}"))
 }
 
-fn judge_container(
-    sight: &Sight,
-    pod: &Pod,
-    container: &ContainerStatus,
-    usual: FailureReason,
-) -> (FailureReason, String) {
+fn judge_container(sight: &Sight, pod: &Pod, container: &ContainerStatus, usual: FailureReason) -> Verdict {
     let state = container.state.clone().unwrap_or_default();
     let ended = exit(&state).or_else(|| container.last_state.as_ref().and_then(exit));
     let waiting = state.waiting.unwrap_or_default();
     let (why, message) = (waiting.reason.unwrap_or_default(), waiting.message.unwrap_or_default());
     match (why.as_str(), ended) {
         ("ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" | "ErrImageNeverPull" | "RegistryUnavailable", _) => {
-            (FailureReason::ImageUnavailable, format!("image {} cannot be pulled", container.image))
+            stuck(FailureReason::ImageUnavailable, format!("image {} cannot be pulled", container.image))
         }
         ("CreateContainerConfigError" | "CreateContainerError" | "RunContainerError", _) => {
-            (FailureReason::ObjectRefused, format!("the container cannot be made: {message}"))
+            stuck(FailureReason::ObjectRefused, format!("the container cannot be made: {message}"))
         }
-        (_, Some(how)) => (usual, format!("the container keeps ending: {how}")),
-        ("", None) => (usual, "the container runs and does not answer yet".to_owned()),
+        (_, Some(how)) => stuck(usual, format!("the container keeps ending: {how}")),
+        ("", None) => Verdict(Outlook::Starting, usual, "the container runs and does not answer yet".to_owned()),
         (_, None) => match latest(sight, &["FailedMount", "FailedAttachVolume"], &pod.name_any()) {
-            Some(why) => (FailureReason::VolumeUnavailable, why),
-            None => (usual, "image and container are being prepared".to_owned()),
+            Some(why) => stuck(FailureReason::VolumeUnavailable, why),
+            None => going(usual, "image and container are being prepared"),
         },
     }
 }
@@ -190,8 +212,13 @@ mod tests {
         let mut pods = pod(json!({"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 10s"}}));
         pods[0]["status"]["containerStatuses"][0]["lastState"] =
             json!({"terminated": {"exitCode": 2, "reason": "Error"}});
-        let (_, detail) = verdict(&sight(pods, json!([]), json!([])));
-        assert_eq!(detail, "the container keeps ending: Error, exit code 2");
+        let seen = judge(&sight(pods, json!([]), json!([])), StepName::Database);
+        assert_eq!(
+            (seen.detail.as_str(), seen.outlook),
+            ("the container keeps ending: Error, exit code 2", Outlook::Stuck)
+        );
+        let running = judge(&sight(pod(json!({"running": {}})), json!([]), json!([])), StepName::Database);
+        assert_eq!(running.outlook, Outlook::Starting);
     }
 
     #[test]
@@ -200,7 +227,7 @@ mod tests {
             "involvedObject": {"kind": "StatefulSet", "name": "mysql"}}]);
         assert_eq!(
             verdict(&sight(json!([]), json!([]), warnings)),
-            (FailureReason::ObjectRefused, "exceeded quota".to_owned())
+            (FailureReason::QuotaExceeded, "exceeded quota".to_owned())
         );
         assert_eq!(verdict(&sight(json!([]), json!([]), json!([]))).0, FailureReason::DatabaseUnavailable);
     }
@@ -212,12 +239,16 @@ mod tests {
         let claims = json!([{"metadata": {"name": "data-mysql-0"}, "status": {"phase": "Pending"}}]);
         let quiet = verdict(&sight(pods.clone(), claims.clone(), json!([])));
         assert_eq!(quiet, (FailureReason::DatabaseUnavailable, "volume data-mysql-0 is being made".to_owned()));
+        let mut full = pods.clone();
+        full[0]["status"]["conditions"][0]["message"] = json!("0/1 nodes are available: 1 Insufficient cpu");
+        assert_eq!(verdict(&sight(full, claims.clone(), json!([]))).0, FailureReason::PodUnschedulable);
         let warnings = json!([{"metadata": {}, "reason": "ProvisioningFailed", "message": "disk full",
             "involvedObject": {"kind": "PersistentVolumeClaim", "name": "data-mysql-0"}}]);
         let loud = verdict(&sight(pods.clone(), claims, warnings));
         assert_eq!(loud, (FailureReason::VolumeUnavailable, "volume data-mysql-0: disk full".to_owned()));
         let bound = json!([{"metadata": {"name": "data-mysql-0"}, "status": {"phase": "Bound"}}]);
-        assert_eq!(verdict(&sight(pods, bound, json!([]))).1, "no node can take the pod: unbound volume");
+        let unplaced = (FailureReason::PodUnschedulable, "no node can take the pod: unbound volume".to_owned());
+        assert_eq!(verdict(&sight(pods, bound, json!([]))), unplaced);
     }
 
     #[test]

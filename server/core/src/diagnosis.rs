@@ -1,0 +1,125 @@
+//! What stands in a store's way, as the cluster showed it when a step failed, and what to do about it.
+
+use crate::{failure::FailureReason, id::StoreId, time::Timestamp};
+
+/// What was found around the object that blocks. Empty fields: nothing was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Diagnosis {
+    /// Kind and name, such as `Pod mysql-0`.
+    pub object: String,
+    /// What the cluster last told of the object, the newest last. At most [`Diagnosis::MAX_EVENTS`].
+    pub events: Vec<ObjectEvent>,
+    /// The last lines of the log of what does not work, without secrets. At most [`Diagnosis::MAX_LOG`] characters.
+    pub log_tail: String,
+}
+
+/// One thing that the cluster told of an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectEvent {
+    /// When it was last so.
+    pub time: Option<Timestamp>,
+    /// The cluster's own word, such as `FailedMount`.
+    pub reason: String,
+    /// One sentence without secrets. At most [`ObjectEvent::MAX_MESSAGE`] characters.
+    pub message: String,
+}
+
+// === impl Diagnosis ===
+
+impl Diagnosis {
+    pub const MAX_EVENTS: usize = 5;
+    pub const MAX_LOG: usize = 2_000;
+
+    pub fn is_empty(&self) -> bool {
+        self.object.is_empty() && self.events.is_empty() && self.log_tail.is_empty()
+    }
+}
+
+impl ObjectEvent {
+    pub const MAX_MESSAGE: usize = 256;
+}
+
+/// One thing to do about a failure: where to look first, or what to change. `object` is the one that blocks, or empty.
+pub fn suggestion(id: &StoreId, reason: FailureReason, object: &str) -> String {
+    let look = |fallback: &str| {
+        let target = if object.is_empty() { fallback.to_owned() } else { object.to_lowercase() };
+        format!("kubectl -n {id} describe {target}")
+    };
+    match reason {
+        FailureReason::ClusterUnavailable => {
+            "See whether the API server answers the control plane: kubectl get --raw /readyz".to_owned()
+        }
+        FailureReason::NamespaceConflict => {
+            format!("Delete this store and choose another id, or remove the namespace {id} yourself if nobody needs it")
+        }
+        FailureReason::NamespaceMissing => {
+            "Delete the store, or put its namespace back from a backup of the cluster".to_owned()
+        }
+        FailureReason::ObjectRefused => {
+            format!(
+                "See which rule refuses it (admission policy, or a right that the control plane lacks): {}",
+                look("quota")
+            )
+        }
+        FailureReason::QuotaExceeded => {
+            format!(
+                "Ask for less in the values file of this environment (storage, resources): kubectl -n {id} describe quota shows what is used and allowed"
+            )
+        }
+        FailureReason::ReleaseFailed => format!("Read what helm said in the message: helm -n {id} history store"),
+        FailureReason::ValuesRefused => {
+            "Correct the values files that the server was started with (--values), and create the store again"
+                .to_owned()
+        }
+        FailureReason::ImageUnavailable => {
+            format!("Check the image's name, the registry and the pull secret in the values file: {}", look("pods"))
+        }
+        FailureReason::VolumeUnavailable => {
+            format!("Check the storage class in the values file and its provisioner: {}", look("pvc"))
+        }
+        FailureReason::PodUnschedulable => {
+            format!("Give the cluster room, or ask for less in the values file: {}", look("pods"))
+        }
+        FailureReason::DatabaseUnavailable => {
+            format!("Read the database's log: kubectl -n {id} logs statefulset/mysql")
+        }
+        FailureReason::ApplicationUnavailable | FailureReason::BootstrapFailed => {
+            format!("Read the application's log: kubectl -n {id} logs deployment/wordpress")
+        }
+        FailureReason::PluginMissing => format!(
+            "Use a store image that ships WooCommerce, or restart the pod so that its volume is seeded: kubectl -n {id} rollout restart deployment/wordpress"
+        ),
+        FailureReason::PhpFatalError => format!(
+            "Switch off the plugin or theme that the log names: kubectl -n {id} exec deployment/wordpress -- wp plugin deactivate NAME --skip-plugins"
+        ),
+        FailureReason::StorefrontUnavailable => {
+            format!("Open the shop, and look at what the evidence found: kubectl -n {id} logs deployment/wordpress")
+        }
+        FailureReason::RemovalBlocked => match object {
+            "" => format!("See what is left: kubectl get namespace {id} -o yaml"),
+            _ => format!(
+                "Have whoever set its finalizer finish, or remove the finalizer by hand: kubectl -n {id} edit {}",
+                object.to_lowercase()
+            ),
+        },
+        FailureReason::Internal => "Report it with the server's log lines of this store".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_has_one_thing_to_do() {
+        let id: StoreId = "store-a".parse().expect("valid");
+        for reason in FailureReason::ALL {
+            for object in ["", "Pod mysql-0"] {
+                let text = suggestion(&id, reason, object);
+                assert!((20..=512).contains(&text.len()) && !text.contains("  "), "{reason}: {text}");
+            }
+        }
+        let text = suggestion(&id, FailureReason::ImageUnavailable, "Pod mysql-0");
+        assert!(text.ends_with("kubectl -n store-a describe pod mysql-0"), "{text}");
+    }
+}

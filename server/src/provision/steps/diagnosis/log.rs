@@ -1,0 +1,113 @@
+//! The end of a container's log, fit to be shown: no secret of the store, no visitor, no mail address.
+
+use k8s_openapi::api::core::v1::Pod;
+use kube::{Api, api::LogParams};
+use sendstores_core::{Diagnosis, Store, provisioner::StepError};
+
+use crate::provision::{Context, redact, steps::credentials};
+
+/// Many of these are visits, which are left out.
+const LINES: i64 = 200;
+const BYTES: i64 = 256 * 1024;
+const SHOWN: usize = 20;
+/// What is older is not shown.
+const SECONDS: i64 = 600;
+/// An end of PHP that is older is not the cause of a failure of now.
+const FRESH_SECONDS: i64 = 30;
+const FATAL: [&str; 2] = ["PHP Fatal error", "PHP Parse error"];
+
+/// Where a log is.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Source {
+    pub(super) pod: String,
+    pub(super) container: &'static str,
+    /// Of the container before, which has ended.
+    pub(super) previous: bool,
+}
+
+/// The end of a log.
+#[derive(Debug, Default)]
+pub(super) struct Tail {
+    pub(super) text: String,
+    /// PHP ended with a fatal error just now.
+    pub(super) is_fatal: bool,
+}
+
+pub(super) async fn read(context: &Context, store: &Store, source: &Source) -> Result<Tail, StepError> {
+    // A node that cannot be asked for a log is no reason to show nothing of the rest.
+    let text = lines(context, store, source, SECONDS).await.unwrap_or_default();
+    // Without knowing the secrets, nothing is shown that may hold them.
+    let secrets = credentials::values(context, store).await?;
+    let is_fatal = is_fatal(&text) && is_fatal(&lines(context, store, source, FRESH_SECONDS).await.unwrap_or_default());
+    Ok(Tail { text: tail(&text, &secrets.iter().map(String::as_str).collect::<Vec<_>>()), is_fatal })
+}
+
+async fn lines(context: &Context, store: &Store, source: &Source, seconds: i64) -> Result<String, StepError> {
+    let how = LogParams {
+        container: Some(source.container.to_owned()),
+        previous: source.previous,
+        tail_lines: Some(LINES),
+        limit_bytes: Some(BYTES),
+        since_seconds: (!source.previous).then_some(seconds),
+        ..LogParams::default()
+    };
+    let api: Api<Pod> = context.cluster.in_store(store);
+    Ok(context.cluster.call(api.logs(&source.pod, &how)).await?)
+}
+
+fn is_fatal(text: &str) -> bool {
+    FATAL.iter().any(|word| text.contains(word))
+}
+
+/// The last lines that are no visits.
+fn tail(text: &str, secrets: &[&str]) -> String {
+    let told = text.lines().filter(|line| !line.trim().is_empty() && !is_visit(line));
+    let mut lines: Vec<String> = Vec::new();
+    for line in told.rev().take(SHOWN) {
+        lines.push(without_mail(&redact::message_without(line, secrets)));
+        if lines.iter().map(|line| line.chars().count() + 1).sum::<usize>() > Diagnosis::MAX_LOG {
+            lines.pop();
+            break;
+        }
+    }
+    lines.reverse();
+    lines.join("\n")
+}
+
+/// A line of the web server's log of requests: an address, a time, and the request in quotes.
+fn is_visit(line: &str) -> bool {
+    let mut words = line.splitn(3, ' ').skip(1);
+    let time = words.next().is_some_and(|word| word.len() == 20 && word.ends_with('Z') && word.contains('T'));
+    time && words.next().is_some_and(|rest| rest.starts_with('"'))
+}
+
+fn without_mail(line: &str) -> String {
+    let is_mail = |word: &str| word.split_once('@').is_some_and(|(user, host)| !user.is_empty() && host.contains('.'));
+    line.split(' ').map(|word| if is_mail(word) { "[redacted]" } else { word }).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn visits_secrets_and_addresses_are_left_out() {
+        let text = "10.244.0.1 2026-11-26T20:00:00Z \"GET /my-account/?key=abc HTTP/1.1\" 200 5 9\n\n\
+            [php:error] PHP Fatal error:  Uncaught Error: db S3cret in /srv/x.php:3\n\
+            Mail to jane@example.com failed\n";
+        let shown = tail(text, &["S3cret"]);
+        assert_eq!(
+            shown,
+            "[php:error] PHP Fatal error: Uncaught Error: db [redacted] in /srv/x.php:3\nMail to [redacted] failed"
+        );
+    }
+
+    #[test]
+    fn only_the_end_is_shown_and_it_is_not_too_long() {
+        let many: String = (0..100).map(|line| format!("line {line}\n")).collect();
+        let shown = tail(&many, &[]);
+        assert!(shown.starts_with("line 80\n") && shown.ends_with("line 99"), "{shown}");
+        let long = format!("{}\nthe end", "x".repeat(5_000));
+        assert!(tail(&long.repeat(9), &[]).chars().count() <= Diagnosis::MAX_LOG);
+    }
+}

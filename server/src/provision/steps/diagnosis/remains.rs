@@ -1,0 +1,113 @@
+//! What keeps a store from being gone: mostly an object with a finalizer that nobody takes off.
+
+use std::fmt::Debug;
+
+use k8s_openapi::{
+    NamespaceResourceScope,
+    api::{
+        apps::v1::{Deployment, StatefulSet},
+        core::v1::{Namespace, PersistentVolume, PersistentVolumeClaim, Pod, Secret, Service},
+        networking::v1::Ingress,
+    },
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
+use kube::{Resource, ResourceExt, api::ListParams};
+use sendstores_core::{Diagnosis, Store, Timestamp, diagnosis::ObjectEvent, provisioner::StepError};
+use serde::de::DeserializeOwned;
+
+use super::{Culprit, events_of};
+use crate::provision::{
+    Context, redact,
+    steps::{
+        ownership::{self, Owner},
+        removal,
+    },
+};
+
+pub(super) async fn look(context: &Context, store: &Store) -> Result<Diagnosis, StepError> {
+    let namespace = match ownership::look(context, store).await? {
+        Owner::This { namespace, .. } => namespace,
+        Owner::Nobody | Owner::EarlierGoing | Owner::Foreign => return volume(context, store).await,
+    };
+    let blocker = held(context, store).await?;
+    let culprit = blocker.unwrap_or_else(|| Culprit::new("Namespace", store.id.as_str()));
+    let mut events = told_by(&namespace);
+    events.extend(events_of(context, store, &culprit).await?);
+    let newest = events.len().saturating_sub(Diagnosis::MAX_EVENTS);
+    Ok(Diagnosis { object: culprit.to_string(), events: events.split_off(newest), log_tail: String::new() })
+}
+
+/// The first object that is to go and that a finalizer holds, of the kinds that mostly are. Of others the namespace tells.
+async fn held(context: &Context, store: &Store) -> Result<Option<Culprit>, StepError> {
+    let found = [
+        first::<PersistentVolumeClaim>(context, store).await?,
+        first::<Pod>(context, store).await?,
+        first::<Service>(context, store).await?,
+        first::<Ingress>(context, store).await?,
+        first::<StatefulSet>(context, store).await?,
+        first::<Deployment>(context, store).await?,
+        first::<Secret>(context, store).await?,
+    ];
+    Ok(found.into_iter().flatten().next())
+}
+
+async fn first<K>(context: &Context, store: &Store) -> Result<Option<Culprit>, StepError>
+where
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
+{
+    let api = context.cluster.in_store::<K>(store);
+    let all = context.cluster.call(api.list_metadata(&ListParams::default())).await?;
+    let kind = match K::kind(&()) {
+        std::borrow::Cow::Borrowed(kind) => kind,
+        std::borrow::Cow::Owned(_) => "Object",
+    };
+    Ok(all.items.iter().find(|object| is_held(&object.metadata)).map(|object| Culprit::new(kind, object.name_any())))
+}
+
+fn is_held(object: &ObjectMeta) -> bool {
+    object.deletion_timestamp.is_some() && object.finalizers.as_ref().is_some_and(|finalizers| !finalizers.is_empty())
+}
+
+/// What the namespace itself tells of what is left in it.
+fn told_by(namespace: &Namespace) -> Vec<ObjectEvent> {
+    let conditions = namespace.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    let told = conditions.filter(|condition| condition.status == "True").map(|condition| ObjectEvent {
+        time: condition.last_transition_time.as_ref().map(|time| Timestamp::from_micros(time.0.as_microsecond())),
+        reason: condition.type_.clone(),
+        message: redact::message(condition.message.as_deref().unwrap_or_default())
+            .chars()
+            .take(ObjectEvent::MAX_MESSAGE)
+            .collect(),
+    });
+    told.collect()
+}
+
+/// A volume that outlives its namespace.
+async fn volume(context: &Context, store: &Store) -> Result<Diagnosis, StepError> {
+    let Some(name) = removal::volumes(context, store).await?.into_iter().next() else {
+        return Ok(Diagnosis::default());
+    };
+    let volume = context.cluster.call(context.cluster.all::<PersistentVolume>().get_opt(&name)).await?;
+    let why = volume.and_then(|volume| volume.status).and_then(|status| status.message);
+    let events = why.map(|why| ObjectEvent { time: None, reason: "Volume".to_owned(), message: redact::message(&why) });
+    Ok(Diagnosis {
+        object: format!("PersistentVolume {name}"),
+        events: events.into_iter().collect(),
+        log_tail: String::new(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_what_is_to_go_and_has_a_finalizer_is_held() {
+        let object = |text| serde_json::from_value::<ObjectMeta>(text).unwrap();
+        assert!(is_held(&object(json!({"deletionTimestamp": "2026-01-01T00:00:00Z", "finalizers": ["a/b"]}))));
+        assert!(!is_held(&object(json!({"deletionTimestamp": "2026-01-01T00:00:00Z"}))));
+        assert!(!is_held(&object(json!({"finalizers": ["kubernetes.io/pvc-protection"]}))));
+    }
+}

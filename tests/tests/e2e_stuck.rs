@@ -1,0 +1,200 @@
+//! Why a store does not advance, on a real node: each thing that goes wrong in practice is done to a store, and what the
+//! store then shows has to name it.
+
+use std::path::PathBuf;
+
+use sendstores_client::{Client, CreateStore, v1 as wire};
+use sendstores_tests::{cluster::Cluster, redis::RedisServer, server::Server, wait::until};
+use tempfile::TempDir;
+use wire::{failure::Reason, store::State};
+
+/// A way to make a store impossible by the values of its environment.
+struct Mistake {
+    values: &'static str,
+    reason: Reason,
+    /// What the message, the object, an event and the log must hold; empty: nothing in particular.
+    message: &'static str,
+    object: &'static str,
+    event: &'static str,
+    log: bool,
+}
+
+const MISTAKES: [Mistake; 5] = [
+    Mistake {
+        values: "images: {mysql: {repository: localhost/sendstores/none, tag: none}}",
+        reason: Reason::ImageUnavailable,
+        message: "localhost/sendstores/none",
+        object: "Pod mysql-0",
+        event: "Failed",
+        log: false,
+    },
+    Mistake {
+        values: "storage: {className: no-such-class}",
+        reason: Reason::VolumeUnavailable,
+        message: "no-such-class",
+        object: "PersistentVolumeClaim data-mysql-0",
+        event: "ProvisioningFailed",
+        log: false,
+    },
+    Mistake {
+        values: "storage: {database: 500Gi}",
+        reason: Reason::QuotaExceeded,
+        message: "exceeded quota",
+        object: "StatefulSet mysql",
+        event: "FailedCreate",
+        log: false,
+    },
+    Mistake {
+        values: "resources: {mysql: {requests: {cpu: 50m, memory: 24Mi}, limits: {cpu: '2', memory: 24Mi}}}",
+        reason: Reason::DatabaseUnavailable,
+        message: "keeps ending",
+        object: "Pod mysql-0",
+        event: "BackOff",
+        log: true,
+    },
+    Mistake {
+        values: "resources: {mysql: {limits: {cpu: lots}}}",
+        reason: Reason::ValuesRefused,
+        message: "schema",
+        object: "",
+        event: "",
+        log: false,
+    },
+];
+
+/// The node takes no pods while it lives.
+struct Cordon<'a>(&'a Cluster);
+
+impl<'a> Cordon<'a> {
+    fn new(cluster: &'a Cluster) -> Self {
+        assert!(cluster.kubectl(&["cordon", "node1"]).status.success(), "the node cannot be closed");
+        Self(cluster)
+    }
+}
+
+impl Drop for Cordon<'_> {
+    fn drop(&mut self) {
+        self.0.kubectl(&["uncordon", "node1"]);
+    }
+}
+
+/// A server whose stores cannot come about.
+struct Rig {
+    _folder: TempDir,
+    _redis: RedisServer,
+    _server: Server,
+    client: Client,
+    cluster: Cluster,
+}
+
+async fn rig(values: Option<&str>) -> Rig {
+    let folder = TempDir::new().expect("a folder");
+    let file: PathBuf = folder.path().join("mistake.yaml");
+    std::fs::write(&file, values.unwrap_or("{}")).expect("written");
+    let cluster = Cluster::full().with_values(file);
+    let redis = RedisServer::start().await;
+    let server = cluster.server(&redis.url()).flag("--probe-interval=1s").start_ready().await;
+    let client = server.client().await;
+    Rig { _folder: folder, _redis: redis, _server: server, client, cluster }
+}
+
+async fn failure(client: &Client, id: &str, what: impl Fn(&wire::Failure) -> bool) -> wire::Failure {
+    until(&format!("the failure of {id} to be shown"), async || {
+        client.get(id).await.expect("get").failure.filter(&what)
+    })
+    .await
+}
+
+async fn ready(client: &Client, id: &str) {
+    until("the store to be READY", async || (client.get(id).await.expect("get").state() == State::Ready).then_some(()))
+        .await;
+}
+
+async fn gone(rig: &Rig, id: &str) {
+    rig.client.delete(id).await.expect("delete");
+    until("the store to be gone", async || rig.client.get(id).await.err()).await;
+    assert_eq!(rig.cluster.leftovers(id), Vec::<String>::new());
+}
+
+async fn is_told(number: usize, mistake: &Mistake) {
+    let rig = rig(Some(mistake.values)).await;
+    let id = format!("store-stuck-{number}");
+    rig.client.create(CreateStore::new().id(&id)).await.expect("create");
+    let told = failure(&rig.client, &id, |failure| failure.reason() == mistake.reason).await;
+    let found = told.diagnosis.clone().unwrap_or_default();
+    assert!(told.message.contains(mistake.message), "{told:?}");
+    assert_eq!(found.object, mistake.object, "{told:?}");
+    let reasons: Vec<&str> = found.events.iter().map(|event| event.reason.as_str()).collect();
+    assert!(mistake.event.is_empty() || reasons.contains(&mistake.event), "{told:?}");
+    assert_eq!(!found.log_tail.is_empty(), mistake.log, "{told:?}");
+    assert!(!told.suggestion.is_empty(), "{told:?}");
+    assert_eq!(told.retry_time.is_none(), mistake.reason == Reason::ValuesRefused, "{told:?}");
+    println!("{} | {} | {} | {}", told.reason().as_str_name(), found.object, reasons.join(", "), told.suggestion);
+    gone(&rig, &id).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_made_names_what_blocks_it() {
+    futures::future::join_all(MISTAKES.iter().enumerate().map(|(number, mistake)| is_told(number, mistake))).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pod_that_no_node_takes_is_told_and_goes_on_when_one_does() {
+    let rig = rig(None).await;
+    let id = "store-stuck-nodes";
+    let cordon = Cordon::new(&rig.cluster);
+    rig.client.create(CreateStore::new().id(id)).await.expect("create");
+    let told = failure(&rig.client, id, |failure| failure.reason() == Reason::PodUnschedulable).await;
+    drop(cordon);
+    assert_eq!(told.diagnosis.clone().unwrap_or_default().object, "Pod mysql-0", "{told:?}");
+    assert!(told.message.contains("unschedulable"), "{told:?}");
+    ready(&rig.client, id).await;
+    gone(&rig, id).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_breaks_in_a_shop_is_named_and_passes_with_its_cause() {
+    let rig = rig(None).await;
+    let id = "store-stuck-shop";
+    rig.client.create(CreateStore::new().id(id)).await.expect("create");
+    ready(&rig.client, id).await;
+    let run = |code: &str| rig.cluster.php(id, code);
+
+    // The merchant's own code ends every page, and says its mail address meanwhile.
+    let plugin = "/srv/wordpress/wp-content/mu-plugins/broken.php";
+    run(&format!("file_put_contents('{plugin}', '<?php error_log(\"to jane@example.com\"); no_such_function();');"));
+    let told = failure(&rig.client, id, |failure| failure.reason() == Reason::PhpFatalError).await;
+    let log = told.diagnosis.clone().unwrap_or_default().log_tail;
+    assert!(log.contains("PHP Fatal error") && log.contains("broken.php"), "{told:?}");
+    assert!(!log.contains("jane@") && !log.contains("GET /"), "{log}");
+    assert_eq!(rig.client.get(id).await.expect("get").state(), State::Degraded);
+    run(&format!("unlink('{plugin}');"));
+    ready(&rig.client, id).await;
+
+    // The shop is closed by its own setting; a page answers 200 all the same.
+    let wp = |words: &[&str]| {
+        let exec = ["-n", id, "exec", "deployment/wordpress", "-c", "wordpress", "--", "wp", "option", "update"];
+        assert!(rig.cluster.kubectl(&[&exec, words].concat()).status.success(), "{words:?}");
+    };
+    wp(&["woocommerce_coming_soon", "yes"]);
+    let told = failure(&rig.client, id, |failure| failure.reason() == Reason::StorefrontUnavailable).await;
+    assert!(told.message.contains("coming"), "{told:?}");
+    wp(&["woocommerce_coming_soon", "no"]);
+    ready(&rig.client, id).await;
+    assert!(rig.client.get(id).await.expect("get").failure.is_none());
+
+    // The database takes nobody any more.
+    let scale = |replicas: &str| {
+        let output = rig.cluster.kubectl(&["-n", id, "scale", "statefulset/mysql", replicas]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    scale("--replicas=0");
+    let told = failure(&rig.client, id, |failure| failure.step == "storefront").await;
+    assert!(
+        told.message.contains("500") || told.message.contains("503") || told.message.contains("answer"),
+        "{told:?}"
+    );
+    scale("--replicas=1");
+    ready(&rig.client, id).await;
+    gone(&rig, id).await;
+}
