@@ -19,7 +19,7 @@ use tempfile::NamedTempFile;
 use tokio::{
     io::copy_bidirectional,
     net::{TcpListener, TcpStream},
-    sync::Mutex as AsyncMutex,
+    sync::{Mutex as AsyncMutex, watch},
     task::{JoinHandle, JoinSet},
 };
 
@@ -38,6 +38,7 @@ pub enum Loss {
 pub struct ApiProxy {
     kubeconfig: NamedTempFile,
     stores: Arc<Stores>,
+    away: watch::Sender<bool>,
     server: JoinHandle<()>,
     kubectl: Child,
 }
@@ -67,17 +68,24 @@ impl ApiProxy {
         let url = format!("http://{}", listener.local_addr().expect("its address"));
         let stores: Arc<Stores> = Arc::default();
         let shared = stores.clone();
+        let (away, is_away) = watch::channel(false);
         let server = tokio::spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((client, _)) = listener.accept().await {
-                let stores = shared.clone();
+                let (stores, mut is_away) = (shared.clone(), is_away.clone());
                 // How a connection ends is for its two ends to notice.
-                connections.spawn(async move { serve(client, upstream, stores).await.unwrap_or_default() });
+                connections.spawn(async move {
+                    tokio::select! {
+                        biased;
+                        _ = is_away.wait_for(|away| *away) => {}
+                        _ = serve(client, upstream, stores) => {}
+                    }
+                });
                 while connections.try_join_next().is_some() {}
             }
         });
         let kubeconfig = kubeconfig_of(&url);
-        Self { kubeconfig, stores, server, kubectl }
+        Self { kubeconfig, stores, away, server, kubectl }
     }
 
     pub fn kubeconfig(&self) -> &str {
@@ -87,6 +95,11 @@ impl ApiProxy {
     /// Loses the `k`-th call of `store`, from 1. A store that was not named here is only passed on.
     pub fn lose(&self, store: &str, k: usize, loss: Loss) {
         self.stores.of(store, |calls| calls.plan = Some((k, loss)));
+    }
+
+    /// From now on nobody is answered, and open connections end; or the API is back.
+    pub fn set_away(&self, away: bool) {
+        self.away.send_replace(away);
     }
 
     /// Notes the calls of `store` and loses none.

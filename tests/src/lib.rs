@@ -2,11 +2,14 @@
 
 pub mod api_proxy;
 pub mod cluster;
+pub mod counters;
+pub mod cycles;
 pub mod grpc_web;
 pub mod helm_shim;
 pub mod http;
 pub mod interposed;
 pub mod ledger;
+pub mod life;
 pub mod logs;
 pub mod oracle;
 pub mod plane;

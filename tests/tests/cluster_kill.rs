@@ -4,40 +4,14 @@
 
 use std::time::Instant;
 
-use futures::StreamExt;
-use sendstores_client::{Client, CreateStore, Event, v1 as wire};
-use sendstores_tests::{cluster::Cluster, redis::RedisServer, server::Server, wait::until};
-
-const STEPS: [&str; 7] = ["namespace", "credentials", "release", "database", "application", "bootstrap", "storefront"];
-
-/// Follows the store until `step` is under way.
-async fn reach(client: &Client, id: &str, step: &str) {
-    let filter = wire::StoreFilter { ids: vec![id.to_owned()], ..Default::default() };
-    let mut watch = client.watch(filter).await.expect("watch");
-    while let Some(event) = watch.next().await {
-        let (Event::Snapshot(store) | Event::Changed(store)) = event.expect("an event").event else { continue };
-        let running = |shown: &&wire::Step| shown.name == step && shown.state() == wire::step::State::Running;
-        if store.steps.iter().find(running).is_some() || store.state() == wire::store::State::Ready {
-            return;
-        }
-    }
-}
-
-async fn settle(client: &Client, id: &str) -> wire::Store {
-    until("the store to be READY", async || {
-        let store = client.get(id).await.ok()?;
-        (store.state() == wire::store::State::Ready).then_some(store)
-    })
-    .await
-}
-
-async fn vanish(cluster: &Cluster, client: &Client, id: &str) {
-    until("the store to be gone", async || {
-        matches!(client.get(id).await, Err(sendstores_client::Error::NotFound(_))).then_some(())
-    })
-    .await;
-    assert_eq!(cluster.leftovers(id), Vec::<String>::new());
-}
+use sendstores_client::{Client, CreateStore, v1 as wire};
+use sendstores_tests::{
+    cluster::Cluster,
+    life::{STEPS, gone, reach, ready},
+    redis::RedisServer,
+    server::Server,
+    wait::until,
+};
 
 async fn restart(cluster: &Cluster, redis: &RedisServer, server: Server) -> (Server, Client) {
     server.kill9();
@@ -58,13 +32,13 @@ async fn a_server_killed_in_any_step_of_provisioning_finishes_it_after_a_restart
         client.create(CreateStore::new().id(&id)).await.expect("create");
         reach(&client, &id, step).await;
         (server, client) = restart(&cluster, &redis, server).await;
-        let store = settle(&client, &id).await;
+        let store = ready(&client, &id).await;
         // On simulated nodes no Ingress passes anything on.
         let sells = store.evidence.iter().all(|evidence| evidence.passed != (evidence.check == "ingress"));
         assert!(store.failure.is_none() && sells, "{store:?}");
         eprintln!("killed in {step}: READY {:?} after Create", begun.elapsed());
         client.delete(id.as_str()).await.expect("delete");
-        vanish(&cluster, &client, &id).await;
+        gone(&cluster, &client, &id).await;
     }
 }
 
@@ -92,11 +66,11 @@ async fn a_server_killed_at_any_moment_of_a_deletion_finishes_it_after_a_restart
             }
         }
         (server, client) = restart(&cluster, &redis, server).await;
-        vanish(&cluster, &client, &id).await;
+        gone(&cluster, &client, &id).await;
         // Only now is the id free again.
         client.create(CreateStore::new().id(&id)).await.expect("create anew");
         client.delete(id.as_str()).await.expect("delete anew");
-        vanish(&cluster, &client, &id).await;
+        gone(&cluster, &client, &id).await;
     }
 }
 

@@ -4,7 +4,13 @@
 use std::path::PathBuf;
 
 use sendstores_client::{Client, CreateStore, v1 as wire};
-use sendstores_tests::{cluster::Cluster, redis::RedisServer, server::Server, wait::until};
+use sendstores_tests::{
+    cluster::Cluster,
+    life::{gone, ready},
+    redis::RedisServer,
+    server::Server,
+    wait::until,
+};
 use tempfile::TempDir;
 use wire::{failure::Reason, store::State};
 
@@ -105,15 +111,9 @@ async fn failure(client: &Client, id: &str, what: impl Fn(&wire::Failure) -> boo
     .await
 }
 
-async fn ready(client: &Client, id: &str) {
-    until("the store to be READY", async || (client.get(id).await.expect("get").state() == State::Ready).then_some(()))
-        .await;
-}
-
-async fn gone(rig: &Rig, id: &str) {
+async fn removed(rig: &Rig, id: &str) {
     rig.client.delete(id).await.expect("delete");
-    until("the store to be gone", async || rig.client.get(id).await.err()).await;
-    assert_eq!(rig.cluster.leftovers(id), Vec::<String>::new());
+    gone(&rig.cluster, &rig.client, id).await;
 }
 
 async fn is_told(number: usize, mistake: &Mistake) {
@@ -130,7 +130,7 @@ async fn is_told(number: usize, mistake: &Mistake) {
     assert!(!told.suggestion.is_empty(), "{told:?}");
     assert_eq!(told.retry_time.is_none(), mistake.reason == Reason::ValuesRefused, "{told:?}");
     println!("{} | {} | {} | {}", told.reason().as_str_name(), found.object, reasons.join(", "), told.suggestion);
-    gone(&rig, &id).await;
+    removed(&rig, &id).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -149,7 +149,7 @@ async fn a_pod_that_no_node_takes_is_told_and_goes_on_when_one_does() {
     assert_eq!(told.diagnosis.clone().unwrap_or_default().object, "Pod mysql-0", "{told:?}");
     assert!(told.message.contains("unschedulable"), "{told:?}");
     ready(&rig.client, id).await;
-    gone(&rig, id).await;
+    removed(&rig, id).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -196,5 +196,5 @@ async fn what_breaks_in_a_shop_is_named_and_passes_with_its_cause() {
     );
     scale("--replicas=1");
     ready(&rig.client, id).await;
-    gone(&rig, id).await;
+    removed(&rig, id).await;
 }

@@ -1,0 +1,114 @@
+//! Deletions that are not left in peace: at every step of a creation, twice, while helm runs, with an object that is held,
+//! and with an API server that is away for a minute.
+
+use std::time::{Duration, Instant};
+
+use sendstores_client::{Client, CreateStore, v1 as wire};
+use sendstores_tests::{
+    api_proxy::ApiProxy,
+    cluster::Cluster,
+    life::{STEPS, gone, reach},
+    redis::RedisServer,
+    wait::until,
+};
+use wire::{failure::Reason, store::State};
+
+const AWAY: Duration = Duration::from_secs(60);
+
+async fn failure(client: &Client, id: &str, reason: Reason) -> wire::Failure {
+    until(&format!("{id} to show {reason:?}"), async || {
+        let store = client.get(id).await.expect("get");
+        assert_eq!(store.state(), State::Deleting, "{store:?}");
+        store.failure.filter(|failure| failure.reason() == reason)
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deletion_at_any_step_and_again_leaves_nothing() {
+    let cluster = Cluster::light();
+    let redis = RedisServer::start().await;
+    let server = cluster.server(&redis.url()).start_ready().await;
+    let client = server.client().await;
+    let ids = STEPS.map(|step| format!("store-removed-at-{step}"));
+    for (step, id) in STEPS.iter().zip(&ids) {
+        client.create(CreateStore::new().id(id)).await.expect("create");
+        reach(&client, id, step).await;
+        let first = client.delete(id.as_str()).await.expect("delete").expect("a store");
+        let again = client.delete(id.as_str()).await.expect("delete again").expect("a store");
+        // The second finds a deletion under way, and is no newer intent.
+        assert_eq!((first.generation, first.delete_time), (again.generation, again.delete_time), "{step}");
+        assert_eq!(again.state(), State::Deleting, "{step}");
+    }
+    for id in &ids {
+        gone(&cluster, &client, id).await;
+    }
+    assert_eq!(server.children(), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_helm_under_way_is_stopped_by_a_deletion() {
+    let cluster = Cluster::light();
+    let redis = RedisServer::start().await;
+    let server = cluster.server(&redis.url()).start_ready().await;
+    let client = server.client().await;
+    let id = "store-removed-helm";
+    client.create(CreateStore::new().id(id)).await.expect("create");
+    let helm = || server.children().iter().any(|child| child.contains("helm"));
+    until("helm to run", async || helm().then_some(())).await;
+    client.delete(id).await.expect("delete");
+    until("helm to be stopped", async || (!helm()).then_some(())).await;
+    gone(&cluster, &client, id).await;
+}
+
+async fn held(cluster: &Cluster) {
+    let redis = RedisServer::start().await;
+    let server = cluster.server(&redis.url()).start_ready().await;
+    let client = server.client().await;
+    let id = "store-removed-held";
+    client.create(CreateStore::new().id(id)).await.expect("create");
+    reach(&client, id, "release").await;
+    let made = cluster.kubectl(&["-n", id, "create", "service", "clusterip", "held", "--tcp=80"]);
+    assert!(made.status.success(), "{made:?}");
+    let finalizers = |list: &str| {
+        let patch = format!("{{\"metadata\":{{\"finalizers\":{list}}}}}");
+        let patched = cluster.kubectl(&["-n", id, "patch", "service", "held", "--type=merge", "-p", &patch]);
+        assert!(patched.status.success(), "{patched:?}");
+    };
+    finalizers("[\"example.com/hold\"]");
+    client.delete(id).await.expect("delete");
+    let told = failure(&client, id, Reason::RemovalBlocked).await;
+    let found = told.diagnosis.clone().unwrap_or_default();
+    assert_eq!(found.object, "Service held", "{told:?}");
+    let told_of = |word: &str| found.events.iter().any(|event| event.message.contains(word));
+    assert!(told_of("services") && told_of("example.com/hold"), "{told:?}");
+    assert!(told.retry_time.is_some() && told.suggestion.contains("edit service held"), "{told:?}");
+    finalizers("[]");
+    gone(cluster, &client, id).await;
+}
+
+async fn away(cluster: &Cluster) {
+    let redis = RedisServer::start().await;
+    let proxy = ApiProxy::start(cluster).await;
+    let server = cluster.server(&redis.url()).env("KUBECONFIG", proxy.kubeconfig()).start_ready().await;
+    let client = server.client().await;
+    let id = "store-removed-away";
+    client.create(CreateStore::new().id(id)).await.expect("create");
+    reach(&client, id, "database").await;
+    proxy.set_away(true);
+    let begun = Instant::now();
+    let deleting = client.delete(id).await.expect("a deletion is taken without the cluster").expect("a store");
+    assert_eq!(deleting.state(), State::Deleting);
+    let told = failure(&client, id, Reason::ClusterUnavailable).await;
+    assert!(told.retry_time.is_some(), "{told:?}");
+    until("a minute to pass", async || (begun.elapsed() >= AWAY).then_some(())).await;
+    failure(&client, id, Reason::ClusterUnavailable).await;
+    proxy.set_away(false);
+    gone(cluster, &client, id).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deletion_that_is_held_or_cannot_reach_the_cluster_tells_so_and_ends() {
+    let cluster = Cluster::light();
+    tokio::join!(held(&cluster), away(&cluster));
+}
