@@ -76,7 +76,7 @@ pub struct Args {
     #[arg(long, env = "SENDSTORES_LEASE", default_value = "5s")]
     pub lease: String,
     /// How often a READY store is probed, on average; 0s: never.
-    #[arg(long, env = "SENDSTORES_PROBE_INTERVAL", default_value = "60s")]
+    #[arg(long, env = "SENDSTORES_PROBE_INTERVAL", default_value = "120s")]
     pub probe_interval: String,
     /// How often each open shop is asked to do what it has scheduled (WP-Cron), on average; 0s: never, then something else
     /// must.

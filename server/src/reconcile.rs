@@ -4,18 +4,23 @@
 mod census;
 mod cron;
 mod due;
+mod duty;
 mod lease;
 mod queue;
 mod record;
 mod run;
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use futures::{StreamExt, stream::FuturesUnordered};
 use sendstores_core::{
     Revision, State, Store, StoreFilter, StoreId,
     backoff::Backoff,
-    ledger::{Ledger, Owner},
+    ledger::{Duty, Ledger, Owner},
     provisioner::Provisioner,
 };
 use tokio_util::sync::CancellationToken;
@@ -27,6 +32,7 @@ use crate::{
 pub use census::{CensusError, CensusTaker};
 pub use cron::{CronDriver, CronPolicy};
 use due::Due;
+use duty::{Post, Raised};
 use queue::Queue;
 use run::{Outcome, Run};
 
@@ -91,20 +97,33 @@ impl Policy {
 impl<L: Ledger, P: Provisioner> Reconciler<L, P> {
     /// Runs until `stop`. Nothing is done while the ledger is not believed.
     pub async fn run(self, stop: CancellationToken) -> Result<(), TaskError> {
+        let probes = AtomicBool::new(false);
+        let Self { ledger, mirror, owner, policy, .. } = &self;
+        let post = Post { ledger, mirror, owner, duty: Duty::Probe, lease: policy.lease };
+        let on_duty = async {
+            if policy.probe_interval.is_some() {
+                post.serve(&stop, || Raised::until_dropped(&probes)).await;
+            }
+        };
+        tokio::join!(on_duty, self.work_whenever_believed(&stop, &probes));
+        Ok(())
+    }
+
+    async fn work_whenever_believed(&self, stop: &CancellationToken, probes: &AtomicBool) {
         loop {
             tokio::select! {
                 () = self.mirror.dependable() => {}
-                () = stop.cancelled() => return Ok(()),
+                () = stop.cancelled() => return,
             }
-            self.work(&stop).await;
+            self.work(stop, probes).await;
             if !stop.is_cancelled() {
                 tracing::warn!("reconcile rests");
             }
         }
     }
 
-    /// Until `stop`, or until the ledger is not believed.
-    async fn work(&self, stop: &CancellationToken) {
+    /// Until `stop`, or until the ledger is not believed. `probes`: shops that are READY are looked at from here.
+    async fn work(&self, stop: &CancellationToken, probes: &AtomicBool) {
         let mut desk = Desk::default();
         let mut runs = FuturesUnordered::new();
         let mut cursor = self.take_stock(&mut desk);
@@ -113,7 +132,7 @@ impl<L: Ledger, P: Provisioner> Reconciler<L, P> {
             while runs.len() < self.policy.concurrency
                 && let Some(id) = desk.next()
             {
-                runs.extend(self.start(&id, &mut desk));
+                runs.extend(self.start(&id, &mut desk, probes.load(Ordering::Relaxed)));
             }
             tokio::select! {
                 () = stop.cancelled() => break,
@@ -149,8 +168,20 @@ impl<L: Ledger, P: Provisioner> Reconciler<L, P> {
         }
     }
 
-    fn start(&self, id: &StoreId, desk: &mut Desk) -> Option<impl Future<Output = (StoreId, Outcome)> + use<'_, L, P>> {
-        let generation = self.mirror.get(id)?.generation;
+    /// `None`: there is nothing to do for us now.
+    fn start(
+        &self,
+        id: &StoreId,
+        desk: &mut Desk,
+        probes: bool,
+    ) -> Option<impl Future<Output = (StoreId, Outcome)> + use<'_, L, P>> {
+        let store = self.mirror.get(id)?;
+        if store.state == State::Ready && !probes {
+            // Its turn goes on, so that whoever takes the duty over begins in the middle of its round.
+            self.queue(&store, desk);
+            return None;
+        }
+        let generation = store.generation;
         let interrupt = CancellationToken::new();
         desk.running.insert(id.clone(), Running { generation, interrupt: interrupt.clone(), again: false });
         let run = Run::new(self, id.clone(), interrupt);

@@ -43,9 +43,9 @@ pub enum CronTurn {
     Hang,
 }
 
-/// Clones share one cluster.
+/// Clones share one cluster. The text says whose it is, where that matters.
 #[derive(Clone, Default)]
-pub struct ScriptedProvisioner(Arc<Inner>);
+pub struct ScriptedProvisioner(Arc<Inner>, &'static str);
 
 #[derive(Default)]
 struct Inner {
@@ -61,6 +61,8 @@ struct State {
     /// Stores being acted upon right now.
     busy: BTreeSet<StoreId>,
     acts: Vec<(StoreId, StepName)>,
+    /// Who looked at a shop, in order.
+    probes: Vec<&'static str>,
     overlaps: usize,
     selling: bool,
     cron: Cron,
@@ -91,6 +93,16 @@ impl ScriptedProvisioner {
         let fake = Self::default();
         fake.state().selling = true;
         fake
+    }
+
+    /// The same cluster, looked at by `who`.
+    pub fn of(&self, who: &'static str) -> Self {
+        Self(self.0.clone(), who)
+    }
+
+    /// Who looked at a shop so far, in order.
+    pub fn probes(&self) -> Vec<&'static str> {
+        self.state().probes.clone()
     }
 
     /// The next act on `step` does this.
@@ -199,7 +211,10 @@ impl Drop for Busy {
 
 impl Provisioner for ScriptedProvisioner {
     async fn observe(&self, store: &Store, step: StepName) -> Result<Seen<Progress>, StepError> {
-        let state = self.state();
+        let mut state = self.state();
+        if step == StepName::Storefront {
+            state.probes.push(self.1);
+        }
         let held = state.held.get(&store.id).is_some_and(|steps| steps.contains(&step));
         Ok(match (held, step) {
             (false, _) => Seen::Absent,

@@ -43,7 +43,7 @@ impl World {
     }
 
     /// One more replica on the same ledger and cluster.
-    fn replica(&self, name: &str) -> CancellationToken {
+    fn replica(&self, name: &'static str) -> CancellationToken {
         let stop = self.stop.child_token();
         let mirror = Mirror::new(1_000);
         tokio::spawn(mirror.clone().follow(self.ledger.clone(), stop.clone()));
@@ -55,7 +55,7 @@ impl World {
         };
         let owner = Owner(name.to_owned());
         let reconciler =
-            Reconciler { ledger: self.ledger.clone(), mirror, provisioner: self.cluster.clone(), owner, policy };
+            Reconciler { ledger: self.ledger.clone(), mirror, provisioner: self.cluster.of(name), owner, policy };
         tokio::spawn(reconciler.run(stop.clone()));
         stop
     }
@@ -227,6 +227,29 @@ async fn two_replicas_never_act_on_one_store_at_once() {
     }
     assert_eq!(world.cluster.overlaps(), 0);
     assert_eq!(world.cluster.acts().len(), 30 * StepName::PROVISIONING.len());
+}
+
+#[tokio::test]
+async fn a_ready_shop_is_looked_at_by_one_replica_and_by_another_when_that_one_ends() {
+    let world = World::without_replica();
+    let first = world.replica("first");
+    for id in ["store-a", "store-b", "store-c"] {
+        let id = world.create(id).await;
+        world.reach(&id, State::Ready).await;
+    }
+    world.replica("second");
+    world.replica("third");
+    let next_looks = async |from: usize| {
+        until("many looks", async || world.cluster.probes().get(from..from + 30).map(<[_]>::to_vec)).await
+    };
+    let looks = next_looks(world.cluster.probes().len()).await;
+    assert!(looks.iter().all(|who| *who == "first"), "{looks:?}");
+    first.cancel();
+    let before = world.cluster.probes().len();
+    until("another to look", async || world.cluster.probes()[before..].iter().any(|who| *who != "first").then_some(()))
+        .await;
+    let looks = next_looks(world.cluster.probes().len()).await;
+    assert!(looks.iter().all(|who| *who == looks[0] && *who != "first"), "{looks:?}");
 }
 
 #[tokio::test]

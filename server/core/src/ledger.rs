@@ -35,6 +35,8 @@ pub struct Claim {
 pub enum Duty {
     /// Having shops do what they have scheduled.
     Cron,
+    /// Looking at shops that are READY, whether they still sell.
+    Probe,
 }
 
 /// A caller's request, to be recognised when it comes again.
@@ -232,6 +234,7 @@ impl Duty {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Cron => "cron",
+            Self::Probe => "probe",
         }
     }
 }

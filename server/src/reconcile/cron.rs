@@ -7,20 +7,20 @@
 
 mod rota;
 
-use std::{sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use futures::{StreamExt, stream::FuturesUnordered};
 use sendstores_core::{
     StoreFilter, StoreId,
     cron::RunCron,
-    ledger::{Duty, Fence, Ledger, LedgerError, Owner},
+    ledger::{Duty, Ledger, Owner},
     provisioner::StepError,
 };
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::rota::Rota;
-use super::lease::{self, Lost};
+use super::duty::Post;
 use crate::{
     mirror::{Cursor, Entry, Mirror},
     supervise::TaskError,
@@ -60,52 +60,14 @@ impl<L: Ledger, C: RunCron> CronDriver<L, C> {
 
     /// Runs until `stop`.
     pub async fn run(self, stop: CancellationToken) -> Result<(), TaskError> {
-        loop {
-            let (fence, taken) = tokio::select! {
-                duty = self.take() => duty,
-                () = stop.cancelled() => return Ok(()),
-            };
-            tracing::info!("on duty: shops are asked to do what they have scheduled");
-            // Whichever ends first drops the others, and with them the calls under way.
-            tokio::select! {
-                Lost = lease::keep(Duty::Cron.as_str(), self.policy.lease, taken, || self.renew(fence)) => {
-                    tracing::warn!("the duty was lost; another replica may have it");
-                }
-                () = self.serve() => {}
-                () = self.mirror.doubted() => tracing::warn!("the duty rests"),
-                () = stop.cancelled() => {
-                    if let Err(error) = self.ledger.leave_duty(Duty::Cron, fence).await {
-                        tracing::debug!(%error, "the duty was not given back; it expires");
-                    }
-                    return Ok(());
-                }
-            }
-        }
-    }
-
-    /// Waits until the duty is ours. The time is from before it was, so that our idea of its end is never later than the
-    /// ledger's.
-    async fn take(&self) -> (Fence, Instant) {
-        let CronPolicy { lease, .. } = self.policy;
-        loop {
-            self.mirror.dependable().await;
-            let asked = Instant::now();
-            match self.ledger.take_duty(Duty::Cron, &self.owner, lease).await {
-                Ok(Some(fence)) => return (fence, asked),
-                Ok(None) => {}
-                Err(error) => tracing::debug!(%error, "the duty could not be asked for"),
-            }
-            tokio::time::sleep(lease).await;
-        }
-    }
-
-    /// Whether the duty is still ours.
-    async fn renew(&self, fence: Fence) -> Result<bool, LedgerError> {
-        Ok(self.ledger.take_duty(Duty::Cron, &self.owner, self.policy.lease).await? == Some(fence))
+        let Self { ledger, mirror, owner, .. } = &self;
+        let post = Post { ledger, mirror, owner, duty: Duty::Cron, lease: self.policy.lease };
+        post.serve(&stop, || self.ask_all()).await;
+        Ok(())
     }
 
     /// Never ends by itself.
-    async fn serve(&self) {
+    async fn ask_all(&self) -> Infallible {
         let mut rota = Rota::new(self.policy.interval);
         let mut calls = FuturesUnordered::new();
         let mut cursor = self.take_stock(&mut rota);
