@@ -5,6 +5,7 @@ pub mod cluster;
 pub mod grpc_web;
 pub mod helm_shim;
 pub mod http;
+pub mod identity;
 pub mod interposed;
 pub mod ledger;
 pub mod logs;
