@@ -10,6 +10,7 @@ pub mod interposed;
 pub mod ledger;
 pub mod logs;
 pub mod oracle;
+pub mod outside;
 pub mod plane;
 pub mod provisioning;
 pub mod redis;
