@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeSet, fmt::Debug};
 
+use ::http::Request;
 use k8s_openapi::{
     NamespaceResourceScope,
     api::{
@@ -328,6 +329,14 @@ async fn the_fence_keeps_a_stolen_identity_among_stores() {
     refused("a Secret in a stranger's namespace", secrets.create(&how, &secret).await.map(drop));
     refused("its removal", namespaces.delete(&stranger, &DeleteParams::default()).await.map(drop));
     assert!(cluster.kubectl(&["delete", "namespace", &stranger, "--wait=false"]).status.success());
+    for elsewhere in ["kube-system/pods/any/exec?command=true&stdout=true", "default/services/kubernetes/proxy/"] {
+        let request = http_request(&format!("/api/v1/namespaces/{elsewhere}"));
+        refused(elsewhere, rig.client.request_text(request).await.map(drop));
+    }
+}
+
+fn http_request(path: &str) -> Request<Vec<u8>> {
+    Request::get(path).body(Vec::new()).expect("a request")
 }
 
 /// Everything that the API grants this user in a namespace, one line a verb.
