@@ -12,9 +12,13 @@ use tempfile::NamedTempFile;
 use crate::server::{ServerOptions, workspace};
 
 /// One running cluster. `make test` starts it and says where it is.
+#[derive(Clone)]
 pub struct Cluster {
     pub kubeconfig: String,
+    /// What the names of the variables begin with that say where it is.
+    told_by: &'static str,
     programs: PathBuf,
+    helm: PathBuf,
     values: Vec<PathBuf>,
     store_url: String,
     /// Folder whose sub-folders are the volumes, where there are real ones.
@@ -34,6 +38,10 @@ pub fn kubeconfig_of(url: &str) -> NamedTempFile {
     kubeconfig
 }
 
+fn programs() -> PathBuf {
+    given("SENDSTORES_TEST_PROGRAMS").into()
+}
+
 fn given(name: &str) -> String {
     let value = env::var(name);
     value.unwrap_or_else(|_| panic!("{name} is not set: this test needs the local cluster that `make test` starts"))
@@ -47,7 +55,9 @@ impl Cluster {
         let chart = workspace().join("charts/woocommerce");
         Self {
             kubeconfig: given("SENDSTORES_TEST_LIGHT_KUBECONFIG"),
-            programs: given("SENDSTORES_TEST_PROGRAMS").into(),
+            told_by: "SENDSTORES_TEST_LIGHT",
+            helm: programs().join("helm"),
+            programs: programs(),
             values: vec![chart.join("values-local.yaml"), workspace().join("tests/fixtures/values-light.yaml")],
             store_url: "http://{id}.localhost".to_owned(),
             volumes: None,
@@ -59,7 +69,9 @@ impl Cluster {
         let chart = workspace().join("charts/woocommerce");
         Self {
             kubeconfig: given("SENDSTORES_TEST_KUBECONFIG"),
-            programs: given("SENDSTORES_TEST_PROGRAMS").into(),
+            told_by: "SENDSTORES_TEST",
+            helm: programs().join("helm"),
+            programs: programs(),
             values: vec![chart.join("values-local.yaml"), given("SENDSTORES_TEST_IMAGES").into()],
             store_url: format!("http://{{id}}.localhost:{}", given("SENDSTORES_TEST_INGRESS_PORT")),
             volumes: Some(given("SENDSTORES_TEST_VOLUMES").into()),
@@ -71,14 +83,42 @@ impl Cluster {
         Self { store_url, ..self }
     }
 
-    /// The same with one more values file.
-    pub fn with_values(mut self, path: impl Into<PathBuf>) -> Self {
-        self.values.push(path.into());
+    /// The same with another helm for its servers.
+    pub fn with_helm(self, helm: PathBuf) -> Self {
+        Self { helm, ..self }
+    }
+
+    /// The same with one more values file, behind the others.
+    pub fn with_values(mut self, file: PathBuf) -> Self {
+        self.values.push(file);
         self
     }
 
     pub fn program(&self, name: &str) -> PathBuf {
         self.programs.join(name)
+    }
+
+    /// Where the API server writes down who did what.
+    pub fn audit_log(&self) -> PathBuf {
+        given(&format!("{}_AUDIT_LOG", self.told_by)).into()
+    }
+
+    /// A kubeconfig of this cluster for somebody else: `change` is given the administrator's entry.
+    pub fn kubeconfig_of(&self, change: impl FnOnce(&mut Value)) -> NamedTempFile {
+        let output = self.kubectl(&["config", "view", "--raw", "-o", "json"]);
+        let mut config: Value = serde_json::from_slice(&output.stdout).expect("a kubeconfig");
+        change(&mut config["users"][0]["user"]);
+        let file = NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), config.to_string()).expect("written");
+        file
+    }
+
+    /// A kubeconfig for a ServiceAccount, with a token as a pod would have it.
+    pub fn kubeconfig_of_account(&self, namespace: &str, account: &str) -> NamedTempFile {
+        let output = self.kubectl(&["-n", namespace, "create", "token", account]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let token = String::from_utf8(output.stdout).expect("a token");
+        self.kubeconfig_of(|user| *user = json!({"token": token.trim()}))
     }
 
     /// A server that provisions into this cluster.
@@ -93,7 +133,7 @@ impl Cluster {
     pub fn server_of(&self, instance: &str, redis_url: &str) -> ServerOptions {
         let values: Vec<_> = self.values.iter().map(|path| path.display().to_string()).collect();
         ServerOptions::with_cluster(redis_url, &self.kubeconfig)
-            .flag(format!("--helm={}", self.program("helm").display()))
+            .flag(format!("--helm={}", self.helm.display()))
             .flag(format!("--values={}", values.join(",")))
             .flag(format!("--store-url={}", self.store_url))
             .flag("--lease=2s")

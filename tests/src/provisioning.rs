@@ -48,7 +48,8 @@ impl Rig {
         Self::at(Cluster::light().kubeconfig.into()).await
     }
 
-    async fn at(kubeconfig: PathBuf) -> Self {
+    /// Whoever this kubeconfig is for, on whatever cluster.
+    pub async fn at(kubeconfig: PathBuf) -> Self {
         let read = Kubeconfig::read_from(&kubeconfig).expect("a kubeconfig");
         let config = Config::from_custom_kubeconfig(read, &KubeConfigOptions::default()).await.expect("a usable one");
         let client = Client::try_from(config).expect("a client");

@@ -93,7 +93,7 @@ impl Default for Deadlines {
             probe: Duration::from_secs(15),
             cron: Duration::from_secs(15),
             storefront: Duration::from_secs(60),
-            removal: Duration::from_secs(60),
+            removal: Duration::from_secs(30),
         }
     }
 }

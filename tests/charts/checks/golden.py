@@ -1,9 +1,10 @@
 """Compares a rendering with the checked-in one, a file per template."""
 
 import difflib
+import re
 from pathlib import Path
 
-SOURCE = "# Source: woocommerce/templates/"
+SOURCE = re.compile(r"# Source: [^/]+/templates/(.*)")
 
 
 def split(rendered: str) -> dict[str, list[str]]:
@@ -11,8 +12,8 @@ def split(rendered: str) -> dict[str, list[str]]:
     files: dict[str, list[str]] = {}
     current: list[str] = []
     for line in rendered.splitlines():
-        if line.startswith(SOURCE):
-            current = files.setdefault(line.removeprefix(SOURCE).replace("/", "-"), [])
+        if source := SOURCE.fullmatch(line):
+            current = files.setdefault(source[1].replace("/", "-"), [])
         elif line.strip() and (line != "---"):
             current.append(line.rstrip())
     return files

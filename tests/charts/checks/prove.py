@@ -1,4 +1,4 @@
-"""Damages copies of the chart and demands that the checks notice: python -m checks.prove --helm PROGRAM CHART"""
+"""Damages copies of the charts and demands that the checks notice: python -m checks.prove --helm PROGRAM STORE IDENTITY"""
 
 import argparse
 import contextlib
@@ -6,29 +6,39 @@ import io
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import yaml
 
 from .helm import Helm
 from .main import HERE, Report, check_helm, rule_name
-from . import source
+from . import control_plane, source
+
+Suite = Callable[[Report, str, Path], None]
 
 
-def outcomes(program: str, chart: Path, only: str) -> dict[str, bool]:
+def check_store(report: Report, program: str, chart: Path) -> None:
+    for rule in source.RULES:
+        report.check(rule_name(rule), lambda: rule(chart))
+    check_helm(report, Helm(program, chart), update=False)
+
+
+def check_identity(report: Report, program: str, chart: Path) -> None:
+    control_plane.check(report, [program], chart, update=False)
+
+
+def outcomes(suite: Suite, program: str, chart: Path, only: str) -> dict[str, bool]:
     """Check name without helm version and case -> did it pass everywhere?"""
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        report = Report(only)
-        for rule in source.RULES:
-            report.check(rule_name(rule), lambda: rule(chart))
-        helm = Helm(program, chart)
-        check_helm(report, helm, update=False)
+        suite(Report(only), program, chart)
+    version = Helm(program, chart).version
     passed: dict[str, bool] = {}
     for line in printed.getvalue().splitlines():
         mark, _, name = line.partition(" ")
         if mark in ("ok", "FAIL"):
-            name = name.strip().removeprefix(helm.version).strip()
+            name = name.strip().removeprefix(version).strip()
             if not name.startswith("refused"):
                 name = name.rpartition(": ")[2]
             passed[name] = passed.get(name, True) and mark == "ok"
@@ -55,21 +65,16 @@ def expected_to_fail(mutation: dict) -> list[str]:
     return [f"refused: {refusal['name']}" for refusal in yaml.safe_load((HERE / "refusals.yaml").read_text()) if key in refusal]
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--helm", required=True)
-    parser.add_argument("chart", type=Path)
-    arguments = parser.parse_args()
-    os.environ.pop("UPDATE_GOLDEN", None)
-    unseen = set(outcomes(arguments.helm, arguments.chart, ""))
+def prove(suite: Suite, program: str, chart: Path, mutations: Path) -> tuple[int, int]:
+    unseen = set(outcomes(suite, program, chart, ""))
     passed = failed = 0
-    for mutation in yaml.safe_load((HERE / "mutations.yaml").read_text()):
+    for mutation in yaml.safe_load(mutations.read_text()):
         wanted = expected_to_fail(mutation)
         with tempfile.TemporaryDirectory() as folder:
-            chart = Path(folder) / "woocommerce"
-            shutil.copytree(arguments.chart, chart)
-            damage(chart, mutation)
-            seen = outcomes(arguments.helm, chart, os.path.commonprefix(wanted))
+            copy = Path(folder) / chart.name
+            shutil.copytree(chart, copy)
+            damage(copy, mutation)
+            seen = outcomes(suite, program, copy, os.path.commonprefix(wanted))
         for name in wanted:
             caught = any(name in check and not ok for check, ok in seen.items())
             unseen -= {check for check, ok in seen.items() if not ok}
@@ -79,6 +84,19 @@ def main() -> int:
     for name in sorted(unseen):
         failed += 1
         print(f"FAIL no mutation breaks: {name}")
+    return passed, failed
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--helm", required=True)
+    parser.add_argument("store", type=Path)
+    parser.add_argument("identity", type=Path)
+    arguments = parser.parse_args()
+    os.environ.pop("UPDATE_GOLDEN", None)
+    sums = [prove(check_store, arguments.helm, arguments.store, HERE / "mutations.yaml"),
+            prove(check_identity, arguments.helm, arguments.identity, HERE / "mutations-control-plane.yaml")]
+    passed, failed = map(sum, zip(*sums))
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
 

@@ -3,7 +3,7 @@
 //! ours begins with. It does what the image's programs do to the databases, to one small file. No program is told which
 //! pod it runs in, so that only one store can be made at a time; any number can be looked at.
 //!
-//! `pod-standin serve` is the web server of all simulated pods at once. At `/standin/cron` it says how often a pod was
+//! `pod-standin serve` is the web server of all simulated pods at once (or of another address, `serve ADDRESS`). At `/standin/cron` it says how often a pod was
 //! asked to do what it has scheduled. tests/tests/e2e_store.rs proves the same
 //! statements on the real pods; nothing in the product knows of this.
 
@@ -27,7 +27,7 @@ static CRON: Mutex<Option<HashMap<IpAddr, u64>>> = Mutex::new(None);
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
     if args.first().is_some_and(|verb| verb == "serve") {
-        return serve();
+        return serve(args.get(1).map_or("0.0.0.0:8080", String::as_str));
     }
     // timeout -k SECONDS SECONDS PROGRAM ...
     let argv = args.get(3..).unwrap_or_default();
@@ -103,9 +103,9 @@ fn change(change: impl FnOnce(&mut Value, &Value)) -> Value {
     }
 }
 
-fn serve() -> ExitCode {
-    let Ok(listener) = TcpListener::bind("0.0.0.0:8080") else {
-        eprintln!("port 8080 is taken");
+fn serve(address: &str) -> ExitCode {
+    let Ok(listener) = TcpListener::bind(address) else {
+        eprintln!("{address} cannot be listened at");
         return ExitCode::FAILURE;
     };
     for stream in listener.incoming().flatten() {

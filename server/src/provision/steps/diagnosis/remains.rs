@@ -6,7 +6,7 @@ use k8s_openapi::{
     NamespaceResourceScope,
     api::{
         apps::v1::{Deployment, StatefulSet},
-        core::v1::{Namespace, PersistentVolume, PersistentVolumeClaim, Pod, Secret, Service},
+        core::v1::{Namespace, PersistentVolumeClaim, Pod, Secret, Service},
         networking::v1::Ingress,
     },
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
@@ -84,17 +84,9 @@ fn told_by(namespace: &Namespace) -> Vec<ObjectEvent> {
 
 /// A volume that outlives its namespace.
 async fn volume(context: &Context, store: &Store) -> Result<Diagnosis, StepError> {
-    let Some(name) = removal::volumes(context, store).await?.into_iter().next() else {
-        return Ok(Diagnosis::default());
-    };
-    let volume = context.cluster.call(context.cluster.all::<PersistentVolume>().get_opt(&name)).await?;
-    let why = volume.and_then(|volume| volume.status).and_then(|status| status.message);
-    let events = why.map(|why| ObjectEvent { time: None, reason: "Volume".to_owned(), message: redact::message(&why) });
-    Ok(Diagnosis {
-        object: format!("PersistentVolume {name}"),
-        events: events.into_iter().collect(),
-        log_tail: String::new(),
-    })
+    let left = removal::volumes(context, store).await?;
+    let object = left.first().map(|name| format!("PersistentVolume {name}")).unwrap_or_default();
+    Ok(Diagnosis { object, ..Diagnosis::default() })
 }
 
 #[cfg(test)]

@@ -1,0 +1,129 @@
+//! The control plane's own identity, installed as an operator installs it, and what it was seen to do with it.
+
+use std::{collections::BTreeSet, process::Command};
+
+use serde_json::Value;
+use tempfile::NamedTempFile;
+
+use crate::{cluster::Cluster, server::workspace};
+
+const NAME: &str = "sendstores";
+
+/// Leave to do one thing with one kind of objects, such as `deployments.apps: get`.
+pub type Right = String;
+
+/// An installed `charts/sendstores`; gone when dropped.
+pub struct Identity {
+    cluster: Cluster,
+    namespace: String,
+    kubeconfig: NamedTempFile,
+}
+
+/// What the API server wrote down of one user.
+#[derive(Debug, Default)]
+pub struct Seen {
+    pub used: BTreeSet<Right>,
+    /// Requests that were refused for want of a right, or by the fence.
+    pub refused: Vec<String>,
+}
+
+// === impl Identity ===
+
+impl Identity {
+    /// `namespace` must be one that nobody used before: the log keeps what its account did.
+    pub fn install(cluster: &Cluster, namespace: &str) -> Self {
+        helm(cluster, namespace, &["install", NAME, &chart(), "--create-namespace"]);
+        let kubeconfig = cluster.kubeconfig_of_account(namespace, NAME);
+        Self { cluster: cluster.clone(), namespace: namespace.to_owned(), kubeconfig }
+    }
+
+    pub fn kubeconfig(&self) -> &str {
+        self.kubeconfig.path().to_str().expect("a plain path")
+    }
+
+    /// The right for each verb and resource of its ClusterRole.
+    pub fn granted(&self) -> BTreeSet<Right> {
+        let role = self.cluster.get(&["clusterrole", &format!("{}-{NAME}", self.namespace)]);
+        let texts = |rule: &Value, field: &str| -> Vec<String> {
+            let list = rule[field].as_array().expect("a list").iter();
+            list.map(|text| text.as_str().expect("a text").to_owned()).collect()
+        };
+        let mut granted = BTreeSet::new();
+        for rule in role["rules"].as_array().expect("rules") {
+            for (group, resource) in texts(rule, "apiGroups")
+                .iter()
+                .flat_map(|group| texts(rule, "resources").into_iter().map(move |resource| (group.clone(), resource)))
+            {
+                granted.extend(texts(rule, "verbs").iter().map(|verb| right(&group, &resource, verb)));
+            }
+        }
+        granted
+    }
+
+    /// What the API server has written down so far.
+    pub fn seen(&self) -> Seen {
+        let user = format!("system:serviceaccount:{}:{NAME}", self.namespace);
+        let log = std::fs::read_to_string(self.cluster.audit_log()).expect("the audit log");
+        let mut seen = Seen::default();
+        for line in log.lines().filter(|line| line.contains(&user)) {
+            let entry: Value = serde_json::from_str(line).expect("an entry");
+            if entry["user"]["username"] == user.as_str() {
+                seen.note(&entry);
+            }
+        }
+        seen
+    }
+}
+
+impl Drop for Identity {
+    fn drop(&mut self) {
+        helm(&self.cluster, &self.namespace, &["uninstall", NAME]);
+        self.cluster.kubectl(&["delete", "namespace", &self.namespace, "--wait=false"]);
+    }
+}
+
+// === impl Seen ===
+
+impl Seen {
+    fn note(&mut self, entry: &Value) {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let (verb, object, answer) = (text(&entry["verb"]), &entry["objectRef"], &entry["responseStatus"]);
+        let (code, message) = (answer["code"].as_u64(), text(&answer["message"]));
+        // A namespace that is going takes nothing new, whoever asks.
+        let forbidden = code == Some(403) && !message.contains("being terminated");
+        if forbidden || code == Some(401) || message.contains("ValidatingAdmissionPolicy") {
+            self.refused.push(format!("{verb} {}: {message}", text(&entry["requestURI"])));
+            return;
+        }
+        let resource = match (text(&object["resource"]), text(&object["subresource"])) {
+            // Not an object, but a description of the API, which is open to every user.
+            (resource, _) if resource.is_empty() => return,
+            (resource, subresource) if subresource.is_empty() => resource,
+            (resource, subresource) => format!("{resource}/{subresource}"),
+        };
+        let group = text(&object["apiGroup"]);
+        // Two kinds of requests need one right more than the verb that the log gives them; the test
+        // `two_requests_need_a_right_that_the_log_does_not_name` shows it.
+        let applied_what_was_not_there = verb == "patch" && code == Some(201);
+        if applied_what_was_not_there || (verb == "get" && resource == "pods/exec") {
+            self.used.insert(right(&group, &resource, "create"));
+        }
+        self.used.insert(right(&group, &resource, &verb));
+    }
+}
+
+fn right(group: &str, resource: &str, verb: &str) -> Right {
+    let dot = if group.is_empty() { "" } else { "." };
+    format!("{resource}{dot}{group}: {verb}")
+}
+
+fn chart() -> String {
+    workspace().join("charts/sendstores").display().to_string()
+}
+
+fn helm(cluster: &Cluster, namespace: &str, args: &[&str]) {
+    let mut command = Command::new(cluster.program("helm"));
+    command.args(["--kubeconfig", &cluster.kubeconfig, "--namespace", namespace]).args(args);
+    let output = command.output().expect("run helm");
+    assert!(output.status.success(), "helm {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
