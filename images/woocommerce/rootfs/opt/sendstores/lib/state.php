@@ -28,6 +28,9 @@ const SENDSTORES_CORE_TABLES = array(
 	SENDSTORES_PREFIX . 'users',
 );
 
+/** There while a restore is under way; its comment counts the attempts. */
+const SENDSTORES_RESTORE_TABLE = SENDSTORES_PREFIX . 'sendstores_restore';
+
 /**
  * One question to the database, one answer: an array as printed by state.php, or a few words saying why there is none.
  *
@@ -40,6 +43,7 @@ function sendstores_state( mysqli $db, string $admin ) {
 	}
 	$options = array_column( $results[1] ?? array(), 'option_value', 'option_name' );
 	$tables  = (int) $results[0][0]['n'];
+	$tried   = $results[0][0]['tried'];
 	$marked  = array() !== array_intersect( SENDSTORES_MARKS, array_keys( $options ) );
 
 	$marker    = $options['sendstores_bootstrap'] ?? null;
@@ -52,6 +56,8 @@ function sendstores_state( mysqli $db, string $admin ) {
 		'installed'              => isset( $options['siteurl'] ) && ( null !== $marker || isset( $options['sendstores_installed'] ) ),
 		'tables'                 => $tables,
 		'interrupted'            => $tables > 0 && 0 === (int) $results[0][0]['others'] && ! $marked,
+		'restoring'              => null !== $tried && ! $marked,
+		'restore_attempts'       => (int) $tried,
 		'admin'                  => (bool) ( $results[2][0]['n'] ?? 0 ),
 		'active'                 => $active,
 		'woocommerce_code'       => sendstores_woocommerce_code(),
@@ -72,7 +78,9 @@ function sendstores_state_rows( mysqli $db, string $admin ) {
 	$prefix = SENDSTORES_PREFIX;
 	$core   = "'" . implode( "', '", SENDSTORES_CORE_TABLES ) . "'";
 	$login  = $db->real_escape_string( $admin );
-	$sql    = "SELECT COUNT(*) AS n, COALESCE(SUM(table_name NOT IN ($core)), 0) AS others FROM information_schema.tables
+	$own    = SENDSTORES_RESTORE_TABLE;
+	$sql    = "SELECT COALESCE(SUM(table_name <> '$own'), 0) AS n, COALESCE(SUM(table_name NOT IN ($core, '$own')), 0) AS others,
+				MAX(IF(table_name = '$own', table_comment, NULL)) AS tried FROM information_schema.tables
 			WHERE table_schema = DATABASE() AND table_name LIKE '" . addcslashes( $prefix, '_%' ) . "%';
 		SELECT option_name, option_value FROM {$prefix}options WHERE option_name IN ('siteurl', 'active_plugins', 'wc_installing',
 			'woocommerce_version', 'woocommerce_db_version', 'sendstores_installed', 'sendstores_activated', 'sendstores_bootstrap');
@@ -90,6 +98,12 @@ function sendstores_state_rows( mysqli $db, string $admin ) {
 	// unreadable store for an empty one would install over it.
 	$readable = 0 === $db->errno ? 3 === count( $results ) : 1146 === $db->errno && count( $results ) > 0;
 	return $readable ? $results : sendstores_database_reason( $db->errno );
+}
+
+/** Whether WooCommerce is there as a whole, and of the version of its code. */
+function sendstores_activated( array $state ): bool {
+	return $state['active'] && ! $state['wc_installing'] && null !== $state['woocommerce_db_version']
+		&& $state['woocommerce_version'] === $state['woocommerce_code'];
 }
 
 /** The version of the WooCommerce code on the volume, or null when there is none. */
