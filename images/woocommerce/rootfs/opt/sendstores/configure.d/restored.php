@@ -26,8 +26,8 @@ function sendstores_own( array $request ): void {
 
 /** The end marks of the first two programs, which this stands for, if the database shows what they would have made. */
 function sendstores_mark_restored( mysqli $db, array $request ): void {
-	sendstores_mark( $db, 'install' );
-	sendstores_mark( $db, 'activate' );
+	// At once: where only the first of them is, WooCommerce would be activated again, and another store would come out.
+	sendstores_mark( $db, 'install', 'activate' );
 	$state = sendstores_known_state( $db, $request['admin_user'] );
 	if ( ! $state['installed'] || ! $state['admin'] || ! sendstores_activated( $state ) ) {
 		sendstores_unmark( $db, 'activate' );

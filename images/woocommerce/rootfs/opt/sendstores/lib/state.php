@@ -118,10 +118,11 @@ function sendstores_unmark( mysqli $db, string $step ): void {
 	$db->query( 'DELETE FROM ' . SENDSTORES_PREFIX . "options WHERE option_name = '" . SENDSTORES_MARKS[ $step ] . "'" );
 }
 
-/** Writes the end mark of a step. */
-function sendstores_mark( mysqli $db, string $step ): bool {
+/** Writes the end marks of steps: all of them or, where the process is killed, none. */
+function sendstores_mark( mysqli $db, string ...$steps ): bool {
+	$rows = array_map( static fn( $step ) => "('" . SENDSTORES_MARKS[ $step ] . "', '1', 'off')", $steps );
 	return (bool) $db->query(
-		'INSERT INTO ' . SENDSTORES_PREFIX . "options (option_name, option_value, autoload)
-			VALUES ('" . SENDSTORES_MARKS[ $step ] . "', '1', 'off') ON DUPLICATE KEY UPDATE option_value = option_value"
+		'INSERT INTO ' . SENDSTORES_PREFIX . 'options (option_name, option_value, autoload)
+			VALUES ' . implode( ', ', $rows ) . ' ON DUPLICATE KEY UPDATE option_value = option_value'
 	);
 }
