@@ -42,7 +42,7 @@ CONFIGURE_STATEMENTS = [
 
 def install_killed(store):
     store.drop_everything()
-    reference, points = None, []
+    reference, points, halves = None, [], set()
     for tables in (None, 1, 4, 8, 12, "options", "user", "posts"):
         store.drop_everything()
         if tables is not None:
@@ -50,12 +50,15 @@ def install_killed(store):
             left = store.state()
             points.append(f"{tables}:{left['tables']}t{'+admin' if left['admin'] else ''}")
             assert left["interrupted"] is (left["tables"] > 0 and not left["installed"]), (tables, left)
+            halves.add("tables" if left["tables"] < 12 else "admin" if left["admin"] else "options" if store.option("siteurl") else "empty")
         answer, _ = store.must("install", store.install_request())
         state = store.state()
         assert state["installed"] and state["admin"] and state["tables"] == 12, (tables, state, answer)
         now = fingerprint(store)
         reference = reference or now
         assert now == reference, (tables, difference(reference, now))
+    # Tables half made; and called installed by WordPress, without an administrator.
+    assert {"tables", "options"} <= halves, halves
     store.snapshot("installed")
     return ", ".join(points)
 
@@ -81,23 +84,34 @@ def install_point(store, point):
 
 
 def activate_killed(store):
-    points = []
+    points, halves = [], set()
     store.restore("installed")
     store.must("activate", {})
-    reference = comparable(store)
+    reference, all_tables = comparable(store), store.state()["tables"]
     for table_count in (13, 25, 40):
         store.restore("installed")
         folder = os.path.join(store.work, "volume-mysql/data/wordpress")
         run_killed(store, "activate", {}, lambda: len(glob.glob(folder + "/*.frm")) >= table_count)
         points.append(f"{store.state()['tables']} tables")
+        halves.add(half_activated(store, all_tables))
         assert_activates(store, reference, table_count)
     for statement in ACTIVATE_STATEMENTS:
         store.restore("installed")
         if stop_at(store, "activate", {}, statement):
             points.append(statement[2].split("'")[1])
+        halves.add(half_activated(store, all_tables))
         assert_activates(store, reference, statement)
+    # Tables half made; and all of them made, with a lock that WooCommerce would honour for ten minutes, and no plugin.
+    assert {"some tables", "locked"} <= halves, halves
     store.snapshot("activated")
     return "killed at " + ", ".join(points)
+
+
+def half_activated(store, all_tables):
+    state = store.state()
+    if state["tables"] < all_tables:
+        return "some tables"
+    return "locked" if state["wc_installing"] and not state["active"] else "later"
 
 
 def assert_activates(store, reference, point):
@@ -127,7 +141,8 @@ def configure_killed(store):
 
 def two_at_once(store):
     for name, request, snapshot in (("install", store.install_request(), None), ("activate", {}, "installed"),
-                                    ("configure", store.configure_request(), "activated")):
+                                    ("configure", store.configure_request(), "activated"),
+                                    ("restore", store.restore_request(), None)):
         store.restore(snapshot) if snapshot else store.drop_everything()
         results = []
         threads = [threading.Thread(target=lambda: results.append(store.step(name, request))) for _ in range(3)]
@@ -200,7 +215,8 @@ def no_options_file(store):
 
 def all_unavailable(store):
     tables = store.sql("SHOW TABLES")
-    for name, request in (("install", store.install_request()), ("activate", {}), ("configure", store.configure_request())):
+    for name, request in (("install", store.install_request()), ("activate", {}), ("configure", store.configure_request()),
+                          ("restore", store.restore_request())):
         code, answer, _ = store.step(name, request)
         assert store.sql("SHOW TABLES") == tables, f"{name} dropped tables and answered {answer.get('reason', 'ok')}"
         assert (code, answer["reason"]) == (75, "DATABASE_UNAVAILABLE"), (name, code, answer["reason"], answer["detail"])
@@ -224,9 +240,11 @@ def finished_is_never_dropped(store):
 
 def assert_left_alone(store, request):
     before = rows_of_all_tables(store)
-    _, answer, _ = store.step("install", request)
-    assert_same_rows(store, before)
-    assert answer["reason"] == "NOT_EMPTY", (answer["reason"], answer["detail"])
+    for program in ("install", "restore"):
+        _, answer, _ = store.step(program, store.configure_request() | request)
+        assert_same_rows(store, before)
+        assert answer["reason"] == "NOT_EMPTY", (program, answer["reason"], answer["detail"])
+    assert store.state(request["admin_user"])["restorable"] is False
 
 
 def assert_same_rows(store, before):
@@ -273,12 +291,19 @@ def connections(store, which="user = 'wordpress' OR state = 'User sleep'"):
     return [row[0] for row in store.sql(f"SELECT id FROM information_schema.processlist WHERE {which}")]
 
 
-def stop_at(store, name, request, statement):
-    """Kills the step while it waits at the statement; False when it ended without ever coming there."""
-    trap(store, statement)
-    hit = []
+def stop_at(store, name, request, statement, tables_are_there=None):
+    """Kills the step while it waits at the statement; False when it ended without ever coming there.
+
+    The trap is set beforehand, or, where the step makes the tables itself, as soon as they are there."""
+    hit, is_set = [], tables_are_there is None
+    if is_set:
+        trap(store, statement)
 
     def reached():
+        nonlocal is_set
+        if not is_set and tables_are_there():
+            trap(store, statement)
+            is_set = True
         if trapped(store):
             hit.append(True)
         return bool(hit)
@@ -296,7 +321,7 @@ def stop_at(store, name, request, statement):
     for connection in connections(store):
         store.sql(f"KILL CONNECTION {connection}")
     wait_for("the connection is gone", lambda: not connections(store))
-    store.sql("DROP TRIGGER trap")
+    store.sql("DROP TRIGGER IF EXISTS trap")
     return bool(hit)
 
 

@@ -4,6 +4,7 @@ Not root, no capability, no new privileges, the runtime's default seccomp filter
 /tmp in memory, a memory limit, and nothing else writable but the given volume.
 """
 
+import contextlib
 import json
 import os
 import platform
@@ -41,6 +42,8 @@ class Container:
     def popen(self, *argv, pid_file=None):
         """A process in the container, as kube exec starts it: all three streams are pipes."""
         options = ["--pid-file", pid_file] if pid_file else []
+        if pid_file and os.path.exists(pid_file):
+            os.unlink(pid_file)
         return subprocess.Popen(["runc", "--root", self.state, "exec", *options, self.name, *argv],
                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
@@ -80,8 +83,10 @@ class Container:
 
 
 def kill_process(pid_file):
-    """SIGKILL to one process of a container, by the id that runc wrote down."""
-    with open(pid_file) as file:
+    """SIGKILL to one process of a container, by the id that runc writes down once it has begun; it may just have ended."""
+    while not os.path.exists(pid_file) or not os.path.getsize(pid_file):
+        time.sleep(0.001)
+    with open(pid_file) as file, contextlib.suppress(ProcessLookupError):
         os.kill(int(file.read()), signal.SIGKILL)
 
 

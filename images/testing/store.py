@@ -37,6 +37,7 @@ class Store:
     def __init__(self, work, roots, configs):
         self.work, self.roots, self.configs = work, roots, configs
         self.admin_password = token(32)
+        self.home = URL
         self.secrets = {key: token(64) for key in SALTS}
         self.secrets |= {"db-password": token(32), "db-root-password": token(32)}
         self._files()
@@ -75,7 +76,7 @@ class Store:
                          self._mounts("mysql", "/var/lib/mysql"), env, memory=256)
 
     def _wordpress(self, mounts=()):
-        env = {"WORDPRESS_DB_HOST": "mysql", "WORDPRESS_DB_NAME": "wordpress", "WORDPRESS_DB_USER": "wordpress", "WP_HOME": URL}
+        env = {"WORDPRESS_DB_HOST": "mysql", "WORDPRESS_DB_NAME": "wordpress", "WORDPRESS_DB_USER": "wordpress", "WP_HOME": self.home}
         return Container(self.work, "wordpress", self.roots["woocommerce"], self.configs["woocommerce"],
                          [*self._mounts("wordpress", "/srv/wordpress/wp-content"), *mounts], env, memory=512)
 
@@ -103,9 +104,9 @@ class Store:
 
     # === bootstrap ===
 
-    def state(self, admin=ADMIN):
+    def state(self, admin=ADMIN, locale="en_US"):
         code, out, err = self.wordpress.exec("timeout", "-k", "5", "10", "php", "/opt/sendstores/state.php",
-                                             f"--url={URL}", f"--admin={admin}")
+                                             f"--url={self.home}", f"--admin={admin}", f"--locale={locale}")
         assert code == 0 and out.count("\n") == 1, (code, out, err)
         return json.loads(out)
 
@@ -126,7 +127,7 @@ class Store:
         return answer, took
 
     def install_request(self, **changes):
-        return {"url": URL, "title": TITLE, "admin_user": ADMIN, "admin_email": EMAIL,
+        return {"url": self.home, "title": TITLE, "admin_user": ADMIN, "admin_email": EMAIL,
                 "admin_password": self.admin_password, "locale": "en_US"} | changes
 
     def configure_request(self, **changes):
@@ -137,6 +138,9 @@ class Store:
     def bootstrap(self):
         return {"install": self.must("install", self.install_request())[1], "activate": self.must("activate", {})[1],
                 "configure": self.must("configure", self.configure_request())[1]}
+
+    def restore_request(self, **changes):
+        return self.install_request() | self.configure_request() | changes
 
     # === database ===
 

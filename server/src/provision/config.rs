@@ -46,6 +46,8 @@ pub struct Deadlines {
     pub trouble: Duration,
     /// `state` inside the store.
     pub state: Duration,
+    /// `restore` inside the store.
+    pub restore: Duration,
     /// `install` inside the store.
     pub install: Duration,
     /// `activate` inside the store.
@@ -87,6 +89,7 @@ impl Default for Deadlines {
             start: Duration::from_secs(60),
             trouble: Duration::from_secs(20),
             state: Duration::from_secs(15),
+            restore: Duration::from_secs(120),
             install: Duration::from_secs(60),
             activate: Duration::from_secs(120),
             configure: Duration::from_secs(120),

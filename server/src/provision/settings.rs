@@ -56,7 +56,7 @@ fn shop(shop: &ShopSettings) -> Value {
     })
 }
 
-/// What `install` reads; the only place where the merchant's password leaves its Secret.
+/// What `install` reads; here alone the merchant's password leaves its Secret.
 pub(crate) fn install(store: &Store, admin_password: &str) -> Value {
     let shop = &store.spec.shop;
     json!({
@@ -88,6 +88,15 @@ pub(crate) fn configure(store: &Store) -> Value {
     })
 }
 
+/// What `restore` reads, which does the work of both.
+pub(crate) fn restore(store: &Store, admin_password: &str) -> Value {
+    let mut line = configure(store);
+    if let (Value::Object(line), Value::Object(install)) = (&mut line, install(store, admin_password)) {
+        line.extend(install);
+    }
+    line
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,6 +115,16 @@ mod tests {
                 let back: Value = serde_json::from_str(&line).unwrap();
                 assert_eq!(back["title"].as_str().unwrap().as_bytes(), title.as_bytes());
             }
+        }
+    }
+
+    #[test]
+    fn a_restore_is_told_all_that_the_others_are() {
+        let store = fixtures::store();
+        let line = restore(&store, "secret");
+        for (key, value) in [install(&store, "secret"), configure(&store)].iter().filter_map(Value::as_object).flatten()
+        {
+            assert_eq!(line[key], *value, "{key}");
         }
     }
 

@@ -33,6 +33,10 @@ fn main() -> ExitCode {
     let argv = args.get(3..).unwrap_or_default();
     let answer = match argv.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["php", "/opt/sendstores/state.php", rest @ ..] => Some(state(rest)),
+        ["/opt/sendstores/restore"] => Some(change(|store, line| {
+            *store =
+                json!({"installed": true, "admin": line["admin_user"], "version": VERSION, "marker": line["marker"]});
+        })),
         ["/opt/sendstores/install"] => Some(change(|store, line| {
             *store = json!({"installed": true, "admin": line["admin_user"]});
         })),
@@ -78,6 +82,8 @@ fn state(flags: &[&str]) -> Value {
         "woocommerce_version": store["version"],
         "woocommerce_db_version": store["version"],
         "wc_installing": false,
+        "restorable": store["installed"] != true,
+        "restore_attempts": 0,
         "marker": store["marker"],
         "bootstrap_version": 1,
     })
@@ -90,7 +96,7 @@ fn change(change: impl FnOnce(&mut Value, &Value)) -> Value {
         return json!({"ok": false, "reason": "BAD_REQUEST", "detail": "one JSON line is expected"});
     };
     let mut all = load();
-    // Only the first of the programs is told whose shop it is.
+    // Only the program that begins is told whose shop it is.
     if let Some(url) = line["url"].as_str() {
         all["current"] = json!(url);
     }

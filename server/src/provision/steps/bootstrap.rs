@@ -40,14 +40,24 @@ pub(super) async fn observe(context: &Context, store: &Store) -> Result<Seen<Pro
         Inside::Open { state: State::NoDatabase(why), .. } => {
             waiting(FailureReason::DatabaseUnavailable, format!("the database does not answer the application: {why}"))
         }
-        Inside::Open { state: State::At(Stage::Install), .. } => partial("installing WordPress"),
-        Inside::Open { state: State::At(Stage::Activate), .. } => partial("installed; activating WooCommerce"),
-        Inside::Open { state: State::At(Stage::Configure), .. } => partial("activated; configuring the shop"),
+        Inside::Open { state: State::At(stage, attempts), .. } => partial(told(stage, attempts)),
         Inside::Open { state: State::Complete, .. } => done(),
     })
 }
 
-/// Takes the next of the three steps inside; who looks in between sees each of them.
+/// What a watcher reads while this comes next.
+fn told(stage: Stage, attempts: u32) -> String {
+    match (stage, attempts) {
+        (Stage::Restore, 0) => "restoring the snapshot of a fresh shop".to_owned(),
+        (Stage::Restore, _) => format!("restoring the snapshot of a fresh shop, again: {attempts} did not end"),
+        (Stage::Install, 0) => "installing WordPress".to_owned(),
+        (Stage::Install, _) => format!("installing WordPress: {attempts} restores of the snapshot did not end"),
+        (Stage::Activate, _) => "installed; activating WooCommerce".to_owned(),
+        (Stage::Configure, _) => "activated; configuring the shop".to_owned(),
+    }
+}
+
+/// Takes the next of the steps inside, which is all of them where there is a snapshot; who looks in between sees each.
 pub(super) async fn ensure(context: &Context, store: &Store) -> Result<(), StepError> {
     let (pod, stage) = match look(context, store).await? {
         Inside::Closed => {
@@ -58,11 +68,16 @@ pub(super) async fn ensure(context: &Context, store: &Store) -> Result<(), StepE
             return Err(StepError::retryable(FailureReason::DatabaseUnavailable, why));
         }
         Inside::Open { state: State::Complete, .. } => return Ok(()),
-        Inside::Open { pod, state: State::At(stage) } => (pod, stage),
+        Inside::Open { pod, state: State::At(stage, _) } => (pod, stage),
     };
     let deadlines = &context.deadlines;
     let none = SecretString::default();
     let (program, limit, secret, line) = match stage {
+        Stage::Restore => {
+            let password = credentials::admin_password(context, store).await?;
+            let line = settings::restore(store, password.expose_secret());
+            ("/opt/sendstores/restore", deadlines.restore, password, line)
+        }
         Stage::Install => {
             let password = credentials::admin_password(context, store).await?;
             let line = settings::install(store, password.expose_secret());
@@ -78,9 +93,11 @@ pub(super) async fn ensure(context: &Context, store: &Store) -> Result<(), StepE
 
 async fn look(context: &Context, store: &Store) -> Result<Inside, StepError> {
     let Some(pod) = ready_pod(context, store).await? else { return Ok(Inside::Closed) };
-    // Both texts were parsed by the domain and stand behind a flag: they cannot be taken for one.
-    let (url, admin) = (format!("--url={}", store.url), format!("--admin={}", store.spec.shop.admin_user));
-    let argv = ["php", "/opt/sendstores/state.php", &url, &admin];
+    // These texts were parsed by the domain and stand behind a flag: they cannot be taken for one.
+    let shop = &store.spec.shop;
+    let (url, admin) = (format!("--url={}", store.url), format!("--admin={}", shop.admin_user));
+    let locale = format!("--locale={}", shop.locale);
+    let argv = ["php", "/opt/sendstores/state.php", &url, &admin, &locale];
     let output = run(context, store, &pod, &argv, None, context.deadlines.state).await?;
     match State::parse(&output.stdout) {
         Some(state) => Ok(Inside::Open { pod, state }),
@@ -117,4 +134,17 @@ async fn ready_pod(context: &Context, store: &Store) -> Result<Option<String>, S
         pod.metadata.deletion_timestamp.is_none() && ready.next().is_some()
     };
     Ok(pods.items.iter().find(ready).map(ResourceExt::name_any))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_watcher_is_told_what_comes_and_why_not_the_snapshot() {
+        assert_eq!(told(Stage::Restore, 0), "restoring the snapshot of a fresh shop");
+        assert!(told(Stage::Restore, 2).ends_with("again: 2 did not end"));
+        assert_eq!(told(Stage::Install, 0), "installing WordPress");
+        assert!(told(Stage::Install, 3).contains("3 restores of the snapshot did not end"));
+    }
 }

@@ -6,13 +6,15 @@ use serde::Deserialize;
 pub(super) enum State {
     /// Why the database does not accept the application.
     NoDatabase(String),
-    /// The first thing that is not done.
-    At(Stage),
+    /// The first thing that is not done, and how often a restore has begun and not ended.
+    At(Stage, u32),
     Complete,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
+    /// All three of the others at once, from the image's snapshot.
+    Restore,
     Install,
     Activate,
     Configure,
@@ -35,6 +37,11 @@ struct Facts {
     woocommerce_db_version: Option<String>,
     wc_installing: bool,
     marker: Option<String>,
+    /// Says that a restore is what comes next. Older images know none.
+    #[serde(default)]
+    restorable: bool,
+    #[serde(default)]
+    restore_attempts: u32,
 }
 
 // === impl State ===
@@ -58,13 +65,16 @@ impl State {
             return Self::Complete;
         }
         let current = facts.woocommerce_version.is_some() && facts.woocommerce_version == facts.woocommerce_code;
-        if !facts.installed || !facts.admin {
-            Self::At(Stage::Install)
+        let stage = if facts.restorable {
+            Stage::Restore
+        } else if !facts.installed || !facts.admin {
+            Stage::Install
         } else if !facts.active || !current || facts.woocommerce_db_version.is_none() || facts.wc_installing {
-            Self::At(Stage::Activate)
+            Stage::Activate
         } else {
-            Self::At(Stage::Configure)
-        }
+            Stage::Configure
+        };
+        Self::At(stage, facts.restore_attempts)
     }
 }
 
@@ -97,9 +107,19 @@ mod tests {
             (&[], Stage::Configure),
         ];
         for (change, stage) in stages {
-            assert_eq!(parsed(change), Some(State::At(stage)), "{change:?}");
+            assert_eq!(parsed(change), Some(State::At(stage, 0)), "{change:?}");
         }
         assert_eq!(parsed(&[("marker", json!("any")), ("admin", json!(false))]), Some(State::Complete));
+    }
+
+    #[test]
+    fn a_restore_comes_first_where_the_store_offers_one() {
+        let empty = [("installed", json!(false)), ("admin", json!(false)), ("restore_attempts", json!(2))];
+        let offered = [&empty[..], &[("restorable", json!(true))]].concat();
+        assert_eq!(parsed(&offered), Some(State::At(Stage::Restore, 2)));
+        let given_up = [&empty[..], &[("restorable", json!(false))]].concat();
+        assert_eq!(parsed(&given_up), Some(State::At(Stage::Install, 2)));
+        assert_eq!(parsed(&[("restorable", json!(true)), ("marker", json!("any"))]), Some(State::Complete));
     }
 
     #[test]

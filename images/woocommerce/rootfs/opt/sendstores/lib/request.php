@@ -8,6 +8,31 @@ const SENDSTORES_EXIT = array(
 	'DATABASE_UNAVAILABLE' => 75,
 );
 
+/** What `install` and `configure` ask for; `restore`, which stands for both, asks for all of it. */
+const SENDSTORES_INSTALL_FIELDS   = array(
+	'url'            => 'string',
+	'title'          => 'string',
+	'admin_user'     => 'string',
+	'admin_email'    => 'string',
+	'admin_password' => 'string',
+	'locale'         => '?string',
+);
+const SENDSTORES_CONFIGURE_FIELDS = array(
+	'marker'           => 'string',
+	'admin_user'       => 'string',
+	'title'            => 'string',
+	'country'          => 'string',
+	'currency'         => 'string',
+	'timezone'         => 'string',
+	'taxes'            => 'boolean',
+	'weight_unit'      => 'string',
+	'dimension_unit'   => 'string',
+	'payment_methods'  => 'array',
+	'flat_rate'        => '?string',
+	'tax_rate'         => '?string',
+	'sample_catalogue' => '?boolean',
+);
+
 /**
  * Reads the request. Reading stops at the end of the line, since the other end may keep the stream open.
  *

@@ -28,6 +28,9 @@ const SENDSTORES_CORE_TABLES = array(
 	SENDSTORES_PREFIX . 'users',
 );
 
+/** There while a restore is under way; its comment counts the attempts. */
+const SENDSTORES_RESTORE_TABLE = SENDSTORES_PREFIX . 'sendstores_restore';
+
 /**
  * One question to the database, one answer: an array as printed by state.php, or a few words saying why there is none.
  *
@@ -40,6 +43,7 @@ function sendstores_state( mysqli $db, string $admin ) {
 	}
 	$options = array_column( $results[1] ?? array(), 'option_value', 'option_name' );
 	$tables  = (int) $results[0][0]['n'];
+	$tried   = $results[0][0]['tried'];
 	$marked  = array() !== array_intersect( SENDSTORES_MARKS, array_keys( $options ) );
 
 	$marker    = $options['sendstores_bootstrap'] ?? null;
@@ -52,6 +56,8 @@ function sendstores_state( mysqli $db, string $admin ) {
 		'installed'              => isset( $options['siteurl'] ) && ( null !== $marker || isset( $options['sendstores_installed'] ) ),
 		'tables'                 => $tables,
 		'interrupted'            => $tables > 0 && 0 === (int) $results[0][0]['others'] && ! $marked,
+		'restoring'              => null !== $tried && ! $marked,
+		'restore_attempts'       => (int) $tried,
 		'admin'                  => (bool) ( $results[2][0]['n'] ?? 0 ),
 		'active'                 => $active,
 		'woocommerce_code'       => sendstores_woocommerce_code(),
@@ -72,7 +78,9 @@ function sendstores_state_rows( mysqli $db, string $admin ) {
 	$prefix = SENDSTORES_PREFIX;
 	$core   = "'" . implode( "', '", SENDSTORES_CORE_TABLES ) . "'";
 	$login  = $db->real_escape_string( $admin );
-	$sql    = "SELECT COUNT(*) AS n, COALESCE(SUM(table_name NOT IN ($core)), 0) AS others FROM information_schema.tables
+	$own    = SENDSTORES_RESTORE_TABLE;
+	$sql    = "SELECT COALESCE(SUM(table_name <> '$own'), 0) AS n, COALESCE(SUM(table_name NOT IN ($core, '$own')), 0) AS others,
+				MAX(IF(table_name = '$own', table_comment, NULL)) AS tried FROM information_schema.tables
 			WHERE table_schema = DATABASE() AND table_name LIKE '" . addcslashes( $prefix, '_%' ) . "%';
 		SELECT option_name, option_value FROM {$prefix}options WHERE option_name IN ('siteurl', 'active_plugins', 'wc_installing',
 			'woocommerce_version', 'woocommerce_db_version', 'sendstores_installed', 'sendstores_activated', 'sendstores_bootstrap');
@@ -92,6 +100,12 @@ function sendstores_state_rows( mysqli $db, string $admin ) {
 	return $readable ? $results : sendstores_database_reason( $db->errno );
 }
 
+/** Whether WooCommerce is there as a whole, and of the version of its code. */
+function sendstores_activated( array $state ): bool {
+	return $state['active'] && ! $state['wc_installing'] && null !== $state['woocommerce_db_version']
+		&& $state['woocommerce_version'] === $state['woocommerce_code'];
+}
+
 /** The version of the WooCommerce code on the volume, or null when there is none. */
 function sendstores_woocommerce_code(): ?string {
 	$file = SENDSTORES_SITE . '/wp-content/plugins/' . SENDSTORES_PLUGIN;
@@ -104,10 +118,11 @@ function sendstores_unmark( mysqli $db, string $step ): void {
 	$db->query( 'DELETE FROM ' . SENDSTORES_PREFIX . "options WHERE option_name = '" . SENDSTORES_MARKS[ $step ] . "'" );
 }
 
-/** Writes the end mark of a step. */
-function sendstores_mark( mysqli $db, string $step ): bool {
+/** Writes the end marks of steps: all of them or, where the process is killed, none. */
+function sendstores_mark( mysqli $db, string ...$steps ): bool {
+	$rows = array_map( static fn( $step ) => "('" . SENDSTORES_MARKS[ $step ] . "', '1', 'off')", $steps );
 	return (bool) $db->query(
-		'INSERT INTO ' . SENDSTORES_PREFIX . "options (option_name, option_value, autoload)
-			VALUES ('" . SENDSTORES_MARKS[ $step ] . "', '1', 'off') ON DUPLICATE KEY UPDATE option_value = option_value"
+		'INSERT INTO ' . SENDSTORES_PREFIX . 'options (option_name, option_value, autoload)
+			VALUES ' . implode( ', ', $rows ) . ' ON DUPLICATE KEY UPDATE option_value = option_value'
 	);
 }
