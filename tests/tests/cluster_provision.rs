@@ -276,7 +276,7 @@ async fn an_object_that_the_quota_refuses_is_told() {
     let mut seen = provisioner.observe(&store, StepName::Database).await.expect("seen");
     let waiting = loop {
         match seen {
-            Seen::Known(Progress::Waiting(waiting)) if waiting.reason == FailureReason::ObjectRefused => break waiting,
+            Seen::Known(Progress::Waiting(waiting)) if waiting.reason == FailureReason::QuotaExceeded => break waiting,
             Seen::Known(last) => seen = provisioner.wait(&store, StepName::Database, &last).await.expect("waited"),
             other => panic!("{other:?}"),
         }

@@ -324,8 +324,10 @@ async fn the_fence_keeps_a_stolen_identity_among_stores() {
     let apply = PatchParams::default();
     let create =
         async |name: &str, labels: &Value| namespaces.create(&how, &named(name, labels.clone())).await.map(drop);
-    create("store-fence", &locked).await.expect("a store's namespace");
+    // The API server takes a policy up a moment after it was made.
+    until("a namespace of another name to be refused", async || create("fence", &locked).await.err()).await;
     refused("a namespace of another name", create("fence", &locked).await);
+    create("store-fence", &locked).await.expect("a store's namespace");
     refused("one without Pod Security", create("store-fence", &open).await);
     let own = Patch::Merge(json!({"metadata": {"labels": locked}}));
     refused("somebody else's namespace", namespaces.patch("default", &apply, &own).await.map(drop));

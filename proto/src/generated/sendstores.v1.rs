@@ -12,16 +12,18 @@ pub struct ShopSettings {
     /// The merchant's login name. Default: "merchant". 1 to 60 of a-z, 0-9, '.', '-', '_', beginning with a letter.
     #[prost(string, tag = "3")]
     pub admin_user: ::prost::alloc::string::String,
-    /// ISO 3166-1 alpha-2 code of the shop's country, optionally with a state: "DE", "US:CA". Default: "US:CA".
+    /// ISO 3166-1 alpha-2 code of the shop's country, optionally with a state: "DE", "US:CA". Default: "US:CA". Which states
+    /// there are, the WooCommerce of the store image knows: another one ends in STATE_FAILED, REASON_BOOTSTRAP_FAILED.
     #[prost(string, tag = "4")]
     pub country: ::prost::alloc::string::String,
     /// ISO 4217 code of the currency prices are in. Default: "USD".
     #[prost(string, tag = "5")]
     pub currency: ::prost::alloc::string::String,
-    /// WordPress locale. It must be one whose language files the store image carries. Default: "en_US".
+    /// WordPress locale. It must be one whose language files the store image carries, or the store ends in STATE_FAILED,
+    /// REASON_BOOTSTRAP_FAILED. Default: "en_US".
     #[prost(string, tag = "6")]
     pub locale: ::prost::alloc::string::String,
-    /// IANA time zone name, such as "Europe/Berlin". Default: "UTC". At most 64 characters.
+    /// Name of the IANA time zone database, such as "Europe/Berlin". Default: "UTC".
     #[prost(string, tag = "7")]
     pub timezone: ::prost::alloc::string::String,
     /// Whether the shop calculates taxes. Default: false.

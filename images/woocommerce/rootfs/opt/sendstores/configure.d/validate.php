@@ -17,7 +17,8 @@ function sendstores_validate( array $request ): void {
 	$checks = array(
 		'country'         => isset( WC()->countries->get_countries()[ $country ] ) && ( '' === $state || ! $states || isset( $states[ $state ] ) ),
 		'currency'        => isset( get_woocommerce_currencies()[ $request['currency'] ] ),
-		'timezone'        => 'UTC' === $request['timezone'] || in_array( $request['timezone'], timezone_identifiers_list(), true ),
+		// WordPress takes the older names, too.
+		'timezone'        => in_array( $request['timezone'], timezone_identifiers_list( DateTimeZone::ALL_WITH_BC ), true ),
 		'weight_unit'     => in_array( $request['weight_unit'], array( 'kg', 'g', 'lbs', 'oz' ), true ),
 		'dimension_unit'  => in_array( $request['dimension_unit'], array( 'm', 'cm', 'mm', 'in', 'yd' ), true ),
 		'payment_methods' => array() === array_diff( $request['payment_methods'], array( 'cod', 'bacs', 'cheque' ) ),
