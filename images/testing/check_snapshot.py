@@ -72,6 +72,7 @@ def the_snapshot_is_offered_to_an_empty_store(store):
 
 
 def both_paths_end_in_the_same_database(store):
+    undisturbed(store)
     rows = 0
     for changes in ({}, OTHER):
         three_programs(store, **changes)
@@ -94,6 +95,11 @@ def so_they_do_for_a_shop_with_tls(store):
         assert "golden" not in repr(reference), "a text of the made-up store"
     finally:
         use_home(store, URL)
+
+
+def undisturbed(store):
+    """What a page of an earlier check has begun goes on in its web server, in whatever database is there then."""
+    use_home(store, store.home)
 
 
 def use_home(store, url):
@@ -125,6 +131,7 @@ def dice_are_rolled_for_each_store(store):
 
 def restore_killed(store):
     """Killed at any number of tables, and then at any time up to the end: the next one ends in the same database."""
+    undisturbed(store)
     took = restored(store)
     reference, points, left = whole_database(store), [], set()
     for point in (0, 1, 6, 20, 40, *(took * part / 10 for part in range(1, 10)), *STATEMENTS):

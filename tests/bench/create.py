@@ -15,7 +15,7 @@ ROWS = [
     ("credentials", ["credentials"], ["credentials"]),
     ("release", ["release"], ["helm install"]),
     ("database, application", ["database", "application"], ["pods ready"]),
-    ("bootstrap", ["bootstrap"], ["exec: install", "exec: activate", "exec: configure"]),
+    ("bootstrap", ["bootstrap"], ["exec: restore"]),
     ("storefront", ["storefront"], ["helm upgrade (opens the store)", "storefront answers"]),
     ("Create to READY", ["all"], ["all"]),
     ("Delete to gone", ["delete"], ["delete"]),

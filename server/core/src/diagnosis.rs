@@ -1,6 +1,10 @@
 //! What stands in a store's way, as the cluster showed it when a step failed, and what to do about it.
 
-use crate::{failure::FailureReason, id::StoreId, time::Timestamp};
+use crate::{
+    failure::{Failure, FailureReason},
+    id::StoreId,
+    time::Timestamp,
+};
 
 /// What was found around the object that blocks. Empty fields: nothing was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,8 +43,17 @@ impl ObjectEvent {
     pub const MAX_MESSAGE: usize = 256;
 }
 
-/// One thing to do about a failure: where to look first, or what to change. `object` is the one that blocks, or empty.
-pub fn suggestion(id: &StoreId, reason: FailureReason, object: &str) -> String {
+/// One thing to do about a store's failure: what to change, or where to look first.
+pub fn suggestion(id: &StoreId, failure: &Failure) -> String {
+    if failure.message.contains("OOMKilled") {
+        return "Give the container more memory in the values file of this environment (resources)".to_owned();
+    }
+    let object = failure.diagnosis.as_ref().map_or("", |found| found.object.as_str());
+    usual(id, failure.reason, object)
+}
+
+/// By the reason alone. `object` is the one that blocks, or empty.
+fn usual(id: &StoreId, reason: FailureReason, object: &str) -> String {
     let look = |fallback: &str| {
         let target = if object.is_empty() { fallback.to_owned() } else { object.to_lowercase() };
         format!("kubectl -n {id} describe {target}")
@@ -115,11 +128,11 @@ mod tests {
         let id: StoreId = "store-a".parse().expect("valid");
         for reason in FailureReason::ALL {
             for object in ["", "Pod mysql-0"] {
-                let text = suggestion(&id, reason, object);
+                let text = usual(&id, reason, object);
                 assert!((20..=512).contains(&text.len()) && !text.contains("  "), "{reason}: {text}");
             }
         }
-        let text = suggestion(&id, FailureReason::ImageUnavailable, "Pod mysql-0");
+        let text = usual(&id, FailureReason::ImageUnavailable, "Pod mysql-0");
         assert!(text.ends_with("kubectl -n store-a describe pod mysql-0"), "{text}");
     }
 }

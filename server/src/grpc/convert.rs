@@ -138,7 +138,6 @@ fn step(step: &Step) -> wire::Step {
 
 fn failure(id: &StoreId, failure: &Failure) -> wire::Failure {
     let Failure { reason, message, step, attempt, retry_time, diagnosis } = failure;
-    let object = diagnosis.as_ref().map(|diagnosis| diagnosis.object.as_str()).unwrap_or_default();
     wire::Failure {
         reason: self::reason(*reason).into(),
         message: message.clone(),
@@ -146,7 +145,7 @@ fn failure(id: &StoreId, failure: &Failure) -> wire::Failure {
         attempt: i32::try_from(*attempt).unwrap_or(i32::MAX),
         retry_time: retry_time.map(time),
         diagnosis: diagnosis.as_deref().map(self::diagnosis),
-        suggestion: diagnosis::suggestion(id, *reason, object),
+        suggestion: diagnosis::suggestion(id, failure),
     }
 }
 

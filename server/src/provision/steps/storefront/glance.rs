@@ -1,0 +1,81 @@
+//! The usual look at a shop that sells: its catalogue and one page. It costs the shop less than half of the whole look, which
+//! is taken one time in ten, and at once when a glance does not find everything well.
+
+use rand::RngExt;
+use sendstores_core::{Evidence, State, Store, evidence::Check, provisioner::StepError};
+
+use super::{STORE_API, evidence, get, ingress, judge, offer, shop_page};
+use crate::provision::Context;
+
+/// How many looks are whole ones.
+const WHOLE: f64 = 0.1;
+
+/// The evidence with what was seen renewed, if all is well; `None`: a whole look is due.
+pub(super) async fn look(context: &Context, store: &Store) -> Result<Option<Vec<Evidence>>, StepError> {
+    if !suffices(store) || rand::rng().random::<f64>() < WHOLE {
+        return Ok(None);
+    }
+    let catalogue = judge::catalogue(&get(context, store, &judge::products_path(STORE_API, false)).await?, false);
+    if catalogue.is_err() {
+        return Ok(None);
+    }
+    let mut seen = vec![evidence(Check::StoreApi, offer(&catalogue))];
+    // One page is enough, and best by the public address: so the way to it is looked at, too.
+    let public = ingress::look(context, store, None, true).await.finding();
+    if public.is_err() {
+        let page = shop_page(context, store, None).await?;
+        if page.is_err() || passed(store, Check::Ingress) {
+            return Ok(None);
+        }
+        seen.push(evidence(Check::ShopPage, page));
+    }
+    seen.push(evidence(Check::Ingress, public));
+    Ok(Some(renewed(&store.evidence, &seen)))
+}
+
+/// Whether the shop is READY and was seen to be well in all that keeps it so.
+fn suffices(store: &Store) -> bool {
+    let required = [Check::ShopPage, Check::StoreApi, Check::Cart];
+    store.state == State::Ready && required.into_iter().all(|check| passed(store, check))
+}
+
+fn passed(store: &Store, check: Check) -> bool {
+    store.evidence.iter().any(|evidence| evidence.check == check && evidence.passed)
+}
+
+fn renewed(before: &[Evidence], seen: &[Evidence]) -> Vec<Evidence> {
+    let newest = |old: &Evidence| seen.iter().find(|new| new.check == old.check).unwrap_or(old).clone();
+    before.iter().map(newest).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use sendstores_core::Timestamp;
+
+    use super::*;
+    use crate::provision::steps::fixtures;
+
+    fn found(check: Check, passed: bool, second: i64) -> Evidence {
+        Evidence { check, passed, finding: String::new(), check_time: Timestamp::from_micros(second) }
+    }
+
+    #[test]
+    fn only_a_shop_that_was_seen_to_be_well_is_glanced_at() {
+        let with = |state, evidence: Vec<Evidence>| Store { state, evidence, ..fixtures::store() };
+        let all = [Check::ShopPage, Check::StoreApi, Check::Cart].map(|check| found(check, true, 0)).to_vec();
+        assert!(suffices(&with(State::Ready, all.clone())));
+        assert!(!suffices(&with(State::Degraded, all.clone())));
+        assert!(!suffices(&with(State::Provisioning, Vec::new())));
+        let mut bad = all.clone();
+        bad[2].passed = false;
+        assert!(!suffices(&with(State::Ready, bad)) && !suffices(&with(State::Ready, all[..2].to_vec())));
+    }
+
+    #[test]
+    fn what_was_not_looked_at_keeps_its_time() {
+        let before = [Check::ShopPage, Check::StoreApi, Check::Cart, Check::Ingress].map(|check| found(check, true, 1));
+        let now = renewed(&before, &[found(Check::StoreApi, true, 2), found(Check::Ingress, true, 2)]);
+        let times: Vec<i64> = now.iter().map(|evidence| evidence.check_time.as_micros()).collect();
+        assert_eq!(times, [1, 2, 1, 2]);
+    }
+}
