@@ -221,6 +221,20 @@ def other_code_has_no_snapshot(store):
     store.start_wordpress()
 
 
+def a_volume_without_the_plugin_is_told(store):
+    """Whichever program meets it first says so, and has changed nothing."""
+    store.drop_everything()
+    plugin = store.content("plugins/woocommerce")
+    os.rename(plugin, plugin + "-away")
+    code, answer, _ = store.step("restore", store.restore_request())
+    assert (code, answer["reason"]) == (1, "PLUGIN_MISSING") and store.state()["tables"] == 0, answer
+    store.must("install", store.install_request())
+    code, answer, _ = store.step("activate", {})
+    assert (code, answer["reason"]) == (1, "PLUGIN_MISSING") and not store.state()["active"], answer
+    os.rename(plugin + "-away", plugin)
+    store.must("activate", {})
+
+
 def assert_not_offered(store):
     code, answer, _ = store.step("restore", store.restore_request())
     assert (code, answer["reason"]) == (1, "NO_SNAPSHOT"), answer
@@ -249,5 +263,6 @@ CHECKS = [
     restore_killed,
     three_failures_are_enough,
     other_code_has_no_snapshot,
+    a_volume_without_the_plugin_is_told,
     a_restore_is_quicker,
 ]
