@@ -57,6 +57,14 @@ image_exists() {
   esac >/dev/null 2>&1
 }
 
+# load_image NAME FILE: from an archive, into an engine that does not have it any more.
+load_image() {
+  case $engine in
+    docker | podman) "$engine" load --quiet --input "$2" ;;
+    buildah) "${buildah_command[@]}" pull --quiet "oci-archive:$2:$1" ;;
+  esac >/dev/null
+}
+
 pull_image() {
   case $engine in
     docker | podman) timeout 300 "$engine" pull -q "$1" ;;
