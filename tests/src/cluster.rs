@@ -2,7 +2,7 @@
 
 use std::{
     env,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Output, Stdio},
 };
 
@@ -36,6 +36,11 @@ pub fn kubeconfig_of(url: &str) -> NamedTempFile {
     });
     std::fs::write(kubeconfig.path(), config.to_string()).expect("written");
     kubeconfig
+}
+
+/// Values that name a store image which differs in one thing: `newer`, `no-plugin` (images/testing/variants).
+pub fn image_variant(name: &str) -> PathBuf {
+    PathBuf::from(given("SENDSTORES_TEST_IMAGE_VARIANTS")).join(format!("values-{name}.yaml"))
 }
 
 fn programs() -> PathBuf {
@@ -155,10 +160,28 @@ impl Cluster {
 
     /// Runs PHP in a store's WordPress container; its output.
     pub fn php(&self, store: &str, code: &str) -> String {
-        let args = ["-n", store, "exec", "deployment/wordpress", "-c", "wordpress", "--", "php", "-r", code];
-        let output = self.kubectl(&args);
-        assert!(output.status.success(), "php in {store}: {}", String::from_utf8_lossy(&output.stderr));
+        self.exec(store, &["php", "-r", code])
+    }
+
+    /// Runs WP-CLI in a store's WordPress container; its output without the end of the last line.
+    pub fn wp(&self, store: &str, words: &[&str]) -> String {
+        self.exec(store, &[&["wp"], words].concat()).trim_end().to_owned()
+    }
+
+    fn exec(&self, store: &str, words: &[&str]) -> String {
+        let output =
+            self.kubectl(&[&["-n", store, "exec", "deployment/wordpress", "-c", "wordpress", "--"], words].concat());
+        assert!(output.status.success(), "{words:?} in {store}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// Gives a store's release other values by hand, as an operator would; the rest stays as it is.
+    pub fn change_by_hand(&self, store: &str, values: &Path) {
+        let mut command = Command::new(self.program("helm"));
+        command.args(["upgrade", "store"]).arg(workspace().join("charts/woocommerce"));
+        command.args(["--namespace", store, "--reuse-values", "--values"]).arg(values);
+        let output = command.env("KUBECONFIG", &self.kubeconfig).stdin(Stdio::null()).output().expect("run helm");
+        assert!(output.status.success(), "helm upgrade of {store}: {}", String::from_utf8_lossy(&output.stderr));
     }
 
     /// Everything in the cluster that is a store's, or was: empty when nothing is left.

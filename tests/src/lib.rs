@@ -20,6 +20,7 @@ pub mod redis;
 pub mod samples;
 pub mod scripted;
 pub mod server;
+pub mod shop;
 pub mod silent_cluster;
 pub mod swallow;
 pub mod wait;

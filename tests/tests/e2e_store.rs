@@ -7,7 +7,13 @@ use std::{
 };
 
 use sendstores_client::{CreateStore, v1 as wire};
-use sendstores_tests::{cluster::Cluster, http, redis::RedisServer, server::Server, wait};
+use sendstores_tests::{
+    cluster::Cluster,
+    redis::RedisServer,
+    server::Server,
+    shop::{lets_in, visit},
+    wait,
+};
 use serde_json::{Value, json};
 
 /// grpcurl against one server.
@@ -91,18 +97,6 @@ async fn started() -> (Cluster, RedisServer, Server) {
     (cluster, redis, server)
 }
 
-/// A page of the shop through the Ingress, asked for as a browser asks.
-async fn visit(url: &str, path: &str) -> (u16, String) {
-    let (host, address) = shop(url);
-    http::get_as(address, &host, path).await.expect("an answer")
-}
-
-/// Host of a shop, and where the Ingress listens on this machine.
-fn shop(url: &str) -> (String, SocketAddr) {
-    let (host, port) = url.trim_start_matches("http://").split_once(':').expect("a port");
-    (host.to_owned(), SocketAddr::from(([127, 0, 0, 1], port.parse().expect("a port"))))
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_strangers_path_from_create_to_a_shop_to_nothing_left() {
     let (cluster, redis, server) = started().await;
@@ -166,15 +160,7 @@ async fn way_in(grpcurl: &Grpcurl<'_>, id: &str, url: &str) -> String {
     let text = |field: &str| found[field].as_str().expect("a text").to_owned();
     let (user, password) = (text("user"), text("password"));
     assert_eq!(text("adminUrl"), format!("{url}/wp-admin/"));
-    let (host, address) = shop(url);
-    let login = async |password: &str| {
-        let form = format!("log={user}&pwd={password}&wp-submit=Log+In");
-        http::post_form(address, &host, "/wp-login.php", &form).await.expect("an answer")
-    };
-    let (code, head) = login(&password).await;
-    assert!(code == 302 && head.contains("wordpress_logged_in_"), "{code}\n{head}");
-    let (code, head) = login("not-the-password").await;
-    assert!(code == 200 && !head.contains("wordpress_logged_in_"), "{code}\n{head}");
+    assert!(lets_in(url, &user, &password).await && !lets_in(url, &user, "not-the-password").await);
     let history = grpcurl.call("Get", &json!({"id": id})).expect("get")["store"]["history"].clone();
     let newest = history.as_array().and_then(|entries| entries.last()).expect("an entry");
     assert_eq!(newest["event"], "EVENT_CREDENTIALS_READ");
@@ -183,13 +169,8 @@ async fn way_in(grpcurl: &Grpcurl<'_>, id: &str, url: &str) -> String {
 
 /// Nobody visits the shop, and yet what it has scheduled is done.
 async fn scheduled_work_is_done(cluster: &Cluster, id: &str) {
-    let wp = |words: &[&str]| {
-        let exec = ["-n", id, "exec", "deployment/wordpress", "-c", "wordpress", "--", "wp", "cron", "event"];
-        let output = cluster.kubectl(&[&exec, words].concat());
-        assert!(output.status.success(), "wp {words:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8_lossy(&output.stdout).into_owned()
-    };
-    let due = || wp(&["list", "--fields=hook", "--format=csv"]);
+    let wp = |words: &[&str]| cluster.wp(id, &[&["cron", "event"], words].concat());
+    let due = || wp(&["list", "--fields=hook", "--format=csv"]) + "\n";
     wp(&["schedule", "sendstores_e2e_later", "+1 day"]);
     wp(&["schedule", "sendstores_e2e", "now"]);
     wait::until("what is scheduled to be done", async || (!due().contains("sendstores_e2e\n")).then_some(())).await;

@@ -35,6 +35,15 @@ pub(crate) struct Helm {
     bundle: OnceCell<Bundle>,
 }
 
+/// Where the values of a revision come from, apart from the store's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Base {
+    /// The values files of this environment.
+    Files,
+    /// The revision before: made from the same files, or changed by hand since.
+    Before,
+}
+
 /// What was found out about the program.
 struct Tool {
     major: Major,
@@ -54,13 +63,18 @@ impl Helm {
     }
 
     /// Installs or upgrades, without waiting for the pods.
-    pub(crate) async fn upgrade(&self, store: &Store, exposed: bool) -> Result<(), StepError> {
+    pub(crate) async fn upgrade(&self, store: &Store, exposed: bool, base: Base) -> Result<(), StepError> {
         let labels = release::labels(&self.digest(store).await?, exposed);
         let mut arguments: Vec<OsString> = vec!["upgrade".into(), names::RELEASE.into()];
         arguments.push(self.config.chart.clone().into());
         arguments.extend(["--install", "--namespace", store.id.as_str()].map(OsString::from));
-        for file in &self.config.values {
-            arguments.extend(["--values".into(), file.clone().into()]);
+        match base {
+            Base::Files => {
+                for file in &self.config.values {
+                    arguments.extend(["--values".into(), file.clone().into()]);
+                }
+            }
+            Base::Before => arguments.push("--reuse-values".into()),
         }
         arguments.extend(["--values", "-", "--labels", labels.as_str()].map(OsString::from));
         arguments.extend(self.tool().await?.major.upgrade().iter().map(OsString::from));

@@ -66,6 +66,11 @@ impl History {
         self.0.first()
     }
 
+    /// The revision whose objects the cluster has, as far as helm knows.
+    pub(crate) fn in_force(&self) -> Option<&Record> {
+        self.0.iter().find(|record| record.status == Status::Deployed)
+    }
+
     /// Whether the last revision that ever worked had the Ingress in it.
     pub(crate) fn was_exposed(&self) -> bool {
         let worked = |record: &&Record| matches!(record.status, Status::Deployed | Status::Superseded);
@@ -139,7 +144,17 @@ mod tests {
         assert_eq!((newest.version, &newest.status), (10, &Status::PendingChange));
         assert_eq!(newest.digest.as_deref(), Some("abc"));
         assert!(history.was_exposed(), "the last one that worked was");
+        assert!(history.in_force().is_none(), "an interrupted one is not");
         assert!(!History::default().was_exposed());
+    }
+
+    #[test]
+    fn what_failed_or_was_interrupted_leaves_the_one_before_in_force() {
+        for status in ["failed", "pending-upgrade"] {
+            let history =
+                History::new(&[secret(4, status, &[]), secret(3, "deployed", &[]), secret(2, "superseded", &[])]);
+            assert_eq!(history.in_force().map(|record| record.version), Some(3), "{status}");
+        }
     }
 
     #[test]

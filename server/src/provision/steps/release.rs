@@ -15,7 +15,10 @@ use sendstores_core::{
 use super::{done, partial};
 use crate::provision::{
     Context,
-    helm::release::{self, History, Record, Status},
+    helm::{
+        Base,
+        release::{self, History, Record, Status},
+    },
 };
 
 pub(super) async fn observe(context: &Context, store: &Store) -> Result<Seen<Progress>, StepError> {
@@ -43,10 +46,11 @@ pub(super) async fn is_exposed(context: &Context, store: &Store) -> Result<bool,
 
 pub(super) async fn make(context: &Context, store: &Store, exposed: bool) -> Result<(), StepError> {
     let wanted = context.helm.digest(store).await?;
-    if let Some(newest) = history(context, store).await?.newest() {
+    let before = history(context, store).await?;
+    if let Some(newest) = before.newest() {
         heal(context, store, newest, &wanted).await?;
     }
-    let outcome = context.helm.upgrade(store, exposed).await;
+    let outcome = context.helm.upgrade(store, exposed, base(&before, &wanted)).await;
     let history = history(context, store).await?;
     let reached = history.newest().is_some_and(|newest| {
         newest.status == Status::Deployed
@@ -62,6 +66,16 @@ pub(super) async fn make(context: &Context, store: &Store, exposed: bool) -> Res
             let message = format!("helm ended as if all were well, but the cluster says: {found}");
             Err(StepError::retryable(FailureReason::ReleaseFailed, message))
         }
+    }
+}
+
+/// A release that was changed by hand keeps the labels of the revision before. While our own files say what they said then,
+/// whatever differs is newer than they are: an image put in by hand is not taken out again by mending something else, since
+/// no WordPress goes back to an older version of its database.
+fn base(before: &History, wanted: &str) -> Base {
+    match before.in_force() {
+        Some(record) if record.digest.as_deref() == Some(wanted) => Base::Before,
+        _ => Base::Files,
     }
 }
 

@@ -1,0 +1,207 @@
+//! A newer store image, on a real node: given by hand to a shop that sells, and by the values of the environment.
+
+use std::path::Path;
+
+use sendstores_client::{Client, CreateStore, v1 as wire};
+use sendstores_tests::{
+    cluster::{Cluster, image_variant},
+    life::{gone, ready},
+    redis::RedisServer,
+    server::Server,
+    shop::{lets_in, visit},
+    wait::until,
+};
+use serde_json::Value;
+use wire::store::State;
+
+/// A store, and the server that keeps it.
+struct Rig {
+    cluster: Cluster,
+    redis: RedisServer,
+    server: Server,
+    client: Client,
+    id: &'static str,
+    url: String,
+}
+
+async fn rig(id: &'static str) -> Rig {
+    let (cluster, redis) = (Cluster::full(), RedisServer::start().await);
+    let (server, client) = serve(&cluster, &redis).await;
+    client.create(CreateStore::new().id(id)).await.expect("create");
+    let url = ready(&client, id).await.url;
+    Rig { cluster, redis, server, client, id, url }
+}
+
+async fn serve(cluster: &Cluster, redis: &RedisServer) -> (Server, Client) {
+    let server = cluster.server(&redis.url()).flag("--probe-interval=1s").start_ready().await;
+    let client = server.client().await;
+    (server, client)
+}
+
+// === impl Rig ===
+
+impl Rig {
+    fn wp(&self, words: &[&str]) -> String {
+        self.cluster.wp(self.id, words)
+    }
+
+    fn object(&self, kind: &str, name: &str) -> Value {
+        self.cluster.get(&["-n", self.id, kind, name])
+    }
+
+    fn kubectl(&self, words: &[&str]) {
+        let output = self.cluster.kubectl(&[&["-n", self.id], words].concat());
+        assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// The application's image, as the chart was told.
+    fn image(&self) -> String {
+        let deployment = self.object("deployment", "wordpress");
+        deployment["spec"]["template"]["spec"]["containers"][0]["image"].as_str().expect("an image").to_owned()
+    }
+
+    /// The store as soon as it shows `state`.
+    async fn shows(&self, state: State) {
+        until(&format!("{} to be {state:?}", self.id), async || {
+            self.client.get(self.id).await.ok().filter(|store| store.state() == state)
+        })
+        .await;
+    }
+
+    /// A page of the shop, once it is served.
+    async fn page(&self, path: &str) -> String {
+        until(&format!("{path} to be served"), async || match visit(&self.url, path).await {
+            (200, page) => Some(page),
+            _ => None,
+        })
+        .await
+    }
+
+    /// The shop is shut and opened again by its own setting: nothing more than probes that fail for a while.
+    async fn probes_fail_for_a_while(&self) {
+        self.wp(&["option", "update", "woocommerce_coming_soon", "yes"]);
+        self.shows(State::Degraded).await;
+        self.wp(&["option", "update", "woocommerce_coming_soon", "no"]);
+        self.shows(State::Ready).await;
+    }
+
+    /// Loses its Ingress, which has to be made again.
+    async fn is_mended(&self) {
+        self.kubectl(&["delete", "ingress", "wordpress"]);
+        until("the Ingress to be back", async || {
+            self.cluster.kubectl(&["-n", self.id, "get", "ingress", "wordpress"]).status.success().then_some(())
+        })
+        .await;
+        self.kubectl(&["rollout", "status", "deployment/wordpress", "--timeout=100s"]);
+        self.shows(State::Ready).await;
+        self.page("/shop/").await;
+    }
+
+    async fn removed(self) {
+        self.client.delete(self.id).await.expect("delete");
+        gone(&self.cluster, &self.client, self.id).await;
+    }
+}
+
+const UPLOAD: &str = "/srv/wordpress/wp-content/uploads/2026/letter.txt";
+const PLUGINS: &str = "/srv/wordpress/wp-content/plugins";
+
+/// What a merchant has in a shop after a while.
+fn furnish(rig: &Rig) {
+    rig.cluster.php(
+        rig.id,
+        &format!(
+            "@mkdir(dirname('{UPLOAD}'), 0755, true); file_put_contents('{UPLOAD}', 'of the merchant');
+            mkdir('{PLUGINS}/own'); file_put_contents('{PLUGINS}/own/own.php',
+                '<?php /* Plugin Name: Own */ add_action(\"wp_footer\", fn() => print(\"<!-- own plugin -->\"));');
+            file_put_contents('{PLUGINS}/woocommerce/left.txt', 'of the older version');"
+        ),
+    );
+    rig.wp(&["plugin", "activate", "own"]);
+    rig.wp(&["post", "create", "--post_title=Opening hours", "--post_name=opening-hours", "--post_status=publish"]);
+}
+
+async fn is_furnished(rig: &Rig) {
+    let text = rig.page("/wp-content/uploads/2026/letter.txt").await;
+    assert_eq!(text, "of the merchant");
+    let page = rig.page("/opening-hours/").await;
+    assert!(page.contains("Opening hours") && page.contains("<!-- own plugin -->"), "{page}");
+}
+
+/// Whether the snapshot in the image is one of the code that the store runs.
+fn snapshot_fits(rig: &Rig) -> bool {
+    let lib = "/opt/sendstores/lib";
+    let code = "echo sendstores_snapshot_fits() ? 'yes' : 'no';";
+    let said = rig.cluster.php(rig.id, &format!("require '{lib}/settings.php'; require '{lib}/snapshot.php'; {code}"));
+    said == "yes"
+}
+
+/// What must be the same before and behind the change: secrets, and the pod of the database with its restarts.
+fn untouched(rig: &Rig) -> [Value; 3] {
+    let pod = rig.object("pod", "mysql-0");
+    let restarts = pod["status"]["containerStatuses"][0]["restartCount"].clone();
+    let secret = rig.object("secret", "store-credentials");
+    [secret["data"].clone(), pod["metadata"]["uid"].clone(), restarts]
+}
+
+/// The values of the environment name the newer image, and the server was started with them.
+async fn restart_with_newer_values(rig: Rig) -> Rig {
+    let Rig { cluster, redis, server, id, url, .. } = rig;
+    server.kill9();
+    let cluster = cluster.with_values(image_variant("newer"));
+    let (server, client) = serve(&cluster, &redis).await;
+    Rig { cluster, redis, server, client, id, url }
+}
+
+/// Changes the image as docs/operations.md says.
+fn change_by_hand(rig: &Rig, values: &Path) {
+    rig.cluster.change_by_hand(rig.id, values);
+    rig.kubectl(&["rollout", "status", "deployment/wordpress", "--timeout=100s"]);
+    rig.wp(&["core", "update-db"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newer_image_by_hand_changes_wordpress_and_nothing_of_the_merchants() {
+    let rig = rig("store-image").await;
+    furnish(&rig);
+    let (version, image) = (rig.wp(&["core", "version"]), rig.image());
+    let (schema, before) = (rig.wp(&["option", "get", "db_version"]), untouched(&rig));
+    let login = rig.client.credentials(rig.id).await.expect("credentials");
+    assert!(lets_in(&rig.url, &login.user, login.password.expose()).await && snapshot_fits(&rig));
+
+    change_by_hand(&rig, &image_variant("newer"));
+    let newer = rig.image();
+    assert_ne!(newer, image);
+    assert_eq!(rig.wp(&["core", "version"]), format!("{version}.1"));
+    assert_ne!(rig.wp(&["option", "get", "db_version"]), schema, "the database is of the newer WordPress");
+    let seeded =
+        |name: &str| rig.cluster.php(rig.id, &format!("echo @file_get_contents('{PLUGINS}/woocommerce/{name}');"));
+    assert_eq!((seeded("newer.txt").as_str(), seeded("left.txt").as_str()), ("newer\n", ""));
+    assert!(!snapshot_fits(&rig), "the snapshot is of other code");
+    rig.shows(State::Ready).await;
+    rig.page("/shop/").await;
+    is_furnished(&rig).await;
+    assert!(lets_in(&rig.url, &login.user, login.password.expose()).await, "the password is another one");
+    assert_eq!(untouched(&rig), before);
+
+    // The server still knows the older image alone. Neither a failing probe nor a mending brings it back.
+    rig.probes_fail_for_a_while().await;
+    assert_eq!(rig.image(), newer);
+    rig.is_mended().await;
+    assert_eq!(rig.image(), newer, "mending has put the older image back");
+    is_furnished(&rig).await;
+    assert_eq!(untouched(&rig), before);
+    rig.removed().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn values_with_a_newer_image_leave_a_ready_store_alone_until_it_is_mended() {
+    let rig = rig("store-image-values").await;
+    let image = rig.image();
+    let rig = restart_with_newer_values(rig).await;
+    rig.probes_fail_for_a_while().await;
+    assert_eq!(rig.image(), image);
+    rig.is_mended().await;
+    assert_ne!(rig.image(), image, "a store that is mended takes up the values");
+    rig.removed().await;
+}
