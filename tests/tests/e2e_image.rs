@@ -60,14 +60,6 @@ impl Rig {
         deployment["spec"]["template"]["spec"]["containers"][0]["image"].as_str().expect("an image").to_owned()
     }
 
-    /// The store as soon as it shows `state`.
-    async fn shows(&self, state: State) {
-        until(&format!("{} to be {state:?}", self.id), async || {
-            self.client.get(self.id).await.ok().filter(|store| store.state() == state)
-        })
-        .await;
-    }
-
     /// A page of the shop, once it is served.
     async fn page(&self, path: &str) -> String {
         until(&format!("{path} to be served"), async || match visit(&self.url, path).await {
@@ -77,12 +69,17 @@ impl Rig {
         .await
     }
 
-    /// The shop is shut and opened again by its own setting: nothing more than probes that fail for a while.
+    /// The shop is shut and opened again by its own setting: nothing more than probes that fail for a while, also those
+    /// of the store while it is DEGRADED.
     async fn probes_fail_for_a_while(&self) {
         self.wp(&["option", "update", "woocommerce_coming_soon", "yes"]);
-        self.shows(State::Degraded).await;
+        until("the DEGRADED store to be looked at again", async || {
+            let store = self.client.get(self.id).await.ok().filter(|store| store.state() == State::Degraded)?;
+            store.failure.filter(|failure| failure.attempt > 1)
+        })
+        .await;
         self.wp(&["option", "update", "woocommerce_coming_soon", "no"]);
-        self.shows(State::Ready).await;
+        ready(&self.client, self.id).await;
     }
 
     /// Loses its Ingress, which has to be made again.
@@ -93,7 +90,7 @@ impl Rig {
         })
         .await;
         self.kubectl(&["rollout", "status", "deployment/wordpress", "--timeout=100s"]);
-        self.shows(State::Ready).await;
+        ready(&self.client, self.id).await;
         self.page("/shop/").await;
     }
 
@@ -178,7 +175,7 @@ async fn a_newer_image_by_hand_changes_wordpress_and_nothing_of_the_merchants() 
         |name: &str| rig.cluster.php(rig.id, &format!("echo @file_get_contents('{PLUGINS}/woocommerce/{name}');"));
     assert_eq!((seeded("newer.txt").as_str(), seeded("left.txt").as_str()), ("newer\n", ""));
     assert!(!snapshot_fits(&rig), "the snapshot is of other code");
-    rig.shows(State::Ready).await;
+    ready(&rig.client, rig.id).await;
     rig.page("/shop/").await;
     is_furnished(&rig).await;
     assert!(lets_in(&rig.url, &login.user, login.password.expose()).await, "the password is another one");
