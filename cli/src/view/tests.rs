@@ -51,23 +51,7 @@ pub(crate) fn sample() -> Store {
         labels: BTreeMap::from([("team".to_owned(), "a".to_owned()), ("env".to_owned(), String::new())]),
         spec: Some(v1::StoreSpec { engine: Engine::Woocommerce.into(), shop: Some(shop) }),
         state: State::Provisioning.into(),
-        failure: Some(v1::Failure {
-            reason: v1::failure::Reason::DatabaseUnavailable.into(),
-            message: "pod mysql-0 is not ready".to_owned(),
-            step: "database".to_owned(),
-            attempt: 2,
-            retry_time: at(70, 0),
-            diagnosis: Some(v1::Diagnosis {
-                object: "Pod mysql-0".to_owned(),
-                events: vec![v1::diagnosis::Event {
-                    time: at(58, 0),
-                    reason: "BackOff".to_owned(),
-                    message: "Back-off restarting failed container".to_owned(),
-                }],
-                log_tail: "[ERROR] InnoDB: no space left\n[ERROR] Aborting\u{1b}[2J".to_owned(),
-            }),
-            suggestion: "Read the database's log: kubectl -n store-ab12cd34 logs statefulset/mysql".to_owned(),
-        }),
+        failure: Some(a_failure()),
         steps: vec![
             a_step("namespace", Step::Succeeded, at(0, 100), at(0, 500)),
             database,
@@ -93,6 +77,26 @@ pub(crate) fn sample() -> Store {
             an_entry(v1::history_entry::Event::Ready, at(48, 200), ""),
             an_entry(v1::history_entry::Event::CredentialsRead, at(50, 0), "c-2"),
         ],
+    }
+}
+
+fn a_failure() -> v1::Failure {
+    v1::Failure {
+        reason: v1::failure::Reason::DatabaseUnavailable.into(),
+        message: "pod mysql-0 is not ready".to_owned(),
+        step: "database".to_owned(),
+        attempt: 2,
+        retry_time: at(70, 0),
+        diagnosis: Some(v1::Diagnosis {
+            object: "Pod mysql-0".to_owned(),
+            events: vec![v1::diagnosis::Event {
+                time: at(58, 0),
+                reason: "BackOff".to_owned(),
+                message: "Back-off restarting failed container".to_owned(),
+            }],
+            log_tail: "[ERROR] InnoDB: no space left\n[ERROR] Aborting\u{1b}[2J".to_owned(),
+        }),
+        suggestion: "Read the database's log: kubectl -n store-ab12cd34 logs statefulset/mysql".to_owned(),
     }
 }
 

@@ -108,15 +108,17 @@ fn usual(id: &StoreId, reason: FailureReason, object: &str) -> String {
         FailureReason::StorefrontUnavailable => {
             format!("Open the shop, and look at what the evidence found: kubectl -n {id} logs deployment/wordpress")
         }
-        FailureReason::RemovalBlocked => match object {
-            "" => format!("See what is left: kubectl get namespace {id} -o yaml"),
-            _ => format!(
-                "Have whoever set its finalizer finish, or remove the finalizer by hand: kubectl -n {id} edit {}",
-                object.to_lowercase()
-            ),
-        },
+        FailureReason::RemovalBlocked => removal(id, object),
         FailureReason::Internal => "Report it with the server's log lines of this store".to_owned(),
     }
+}
+
+fn removal(id: &StoreId, object: &str) -> String {
+    if object.is_empty() {
+        return format!("See what is left: kubectl get namespace {id} -o yaml");
+    }
+    let edit = format!("kubectl -n {id} edit {}", object.to_lowercase());
+    format!("Have whoever set its finalizer finish, or remove the finalizer by hand: {edit}")
 }
 
 #[cfg(test)]
