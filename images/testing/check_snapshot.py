@@ -146,8 +146,10 @@ def restore_killed(store):
         left.add(goes_on(store))
         assert_same(store, reference, point)
         assert not store.sql(f"SHOW TABLES LIKE '{RESTORE_TABLE}'")
-    # Begun anew; and, behind its first end marks, finished by `configure`. Never activated again.
-    assert {"restore", "configure"} <= left <= {"restore", "configure", "done"}, left
+    # Begun anew; and, behind its first end marks, finished by `configure`. Never activated again. The stand-in lacks the
+    # table by which a statement behind the rows is waited for.
+    must = {"restore", "configure"} if rows_are_there(store) else {"restore"}
+    assert must <= left <= {"restore", "configure", "done"}, left
     return "tables left, or whether the statement was met: " + ", ".join(points)
 
 
