@@ -97,7 +97,7 @@ impl ApiProxy {
         self.stores.of(store, |calls| calls.plan = Some((k, loss)));
     }
 
-    /// From now on nobody is answered, and open connections end; or the API is back.
+    /// From now on nobody is answered, and open connections end, but for programs that run in pods; or the API is back.
     pub fn set_away(&self, away: bool) {
         self.away.send_replace(away);
     }

@@ -7,8 +7,7 @@ use sendstores_client::{Client, CreateStore};
 use crate::{
     cluster::Cluster,
     counters::Counters,
-    life::{gone, ready},
-    redis::RedisServer,
+    life::{gone, ready, served},
     wait::until,
 };
 
@@ -18,9 +17,7 @@ const GOING: usize = 4;
 /// Creates and deletes stores one after the other, `SENDSTORES_CYCLES` of them or `usual`, and compares every counter.
 pub async fn leave_nothing(cluster: &Cluster, usual: usize) {
     let cycles = std::env::var("SENDSTORES_CYCLES").map_or(usual, |text| text.parse().expect("a number"));
-    let redis = RedisServer::start().await;
-    let server = cluster.server(&redis.url()).start_ready().await;
-    let client = server.client().await;
+    let (redis, server, client) = served(cluster).await;
     // The first one opens what stays open, such as connections.
     gone(cluster, &client, &cycle(&client, 0).await).await;
     let before = Counters::take(cluster, &redis, &server).await;

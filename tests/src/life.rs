@@ -3,7 +3,7 @@
 use futures::StreamExt;
 use sendstores_client::{Client, Error, Event, v1 as wire};
 
-use crate::{cluster::Cluster, wait::until};
+use crate::{cluster::Cluster, redis::RedisServer, server::Server, wait::until};
 
 /// The steps from intent to a working store.
 pub const STEPS: [&str; 7] =
@@ -22,12 +22,23 @@ pub async fn reach(client: &Client, id: &str, step: &str) {
     }
 }
 
+/// A Redis, a server on it that provisions into the cluster, and a client.
+pub async fn served(cluster: &Cluster) -> (RedisServer, Server, Client) {
+    let redis = RedisServer::start().await;
+    let server = cluster.server(&redis.url()).start_ready().await;
+    let client = server.client().await;
+    (redis, server, client)
+}
+
+/// Waits until the store is in this state.
+pub async fn reached(client: &Client, id: &str, state: wire::store::State) -> wire::Store {
+    let what = format!("{id} to be {}", state.as_str_name());
+    until(&what, async || client.get(id).await.ok().filter(|store| store.state() == state)).await
+}
+
 /// Waits until the store is READY.
 pub async fn ready(client: &Client, id: &str) -> wire::Store {
-    until(&format!("{id} to be READY"), async || {
-        client.get(id).await.ok().filter(|store| store.state() == wire::store::State::Ready)
-    })
-    .await
+    reached(client, id, wire::store::State::Ready).await
 }
 
 /// Waits until the store is not there any more, and sees that the cluster has nothing of it.

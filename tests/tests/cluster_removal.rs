@@ -7,7 +7,7 @@ use sendstores_client::{Client, CreateStore, v1 as wire};
 use sendstores_tests::{
     api_proxy::ApiProxy,
     cluster::Cluster,
-    life::{STEPS, gone, reach},
+    life::{STEPS, gone, reach, served},
     redis::RedisServer,
     wait::until,
 };
@@ -27,9 +27,7 @@ async fn failure(client: &Client, id: &str, reason: Reason) -> wire::Failure {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deletion_at_any_step_and_again_leaves_nothing() {
     let cluster = Cluster::light();
-    let redis = RedisServer::start().await;
-    let server = cluster.server(&redis.url()).start_ready().await;
-    let client = server.client().await;
+    let (_redis, server, client) = served(&cluster).await;
     let ids = STEPS.map(|step| format!("store-removed-at-{step}"));
     for (step, id) in STEPS.iter().zip(&ids) {
         client.create(CreateStore::new().id(id)).await.expect("create");
@@ -49,9 +47,7 @@ async fn a_deletion_at_any_step_and_again_leaves_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_helm_under_way_is_stopped_by_a_deletion() {
     let cluster = Cluster::light();
-    let redis = RedisServer::start().await;
-    let server = cluster.server(&redis.url()).start_ready().await;
-    let client = server.client().await;
+    let (_redis, server, client) = served(&cluster).await;
     let id = "store-removed-helm";
     client.create(CreateStore::new().id(id)).await.expect("create");
     let helm = || server.children().iter().any(|child| child.contains("helm"));
@@ -62,9 +58,7 @@ async fn a_helm_under_way_is_stopped_by_a_deletion() {
 }
 
 async fn held(cluster: &Cluster) {
-    let redis = RedisServer::start().await;
-    let server = cluster.server(&redis.url()).start_ready().await;
-    let client = server.client().await;
+    let (_redis, _server, client) = served(cluster).await;
     let id = "store-removed-held";
     client.create(CreateStore::new().id(id)).await.expect("create");
     reach(&client, id, "release").await;

@@ -18,7 +18,7 @@ use kube::{
     api::{DeleteParams, ListParams, Patch, PatchParams, PostParams},
 };
 use sendstores_client::{
-    Client, CreateStore, Error, Store,
+    Client, CreateStore,
     v1::{StoreFilter, store::State},
 };
 use sendstores_core::StepName;
@@ -26,6 +26,7 @@ use sendstores_tests::{
     cluster::Cluster,
     http,
     identity::Identity,
+    life::{gone, reached},
     provisioning::{Helm, Rig, complete, fresh_store, remove, simulated_images},
     redis::RedisServer,
     server::{Server, ServerOptions},
@@ -96,14 +97,6 @@ impl World {
     }
 }
 
-async fn reach(client: &Client, id: &str, state: State) -> Store {
-    until(state.as_str_name(), async || client.get(id).await.ok().filter(|store| store.state() == state)).await
-}
-
-async fn gone(client: &Client, id: &str) {
-    until("the store to be gone", async || matches!(client.get(id).await, Err(Error::NotFound(_))).then_some(())).await;
-}
-
 async fn patch<K>(api: &Api<K>, name: &str, change: Value)
 where
     K: Clone + Debug + DeserializeOwned,
@@ -125,7 +118,7 @@ async fn what_never_begins(world: &World) {
     let (_server, client) = world.serve("resources: {mysql: {limits: {cpu: lots}}}").await;
     client.create(CreateStore::new().id("store-rights-bad")).await.expect("create");
     client.create(CreateStore::new().id(earlier)).await.expect("create");
-    reach(&client, "store-rights-bad", State::Failed).await;
+    reached(&client, "store-rights-bad", State::Failed).await;
     world.used("resourcequotas: watch").await;
     patch(&namespaces, earlier, json!({"metadata": {"finalizers": null}})).await;
     hold(world, true).await;
@@ -164,7 +157,7 @@ async fn killed_and_damaged(world: &World) {
 async fn looked_after(world: &World, server: &Server, client: &Client) {
     world.used("deployments.apps: watch").await;
     world.in_store::<LimitRange>(ID).delete("too-small", &DeleteParams::default()).await.expect("there is room again");
-    reach(client, ID, State::Ready).await;
+    reached(client, ID, State::Ready).await;
     client.credentials(ID).await.expect("credentials");
     until("the shop to be asked", async || {
         let (_, metrics) = http::get(server.admin, "/metrics").await.ok()?;
@@ -178,8 +171,8 @@ async fn mended(world: &World, client: &Client) {
     let (sets, lost): (Api<StatefulSet>, _) = (world.in_store(ID), DeleteParams::default());
     sets.delete("mysql", &lost).await.expect("the database is lost");
     world.in_store::<Ingress>(ID).delete("wordpress", &lost).await.expect("the Ingress is lost");
-    reach(client, ID, State::Degraded).await;
-    reach(client, ID, State::Ready).await;
+    reached(client, ID, State::Degraded).await;
+    reached(client, ID, State::Ready).await;
     assert!(sets.get_opt("mysql").await.expect("an answer").is_some());
 }
 
@@ -189,7 +182,7 @@ async fn adopted(world: &World, values: &str) -> (Server, Client) {
     let (server, client) = world.serve(values).await;
     let output = world.server_in(&world.cluster).command().arg("adopt").output().expect("run it");
     assert!(String::from_utf8_lossy(&output.stdout).contains("store-rights: adopted"), "{output:?}");
-    reach(&client, ID, State::Ready).await;
+    reached(&client, ID, State::Ready).await;
     (server, client)
 }
 
@@ -206,7 +199,7 @@ async fn removed_with_a_slow_volume(world: &World, client: &Client) {
     client.delete(ID).await.expect("delete");
     world.used("persistentvolumes: watch").await;
     patch(&volumes, &volume, json!({"metadata": {"finalizers": null}})).await;
-    gone(client, ID).await;
+    gone(&world.cluster, client, ID).await;
 }
 
 /// A deletion in the middle of helm.
@@ -222,7 +215,7 @@ async fn with_helm_3(world: &World) {
     let server = world.server_in(&world.cluster.clone().with_helm(Helm::Three.program())).start_ready().await;
     let (client, id) = (server.client().await, "store-rights-three");
     client.create(CreateStore::new().id(id)).await.expect("create");
-    reach(&client, id, State::Ready).await;
+    reached(&client, id, State::Ready).await;
     client.delete(id).await.expect("delete");
     // What blocks the deletion of the bad store is looked for in the end.
     world.used("services: list").await;

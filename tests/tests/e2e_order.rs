@@ -6,8 +6,7 @@ use std::process::Command;
 use sendstores_client::{Catalogue, Client, CreateStore, PaymentMethod, v1 as wire};
 use sendstores_tests::{
     cluster::Cluster,
-    life::{gone, ready},
-    redis::RedisServer,
+    life::{gone, ready, served},
     server::workspace,
 };
 use serde_json::Value;
@@ -64,9 +63,7 @@ fn row(cluster: &Cluster, id: &str, order: &Value) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_visitor_buys_whatever_the_settings() {
     let cluster = Cluster::full();
-    let redis = RedisServer::start().await;
-    let server = cluster.server(&redis.url()).start_ready().await;
-    let client = server.client().await;
+    let (_redis, _server, client) = served(&cluster).await;
     let (plain, changed) = tokio::join!(
         made(&client, "store-order-plain", CreateStore::new()),
         made(&client, "store-order-changed", everything_changed()),

@@ -103,7 +103,7 @@ fn usual(id: &StoreId, reason: FailureReason, object: &str) -> String {
             "Use a store image that ships WooCommerce, or restart the pod so that its volume is seeded: kubectl -n {id} rollout restart deployment/wordpress"
         ),
         FailureReason::PhpFatalError => format!(
-            "Switch off the plugin or theme that the log names: kubectl -n {id} exec deployment/wordpress -- wp plugin deactivate NAME --skip-plugins"
+            "Switch off the plugin or theme that the log names: kubectl -n {id} exec deployment/wordpress -c wordpress -- wp plugin deactivate NAME --skip-plugins --skip-themes"
         ),
         FailureReason::StorefrontUnavailable => {
             format!("Open the shop, and look at what the evidence found: kubectl -n {id} logs deployment/wordpress")
@@ -136,5 +136,24 @@ mod tests {
         }
         let text = usual(&id, FailureReason::ImageUnavailable, "Pod mysql-0");
         assert!(text.ends_with("kubectl -n store-a describe pod mysql-0"), "{text}");
+    }
+
+    #[test]
+    fn what_is_known_of_a_failure_makes_the_suggestion_better() {
+        let id: StoreId = "store-a".parse().expect("valid");
+        let diagnosis = Diagnosis { object: "Service held".to_owned(), ..Diagnosis::default() };
+        let mut failure = Failure {
+            reason: FailureReason::RemovalBlocked,
+            message: "services. has 1 resource instances".to_owned(),
+            step: None,
+            attempt: 1,
+            retry_time: None,
+            diagnosis: Some(Box::new(diagnosis)),
+        };
+        assert!(suggestion(&id, &failure).ends_with("kubectl -n store-a edit service held"));
+        failure.diagnosis = None;
+        assert!(suggestion(&id, &failure).contains("kubectl get namespace store-a"));
+        failure.message = "the container keeps ending: OOMKilled, exit code 137".to_owned();
+        assert!(suggestion(&id, &failure).contains("more memory"));
     }
 }

@@ -50,12 +50,6 @@ impl Failure {
 // === impl FailureReason ===
 
 impl FailureReason {
-    /// The reason of an object that Kubernetes refused in these words.
-    pub fn of_refusal(words: &str) -> Self {
-        let quota = ["exceeded quota", "must specify limits", "maximum "];
-        if quota.iter().any(|word| words.contains(word)) { Self::QuotaExceeded } else { Self::ObjectRefused }
-    }
-
     /// The reason a step gives while all looks well.
     pub const fn usual(step: StepName) -> Self {
         match step {

@@ -50,7 +50,16 @@ fn api_reason(code: u16, message: &str) -> FailureReason {
     match code {
         // 401: our own credentials are not accepted (any more), which says nothing about the object.
         401 | 408 | 429 | 500.. => FailureReason::ClusterUnavailable,
-        _ => FailureReason::of_refusal(message),
+        _ => refusal(message),
+    }
+}
+
+/// The reason of an object that Kubernetes refused in these words: it has no codes for quotas and limit ranges.
+pub(crate) fn refusal(words: &str) -> FailureReason {
+    let bounds = ["exceeded quota", "must specify limits", "maximum "];
+    match bounds.iter().any(|word| words.contains(word)) {
+        true => FailureReason::QuotaExceeded,
+        false => FailureReason::ObjectRefused,
     }
 }
 

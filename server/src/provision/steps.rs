@@ -67,6 +67,6 @@ fn partial(detail: impl Into<String>) -> Seen<Progress> {
     Seen::Known(Progress::Partial(detail.into()))
 }
 
-fn waiting(reason: FailureReason, detail: impl Into<String>) -> Seen<Progress> {
-    Seen::Known(Progress::Waiting(Waiting { reason, detail: detail.into(), outlook: Outlook::Going }))
+fn waiting(outlook: Outlook, reason: FailureReason, detail: impl Into<String>) -> Seen<Progress> {
+    Seen::Known(Progress::Waiting(Waiting { reason, detail: detail.into(), outlook }))
 }

@@ -1,11 +1,17 @@
 //! What a store's namespace refuses, whoever asks: here it is the cluster's administrator.
 
-use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, Service};
+use std::fmt::Debug;
+
+use k8s_openapi::{
+    NamespaceResourceScope,
+    api::core::v1::{PersistentVolumeClaim, Pod, Service},
+};
 use kube::{
-    Api, ResourceExt,
+    Api, Resource, ResourceExt,
     api::{DeleteParams, PostParams},
 };
 use sendstores_tests::{cluster::Cluster, provisioning::Rig};
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 /// One namespace, asked for more than it should give.
@@ -54,38 +60,35 @@ fn pod_with(fields: Value) -> Value {
     pod
 }
 
+/// An object of a namespace that can be made.
+trait Tried:
+    Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + Serialize + DeserializeOwned
+{
+}
+
+impl<K> Tried for K where
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + Serialize + DeserializeOwned
+{
+}
+
 // === impl Space ===
 
 impl Space<'_> {
     fn api<K>(&self) -> Api<K>
     where
-        K: kube::Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()>,
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
     {
         Api::namespaced(self.admin.client.clone(), self.store)
     }
 
     /// Asks without doing it.
-    async fn ask<K>(&self, object: Value) -> Result<K, String>
-    where
-        K: kube::Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()>
-            + Clone
-            + std::fmt::Debug
-            + serde::Serialize
-            + serde::de::DeserializeOwned,
-    {
+    async fn ask<K: Tried>(&self, object: Value) -> Result<K, String> {
         let how = PostParams { dry_run: true, ..PostParams::default() };
         let object = serde_json::from_value(object).expect("an object");
         self.api::<K>().create(&how, &object).await.map_err(|error| error.to_string())
     }
 
-    async fn refused<K>(&self, object: Value, why: &str)
-    where
-        K: kube::Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()>
-            + Clone
-            + std::fmt::Debug
-            + serde::Serialize
-            + serde::de::DeserializeOwned,
-    {
+    async fn refused<K: Tried>(&self, object: Value, why: &str) {
         let error = self.ask::<K>(object).await.expect_err(why);
         assert!(error.contains(why), "not for {why:?}: {error}");
         println!("| {} | refused: {why} |", std::any::type_name::<K>().rsplit("::").next().unwrap_or_default());

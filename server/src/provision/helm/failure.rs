@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sendstores_core::{failure::FailureReason, provisioner::StepError};
 
-use crate::provision::{process::End, redact};
+use crate::provision::{errors, process::End, redact};
 
 /// The chart or its schema refused the values: the same again gives the same.
 const VALUES_REFUSED: [&str; 3] =
@@ -36,7 +36,7 @@ pub(super) fn classify(end: End, stderr: &str, deadline: Duration) -> StepError 
         }
         _ if has(&VALUES_REFUSED) => StepError::terminal(FailureReason::ValuesRefused, tail),
         _ if has(&CLUSTER_UNAVAILABLE) => StepError::retryable(FailureReason::ClusterUnavailable, tail),
-        _ if has(&OBJECT_REFUSED) => StepError::retryable(FailureReason::of_refusal(stderr), tail),
+        _ if has(&OBJECT_REFUSED) => StepError::retryable(errors::refusal(stderr), tail),
         End::Killed => StepError::retryable(FailureReason::ReleaseFailed, format!("helm was killed: {tail}")),
         End::Exited(code) => {
             StepError::retryable(FailureReason::ReleaseFailed, format!("helm ended with {code}: {tail}"))

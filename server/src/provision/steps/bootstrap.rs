@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sendstores_core::{
     Store,
     failure::FailureReason,
-    observed::{Progress, Seen},
+    observed::{Outlook, Progress, Seen},
     provisioner::StepError,
 };
 
@@ -36,9 +36,13 @@ enum Inside {
 
 pub(super) async fn observe(context: &Context, store: &Store) -> Result<Seen<Progress>, StepError> {
     Ok(match look(context, store).await? {
-        Inside::Closed => waiting(FailureReason::ApplicationUnavailable, "no pod of the application is ready"),
+        Inside::Closed => {
+            let detail = "no pod of the application is ready";
+            waiting(Outlook::Starting, FailureReason::ApplicationUnavailable, detail)
+        }
         Inside::Open { state: State::NoDatabase(why), .. } => {
-            waiting(FailureReason::DatabaseUnavailable, format!("the database does not answer the application: {why}"))
+            let detail = format!("the database does not answer the application: {why}");
+            waiting(Outlook::Stuck, FailureReason::DatabaseUnavailable, detail)
         }
         Inside::Open { state: State::At(stage, attempts), .. } => partial(told(stage, attempts)),
         Inside::Open { state: State::Complete, .. } => done(),

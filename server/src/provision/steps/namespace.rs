@@ -10,7 +10,7 @@ use kube::{Api, api::PostParams};
 use sendstores_core::{
     Store,
     failure::FailureReason,
-    observed::{Progress, Seen},
+    observed::{Outlook, Progress, Seen},
     provisioner::StepError,
 };
 use serde_json::json;
@@ -36,7 +36,7 @@ pub(super) async fn observe(context: &Context, store: &Store) -> Result<Seen<Pro
         Owner::Nobody => Ok(Seen::Absent),
         Owner::Foreign => Err(ownership::conflict(store)),
         Owner::This { going: true, .. } | Owner::EarlierGoing => {
-            Ok(waiting(FailureReason::NamespaceConflict, BEING_REMOVED))
+            Ok(waiting(Outlook::Going, FailureReason::NamespaceConflict, BEING_REMOVED))
         }
         Owner::This { namespace, .. } => observe_ours(context, store, &namespace).await,
     }
@@ -68,7 +68,10 @@ async fn observe_ours(context: &Context, store: &Store, namespace: &Namespace) -
     Ok(match (same, counted) {
         (false, _) => partial("quota, limits or network policy are missing or changed"),
         // Until then the API refuses whatever the quota speaks of.
-        (true, false) => waiting(FailureReason::ClusterUnavailable, "the cluster has not taken up the quota yet"),
+        (true, false) => {
+            let detail = "the cluster has not taken up the quota yet";
+            waiting(Outlook::Starting, FailureReason::ClusterUnavailable, detail)
+        }
         (true, true) => done(),
     })
 }

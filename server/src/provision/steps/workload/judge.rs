@@ -14,7 +14,7 @@ use sendstores_core::{
     step::StepName,
 };
 
-use crate::provision::redact;
+use crate::provision::{errors, redact};
 
 /// Whether the cluster has brought about what the workload's object asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +77,7 @@ pub(super) fn judge(sight: &Sight, step: StepName) -> Waiting {
         Some(pod) => judge_pod(sight, pod, usual),
         None if !sight.pods.is_empty() => going(usual, "the pod before is stopping"),
         None => match latest(sight, &["FailedCreate"], sight.workload) {
-            Some(why) => stuck(FailureReason::of_refusal(&why), why),
+            Some(why) => stuck(errors::refusal(&why), why),
             None => going(usual, "the pod is not there yet"),
         },
     };
