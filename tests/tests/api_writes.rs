@@ -96,6 +96,24 @@ async fn every_wrong_field_is_named() {
 }
 
 #[tokio::test]
+async fn states_and_languages_are_those_that_there_are() {
+    let (_redis, _server, client) = started().await;
+    for (store, field, hint) in [
+        (CreateStore::new().country("US:ON"), "spec.shop.country", "\"US:AL\""),
+        (CreateStore::new().country("AT:W"), "spec.shop.country", "\"AT\" alone"),
+        (CreateStore::new().locale("xx_YY"), "spec.shop.locale", "\"de_DE_formal\""),
+    ] {
+        let error = client.create(store.id("store-a")).await.expect_err("refused");
+        let Error::InvalidArgument { violations, .. } = &error else { panic!("{error}") };
+        let [violation] = violations.as_slice() else { panic!("{error}") };
+        assert!(violation.field == field && violation.description.contains(hint), "{violation:?}");
+    }
+    for store in [CreateStore::new().country("HK:HONG KONG"), CreateStore::new().country("MA:maagd").locale("ar")] {
+        client.create(store.id("store-a").validate_only(true)).await.expect("accepted");
+    }
+}
+
+#[tokio::test]
 async fn validate_only_changes_nothing() {
     let (_redis, _server, client) = started().await;
     let store = client.create(CreateStore::new().id("store-a").validate_only(true)).await.expect("valid");

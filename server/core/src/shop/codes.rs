@@ -20,9 +20,14 @@ pub struct Locale(String);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Timezone(String);
 
-macro_rules! display {
+macro_rules! code {
     ($($name:ident),*) => {$(
         impl $name {
+            /// A code as it was accepted once: what the lists lose later, a store keeps.
+            pub fn kept(code: String) -> Self {
+                Self(code)
+            }
+
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -36,7 +41,7 @@ macro_rules! display {
     )*};
 }
 
-display!(Country, Currency, Locale, Timezone);
+code!(Country, Currency, Locale, Timezone);
 
 /// Sorted, parted by single spaces.
 const COUNTRIES: &str = "\
@@ -60,6 +65,24 @@ const CURRENCIES: &str = "\
     SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VES VND VUV WST XAF XCD XOF XPF \
     YER ZAR ZMW";
 
+/// Sorted, parted by single spaces: the locales of GlotPress, in which WordPress is translated, and their formal and informal
+/// variants.
+const LOCALES: &str = "\
+    af am ar arg arq art_xemoji art_xpirate ary as ast az az_TR azb ba bal bcc bel bg_BG bgn bho bn_BD bn_IN bo \
+    bre brx bs_BA ca ca_valencia ceb ckb co cor cs_CZ cy da_DK de_AT de_CH de_CH_informal de_DE de_DE_formal dsb \
+    dv dzo el en_AU en_CA en_GB en_NZ en_US en_ZA eo es_AN es_AR es_CL es_CO es_CR es_DO es_EC es_ES es_GT es_HN \
+    es_MX es_PE es_PR es_UY es_VE et eu ewe fa_AF fa_IR fi fo fon fr_BE fr_CA fr_FR frp fuc fur fy ga gax gd gl_ES \
+    gu hat hau haw_US haz he_IL hi_IN hr hsb hu_HU hy ibo id_ID ido is_IS it_IT ja jv_ID ka_GE kaa kab kal kin kir \
+    kk km kmr kn ko_KR lb_LU li lij lin lmo lo lt_LT lug lv mai me_ME mfe mg_MG mk_MK ml_IN mlt mn mr mri ms_MY \
+    my_MM nb_NO ne_NP nl_BE nl_NL nl_NL_formal nn_NO nqo oci ory os pa_IN pa_PK pap_AW pap_CW pcd pcm pl_PL ps \
+    pt_AO pt_BR pt_PT pt_PT_ao90 rhg ro_RO roh ru_RU sa_IN sah scn si_LK sk_SK skr sl_SI sna snd so_SO sq sq_XK \
+    sr_RS srd ssw su_ID sv_SE sw syr szl ta_IN ta_LK tah te tg th tir tl tr_TR tt_RU tuk twd tzm ug_CN uk ur uz_UZ \
+    vec vi wol xho yor zgh zh_CN zh_HK zh_SG zh_TW zul";
+
+/// The states of each country that has some in WooCommerce (its i18n/states.php): a country a line, then its states, parted
+/// by tabs. In other countries a shop's address has none.
+const STATES: &str = include_str!("states.tsv");
+
 /// Whether a code is in a list of codes that have `WIDTH` bytes with the space behind them.
 fn listed<const WIDTH: usize>(list: &str, code: &str) -> bool {
     // The last has no space.
@@ -67,21 +90,32 @@ fn listed<const WIDTH: usize>(list: &str, code: &str) -> bool {
     last == code.as_bytes() || codes.binary_search_by(|known| known[..WIDTH - 1].cmp(code.as_bytes())).is_ok()
 }
 
+/// The states of a country; none where WooCommerce has no list of them.
+fn states(country: &str) -> impl Iterator<Item = &'static str> {
+    let line = STATES.lines().find_map(|line| line.strip_prefix(country)?.strip_prefix('\t'));
+    line.into_iter().flat_map(|states| states.split('\t'))
+}
+
 impl FromStr for Country {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let (country, state) = text.split_once(':').map_or((text, None), |(country, state)| (country, Some(state)));
-        let state_ok = state.is_none_or(|state| {
-            (1..=10).contains(&state.len())
-                && state.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'-')
-        });
-        if !listed::<3>(COUNTRIES, country) || !state_ok {
+        if !listed::<3>(COUNTRIES, country) {
             return Err(Invalid::new(
                 "must be an ISO 3166-1 alpha-2 country code in capitals, optionally with a state, such as \"DE\" or \"US:CA\"",
             ));
         }
-        Ok(Self(text.to_owned()))
+        let Some(state) = state else { return Ok(Self(text.to_owned())) };
+        match states(country).next() {
+            None => Err(Invalid::new(format_args!(
+                "must not name a state: WooCommerce knows none of {country}; give \"{country}\" alone"
+            ))),
+            Some(_) if states(country).any(|known| known == state) => Ok(Self(text.to_owned())),
+            Some(first) => Err(Invalid::new(format_args!(
+                "must name a state of {country} as WooCommerce does, such as \"{country}:{first}\", or none: \"{country}\""
+            ))),
+        }
     }
 }
 
@@ -100,12 +134,10 @@ impl FromStr for Locale {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        let mut parts = text.split('_');
-        let language =
-            parts.next().is_some_and(|p| (2..=3).contains(&p.len()) && p.bytes().all(|b| b.is_ascii_lowercase()));
-        let rest = parts.all(|p| (2..=10).contains(&p.len()) && p.bytes().all(|b| b.is_ascii_alphanumeric()));
-        if text.len() > 20 || !language || !rest {
-            return Err(Invalid::new("must be a WordPress locale such as \"en_US\" or \"de_DE_formal\""));
+        if !LOCALES.split(' ').any(|known| known == text) {
+            return Err(Invalid::new(
+                "must be a locale that WordPress is translated into, such as \"en_US\" or \"de_DE_formal\"",
+            ));
         }
         Ok(Self(text.to_owned()))
     }
@@ -132,10 +164,10 @@ mod tests {
 
     #[test]
     fn countries_and_currencies_are_real() {
-        for good in ["DE", "US", "US:CA", "DE:DE-BE", "ZW"] {
+        for good in ["DE", "US", "ZW"] {
             assert!(Country::from_str(good).is_ok(), "{good}");
         }
-        for bad in ["", "de", "XX", "EU", "DEU", "US:", "US:ca", "US:CA:x", "A ", "D E"] {
+        for bad in ["", "de", "XX", "EU", "DEU", "A ", "D E", ":", ":CA"] {
             assert!(Country::from_str(bad).is_err(), "{bad:?}");
         }
         for good in ["EUR", "USD", "AED", "ZMW"] {
@@ -151,13 +183,35 @@ mod tests {
     }
 
     #[test]
-    fn locales_have_their_shape_and_time_zones_are_real() {
+    fn states_are_those_of_their_country() {
+        for good in ["US:CA", "DE:DE-BE", "AL:AL-01", "ZM:ZM-10", "HK:HONG KONG", "MA:maagd", "AR:C"] {
+            assert!(Country::from_str(good).is_ok(), "{good}");
+        }
+        for (bad, why) in [
+            ("US:", "such as \"US:AL\""),
+            ("US:ca", "such as \"US:AL\""),
+            ("US:ON", "such as \"US:AL\""),
+            ("US:CA:x", "such as \"US:AL\""),
+            ("US:CA\tNY", "such as \"US:AL\""),
+            ("AT:W", "give \"AT\" alone"),
+        ] {
+            let refused = Country::from_str(bad).expect_err(bad).to_string();
+            assert!(refused.contains(why), "{bad:?}: {refused}");
+        }
+        let countries = STATES.lines().map(|line| line.split('\t').next().unwrap());
+        assert!(countries.clone().is_sorted() && countries.clone().all(|country| listed::<3>(COUNTRIES, country)));
+        assert_eq!((countries.clone().count(), countries.flat_map(states).count()), (69, 2040));
+    }
+
+    #[test]
+    fn locales_and_time_zones_are_real() {
         for good in ["en_US", "de_DE_formal", "ja", "ckb"] {
             assert!(Locale::from_str(good).is_ok(), "{good}");
         }
-        for bad in ["", "EN", "en-US", "en_", "../de", "en_US_"] {
+        for bad in ["", "EN", "en-US", "en_", "../de", "en_US_", "xx_YY", "en_US de_DE", "tlh"] {
             assert!(Locale::from_str(bad).is_err(), "{bad:?}");
         }
+        assert!(LOCALES.split(' ').is_sorted());
         for good in ["UTC", "Europe/Berlin", "America/Argentina/Buenos_Aires", "Etc/GMT+1"] {
             assert!(Timezone::from_str(good).is_ok(), "{good}");
         }

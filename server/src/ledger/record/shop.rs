@@ -1,6 +1,6 @@
 //! The stored form of a shop's settings.
 
-use sendstores_core::ShopSettings;
+use sendstores_core::shop::{Country, Currency, Locale, ShopSettings, Timezone};
 use serde::{Deserialize, Serialize};
 
 use super::parse;
@@ -66,10 +66,10 @@ impl TryFrom<ShopRecord> for ShopSettings {
             title: parse("shop.title", &record.title)?,
             admin_email: parse("shop.admin_email", &record.admin_email)?,
             admin_user: parse("shop.admin_user", &record.admin_user)?,
-            country: parse("shop.country", &record.country)?,
-            currency: parse("shop.currency", &record.currency)?,
-            locale: parse("shop.locale", &record.locale)?,
-            timezone: parse("shop.timezone", &record.timezone)?,
+            country: Country::kept(record.country),
+            currency: Currency::kept(record.currency),
+            locale: Locale::kept(record.locale),
+            timezone: Timezone::kept(record.timezone),
             taxes: record.taxes,
             weight_unit: parse("shop.weight_unit", &record.weight_unit)?,
             dimension_unit: parse("shop.dimension_unit", &record.dimension_unit)?,

@@ -3,7 +3,10 @@
 
 use std::{fmt::Display, str::FromStr};
 
-use sendstores_core::{Engine, StoreSpec, shop::ShopSettings};
+use sendstores_core::{
+    Engine, StoreSpec,
+    shop::{Country, Currency, Locale, ShopSettings, Timezone},
+};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -49,10 +52,10 @@ impl Shop {
             title: field("title", &self.title)?,
             admin_email: field("admin_email", &self.admin_email)?,
             admin_user: field("admin_user", &self.admin_user)?,
-            country: field("country", &self.country)?,
-            currency: field("currency", &self.currency)?,
-            locale: field("locale", &self.locale)?,
-            timezone: field("timezone", &self.timezone)?,
+            country: Country::kept(self.country),
+            currency: Currency::kept(self.currency),
+            locale: Locale::kept(self.locale),
+            timezone: Timezone::kept(self.timezone),
             taxes: self.taxes,
             weight_unit: field("weight_unit", &self.weight_unit)?,
             dimension_unit: field("dimension_unit", &self.dimension_unit)?,
