@@ -20,7 +20,7 @@ mod visitor;
 mod wait;
 mod watch;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use kube::Client;
 use sendstores_core::{
@@ -48,6 +48,7 @@ struct Context {
     helm: Helm,
     visitor: Visitor,
     deadlines: Deadlines,
+    cron_interval: Option<Duration>,
     quota: Quota,
     instance: String,
 }
@@ -57,11 +58,11 @@ struct Context {
 impl KubeProvisioner {
     /// Touches nothing yet: a helm or a chart that is missing shows in the first release step.
     pub fn new(config: Config, client: Client) -> Self {
-        let Config { helm, deadlines, quota, instance } = config;
+        let Config { helm, deadlines, cron_interval, quota, instance } = config;
         let cluster = Cluster::new(client, deadlines.call);
         let helm = Helm::new(helm, deadlines.helm, deadlines.helm_grace);
         let visitor = Visitor::default();
-        Self { context: Arc::new(Context { cluster, helm, visitor, deadlines, quota, instance }) }
+        Self { context: Arc::new(Context { cluster, helm, visitor, deadlines, cron_interval, quota, instance }) }
     }
 }
 

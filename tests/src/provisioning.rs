@@ -70,7 +70,13 @@ impl Rig {
         };
         let deadlines = Deadlines { wait: Duration::from_secs(90), ..Deadlines::default() };
         KubeProvisioner::new(
-            provision::Config { helm, deadlines, quota: Quota::default(), instance: "test".to_owned() },
+            provision::Config {
+                helm,
+                deadlines,
+                cron_interval: Some(Duration::from_secs(60)),
+                quota: Quota::default(),
+                instance: "test".to_owned(),
+            },
             self.client.clone(),
         )
     }

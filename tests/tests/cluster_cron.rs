@@ -1,13 +1,30 @@
 //! Shops are asked to do what they have scheduled, through a real API server's service proxy.
 
-use sendstores_client::{CreateStore, Error, v1 as wire};
-use sendstores_tests::{cluster::Cluster, http, redis::RedisServer, wait::until};
+use sendstores_client::{CreateStore, v1 as wire};
+use sendstores_tests::{
+    cluster::Cluster,
+    http,
+    life::{gone, reached, ready},
+    redis::RedisServer,
+    wait::until,
+};
 
-/// How often the pod of the store was asked, as it says itself.
-fn asked(cluster: &Cluster, id: &str) -> Option<u64> {
-    let path = format!("/api/v1/namespaces/{id}/services/http:wordpress:80/proxy/standin/cron");
+/// What the pod of the store says of itself.
+fn told(cluster: &Cluster, id: &str, path: &str) -> String {
+    let path = format!("/api/v1/namespaces/{id}/services/http:wordpress:80/proxy/standin/{path}");
     let output = cluster.kubectl(&["get", "--raw", &path]);
-    String::from_utf8_lossy(&output.stdout).trim().parse().ok()
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+/// How often the pod was asked.
+fn asked(cluster: &Cluster, id: &str) -> Option<u64> {
+    told(cluster, id, "cron").parse().ok()
+}
+
+/// The finding of `cron` and whether it is as it should be.
+fn scheduled(store: &wire::Store) -> Option<(bool, &str)> {
+    let evidence = store.evidence.iter().find(|evidence| evidence.check == "cron")?;
+    Some((evidence.passed, &evidence.finding))
 }
 
 #[tokio::test]
@@ -18,15 +35,54 @@ async fn an_open_shop_is_asked_again_and_again() {
     let client = server.client().await;
     let id = "store-cron-light";
     client.create(CreateStore::new().id(id)).await.expect("create");
-    until("the store to be READY", async || {
-        client.get(id).await.ok().filter(|store| store.state() == wire::store::State::Ready)
-    })
-    .await;
+    let store = ready(&client, id).await;
+    assert!(scheduled(&store).is_some_and(|(passed, _)| passed), "{store:?}");
+    assert!(asked(&cluster, id) >= Some(1), "no shop is READY that never did what it has scheduled");
     let before = asked(&cluster, id).unwrap_or_default();
     until("the shop to be asked", async || asked(&cluster, id).filter(|count| *count >= before + 3)).await;
     let (_, metrics) = http::get(server.admin, "/metrics").await.expect("metrics");
     assert!(metrics.contains(r#"sendstores_cron_calls_total{outcome="ok"}"#), "{metrics}");
     assert!(!metrics.contains(r#"outcome="failed""#), "{metrics}");
     client.delete(id).await.expect("delete");
-    until("the store to be gone", async || matches!(client.get(id).await, Err(Error::NotFound(_))).then_some(())).await;
+    gone(&cluster, &client, id).await;
+}
+
+#[tokio::test]
+async fn a_shop_whose_runs_do_not_end_is_degraded_until_they_do() {
+    let cluster = Cluster::light();
+    let redis = RedisServer::start().await;
+    let server =
+        cluster.server(&redis.url()).flag("--cron-interval=1s").flag("--probe-interval=1s").start_ready().await;
+    let client = server.client().await;
+    let id = "store-cron-hangs";
+    client.create(CreateStore::new().id(id)).await.expect("create");
+    ready(&client, id).await;
+    told(&cluster, id, "cron/hang");
+    let degraded = reached(&client, id, wire::store::State::Degraded).await;
+    let why = "what is scheduled is not done: wp-cron.php answers, but no run came to its end for more than 2s";
+    assert_eq!(scheduled(&degraded), Some((false, why)));
+    let failure = degraded.failure.as_ref().expect("failure");
+    assert!(failure.message.contains(why), "{failure:?}");
+    told(&cluster, id, "cron/go");
+    let store = ready(&client, id).await;
+    assert!(scheduled(&store).is_some_and(|(passed, _)| passed), "{store:?}");
+    client.delete(id).await.expect("delete");
+    gone(&cluster, &client, id).await;
+}
+
+#[tokio::test]
+async fn nobody_is_asked_where_something_else_does_that() {
+    let cluster = Cluster::light();
+    let redis = RedisServer::start().await;
+    let server = cluster.server(&redis.url()).flag("--cron-interval=0s").start_ready().await;
+    let client = server.client().await;
+    let id = "store-cron-off";
+    client.create(CreateStore::new().id(id)).await.expect("create");
+    let store = ready(&client, id).await;
+    assert_eq!(scheduled(&store), None);
+    let log = std::fs::read_to_string(cluster.audit_log()).expect("the audit log");
+    let of_shop = |path: &str| log.contains(&format!("/namespaces/{id}/services/http:wordpress:80/proxy/{path}"));
+    assert!(of_shop("shop/") && !of_shop("cronz.php") && !of_shop("wp-cron.php"));
+    client.delete(id).await.expect("delete");
+    gone(&cluster, &client, id).await;
 }

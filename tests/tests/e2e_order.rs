@@ -11,14 +11,14 @@ use sendstores_tests::{
 };
 use serde_json::Value;
 
-/// Every setting but the language, of which the test's image has one.
 fn everything_changed() -> CreateStore {
     CreateStore::new()
-        .title("Räder & Söhne <\"Wien\">")
+        .title("Räder & Söhne <\"Berlin\">")
         .admin_email("owner+shop@raeder.example")
         .admin_user("chief.owner")
-        .country("AT")
+        .country("DE:DE-BE")
         .currency("JPY")
+        .locale("de_DE")
         .timezone("Asia/Tokyo")
         .taxes(true)
         .weight_unit("oz")
@@ -91,9 +91,10 @@ async fn the_first_visitor_buys_whatever_the_settings() {
         "woocommerce_weight_unit",
         "woocommerce_dimension_unit",
         "woocommerce_currency",
+        "WPLANG",
     ];
-    let title = "R\u{e4}der &amp; S\u{f6}hne &lt;&quot;Wien&quot;&gt;";
-    let wanted = [title, "owner+shop@raeder.example", "AT", "Asia/Tokyo", "yes", "oz", "in", "JPY"];
+    let title = "R\u{e4}der &amp; S\u{f6}hne &lt;&quot;Berlin&quot;&gt;";
+    let wanted = [title, "owner+shop@raeder.example", "DE:DE-BE", "Asia/Tokyo", "yes", "oz", "in", "JPY", "de_DE"];
     assert_eq!(options(&cluster, &changed.id, &names), wanted);
     assert_eq!(client.credentials(changed.id.as_str()).await.expect("credentials").user, "chief.owner");
     for store in [plain, changed] {

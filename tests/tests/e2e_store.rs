@@ -121,7 +121,7 @@ async fn a_strangers_path_from_create_to_a_shop_to_nothing_left() {
     let steps = ready["steps"].as_array().expect("steps");
     assert!(steps.iter().all(|step| step["state"] == "STATE_SUCCEEDED"), "{ready}");
     let evidence = ready["evidence"].as_array().expect("evidence");
-    assert!(evidence.len() == 4 && evidence.iter().all(|one| one["passed"] == true), "{ready}");
+    assert!(evidence.len() == 5 && evidence.iter().all(|one| one["passed"] == true), "{ready}");
 
     let (code, page) = wait::until("the shop through the Ingress", async || {
         let answer = visit(&url, "/shop/").await;

@@ -38,7 +38,7 @@ fn provisioner(shim: &HelmShim, deadline: Duration) -> KubeProvisioner {
     };
     let deadlines = Deadlines { helm: deadline, helm_grace: GRACE, ..Deadlines::default() };
     KubeProvisioner::new(
-        Config { helm, deadlines, quota: Quota::default(), instance: "test".to_owned() },
+        Config { helm, deadlines, cron_interval: None, quota: Quota::default(), instance: "test".to_owned() },
         shim.kubernetes(),
     )
 }
@@ -184,7 +184,13 @@ async fn role_of_a_server_that_will_be_killed() {
         kubeconfig: None,
         kube_context: None,
     };
-    let config = Config { helm, deadlines: Deadlines::default(), quota: Quota::default(), instance: "test".to_owned() };
+    let config = Config {
+        helm,
+        deadlines: Deadlines::default(),
+        cron_interval: None,
+        quota: Quota::default(),
+        instance: "test".to_owned(),
+    };
     let _ = KubeProvisioner::new(config, shim.kubernetes()).ensure(&store(), StepName::Release).await;
 }
 

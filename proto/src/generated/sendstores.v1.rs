@@ -12,15 +12,15 @@ pub struct ShopSettings {
     /// The merchant's login name. Default: "merchant". 1 to 60 of a-z, 0-9, '.', '-', '_', beginning with a letter.
     #[prost(string, tag = "3")]
     pub admin_user: ::prost::alloc::string::String,
-    /// ISO 3166-1 alpha-2 code of the shop's country, optionally with a state: "DE", "US:CA". Default: "US:CA". Which states
-    /// there are, the WooCommerce of the store image knows: another one ends in STATE_FAILED, REASON_BOOTSTRAP_FAILED.
+    /// ISO 3166-1 alpha-2 code of the shop's country, optionally with a state as WooCommerce names it: "DE", "US:CA",
+    /// "JP:JP13". Default: "US:CA".
     #[prost(string, tag = "4")]
     pub country: ::prost::alloc::string::String,
     /// ISO 4217 code of the currency prices are in. Default: "USD".
     #[prost(string, tag = "5")]
     pub currency: ::prost::alloc::string::String,
-    /// WordPress locale. It must be one whose language files the store image carries, or the store ends in STATE_FAILED,
-    /// REASON_BOOTSTRAP_FAILED. Default: "en_US".
+    /// WordPress locale, such as "de_DE": one that WordPress is translated into. The store image must carry its language files,
+    /// or the store ends in STATE_FAILED, REASON_BOOTSTRAP_FAILED. Default: "en_US".
     #[prost(string, tag = "6")]
     pub locale: ::prost::alloc::string::String,
     /// Name of the IANA time zone database, such as "Europe/Berlin". Default: "UTC".
@@ -303,7 +303,8 @@ pub mod step {
 /// again; what it shows is renewed when a check passes that did not, or the other way round.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Evidence {
-    /// What was looked at. "shop_page", "store_api" and "cart" go through the API server, and pass in every READY store.
+    /// What was looked at. "shop_page", "store_api", "cart" and "cron" go through the API server, and pass in every READY store.
+    /// "cron" is whether the store does what it has scheduled; it is left out where the server was told not to ask for that.
     /// "ingress" is the shop at its `url`, from where the server runs. That address may lead nowhere from there, and then
     /// `passed` is false in a READY store, too; `finding` says what was seen. Once it has passed, another answer there than
     /// the shop's makes the store DEGRADED.

@@ -21,6 +21,8 @@ pub enum Check {
     StoreApi,
     /// A product goes into a cart, which then offers a way to pay and to ship.
     Cart,
+    /// What the shop has scheduled is done within its period.
+    Cron,
     /// The shop answers at its public address, as seen from where the server runs. What cannot be reached from there
     /// may well be reached by visitors, so this one may fail in a shop that is READY.
     Ingress,
@@ -35,13 +37,14 @@ impl Evidence {
 // === impl Check ===
 
 impl Check {
-    pub const ALL: [Self; 4] = [Self::ShopPage, Self::StoreApi, Self::Cart, Self::Ingress];
+    pub const ALL: [Self; 5] = [Self::ShopPage, Self::StoreApi, Self::Cart, Self::Cron, Self::Ingress];
 
     pub fn as_str(self) -> &'static str {
         match self {
             Self::ShopPage => "shop_page",
             Self::StoreApi => "store_api",
             Self::Cart => "cart",
+            Self::Cron => "cron",
             Self::Ingress => "ingress",
         }
     }

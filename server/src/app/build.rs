@@ -171,6 +171,7 @@ pub(super) async fn provisioner(config: &Config) -> Result<KubeProvisioner, Task
     let config = provision::Config {
         helm,
         deadlines: Default::default(),
+        cron_interval: config.cron_interval,
         quota: Default::default(),
         instance: config.instance.clone(),
     };

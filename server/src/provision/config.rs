@@ -7,6 +7,8 @@ use std::{path::PathBuf, time::Duration};
 pub struct Config {
     pub helm: HelmConfig,
     pub deadlines: Deadlines,
+    /// How often each open shop is asked to do what it has scheduled; `None`: something else asks them.
+    pub cron_interval: Option<Duration>,
     pub quota: Quota,
     /// Tells the namespaces of this control plane from those of others on the same cluster; a label's value.
     pub instance: String,

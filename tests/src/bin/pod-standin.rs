@@ -4,7 +4,7 @@
 //! pod it runs in, so that only one store can be made at a time; any number can be looked at.
 //!
 //! `pod-standin serve` is the web server of all simulated pods at once (or of another address, `serve ADDRESS`). At `/standin/cron` it says how often a pod was
-//! asked to do what it has scheduled. tests/tests/e2e_store.rs proves the same
+//! asked to do what it has scheduled; behind `/standin/cron/hang` no run of it comes to its end, until `/standin/cron/go`. tests/tests/e2e_store.rs proves the same
 //! statements on the real pods; nothing in the product knows of this.
 
 use std::{
@@ -15,14 +15,24 @@ use std::{
     path::PathBuf,
     process::ExitCode,
     sync::{Mutex, PoisonError},
+    time::Instant,
 };
 
 use serde_json::{Value, json};
 
 const VERSION: &str = "11.0.1";
 
-/// How often each pod was asked to do what it has scheduled, by the pod's address.
-static CRON: Mutex<Option<HashMap<IpAddr, u64>>> = Mutex::new(None);
+/// What each pod has scheduled, by the pod's address.
+static CRON: Mutex<Option<HashMap<IpAddr, Cron>>> = Mutex::new(None);
+
+#[derive(Default)]
+struct Cron {
+    /// How often it was asked.
+    asked: u64,
+    /// When a run last came to its end.
+    ended: Option<Instant>,
+    hangs: bool,
+}
 
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
@@ -146,11 +156,16 @@ fn answer(stream: TcpStream) -> Option<()> {
     (&stream).write_all(&[head.as_bytes(), body.as_bytes()].concat()).ok()
 }
 
-fn cron(pod: IpAddr, more: u64) -> u64 {
-    let mut counts = CRON.lock().unwrap_or_else(PoisonError::into_inner);
-    let count = counts.get_or_insert_default().entry(pod).or_default();
-    *count += more;
-    *count
+fn cron<T>(pod: IpAddr, work: impl FnOnce(&mut Cron) -> T) -> T {
+    let mut pods = CRON.lock().unwrap_or_else(PoisonError::into_inner);
+    work(pods.get_or_insert_default().entry(pod).or_default())
+}
+
+fn run(cron: &mut Cron) {
+    cron.asked += 1;
+    if !cron.hangs {
+        cron.ended = Some(Instant::now());
+    }
 }
 
 fn page(path: &str, pod: IpAddr) -> (&'static str, String) {
@@ -166,10 +181,18 @@ fn page(path: &str, pod: IpAddr) -> (&'static str, String) {
     });
     match path {
         "/wp-cron.php" => {
-            cron(pod, 1);
+            cron(pod, run);
             ("text/html", String::new())
         }
-        "/standin/cron" => ("text/plain", cron(pod, 0).to_string()),
+        "/cronz.php" => {
+            let age = cron(pod, |cron| cron.ended.map(|ended| ended.elapsed().as_secs()));
+            ("application/json", json!({"age": age}).to_string())
+        }
+        "/standin/cron" => ("text/plain", cron(pod, |cron| cron.asked).to_string()),
+        "/standin/cron/hang" | "/standin/cron/go" => {
+            cron(pod, |cron| cron.hangs = path.ends_with("/hang"));
+            ("text/plain", String::new())
+        }
         "/wp-json/wc/store/v1/products" => ("application/json", json!([product]).to_string()),
         "/wp-json/wc/store/v1/cart" | "/wp-json/wc/store/v1/cart/add-item" => ("application/json", cart.to_string()),
         _ => ("text/html", "<html><body><h1>Shop</h1>Sample product</body></html>".to_owned()),

@@ -159,6 +159,26 @@ fn a_record_from_before_there_was_a_history_is_read() {
 }
 
 #[test]
+fn what_a_newer_server_looked_at_is_passed_over() {
+    let mut record = any_record();
+    let known = serde_json::json!({"check": "cart", "passed": true, "finding": "pay by cod", "check_time": 1});
+    let mut newer = known.clone();
+    newer["check"] = "backup".into();
+    record["evidence"] = serde_json::json!([newer, known]);
+    let store = decode(record.to_string().as_bytes(), Revision(7)).expect("decodes");
+    assert_eq!(store.evidence.iter().map(|evidence| evidence.check).collect::<Vec<_>>(), [Check::Cart]);
+}
+
+#[test]
+fn a_store_keeps_what_the_lists_have_lost() {
+    let mut record = any_record();
+    record["shop"]["country"] = "AT:W".into();
+    record["shop"]["locale"] = "tlh".into();
+    let shop = decode(record.to_string().as_bytes(), Revision(7)).expect("decodes").spec.shop;
+    assert_eq!((shop.country.as_str(), shop.locale.as_str()), ("AT:W", "tlh"));
+}
+
+#[test]
 fn a_newer_version_is_refused_even_if_it_has_another_shape() {
     let refused = refusal(&serde_json::json!({"version": 2, "everything": "else"}));
     assert!(refused.contains("at revision 7: its version is 2"), "{refused}");

@@ -1,5 +1,6 @@
 //! The shop, exposed and seen to sell.
 
+mod cron;
 mod glance;
 mod ingress;
 mod judge;
@@ -69,9 +70,15 @@ async fn probe(context: &Context, store: &Store) -> Result<(Vec<Evidence>, Optio
         judge::catalogue(&get(context, store, &judge::products_path(STORE_API, sample_due)).await?, sample_due);
     let product = catalogue.as_ref().ok().and_then(Option::as_ref);
     let name = product.filter(|_| sample_due).map(|product| product.name.as_str());
-    let (page, cart) = tokio::try_join!(shop_page(context, store, name), cart(context, store, product))?;
-    let api = offer(&catalogue);
-    let evidence = vec![evidence(Check::ShopPage, page), evidence(Check::StoreApi, api), evidence(Check::Cart, cart)];
+    let looks = (shop_page(context, store, name), cart(context, store, product), cron::look(context, store));
+    let (page, cart, cron) = tokio::try_join!(looks.0, looks.1, looks.2)?;
+    let found = [
+        (Check::ShopPage, Some(page)),
+        (Check::StoreApi, Some(offer(&catalogue))),
+        (Check::Cart, Some(cart)),
+        (Check::Cron, cron),
+    ];
+    let evidence = found.into_iter().filter_map(|(check, finding)| Some(evidence(check, finding?))).collect();
     Ok((evidence, name.map(str::to_owned)))
 }
 

@@ -1,10 +1,10 @@
-//! The usual look at a shop that sells: its catalogue and one page. It costs the shop less than half of the whole look, which
+//! The usual look at a shop that sells: its catalogue, one page, and when it last did what it has scheduled. It costs the shop less than half of the whole look, which
 //! is taken one time in ten, and at once when a glance does not find everything well.
 
 use rand::RngExt;
 use sendstores_core::{Evidence, State, Store, evidence::Check, provisioner::StepError};
 
-use super::{STORE_API, evidence, get, ingress, judge, offer, shop_page};
+use super::{STORE_API, cron, evidence, get, ingress, judge, offer, shop_page};
 use crate::provision::Context;
 
 /// How many looks are whole ones.
@@ -12,7 +12,7 @@ const WHOLE: f64 = 0.1;
 
 /// The evidence with what was seen renewed, if all is well; `None`: a whole look is due.
 pub(super) async fn look(context: &Context, store: &Store) -> Result<Option<Vec<Evidence>>, StepError> {
-    if !suffices(store) || rand::rng().random::<f64>() < WHOLE {
+    if !suffices(store, context.cron_interval.is_some()) || rand::rng().random::<f64>() < WHOLE {
         return Ok(None);
     }
     let catalogue = judge::catalogue(&get(context, store, &judge::products_path(STORE_API, false)).await?, false);
@@ -20,6 +20,10 @@ pub(super) async fn look(context: &Context, store: &Store) -> Result<Option<Vec<
         return Ok(None);
     }
     let mut seen = vec![evidence(Check::StoreApi, offer(&catalogue))];
+    match cron::look(context, store).await? {
+        Some(Err(_)) => return Ok(None),
+        finding => seen.extend(finding.map(|finding| evidence(Check::Cron, finding))),
+    }
     // One page is enough, and best by the public address: so the way to it is looked at, too.
     let public = ingress::look(context, store, None, true).await.finding();
     if public.is_err() {
@@ -34,9 +38,10 @@ pub(super) async fn look(context: &Context, store: &Store) -> Result<Option<Vec<
 }
 
 /// Whether the shop is READY and was seen to be well in all that keeps it so.
-fn suffices(store: &Store) -> bool {
-    let required = [Check::ShopPage, Check::StoreApi, Check::Cart];
-    store.state == State::Ready && required.into_iter().all(|check| passed(store, check))
+fn suffices(store: &Store, scheduled: bool) -> bool {
+    let scheduled = scheduled.then_some(Check::Cron);
+    let mut required = [Check::ShopPage, Check::StoreApi, Check::Cart].into_iter().chain(scheduled);
+    store.state == State::Ready && required.all(|check| passed(store, check))
 }
 
 fn passed(store: &Store, check: Check) -> bool {
@@ -63,12 +68,13 @@ mod tests {
     fn only_a_shop_that_was_seen_to_be_well_is_glanced_at() {
         let with = |state, evidence: Vec<Evidence>| Store { state, evidence, ..fixtures::store() };
         let all = [Check::ShopPage, Check::StoreApi, Check::Cart].map(|check| found(check, true, 0)).to_vec();
-        assert!(suffices(&with(State::Ready, all.clone())));
-        assert!(!suffices(&with(State::Degraded, all.clone())));
-        assert!(!suffices(&with(State::Provisioning, Vec::new())));
+        assert!(suffices(&with(State::Ready, all.clone()), false));
+        assert!(!suffices(&with(State::Ready, all.clone()), true), "READY by a server that did not look at it");
+        assert!(!suffices(&with(State::Degraded, all.clone()), false));
+        assert!(!suffices(&with(State::Provisioning, Vec::new()), false));
         let mut bad = all.clone();
         bad[2].passed = false;
-        assert!(!suffices(&with(State::Ready, bad)) && !suffices(&with(State::Ready, all[..2].to_vec())));
+        assert!(!suffices(&with(State::Ready, bad), false) && !suffices(&with(State::Ready, all[..2].to_vec()), false));
     }
 
     #[test]

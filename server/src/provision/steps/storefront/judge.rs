@@ -145,7 +145,7 @@ pub(super) fn cart(reply: &Reply) -> Finding {
     }
 }
 
-fn answered(reply: &Reply, status: u16) -> Result<&Answer, String> {
+pub(super) fn answered(reply: &Reply, status: u16) -> Result<&Answer, String> {
     match reply {
         Reply::Unreachable(why) => Err(why.clone()),
         Reply::Shop(answer) if answer.status == status => Ok(answer),

@@ -1,0 +1,121 @@
+//! Whether the shop does what it has scheduled, as it says itself: its image notes when a run has come to its end.
+//!
+//! A shop whose last run is too long ago is asked for one, as every shop is before its first READY, and looked at again. So a
+//! shop is told from one that nobody has asked, behind an hour without a control plane, say.
+
+use std::time::Duration;
+
+use sendstores_core::{Store, provisioner::StepError};
+use serde::Deserialize;
+use tokio::time::{Instant, sleep};
+
+use super::{
+    get,
+    judge::{self, Finding},
+};
+use crate::provision::{Context, cron, proxy::Reply};
+
+/// The image answers here without WordPress.
+const ADDRESS: &str = "/cronz.php";
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// What a shop says of its last run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum LastRun {
+    Ago(Duration),
+    Never,
+    /// An image from before there was such an answer.
+    Untold,
+}
+
+#[derive(Deserialize)]
+struct Told {
+    age: Option<u64>,
+}
+
+/// `None` where the operator has something else ask the shops.
+pub(super) async fn look(context: &Context, store: &Store) -> Result<Option<Finding>, StepError> {
+    let Some(interval) = context.cron_interval else { return Ok(None) };
+    // One turn may be missed.
+    let period = interval * 2;
+    let until = Instant::now() + context.deadlines.cron;
+    let mut asked = false;
+    loop {
+        match last_run(&get(context, store, ADDRESS).await?) {
+            Err(why) => return Ok(Some(Err(why))),
+            Ok(LastRun::Ago(age)) if age <= period => return Ok(Some(Ok(done(period)))),
+            Ok(LastRun::Untold) if asked => {
+                return Ok(Some(Ok("answers; its image does not say when it ran".to_owned())));
+            }
+            Ok(last) if asked && Instant::now() >= until => return Ok(Some(Err(overdue(&last, period)))),
+            Ok(_) if asked => sleep(LOOK_AGAIN).await,
+            Ok(_) => {}
+        }
+        // Where another run is at work, this is answered at once.
+        if let Err(why) = cron::ask(context, store).await? {
+            return Ok(Some(Err(why)));
+        }
+        asked = true;
+    }
+}
+
+fn last_run(reply: &Reply) -> Result<LastRun, String> {
+    if matches!(reply, Reply::Shop(answer) if answer.status == 404) {
+        return Ok(LastRun::Untold);
+    }
+    let answer = judge::answered(reply, 200)?;
+    let told: Told =
+        serde_json::from_slice(&answer.body).map_err(|error| format!("{ADDRESS} says nothing: {error}"))?;
+    Ok(told.age.map_or(LastRun::Never, |seconds| LastRun::Ago(Duration::from_secs(seconds))))
+}
+
+fn done(period: Duration) -> String {
+    format!("what is scheduled is done: the last run is no more than {} ago", humantime::format_duration(period))
+}
+
+fn overdue(last: &LastRun, period: Duration) -> String {
+    let period = humantime::format_duration(period);
+    match last {
+        LastRun::Never => "what is scheduled is not done: wp-cron.php answers, but no run comes to its end".to_owned(),
+        _ => format!(
+            "what is scheduled is not done: wp-cron.php answers, but no run came to its end for more than {period}"
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderMap;
+
+    use super::*;
+    use crate::provision::proxy::Answer;
+
+    fn answered(status: u16, body: &str) -> Reply {
+        Reply::Shop(Answer { status, headers: HeaderMap::new(), body: body.to_owned().into() })
+    }
+
+    #[test]
+    fn a_shop_says_when_it_last_ran() {
+        assert_eq!(last_run(&answered(200, r#"{"age":61}"#)), Ok(LastRun::Ago(Duration::from_secs(61))));
+        assert_eq!(last_run(&answered(200, r#"{"age":null}"#)), Ok(LastRun::Never));
+        assert_eq!(last_run(&answered(404, "<html>")), Ok(LastRun::Untold));
+        for (status, body, why) in [
+            (503, "database: not reachable", "status 503"),
+            (200, "<html>", "says nothing"),
+            (200, r#"{"age":-1}"#, "says nothing"),
+        ] {
+            let refused = last_run(&answered(status, body)).expect_err(body);
+            assert!(refused.contains(why), "{refused}");
+        }
+        assert!(last_run(&Reply::Unreachable("no endpoints".to_owned())).is_err());
+    }
+
+    #[test]
+    fn the_same_finding_reads_the_same() {
+        let period = Duration::from_secs(120);
+        assert!(done(period).ends_with("no more than 2m ago"), "{}", done(period));
+        let overdue = |seconds| overdue(&LastRun::Ago(Duration::from_secs(seconds)), period);
+        assert_eq!(overdue(121), overdue(4000));
+        assert!(overdue(121).contains("more than 2m"), "{}", overdue(121));
+    }
+}
