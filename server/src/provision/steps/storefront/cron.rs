@@ -33,23 +33,33 @@ struct Told {
     age: Option<u64>,
 }
 
-/// `None` where the operator has something else ask the shops.
+/// What it says by itself; `None` where it says nothing, or where the operator has something else ask the shops.
+pub(super) async fn glance(context: &Context, store: &Store) -> Result<Option<Finding>, StepError> {
+    let Some(period) = period(context) else { return Ok(None) };
+    Ok(match last_run(&get(context, store, ADDRESS).await?) {
+        Ok(LastRun::Untold) => None,
+        Ok(last) => Some(judge_run(&last, period)),
+        Err(why) => Some(Err(why)),
+    })
+}
+
+/// The same, behind a run that was asked for where the last is too long ago.
 pub(super) async fn look(context: &Context, store: &Store) -> Result<Option<Finding>, StepError> {
-    let Some(interval) = context.cron_interval else { return Ok(None) };
-    // One turn may be missed.
-    let period = interval * 2;
+    let Some(period) = period(context) else { return Ok(None) };
     let until = Instant::now() + context.deadlines.cron;
     let mut asked = false;
     loop {
-        match last_run(&get(context, store, ADDRESS).await?) {
+        let last = match last_run(&get(context, store, ADDRESS).await?) {
+            Ok(last) => last,
             Err(why) => return Ok(Some(Err(why))),
-            Ok(LastRun::Ago(age)) if age <= period => return Ok(Some(Ok(done(period)))),
-            Ok(LastRun::Untold) if asked => {
-                return Ok(Some(Ok("answers; its image does not say when it ran".to_owned())));
-            }
-            Ok(last) if asked && Instant::now() >= until => return Ok(Some(Err(overdue(&last, period)))),
-            Ok(_) if asked => sleep(LOOK_AGAIN).await,
-            Ok(_) => {}
+        };
+        let finding = judge_run(&last, period);
+        let settled = if last == LastRun::Untold { asked } else { finding.is_ok() };
+        if settled || asked && Instant::now() >= until {
+            return Ok(Some(finding));
+        }
+        if asked {
+            sleep(LOOK_AGAIN).await;
         }
         // Where another run is at work, this is answered at once.
         if let Err(why) = cron::ask(context, store).await? {
@@ -57,6 +67,11 @@ pub(super) async fn look(context: &Context, store: &Store) -> Result<Option<Find
         }
         asked = true;
     }
+}
+
+/// One turn may be missed.
+fn period(context: &Context) -> Option<Duration> {
+    context.cron_interval.map(|interval| interval * 2)
 }
 
 fn last_run(reply: &Reply) -> Result<LastRun, String> {
@@ -69,17 +84,21 @@ fn last_run(reply: &Reply) -> Result<LastRun, String> {
     Ok(told.age.map_or(LastRun::Never, |seconds| LastRun::Ago(Duration::from_secs(seconds))))
 }
 
-fn done(period: Duration) -> String {
-    format!("what is scheduled is done: the last run is no more than {} ago", humantime::format_duration(period))
-}
-
-fn overdue(last: &LastRun, period: Duration) -> String {
-    let period = humantime::format_duration(period);
+fn judge_run(last: &LastRun, period: Duration) -> Finding {
+    let within = humantime::format_duration(period);
     match last {
-        LastRun::Never => "what is scheduled is not done: wp-cron.php answers, but no run comes to its end".to_owned(),
-        _ => format!(
-            "what is scheduled is not done: wp-cron.php answers, but no run came to its end for more than {period}"
-        ),
+        LastRun::Ago(age) if *age <= period => {
+            Ok(format!("what is scheduled is done: the last run is no more than {within} ago"))
+        }
+        LastRun::Ago(_) => Err(format!(
+            "what is scheduled is not done: wp-cron.php answers, but no run came to its end for more than {within}"
+        )),
+        LastRun::Never => {
+            Err("what is scheduled is not done: wp-cron.php answers, but no run comes to its end".to_owned())
+        }
+        LastRun::Untold => {
+            Ok("wp-cron.php answers; the store's image does not say when it last did what is scheduled".to_owned())
+        }
     }
 }
 
@@ -112,10 +131,10 @@ mod tests {
 
     #[test]
     fn the_same_finding_reads_the_same() {
-        let period = Duration::from_secs(120);
-        assert!(done(period).ends_with("no more than 2m ago"), "{}", done(period));
-        let overdue = |seconds| overdue(&LastRun::Ago(Duration::from_secs(seconds)), period);
-        assert_eq!(overdue(121), overdue(4000));
-        assert!(overdue(121).contains("more than 2m"), "{}", overdue(121));
+        let judged = |seconds| judge_run(&LastRun::Ago(Duration::from_secs(seconds)), Duration::from_secs(120));
+        assert!(judged(0).is_ok_and(|text| text.ends_with("no more than 2m ago")));
+        assert_eq!(judged(0), judged(120));
+        assert!(judged(121).is_err_and(|text| text.contains("more than 2m")));
+        assert_eq!(judged(121), judged(4000));
     }
 }

@@ -20,7 +20,7 @@ pub(super) async fn look(context: &Context, store: &Store) -> Result<Option<Vec<
         return Ok(None);
     }
     let mut seen = vec![evidence(Check::StoreApi, offer(&catalogue))];
-    match cron::look(context, store).await? {
+    match cron::glance(context, store).await? {
         Some(Err(_)) => return Ok(None),
         finding => seen.extend(finding.map(|finding| evidence(Check::Cron, finding))),
     }
