@@ -12,13 +12,14 @@ import check_bootstrap
 import check_build
 import check_content
 import check_crashes
+import check_lists
 import check_shop
 import check_snapshot
 from oci import unpack
 from store import Store
 
-CHECKS = [*check_build.CHECKS, *check_bootstrap.CHECKS, *check_shop.CHECKS, *check_content.CHECKS, *check_crashes.CHECKS,
-          *check_snapshot.CHECKS]
+CHECKS = [*check_build.CHECKS, *check_bootstrap.CHECKS, *check_shop.CHECKS, *check_lists.CHECKS, *check_content.CHECKS,
+          *check_crashes.CHECKS, *check_snapshot.CHECKS]
 
 
 def load(work, cache, names):
