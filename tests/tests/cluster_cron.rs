@@ -1,11 +1,12 @@
 //! Shops are asked to do what they have scheduled, through a real API server's service proxy.
 
-use sendstores_client::{CreateStore, v1 as wire};
+use sendstores_client::{Client, CreateStore, v1 as wire};
 use sendstores_tests::{
     cluster::Cluster,
     http,
     life::{gone, reached, ready},
     redis::RedisServer,
+    server::Server,
     wait::until,
 };
 
@@ -27,15 +28,21 @@ fn scheduled(store: &wire::Store) -> Option<(bool, &str)> {
     Some((evidence.passed, &evidence.finding))
 }
 
+/// A READY store of a server with these flags.
+async fn opened(cluster: &Cluster, flags: &[&str], id: &str) -> (RedisServer, Server, Client, wire::Store) {
+    let redis = RedisServer::start().await;
+    let server = flags.iter().fold(cluster.server(&redis.url()), |server, flag| server.flag(*flag)).start_ready().await;
+    let client = server.client().await;
+    client.create(CreateStore::new().id(id)).await.expect("create");
+    let store = ready(&client, id).await;
+    (redis, server, client, store)
+}
+
 #[tokio::test]
 async fn an_open_shop_is_asked_again_and_again() {
     let cluster = Cluster::light();
-    let redis = RedisServer::start().await;
-    let server = cluster.server(&redis.url()).flag("--cron-interval=1s").start_ready().await;
-    let client = server.client().await;
     let id = "store-cron-light";
-    client.create(CreateStore::new().id(id)).await.expect("create");
-    let store = ready(&client, id).await;
+    let (_redis, server, client, store) = opened(&cluster, &["--cron-interval=1s"], id).await;
     assert!(scheduled(&store).is_some_and(|(passed, _)| passed), "{store:?}");
     assert!(asked(&cluster, id) >= Some(1), "no shop is READY that never did what it has scheduled");
     let before = asked(&cluster, id).unwrap_or_default();
@@ -50,13 +57,9 @@ async fn an_open_shop_is_asked_again_and_again() {
 #[tokio::test]
 async fn a_shop_whose_runs_do_not_end_is_degraded_until_they_do() {
     let cluster = Cluster::light();
-    let redis = RedisServer::start().await;
-    let server =
-        cluster.server(&redis.url()).flag("--cron-interval=1s").flag("--probe-interval=1s").start_ready().await;
-    let client = server.client().await;
     let id = "store-cron-hangs";
-    client.create(CreateStore::new().id(id)).await.expect("create");
-    ready(&client, id).await;
+    let flags = ["--cron-interval=1s", "--probe-interval=1s"];
+    let (_redis, _server, client, _) = opened(&cluster, &flags, id).await;
     told(&cluster, id, "cron/hang");
     let degraded = reached(&client, id, wire::store::State::Degraded).await;
     let why = "what is scheduled is not done: wp-cron.php answers, but no run came to its end for more than 2s";
@@ -73,12 +76,8 @@ async fn a_shop_whose_runs_do_not_end_is_degraded_until_they_do() {
 #[tokio::test]
 async fn nobody_is_asked_where_something_else_does_that() {
     let cluster = Cluster::light();
-    let redis = RedisServer::start().await;
-    let server = cluster.server(&redis.url()).flag("--cron-interval=0s").start_ready().await;
-    let client = server.client().await;
     let id = "store-cron-off";
-    client.create(CreateStore::new().id(id)).await.expect("create");
-    let store = ready(&client, id).await;
+    let (_redis, _server, client, store) = opened(&cluster, &["--cron-interval=0s"], id).await;
     assert_eq!(scheduled(&store), None);
     let log = std::fs::read_to_string(cluster.audit_log()).expect("the audit log");
     let of_shop = |path: &str| log.contains(&format!("/namespaces/{id}/services/http:wordpress:80/proxy/{path}"));

@@ -17,6 +17,7 @@ use crate::provision::{Context, cron, proxy::Reply};
 
 /// The image answers here without WordPress.
 const ADDRESS: &str = "/cronz.php";
+/// A run that is at work cannot be watched; so long it is left alone before the shop is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// What a shop says of its last run.

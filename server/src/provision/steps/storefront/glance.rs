@@ -1,5 +1,6 @@
-//! The usual look at a shop that sells: its catalogue, one page, and when it last did what it has scheduled. It costs the shop less than half of the whole look, which
-//! is taken one time in ten, and at once when a glance does not find everything well.
+//! The usual look at a shop that sells: its catalogue, one page, and when it last did what it has scheduled. It costs the
+//! shop less than half of the whole look, which is taken one time in ten, and at once when a glance does not find
+//! everything well.
 
 use rand::RngExt;
 use sendstores_core::{Evidence, State, Store, evidence::Check, provisioner::StepError};
