@@ -197,8 +197,8 @@ impl ScriptedProvisioner {
     }
 
     fn evidence(passed: bool) -> Vec<Evidence> {
-        let check_time = Timestamp::from_micros(1_700_000_000_000_000);
-        vec![Evidence { check: Check::ShopPage, passed, finding: "scripted".to_owned(), check_time }]
+        let found = if passed { Ok("scripted".to_owned()) } else { Err("scripted".to_owned()) };
+        vec![Evidence::new(Check::ShopPage, found, Timestamp::from_micros(1_700_000_000_000_000))]
     }
 }
 

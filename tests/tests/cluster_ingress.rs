@@ -105,6 +105,12 @@ async fn the_public_address_is_looked_at_and_decides_only_once_it_led_to_the_sho
     drop(front);
     let store = reach(&client, id, Ready, false).await;
     assert!(finding(&store).contains("cannot reach the public address"), "{}", finding(&store));
+    // That it did lead to the shop is not forgotten meanwhile.
+    let front = Front::new(TcpListener::bind(("127.0.0.1", port)).await.expect("bind again"));
+    let store = reach(&client, id, Degraded, false).await;
+    assert!(finding(&store).contains("not as the shop: status 404"), "{}", finding(&store));
+    front.answer(200, &format!("<a href='http://store-front.localhost:{port}/cart/'>Sample product</a>"));
+    reach(&client, id, Ready, true).await;
 
     client.delete(id).await.expect("delete");
     until("the store to be gone", async || matches!(client.get(id).await, Err(Error::NotFound(_))).then_some(())).await;

@@ -62,6 +62,7 @@ pub(crate) fn sample() -> Store {
             passed: true,
             finding: "200, the title is there".to_owned(),
             check_time: at(59, 0),
+            first_pass_time: at(59, 0),
         }],
         url: "http://store-ab12cd34.localhost:8080".to_owned(),
         generation: 2,

@@ -306,8 +306,8 @@ pub struct Evidence {
     /// What was looked at. "shop_page", "store_api", "cart" and "cron" go through the API server, and pass in every READY store.
     /// "cron" is whether the store does what it has scheduled; it is left out where the server was told not to ask for that.
     /// "ingress" is the shop at its `url`, from where the server runs. That address may lead nowhere from there, and then
-    /// `passed` is false in a READY store, too; `finding` says what was seen. Once it has passed, another answer there than
-    /// the shop's makes the store DEGRADED.
+    /// `passed` is false in a READY store, too; `finding` says what was seen. Once it has passed (`first_pass_time`), another
+    /// answer there than the shop's makes the store DEGRADED.
     #[prost(string, tag = "1")]
     pub check: ::prost::alloc::string::String,
     /// Whether it was as it should be.
@@ -319,6 +319,9 @@ pub struct Evidence {
     /// When it was looked at.
     #[prost(message, optional, tag = "4")]
     pub check_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// When it passed for the first time; not set where it never did.
+    #[prost(message, optional, tag = "5")]
+    pub first_pass_time: ::core::option::Option<::prost_types::Timestamp>,
 }
 /// One thing that was done to a store.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -10,6 +10,8 @@ pub struct Evidence {
     /// What was found, for a human; at most [`Evidence::MAX_FINDING`] characters.
     pub finding: String,
     pub check_time: Timestamp,
+    /// When it passed for the first time, if it ever did.
+    pub first_pass_time: Option<Timestamp>,
 }
 
 /// What can be looked at.
@@ -32,6 +34,26 @@ pub enum Check {
 
 impl Evidence {
     pub const MAX_FINDING: usize = 512;
+
+    /// What was found now: what is well, or what is wrong. A finding that is too long is cut.
+    #[must_use]
+    pub fn new(check: Check, found: Result<String, String>, now: Timestamp) -> Self {
+        let passed = found.is_ok();
+        let finding = found.unwrap_or_else(|wrong| wrong).chars().take(Self::MAX_FINDING).collect();
+        Self { check, passed, finding, check_time: now, first_pass_time: passed.then_some(now) }
+    }
+
+    /// What the store shows after another look: what was `seen`, and when each of it first passed. Where nothing was looked
+    /// at, what was known `before` stays.
+    #[must_use]
+    pub fn renewed(before: &[Self], seen: Vec<Self>) -> Vec<Self> {
+        if seen.is_empty() {
+            return before.to_vec();
+        }
+        let first_pass = |check| before.iter().find(|old| old.check == check).and_then(|old| old.first_pass_time);
+        let remembering = |new: Self| Self { first_pass_time: first_pass(new.check).or(new.first_pass_time), ..new };
+        seen.into_iter().map(remembering).collect()
+    }
 }
 
 // === impl Check ===
@@ -47,5 +69,45 @@ impl Check {
             Self::Cron => "cron",
             Self::Ingress => "ingress",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64, check: Check, passed: bool) -> Evidence {
+        let found = if passed { Ok("sells".to_owned()) } else { Err("does not".to_owned()) };
+        Evidence::new(check, found, Timestamp::from_micros(second))
+    }
+
+    fn first(evidence: &[Evidence]) -> Vec<Option<i64>> {
+        evidence.iter().map(|one| one.first_pass_time.map(Timestamp::as_micros)).collect()
+    }
+
+    #[test]
+    fn when_something_first_passed_is_never_forgotten() {
+        let look = |before: &[Evidence], second, page, ingress| {
+            let seen = vec![at(second, Check::ShopPage, page), at(second, Check::Ingress, ingress)];
+            Evidence::renewed(before, seen)
+        };
+        let never = look(&[], 1, false, false);
+        assert_eq!(first(&never), [None, None]);
+        let one = look(&never, 2, true, false);
+        assert_eq!(first(&one), [Some(2), None]);
+        let both = look(&one, 3, true, true);
+        assert_eq!(first(&both), [Some(2), Some(3)]);
+        let gone = look(&both, 4, false, false);
+        assert_eq!(first(&gone), [Some(2), Some(3)]);
+        assert_eq!(gone[0].check_time, Timestamp::from_micros(4));
+        assert_eq!(Evidence::renewed(&gone, Vec::new()), gone, "nothing was looked at");
+        let fewer = Evidence::renewed(&gone, vec![at(5, Check::ShopPage, true)]);
+        assert_eq!(fewer.len(), 1, "what is not looked at any more is not shown");
+    }
+
+    #[test]
+    fn a_long_finding_is_cut_and_a_good_one_passes() {
+        let long = Evidence::new(Check::Cart, Err("é".repeat(600)), Timestamp::from_micros(1));
+        assert_eq!((long.finding.chars().count(), long.passed, long.first_pass_time), (512, false, None));
     }
 }

@@ -135,7 +135,8 @@ mod tests {
     }
 
     fn evidence(passed: bool) -> Vec<Evidence> {
-        vec![Evidence { check: Check::ShopPage, passed, finding: "seen".to_owned(), check_time: now() }]
+        let found = if passed { Ok("seen".to_owned()) } else { Err("seen".to_owned()) };
+        vec![Evidence::new(Check::ShopPage, found, now())]
     }
 
     /// Everything before `step` holds.

@@ -184,12 +184,13 @@ fn reason(reason: FailureReason) -> wire::failure::Reason {
 }
 
 fn evidence(evidence: &Evidence) -> wire::Evidence {
-    let Evidence { check, passed, finding, check_time } = evidence;
+    let Evidence { check, passed, finding, check_time, first_pass_time } = evidence;
     wire::Evidence {
         check: check.as_str().to_owned(),
         passed: *passed,
         finding: finding.clone(),
         check_time: Some(time(*check_time)),
+        first_pass_time: first_pass_time.map(time),
     }
 }
 

@@ -88,6 +88,8 @@ struct EvidenceRecord {
     passed: bool,
     finding: String,
     check_time: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    first_pass_time: Option<i64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -291,12 +293,13 @@ impl TryFrom<StepRecord> for Step {
 
 impl From<&Evidence> for EvidenceRecord {
     fn from(evidence: &Evidence) -> Self {
-        let Evidence { check, passed, finding, check_time } = evidence;
+        let Evidence { check, passed, finding, check_time, first_pass_time } = evidence;
         Self {
             check: check.as_str().to_owned(),
             passed: *passed,
             finding: finding.clone(),
             check_time: check_time.as_micros(),
+            first_pass_time: first_pass_time.map(Timestamp::as_micros),
         }
     }
 }
@@ -304,9 +307,11 @@ impl From<&Evidence> for EvidenceRecord {
 impl EvidenceRecord {
     /// None for what a newer server looked at: this one cannot look at it again, and the next look is a newer one's or its own.
     fn read(self) -> Option<Evidence> {
-        let Self { check, passed, finding, check_time } = self;
+        let Self { check, passed, finding, check_time, first_pass_time } = self;
         let check = Check::ALL.into_iter().find(|known| known.as_str() == check)?;
-        Some(Evidence { check, passed, finding, check_time: Timestamp::from_micros(check_time) })
+        // An older server wrote no first time; what passed then has passed at the latest then.
+        let first_pass_time = first_pass_time.or(passed.then_some(check_time)).map(Timestamp::from_micros);
+        Some(Evidence { check, passed, finding, check_time: Timestamp::from_micros(check_time), first_pass_time })
     }
 }
 

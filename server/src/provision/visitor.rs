@@ -37,6 +37,8 @@ const QUIET: Duration = Duration::from_secs(60);
 pub(crate) enum Visit {
     /// Somebody answered; whether it is the shop is another question.
     Answered(Answer),
+    /// Somebody was reached, and gave no whole answer; why.
+    Unanswered(String),
     /// Nobody was reached; why.
     Unreachable(String),
 }
@@ -66,12 +68,16 @@ impl Visitor {
             Ok(Ok(answer)) => Visit::Answered(answer),
             Ok(Err(failed)) => {
                 let why = redact::message(&errors::chain(failed.as_ref()));
+                if !is_of_connecting(failed.as_ref()) {
+                    return Visit::Unanswered(why);
+                }
                 if begun.elapsed() >= REACH {
                     self.be_quiet(&why);
                 }
                 Visit::Unreachable(why)
             }
-            Err(_) => Visit::Unreachable(format!("no answer within {limit:?}")),
+            // Finding and reaching the address have bounds of their own, and shorter ones.
+            Err(_) => Visit::Unanswered(format!("no answer within {limit:?}")),
         }
     }
 
@@ -99,6 +105,10 @@ impl Visitor {
         let until = Instant::now() + QUIET;
         *self.quiet.lock().unwrap_or_else(PoisonError::into_inner) = Some((until, why.to_owned()));
     }
+}
+
+fn is_of_connecting(failed: &(dyn Error + 'static)) -> bool {
+    failed.downcast_ref::<hyper_util::client::legacy::Error>().is_some_and(|error| error.is_connect())
 }
 
 fn browser(roots: RootCertStore) -> Result<Browser, rustls::Error> {
@@ -170,6 +180,11 @@ mod tests {
         for header in [format!("host: {host}\r\n"), "x-forwarded-proto: http\r\n".to_owned()] {
             assert!(request.contains(&header), "{request}");
         }
+        // Somebody who hangs up without a word was reached all the same.
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let other = format!("http://store-a.localhost:{}", listener.local_addr().unwrap().port());
+        let (visit, _) = tokio::join!(visitor.get(&other, "/", LIMIT), serve_one(listener, ""));
+        assert!(matches!(&visit, Visit::Unanswered(_)), "{visit:?}");
         // The listener is gone.
         let visit = visitor.get(&base, "/", LIMIT).await;
         assert!(matches!(&visit, Visit::Unreachable(why) if why.contains("refused")), "{visit:?}");
@@ -187,6 +202,16 @@ mod tests {
         let visitor = Visitor::default();
         let (visit, ()) = tokio::join!(visitor.get(&base, "/", LIMIT), plain);
         assert!(matches!(visit, Visit::Unreachable(_)), "{visit:?}");
+    }
+
+    #[tokio::test]
+    async fn who_is_reached_and_says_nothing_in_time_gives_no_answer() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://store-a.localhost:{}", listener.local_addr().unwrap().port());
+        let visitor = Visitor::default();
+        let visit = visitor.get(&base, "/", Duration::from_millis(100)).await;
+        assert!(matches!(&visit, Visit::Unanswered(why) if why.contains("within 100ms")), "{visit:?}");
+        assert_eq!(visitor.is_quiet(), None, "the others may answer");
     }
 
     #[tokio::test(start_paused = true)]

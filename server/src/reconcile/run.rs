@@ -232,7 +232,7 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
 
     async fn converge(&mut self, evidence: Vec<Evidence>) -> Result<(), Halt> {
         let mut next = self.after(Event::Converged)?;
-        next.evidence = evidence;
+        next.evidence = Evidence::renewed(&self.store.evidence, evidence);
         let before = self.store.state;
         self.record(next).await?;
         match before {
@@ -262,7 +262,7 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
         };
         let failure = self.diagnosed(failure).await;
         let mut next = self.after(Event::ProbeFailed)?.failing(failure, now());
-        next.evidence = evidence;
+        next.evidence = Evidence::renewed(&self.store.evidence, evidence);
         self.record(next).await?;
         tracing::warn!(store = %self.store.id, attempt, "degraded");
         Ok(())

@@ -81,8 +81,17 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 fn evidence() -> impl Strategy<Value = Evidence> {
-    (select(&Check::ALL[..]), any::<bool>(), any::<String>(), time())
-        .prop_map(|(check, passed, finding, check_time)| Evidence { check, passed, finding, check_time })
+    let times = (time(), option::of(time()));
+    (select(&Check::ALL[..]), any::<bool>(), any::<String>(), times).prop_map(
+        |(check, passed, finding, (check_time, first_pass_time))| Evidence {
+            check,
+            passed,
+            finding,
+            check_time,
+            // What passes has passed, at the latest now.
+            first_pass_time: first_pass_time.or(passed.then_some(check_time)),
+        },
+    )
 }
 
 fn entry() -> impl Strategy<Value = HistoryEntry> {

@@ -124,10 +124,5 @@ async fn get(context: &Context, store: &Store, path: &str) -> Result<Reply, Step
 }
 
 fn evidence(check: Check, finding: Finding) -> Evidence {
-    let (passed, text) = match finding {
-        Ok(text) => (true, text),
-        Err(text) => (false, text),
-    };
-    let finding = text.chars().take(Evidence::MAX_FINDING).collect();
-    Evidence { check, passed, finding, check_time: Timestamp::from(SystemTime::now()) }
+    Evidence::new(check, finding, Timestamp::from(SystemTime::now()))
 }

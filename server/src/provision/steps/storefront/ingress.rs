@@ -2,11 +2,12 @@
 //!
 //! The other checks go through the API server, and so work from anywhere. This one depends on where the server runs: the
 //! address may lead nowhere from there, or to somebody else. So it keeps no store from READY, until it was seen once that
-//! the address leads to the shop; from then on another answer there means that visitors do not see it either.
+//! the address leads to the shop; from then on another answer there means that visitors do not see it either, whatever was
+//! seen in between.
 
 use std::time::Duration;
 
-use sendstores_core::{Evidence, State, Store, evidence::Check};
+use sendstores_core::{Store, evidence::Check};
 use tokio::time::{Instant, sleep};
 
 use super::judge::{self, Finding};
@@ -26,7 +27,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 pub(super) enum Seen {
     /// This shop; what it shows.
     Shop(String),
-    /// An answer that is not this shop's page.
+    /// Somebody who does not answer with this shop's page, or not at all.
     Other(String),
     /// Nobody was reached; why.
     Nobody(String),
@@ -59,6 +60,7 @@ async fn look_once(context: &Context, store: &Store, product: Option<&str>) -> S
 fn judge(url: &str, path: &str, visit: Visit, product: Option<&str>) -> Seen {
     let answer = match visit {
         Visit::Answered(answer) => answer,
+        Visit::Unanswered(why) => return Seen::Other(why),
         Visit::Unreachable(why) => return Seen::Nobody(why),
     };
     // Every page of a shop has links to itself. Any server has some page.
@@ -76,15 +78,9 @@ pub(super) fn counts(store: &Store, seen: &Seen) -> bool {
     matches!(seen, Seen::Other(_)) && leads_here(store)
 }
 
-/// Whether the address was seen to lead to the shop: by the last look of all, or before the one that made it DEGRADED for
-/// nothing else.
+/// Whether the address was ever seen to lead to the shop.
 fn leads_here(store: &Store) -> bool {
-    let is_ingress = |evidence: &&Evidence| evidence.check == Check::Ingress;
-    let others_passed = store.evidence.iter().filter(|evidence| !is_ingress(evidence)).all(|evidence| evidence.passed);
-    match store.evidence.iter().find(is_ingress) {
-        Some(last) => last.passed || (store.state == State::Degraded && others_passed),
-        None => false,
-    }
+    store.evidence.iter().any(|evidence| evidence.check == Check::Ingress && evidence.first_pass_time.is_some())
 }
 
 // === impl Seen ===
@@ -93,7 +89,7 @@ impl Seen {
     pub(super) fn finding(self) -> Finding {
         match self {
             Self::Shop(found) => Ok(found),
-            Self::Other(why) => Err(format!("the public address answers, but not as the shop: {why}")),
+            Self::Other(why) => Err(format!("the public address is reached, but does not answer as the shop: {why}")),
             Self::Nobody(why) => Err(format!("the server cannot reach the public address from where it runs: {why}")),
         }
     }
@@ -102,7 +98,7 @@ impl Seen {
 #[cfg(test)]
 mod tests {
     use http::HeaderMap;
-    use sendstores_core::Timestamp;
+    use sendstores_core::{Evidence, Timestamp};
 
     use super::*;
     use crate::provision::steps::fixtures;
@@ -113,11 +109,15 @@ mod tests {
         Visit::Answered(Answer { status, headers: HeaderMap::new(), body: body.to_owned().into() })
     }
 
-    fn seen_before(state: State, page: bool, ingress: bool) -> Store {
-        let evidence =
-            |check, passed| Evidence { check, passed, finding: String::new(), check_time: Timestamp::from_micros(0) };
-        let evidence = vec![evidence(Check::ShopPage, page), evidence(Check::Ingress, ingress)];
-        Store { state, evidence, ..fixtures::store() }
+    /// A store that was looked at, once for each of `looks`: whether the address led to it.
+    fn seen_before(looks: &[bool]) -> Store {
+        let mut evidence = Vec::new();
+        for led in looks {
+            let found = if *led { Ok(String::new()) } else { Err(String::new()) };
+            let seen = Evidence::new(Check::Ingress, found, Timestamp::from_micros(0));
+            evidence = Evidence::renewed(&evidence, vec![seen]);
+        }
+        Store { evidence, ..fixtures::store() }
     }
 
     #[test]
@@ -133,6 +133,8 @@ mod tests {
             let seen = judge(URL, "/shop/", visit, product);
             assert!(matches!(&seen, Seen::Other(text) if text.contains(why)), "{seen:?}");
         }
+        let silent = judge(URL, "/shop/", Visit::Unanswered("no answer within 15s".to_owned()), None);
+        assert!(matches!(silent, Seen::Other(_)), "{silent:?}");
         let nobody = judge(URL, "/shop/", Visit::Unreachable("refused".to_owned()), None);
         assert!(nobody.finding().unwrap_err().contains("from where it runs: refused"));
     }
@@ -141,12 +143,11 @@ mod tests {
     fn another_answer_counts_only_where_the_shop_was_seen_before() {
         let other = Seen::Other("status 404".to_owned());
         assert!(!counts(&fixtures::store(), &other), "never looked at");
-        assert!(!counts(&seen_before(State::Ready, true, false), &other), "somebody else's address, from here");
-        assert!(counts(&seen_before(State::Ready, true, true), &other));
-        assert!(counts(&seen_before(State::Degraded, true, false), &other), "it is still so");
-        assert!(!counts(&seen_before(State::Degraded, false, false), &other), "it was degraded for something else");
+        assert!(!counts(&seen_before(&[false]), &other), "somebody else's address, from here");
+        assert!(counts(&seen_before(&[false, true]), &other));
+        assert!(counts(&seen_before(&[true, false, false]), &other), "it is still so");
         for harmless in [Seen::Nobody("refused".to_owned()), Seen::Shop("shows".to_owned())] {
-            assert!(!counts(&seen_before(State::Ready, true, true), &harmless), "{harmless:?}");
+            assert!(!counts(&seen_before(&[true]), &harmless), "{harmless:?}");
         }
     }
 }
