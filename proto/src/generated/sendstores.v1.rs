@@ -117,7 +117,8 @@ pub mod failure {
         DatabaseUnavailable = 8,
         /// The application did not become ready in time. Retried.
         ApplicationUnavailable = 9,
-        /// A bootstrap step failed inside the store. Retried.
+        /// A bootstrap step failed inside the store. Retried, unless the store image or its WooCommerce refuses the settings
+        /// (locale, country, currency and so on), which would be refused again: then the store is FAILED.
         BootstrapFailed = 10,
         /// The store does not answer as a shop should. Retried.
         StorefrontUnavailable = 11,
@@ -125,8 +126,8 @@ pub mod failure {
         RemovalBlocked = 12,
         /// A fault of the control plane itself. Retried; the server's log has the details.
         Internal = 13,
-        /// The store was complete once and its namespace is gone although nobody deleted the store: found when the stores were
-        /// taken back after a loss of Redis. Nothing is made in its place. Needs a human.
+        /// The store was complete once and its namespace is gone although nobody deleted the store: by hand, or after the copy
+        /// was made that Redis has. Nothing is made in its place. Not retried: needs a human.
         NamespaceMissing = 14,
         /// The store's quota is too small for what its objects ask for. Retried.
         QuotaExceeded = 15,
@@ -136,6 +137,9 @@ pub mod failure {
         PluginMissing = 17,
         /// PHP ended with a fatal error in the application; `diagnosis.log_tail` or `message` names the file. Retried.
         PhpFatalError = 18,
+        /// The store was complete once and its database has no shop any more. Nothing is installed in its place. Retried: once
+        /// the data was put back, the store goes on.
+        DataMissing = 19,
     }
     impl Reason {
         /// String value of the enum field names used in the ProtoBuf definition.
@@ -163,6 +167,7 @@ pub mod failure {
                 Self::PodUnschedulable => "REASON_POD_UNSCHEDULABLE",
                 Self::PluginMissing => "REASON_PLUGIN_MISSING",
                 Self::PhpFatalError => "REASON_PHP_FATAL_ERROR",
+                Self::DataMissing => "REASON_DATA_MISSING",
             }
         }
         /// Creates an enum from field names used in the ProtoBuf definition.
@@ -187,6 +192,7 @@ pub mod failure {
                 "REASON_POD_UNSCHEDULABLE" => Some(Self::PodUnschedulable),
                 "REASON_PLUGIN_MISSING" => Some(Self::PluginMissing),
                 "REASON_PHP_FATAL_ERROR" => Some(Self::PhpFatalError),
+                "REASON_DATA_MISSING" => Some(Self::DataMissing),
                 _ => None,
             }
         }
@@ -316,7 +322,7 @@ pub struct Evidence {
     /// What was found, for a human. At most 512 characters.
     #[prost(string, tag = "3")]
     pub finding: ::prost::alloc::string::String,
-    /// When it was looked at.
+    /// When it was looked at. Of a READY store looks that find the same are recorded once an hour.
     #[prost(message, optional, tag = "4")]
     pub check_time: ::core::option::Option<::prost_types::Timestamp>,
     /// When it passed for the first time; not set where it never did.

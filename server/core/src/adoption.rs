@@ -56,6 +56,8 @@ pub enum Finding {
     /// The ledger knows it as complete, and the cluster has no namespace of it: this record is to be written, and nothing
     /// made anew in its place.
     Missing(Box<Store>),
+    /// The ledger has it as missing, and somebody has put its namespace back: this record is to be written.
+    Returned(Box<Store>),
     /// Nobody but a human can tell what is right; left alone.
     Undecided(String),
 }
@@ -80,6 +82,7 @@ fn of_namespace(found: &Found, record: Option<&Store>, now: Timestamp) -> Findin
         Some(store) if store.uid == found.uid => match store.state {
             State::Deleting | State::Deleted => Finding::Known,
             _ if found.going => Finding::Going(Box::new(going(store.clone(), now))),
+            State::Failed if is_missing(store) => Finding::Returned(Box::new(store.returned(now))),
             _ => Finding::Known,
         },
         // An earlier store's end.
@@ -105,22 +108,31 @@ fn going(store: Store, now: Timestamp) -> Store {
 }
 
 fn without_namespace(store: &Store, now: Timestamp) -> Finding {
-    let Ok(lost) = store.after(Event::NamespaceLost, now) else { return Finding::Known };
-    if store.state == State::Failed && store.ready_time.is_none() {
+    if store.state == State::Failed && (store.ready_time.is_none() || is_missing(store)) {
         return Finding::Known;
     }
+    lost(store, now).map_or(Finding::Known, |lost| Finding::Missing(Box::new(lost)))
+}
+
+fn is_missing(store: &Store) -> bool {
+    store.failure.as_ref().is_some_and(|failure| failure.reason == FailureReason::NamespaceMissing)
+}
+
+/// The store once its namespace was found to be gone. `None`: it was not complete, and so nothing is lost.
+pub fn lost(store: &Store, now: Timestamp) -> Option<Store> {
+    let lost = store.after(Event::NamespaceLost, now).ok()?;
     let failure = Failure {
         reason: FailureReason::NamespaceMissing,
         message:
-            "the store was complete once and its namespace is gone: it was deleted after this record was written, or \
-                  by hand; delete the store, or put its namespace back from a backup of the cluster"
+            "the store was complete once, and its namespace is gone though nobody deleted the store: it was deleted by \
+                  hand, or after the copy was made that Redis has; nothing is made in its place"
                 .to_owned(),
         step: Some(StepName::Namespace),
         attempt: 1,
         retry_time: None,
         diagnosis: None,
     };
-    Finding::Missing(Box::new(lost.failing(failure, now)))
+    Some(lost.failing(failure, now))
 }
 
 // === impl Finding ===
@@ -130,7 +142,7 @@ impl Finding {
     pub fn into_record(self) -> Option<Store> {
         match self {
             Self::Known | Self::Undecided(_) => None,
-            Self::Unknown(store) | Self::Going(store) | Self::Missing(store) => Some(*store),
+            Self::Unknown(store) | Self::Going(store) | Self::Missing(store) | Self::Returned(store) => Some(*store),
         }
     }
 }
@@ -143,6 +155,7 @@ impl fmt::Display for Finding {
             Self::Unknown(_) => f.write_str("adopted"),
             Self::Going(_) => f.write_str("its removal is under way"),
             Self::Missing(_) => f.write_str("its namespace is gone; shown as FAILED, nothing is made in its place"),
+            Self::Returned(_) => f.write_str("its namespace is back; looked at step by step"),
             Self::Undecided(why) => write!(f, "left alone: {why}"),
         }
     }
@@ -229,6 +242,17 @@ mod tests {
         for state in [State::Provisioning, State::Failed, State::Deleting, State::Deleted] {
             assert_eq!(finding(Some(store(state)), None), Finding::Known, "{state}");
         }
+    }
+
+    #[test]
+    fn a_missing_store_whose_namespace_was_put_back_is_looked_at_again() {
+        let complete = Store { ready_time: Some(at(6)), ..store(State::Degraded) };
+        let missing = lost(&complete, at(7)).expect("lost");
+        assert_eq!(finding(Some(missing.clone()), None), Finding::Known, "it is told already");
+        let Finding::Returned(back) = finding(Some(missing), Some(same(false))) else { panic!("returned") };
+        assert_eq!((back.state, back.failure, back.ready_time), (State::Provisioning, None, Some(at(6))));
+        let failed = Store { ready_time: Some(at(6)), ..store(State::Failed) };
+        assert_eq!(finding(Some(failed), Some(same(false))), Finding::Known, "failed for something else");
     }
 
     #[test]

@@ -62,12 +62,8 @@ fn usual(id: &StoreId, reason: FailureReason, object: &str) -> String {
         FailureReason::ClusterUnavailable => {
             "See whether the API server answers the control plane: kubectl get --raw /readyz".to_owned()
         }
-        FailureReason::NamespaceConflict => {
-            format!("Delete this store and choose another id, or remove the namespace {id} yourself if nobody needs it")
-        }
-        FailureReason::NamespaceMissing => {
-            "Delete the store, or put its namespace back from a backup of the cluster".to_owned()
-        }
+        FailureReason::NamespaceConflict => conflict(id),
+        FailureReason::NamespaceMissing => missing(id),
         FailureReason::ObjectRefused => {
             format!(
                 "See which rule refuses it (admission policy, or a right that the control plane lacks): {}",
@@ -99,6 +95,10 @@ fn usual(id: &StoreId, reason: FailureReason, object: &str) -> String {
         FailureReason::ApplicationUnavailable | FailureReason::BootstrapFailed => {
             format!("Read the application's log: kubectl -n {id} logs deployment/wordpress")
         }
+        FailureReason::DataMissing => {
+            "Put the database back from a backup of its volume; the store is looked at again by itself. Or delete the store"
+                .to_owned()
+        }
         FailureReason::PluginMissing => format!(
             "Use a store image that ships WooCommerce, or restart the pod so that its volume is seeded: kubectl -n {id} rollout restart deployment/wordpress"
         ),
@@ -111,6 +111,18 @@ fn usual(id: &StoreId, reason: FailureReason, object: &str) -> String {
         FailureReason::RemovalBlocked => removal(id, object),
         FailureReason::Internal => "Report it with the server's log lines of this store".to_owned(),
     }
+}
+
+fn conflict(id: &StoreId) -> String {
+    format!(
+        "Delete this store and choose another id; or, if nobody needs the namespace {id}, remove it yourself, then delete this store and create it again"
+    )
+}
+
+fn missing(id: &StoreId) -> String {
+    format!(
+        "Put the namespace {id} back from a backup of the cluster, with its labels, annotations and volumes, and run sendstores-server adopt; or delete the store"
+    )
 }
 
 fn removal(id: &StoreId, object: &str) -> String {

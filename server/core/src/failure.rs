@@ -20,6 +20,7 @@ pub enum FailureReason {
     DatabaseUnavailable,
     ApplicationUnavailable,
     BootstrapFailed,
+    DataMissing,
     PluginMissing,
     PhpFatalError,
     StorefrontUnavailable,
@@ -64,7 +65,7 @@ impl FailureReason {
         }
     }
 
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::ClusterUnavailable,
         Self::NamespaceConflict,
         Self::NamespaceMissing,
@@ -78,6 +79,7 @@ impl FailureReason {
         Self::DatabaseUnavailable,
         Self::ApplicationUnavailable,
         Self::BootstrapFailed,
+        Self::DataMissing,
         Self::PluginMissing,
         Self::PhpFatalError,
         Self::StorefrontUnavailable,
@@ -100,6 +102,7 @@ impl FailureReason {
             Self::DatabaseUnavailable => "DATABASE_UNAVAILABLE",
             Self::ApplicationUnavailable => "APPLICATION_UNAVAILABLE",
             Self::BootstrapFailed => "BOOTSTRAP_FAILED",
+            Self::DataMissing => "DATA_MISSING",
             Self::PluginMissing => "PLUGIN_MISSING",
             Self::PhpFatalError => "PHP_FATAL_ERROR",
             Self::StorefrontUnavailable => "STOREFRONT_UNAVAILABLE",

@@ -1,13 +1,18 @@
 //! What to do next for one store: a pure function of intent, observation and time.
 
+use std::time::Duration;
+
 use crate::{
     evidence::Evidence,
     observed::{Observed, Progress, Remains, Seen},
-    state::State,
+    state::{Event, State},
     step::StepName,
     store::Store,
     time::Timestamp,
 };
+
+/// How old the evidence of a READY store may become before another look that found the same is recorded.
+const EVIDENCE_AGE: Duration = Duration::from_secs(3600);
 
 /// The one next thing to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +27,9 @@ pub enum Action {
     Converge(Vec<Evidence>),
     /// The shop does not sell any more, or still not: record it, and when it is looked at again.
     Degrade(Vec<Evidence>),
+    /// The namespace of a store that was complete is gone, and its data with it: record that. A store that is made anew in
+    /// its place would look as if nothing had happened.
+    NoteLoss,
     /// Look at what is left of a store that is being deleted.
     ObserveRemains,
     /// Ask the cluster to remove everything. Safe to do again.
@@ -63,22 +71,31 @@ fn toward_ready(store: &Store, observed: &Observed) -> Action {
     for step in StepName::PROVISIONING {
         match observed.step(step) {
             Seen::Unknown => return Action::Observe(step),
+            Seen::Absent if step == StepName::Namespace && was_complete(store) => return Action::NoteLoss,
             Seen::Absent | Seen::Known(Progress::Partial(_)) => return Action::Ensure(step),
             Seen::Known(Progress::Waiting(_) | Progress::Failing(_)) => return Action::Await(step),
-            Seen::Known(Progress::Done(evidence)) if step == StepName::Storefront => return converge(store, evidence),
+            Seen::Known(Progress::Done(evidence)) if step == StepName::Storefront => {
+                return converge(store, evidence);
+            }
             Seen::Known(Progress::Done(_)) => {}
         }
     }
     Action::Rest(None)
 }
 
-/// A store that is READY already is written anew only if another look found something else; the times of all looks are
-/// not worth a change each.
+fn was_complete(store: &Store) -> bool {
+    store.ready_time.is_some() && store.state.next(Event::NamespaceLost).is_ok()
+}
+
+/// A store that is READY already is written anew if another look found something else, or when what is shown grows old;
+/// the times of all looks are not worth a change each.
 fn converge(store: &Store, evidence: &[Evidence]) -> Action {
     let outcome = |one: &Evidence| (one.check, one.passed);
     let told = store.evidence.iter().map(outcome).eq(evidence.iter().map(outcome));
+    let mut pairs = store.evidence.iter().zip(evidence);
+    let old = pairs.any(|(before, seen)| seen.check_time.since(before.check_time) > EVIDENCE_AGE);
     match store.state {
-        State::Ready if told => Action::Rest(None),
+        State::Ready if told && !old => Action::Rest(None),
         _ => Action::Converge(evidence.to_vec()),
     }
 }
@@ -118,7 +135,6 @@ mod tests {
         evidence::Check,
         failure::{Failure, FailureReason},
         observed::{Outlook, Waiting},
-        state::Event,
         store::fixture,
     };
 
@@ -189,6 +205,12 @@ mod tests {
         let mut ready = Store { evidence: evidence(true), ..in_state(State::Ready) };
         ready.evidence[0].check_time = Timestamp::from_micros(0);
         assert_eq!(plan(&ready, &observed, now()), Action::Rest(None));
+        // So old that a reader would take the shop for one that nobody looks at.
+        let mut later = evidence(true);
+        later[0].check_time = now().after(2 * EVIDENCE_AGE);
+        observed.note(StepName::Storefront, Seen::Known(Progress::Done(later.clone())));
+        assert_eq!(plan(&ready, &observed, now()), Action::Converge(later));
+        observed.note(StepName::Storefront, Seen::Known(Progress::Done(evidence(true))));
         // What may fail in a shop that sells is told when it changes.
         ready.evidence[0].passed = false;
         assert_eq!(plan(&ready, &observed, now()), Action::Converge(evidence(true)));
@@ -204,6 +226,24 @@ mod tests {
         observed.note(StepName::Storefront, Seen::Absent);
         assert_eq!(plan(&in_state(State::Ready), &observed, now()), Action::Degrade(Vec::new()));
         assert_eq!(plan(&in_state(State::Degraded), &observed, now()), Action::Observe(StepName::Namespace));
+    }
+
+    #[test]
+    fn a_namespace_that_was_lost_is_not_made_anew() {
+        let mut observed = Observed::nothing();
+        observed.note(StepName::Namespace, Seen::Absent);
+        observed.note(StepName::Storefront, Seen::Absent);
+        for (state, was_ready, action) in [
+            (State::Degraded, true, Action::NoteLoss),
+            (State::Updating, true, Action::NoteLoss),
+            (State::Resuming, true, Action::NoteLoss),
+            // Taken back from a namespace, or never there at all.
+            (State::Provisioning, true, Action::Ensure(StepName::Namespace)),
+            (State::Updating, false, Action::Ensure(StepName::Namespace)),
+        ] {
+            let store = Store { ready_time: was_ready.then(now), ..in_state(state) };
+            assert_eq!(plan(&store, &observed, now()), action, "{state}");
+        }
     }
 
     #[test]

@@ -117,6 +117,19 @@ impl Store {
         store
     }
 
+    /// A store that was missing, once its namespace is back: on its way again, with what is known of its past.
+    pub fn returned(&self, now: Timestamp) -> Self {
+        let mut back = Self {
+            state: State::INITIAL,
+            failure: None,
+            steps: StepName::PROVISIONING.into_iter().map(Step::pending).collect(),
+            update_time: now,
+            ..self.clone()
+        };
+        back.happened(Happening::Adopted, None, now);
+        back
+    }
+
     /// The store after `event`. An intent raises the generation and clears the failure of the one before.
     pub fn after(&self, event: Event, now: Timestamp) -> Result<Self, IllegalTransition> {
         let state = self.state.next(event)?;

@@ -165,6 +165,7 @@ fn reason(reason: FailureReason) -> wire::failure::Reason {
         FailureReason::ClusterUnavailable => Wire::ClusterUnavailable,
         FailureReason::NamespaceConflict => Wire::NamespaceConflict,
         FailureReason::NamespaceMissing => Wire::NamespaceMissing,
+        FailureReason::DataMissing => Wire::DataMissing,
         FailureReason::ObjectRefused => Wire::ObjectRefused,
         FailureReason::ReleaseFailed => Wire::ReleaseFailed,
         FailureReason::ValuesRefused => Wire::ValuesRefused,

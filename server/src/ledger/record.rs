@@ -310,7 +310,7 @@ impl EvidenceRecord {
         let Self { check, passed, finding, check_time, first_pass_time } = self;
         let check = Check::ALL.into_iter().find(|known| known.as_str() == check)?;
         // An older server wrote no first time; what passed then has passed at the latest then.
-        let first_pass_time = first_pass_time.or(passed.then_some(check_time)).map(Timestamp::from_micros);
+        let first_pass_time = first_pass_time.or_else(|| passed.then_some(check_time)).map(Timestamp::from_micros);
         Some(Evidence { check, passed, finding, check_time: Timestamp::from_micros(check_time), first_pass_time })
     }
 }

@@ -12,7 +12,6 @@ use k8s_openapi::{
 use kube::Resource;
 use sendstores_core::{
     Store,
-    evidence::Evidence,
     failure::FailureReason,
     observed::{Outlook, Progress, Remains, Seen, Waiting},
     provisioner::StepError,
@@ -43,10 +42,10 @@ pub(crate) async fn step(
         let begun = Instant::now();
         let mut changes = step_changes(context, store, name).await?;
         loop {
-            let seen = steps::observe(context, store, name).await?;
-            if !same(&seen, last) {
-                return Ok(seen);
-            }
+            let latest = match steps::observe(context, store, name).await? {
+                Seen::Known(seen) if same(&seen, last) => seen,
+                other => return Ok(other),
+            };
             let next = async {
                 tokio::select! {
                     open = changes.next() => open,
@@ -56,7 +55,7 @@ pub(crate) async fn step(
             match timeout_at(deadline, next).await {
                 Ok(true) => look = (look * 2).min(LAST_LOOK),
                 Ok(false) => break,
-                Err(_) => return Err(late(name, last, patience(context, last))),
+                Err(_) => return Err(late(name, &latest, patience(context, last))),
             }
         }
         not_at_once(begun)?;
@@ -143,16 +142,12 @@ async fn removal_changes(context: &Context, store: &Store) -> Result<Changes, St
     Ok(Changes::merged(all))
 }
 
-/// Whether two looks saw the same. When it was seen does not matter.
-fn same(seen: &Seen<Progress>, last: &Progress) -> bool {
+/// Whether two looks saw the same. A shop that fails now in this and now in that way is no further for it: otherwise its
+/// wait would begin anew each time, and never end.
+fn same(seen: &Progress, last: &Progress) -> bool {
     match (seen, last) {
-        (Seen::Known(Progress::Done(now)), Progress::Done(before))
-        | (Seen::Known(Progress::Failing(now)), Progress::Failing(before)) => {
-            let key = |evidence: &Evidence| (evidence.check, evidence.passed, evidence.finding.clone());
-            now.iter().map(key).eq(before.iter().map(key))
-        }
-        (Seen::Known(now), last) => now == last,
-        (Seen::Absent | Seen::Unknown, _) => false,
+        (Progress::Done(_), Progress::Done(_)) | (Progress::Failing(_), Progress::Failing(_)) => true,
+        (seen, last) => seen == last,
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use rand::RngExt;
 use sendstores_core::{
-    Event, Evidence, Failure, FailureReason, State, StepName, Store, StoreId, Timestamp,
+    Event, Evidence, Failure, FailureReason, State, StepName, Store, StoreId, Timestamp, adoption,
     ledger::{Claim, Fence, Ledger, LedgerError},
     observed::{Observed, Progress, Remains, Seen, Waiting},
     plan::{Action, plan},
@@ -50,6 +50,8 @@ struct Work<'a, L, P> {
     observed: Observed,
     /// What was done last, and what was seen of it before that.
     done: Option<(StepName, Seen<Progress>)>,
+    /// The step that is looked at or worked on.
+    at: Option<StepName>,
 }
 
 /// What comes of one action.
@@ -118,7 +120,7 @@ impl<'a, L: Ledger, P: Provisioner> Run<'a, L, P> {
             }
         };
         let observed = Observed::nothing();
-        let mut work = Work { reconciler: self.reconciler, fence: claim.fence, store, observed, done: None };
+        let mut work = Work { reconciler: self.reconciler, fence: claim.fence, store, observed, done: None, at: None };
         work.until_at_rest().await
     }
 }
@@ -151,12 +153,14 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
     }
 
     async fn act(&mut self, action: Action) -> Result<Turn, Halt> {
+        self.at = step_of(&action);
         match action {
             Action::Observe(step) => self.observe(step).await?,
             Action::Ensure(step) => self.ensure(step).await?,
             Action::Await(step) => self.wait(step).await?,
             Action::Converge(evidence) => self.converge(evidence).await?,
             Action::Degrade(evidence) => self.degrade(evidence).await?,
+            Action::NoteLoss => self.note_loss().await?,
             Action::ObserveRemains => {
                 self.observed.remains = self.reconciler.provisioner.observe_remains(&self.store).await?;
             }
@@ -242,6 +246,15 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
         Ok(())
     }
 
+    async fn note_loss(&mut self) -> Result<(), Halt> {
+        let Some(lost) = adoption::lost(&self.store, now()) else {
+            return Err(StepError::retryable(FailureReason::Internal, "a store was lost that was not complete").into());
+        };
+        self.record(lost).await?;
+        tracing::error!(store = %self.store.id, "its namespace is gone; nothing is made in its place");
+        Ok(())
+    }
+
     async fn degrade(&mut self, seen: Vec<Evidence>) -> Result<(), Halt> {
         let evidence = if self.store.state == State::Ready {
             match self.confirm(seen).await? {
@@ -283,7 +296,7 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
     /// Shows the failure, and when it is tried again.
     async fn fail(&mut self, error: StepError) -> Result<(), NotRecorded> {
         let StepError { reason, message, terminal } = error;
-        let step = self.step_under_way();
+        let step = self.at;
         let attempt = self.attempt(step);
         let gives_up = terminal && self.store.state.next(Event::GaveUp).is_ok();
         tracing::warn!(store = %self.store.id, ?step, %reason, message, attempt, gives_up, "a step failed");
@@ -312,15 +325,6 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
         let begun = step.and_then(|step| self.store.step(step)).map_or(1, |step| step.attempt.max(1));
         let failed = self.store.failure.as_ref().filter(|failure| failure.step == step);
         failed.map_or(begun, |failure| begun.max(failure.attempt.saturating_add(1)))
-    }
-
-    fn step_under_way(&self) -> Option<StepName> {
-        if self.store.state == State::Deleting {
-            return Some(StepName::Removal);
-        }
-        StepName::PROVISIONING
-            .into_iter()
-            .find(|step| !matches!(self.observed.step(*step), Seen::Known(Progress::Done(_))))
     }
 
     fn backoff(&self, attempt: u32) -> Duration {
@@ -364,6 +368,16 @@ impl From<NotRecorded> for Halt {
 
 fn now() -> Timestamp {
     SystemTime::now().into()
+}
+
+fn step_of(action: &Action) -> Option<StepName> {
+    match action {
+        Action::Observe(step) | Action::Ensure(step) | Action::Await(step) => Some(*step),
+        Action::Converge(_) | Action::Degrade(_) => Some(StepName::Storefront),
+        Action::NoteLoss => Some(StepName::Namespace),
+        Action::ObserveRemains | Action::Remove | Action::AwaitRemoval | Action::Bury => Some(StepName::Removal),
+        Action::Rest(_) => None,
+    }
 }
 
 /// What did not pass, in one sentence.

@@ -89,7 +89,7 @@ fn evidence() -> impl Strategy<Value = Evidence> {
             finding,
             check_time,
             // What passes has passed, at the latest now.
-            first_pass_time: first_pass_time.or(passed.then_some(check_time)),
+            first_pass_time: first_pass_time.or_else(|| passed.then_some(check_time)),
         },
     )
 }

@@ -44,9 +44,22 @@ pub(super) async fn observe(context: &Context, store: &Store) -> Result<Seen<Pro
             let detail = format!("the database does not answer the application: {why}");
             waiting(Outlook::Stuck, FailureReason::DatabaseUnavailable, detail)
         }
+        Inside::Open { state: State::At(stage, _), .. } if is_lost(store, stage) => return Err(lost()),
         Inside::Open { state: State::At(stage, attempts), .. } => partial(told(stage, attempts)),
         Inside::Open { state: State::Complete, .. } => done(),
     })
+}
+
+/// Whether the database is as before the installation, though the store was READY once.
+fn is_lost(store: &Store, stage: Stage) -> bool {
+    store.ready_time.is_some() && matches!(stage, Stage::Restore | Stage::Install)
+}
+
+/// An empty shop in place of the merchant's would hide that theirs is gone.
+fn lost() -> StepError {
+    let message =
+        "the store was complete once, and its database has no shop any more; nothing is installed in its place";
+    StepError::retryable(FailureReason::DataMissing, message)
 }
 
 /// What a watcher reads while this comes next.
@@ -72,6 +85,7 @@ pub(super) async fn ensure(context: &Context, store: &Store) -> Result<(), StepE
             return Err(StepError::retryable(FailureReason::DatabaseUnavailable, why));
         }
         Inside::Open { state: State::Complete, .. } => return Ok(()),
+        Inside::Open { state: State::At(stage, _), .. } if is_lost(store, stage) => return Err(lost()),
         Inside::Open { pod, state: State::At(stage, _) } => (pod, stage),
     };
     let deadlines = &context.deadlines;
@@ -143,6 +157,17 @@ async fn ready_pod(context: &Context, store: &Store) -> Result<Option<String>, S
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_was_ready_once_can_be_lost() {
+        let fresh = crate::provision::steps::fixtures::store();
+        let ready = Store { ready_time: Some(fresh.create_time), ..fresh.clone() };
+        for (stage, empty) in
+            [(Stage::Restore, true), (Stage::Install, true), (Stage::Activate, false), (Stage::Configure, false)]
+        {
+            assert_eq!((is_lost(&fresh, stage), is_lost(&ready, stage)), (false, empty), "{stage:?}");
+        }
+    }
 
     #[test]
     fn a_watcher_is_told_what_comes_and_why_not_the_snapshot() {
