@@ -22,7 +22,6 @@ mod watch;
 
 use std::{sync::Arc, time::Duration};
 
-use kube::Client;
 use sendstores_core::{
     Diagnosis, FailureReason, Store,
     adoption::{Census, Found},
@@ -34,6 +33,7 @@ use sendstores_core::{
 };
 
 use self::{cluster::Cluster, helm::Helm, visitor::Visitor};
+pub use cluster::Clients;
 pub use config::{Config, Deadlines, HelmConfig, Quota};
 
 /// Provisions stores into one cluster. Clones share everything.
@@ -57,9 +57,9 @@ struct Context {
 
 impl KubeProvisioner {
     /// Touches nothing yet: a helm or a chart that is missing shows in the first release step.
-    pub fn new(config: Config, client: Client) -> Self {
+    pub fn new(config: Config, clients: impl Into<Clients>) -> Self {
         let Config { helm, deadlines, cron_interval, quota, instance } = config;
-        let cluster = Cluster::new(client, deadlines.call);
+        let cluster = Cluster::new(clients.into(), deadlines.call);
         let helm = Helm::new(helm, deadlines.helm, deadlines.helm_grace);
         let visitor = Visitor::default();
         Self { context: Arc::new(Context { cluster, helm, visitor, deadlines, cron_interval, quota, instance }) }

@@ -16,7 +16,7 @@ use sendstores_core::{
     observed::{Progress, Remains, Seen},
     provisioner::Provisioner,
 };
-use sendstores_server::provision::{self, Deadlines, HelmConfig, KubeProvisioner, Quota};
+use sendstores_server::provision::{self, Clients, Deadlines, HelmConfig, KubeProvisioner, Quota};
 use tempfile::TempDir;
 
 use crate::{
@@ -29,6 +29,7 @@ use crate::{
 pub struct Rig {
     pub kubeconfig: PathBuf,
     pub client: Client,
+    clients: Clients,
     /// Caches of helm, and values files.
     pub folder: TempDir,
 }
@@ -52,8 +53,9 @@ impl Rig {
     pub async fn at(kubeconfig: PathBuf) -> Self {
         let read = Kubeconfig::read_from(&kubeconfig).expect("a kubeconfig");
         let config = Config::from_custom_kubeconfig(read, &KubeConfigOptions::default()).await.expect("a usable one");
+        let clients = Clients::new(config.clone()).expect("clients");
         let client = Client::try_from(config).expect("a client");
-        Self { kubeconfig, client, folder: TempDir::new().expect("a folder") }
+        Self { kubeconfig, client, clients, folder: TempDir::new().expect("a folder") }
     }
 
     pub fn provisioner(&self, helm: Helm, values: &[&Path]) -> KubeProvisioner {
@@ -77,7 +79,7 @@ impl Rig {
                 quota: Quota::default(),
                 instance: "test".to_owned(),
             },
-            self.client.clone(),
+            self.clients.clone(),
         )
     }
 

@@ -18,6 +18,7 @@ use sendstores_tests::{
     server::{Server, ServerOptions},
     wait::until,
 };
+use tempfile::NamedTempFile;
 
 /// What is theirs, and what this test calls its own.
 const INSTANCE: &str = "adopt";
@@ -150,6 +151,39 @@ async fn an_empty_redis_and_a_wrong_database_are_noticed_at_the_start_and_every_
     world.end(&client, &ids).await;
     let ended = tokio::task::spawn_blocking(move || server.terminate(Duration::from_secs(60)).0);
     assert!(ended.await.expect("its end").success());
+}
+
+#[tokio::test]
+async fn a_namespace_deleted_by_hand_is_told_and_taken_up_again_once_it_is_back() {
+    let world = World::new().await;
+    let server = world.server_on(0).flag("--probe-interval=1s").start_ready().await;
+    let client = server.client().await;
+    let id = "store-adopt-lost";
+    world.make(&client, id).await;
+    let namespace = world.cluster.get(&["namespace", id]);
+    let deleted = world.cluster.kubectl(&["delete", "namespace", id]);
+    assert!(deleted.status.success(), "{deleted:?}");
+
+    let lost = reach(&client, id, State::Failed).await;
+    let failure = lost.failure.expect("a failure");
+    assert_eq!((failure.reason(), failure.retry_time), (wire::failure::Reason::NamespaceMissing, None));
+    assert!(failure.suggestion.contains("adopt"), "{}", failure.suggestion);
+    assert_eq!(world.namespaces(), BTreeMap::new(), "nothing is made in its place");
+    let planned = text(&world.adopt(&["--dry-run"]));
+    assert!(!planned.contains(id), "it is told already: {planned}");
+
+    let (labels, annotations) = (&namespace["metadata"]["labels"], &namespace["metadata"]["annotations"]);
+    let copy = serde_json::json!({"apiVersion": "v1", "kind": "Namespace",
+        "metadata": {"name": id, "labels": labels, "annotations": annotations}});
+    let file = NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), copy.to_string()).expect("write");
+    let made = world.cluster.kubectl(&["create", "-f", &file.path().to_string_lossy()]);
+    assert!(made.status.success(), "{made:?}");
+    let done = text(&world.adopt(&[]));
+    assert!(done.contains(&format!("{id}: its namespace is back")), "{done}");
+    let store = reach(&client, id, State::Ready).await;
+    assert_eq!((store.generation, store.ready_time), (lost.generation, lost.ready_time));
+    world.end(&client, &[id]).await;
 }
 
 #[tokio::test]

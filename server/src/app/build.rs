@@ -159,7 +159,7 @@ pub(super) async fn provisioner(config: &Config) -> Result<KubeProvisioner, Task
         Some(_) => kube::Config::from_kubeconfig(&options).await.map_err(|error| no_cluster(&error))?,
         None => kube::Config::infer().await.map_err(|error| no_cluster(&error))?,
     };
-    let client = kube::Client::try_from(cluster).map_err(|error| no_cluster(&error))?;
+    let clients = provision::Clients::new(cluster).map_err(|error| no_cluster(&error))?;
     let helm = provision::HelmConfig {
         program: config.helm.clone(),
         chart: config.chart.clone(),
@@ -175,7 +175,7 @@ pub(super) async fn provisioner(config: &Config) -> Result<KubeProvisioner, Task
         quota: Default::default(),
         instance: config.instance.clone(),
     };
-    Ok(KubeProvisioner::new(config, client))
+    Ok(KubeProvisioner::new(config, clients))
 }
 
 fn no_cluster(error: &dyn std::fmt::Display) -> TaskError {

@@ -12,21 +12,48 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{errors::CallError, names};
 
-/// The client, which waits for ever by itself.
+/// Clients of one cluster.
+#[derive(Clone)]
+pub struct Clients {
+    api: Client,
+    shops: Client,
+}
+
+/// The clients, which wait for ever by themselves.
 pub(crate) struct Cluster {
     client: Client,
+    shops: Client,
     limit: Duration,
+}
+
+// === impl Clients ===
+
+impl Clients {
+    /// Two of them: what the API server says of itself (429, 503, 504) is asked again for a while by kube's client, but
+    /// behind the proxy the same codes are the shop's, and those we came to see.
+    pub fn new(config: kube::Config) -> kube::Result<Self> {
+        let mut at_once = config.clone();
+        at_once.default_retry = false;
+        Ok(Self { api: Client::try_from(config)?, shops: Client::try_from(at_once)? })
+    }
+}
+
+impl From<Client> for Clients {
+    fn from(client: Client) -> Self {
+        Self { api: client.clone(), shops: client }
+    }
 }
 
 // === impl Cluster ===
 
 impl Cluster {
-    pub(crate) fn new(client: Client, limit: Duration) -> Self {
-        Self { client, limit }
+    pub(crate) fn new(clients: Clients, limit: Duration) -> Self {
+        Self { client: clients.api, shops: clients.shops, limit }
     }
 
-    pub(crate) fn client(&self) -> &Client {
-        &self.client
+    /// For requests that are passed on to a shop.
+    pub(crate) fn shops(&self) -> &Client {
+        &self.shops
     }
 
     /// Objects in the store's namespace.

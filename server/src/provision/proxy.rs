@@ -56,7 +56,7 @@ pub(crate) async fn ask(
 ) -> Result<Reply, StepError> {
     let request = request(store, question)?;
     let exchange = async {
-        let response = cluster.client().send(request).await?;
+        let response = cluster.shops().send(request).await?;
         let (head, body) = response.into_parts();
         let body = Limited::new(body, MAX_BODY).collect().await;
         Ok::<_, kube::Error>((head, body.map(|body| body.to_bytes())))

@@ -385,5 +385,9 @@ fn describe(evidence: &[Evidence]) -> String {
     let failed = evidence.iter().filter(|evidence| !evidence.passed);
     let findings: Vec<_> =
         failed.map(|evidence| format!("{}: {}", evidence.check.as_str(), evidence.finding)).collect();
-    if findings.is_empty() { "the shop is not exposed".to_owned() } else { findings.join("; ") }
+    if findings.is_empty() {
+        "the shop's Ingress or a workload of it is gone, and is made again".to_owned()
+    } else {
+        findings.join("; ")
+    }
 }

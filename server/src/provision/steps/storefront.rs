@@ -20,7 +20,7 @@ use sendstores_core::{
 use serde_json::json;
 
 use self::judge::{Finding, Product};
-use super::{partial, release};
+use super::{partial, release, workload};
 use crate::provision::{
     Context, names,
     proxy::{self, Question, Reply},
@@ -48,6 +48,9 @@ pub(super) async fn observe(context: &Context, store: &Store) -> Result<Seen<Pro
     }
     let (mut evidence, product) = probe(context, store).await?;
     let sells = evidence.iter().all(|evidence| evidence.passed);
+    if !sells && store.ready_time.is_some() && !workload::are_there(context, store).await? {
+        return Ok(partial("a workload of the shop is gone"));
+    }
     let seen = ingress::look(context, store, product.as_deref(), sells).await;
     let counts = ingress::counts(store, &seen);
     evidence.push(self::evidence(Check::Ingress, seen.finding()));
@@ -66,8 +69,11 @@ pub(super) async fn ensure(context: &Context, store: &Store) -> Result<(), StepE
 async fn probe(context: &Context, store: &Store) -> Result<(Vec<Evidence>, Option<String>), StepError> {
     // The catalogue is ours until the store was READY for the first time; afterwards it is the merchant's.
     let sample_due = store.ready_time.is_none() && store.spec.shop.catalogue == Catalogue::Sample;
-    let catalogue =
-        judge::catalogue(&get(context, store, &judge::products_path(STORE_API, sample_due)).await?, sample_due);
+    let reply = get(context, store, &judge::products_path(STORE_API, sample_due)).await?;
+    if let Reply::Unreachable(why) = &reply {
+        return Ok((unreachable(context, why), None));
+    }
+    let catalogue = judge::catalogue(&reply, sample_due);
     let product = catalogue.as_ref().ok().and_then(Option::as_ref);
     let name = product.filter(|_| sample_due).map(|product| product.name.as_str());
     let looks = (shop_page(context, store, name), cart(context, store, product), cron::look(context, store));
@@ -80,6 +86,13 @@ async fn probe(context: &Context, store: &Store) -> Result<(Vec<Evidence>, Optio
     ];
     let evidence = found.into_iter().filter_map(|(check, finding)| Some(evidence(check, finding?))).collect();
     Ok((evidence, name.map(str::to_owned)))
+}
+
+/// Of a shop that is not reached; to ask it for the rest would only be to wait again.
+fn unreachable(context: &Context, why: &str) -> Vec<Evidence> {
+    let cron = context.cron_interval.map(|_| Check::Cron);
+    let checks = [Check::ShopPage, Check::StoreApi, Check::Cart].into_iter().chain(cron);
+    checks.map(|check| evidence(check, Err(why.to_owned()))).collect()
 }
 
 /// What the catalogue is as a finding.

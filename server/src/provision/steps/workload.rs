@@ -54,6 +54,13 @@ pub(super) async fn observe(context: &Context, store: &Store, workload: Workload
     }
 }
 
+/// Whether both workloads exist, however they are.
+pub(super) async fn are_there(context: &Context, store: &Store) -> Result<bool, StepError> {
+    let (database, application) =
+        tokio::try_join!(rollout(context, store, Workload::Database), rollout(context, store, Workload::Application))?;
+    Ok(database.is_some() && application.is_some())
+}
+
 async fn rollout(context: &Context, store: &Store, workload: Workload) -> Result<Option<Rollout>, StepError> {
     let cluster = &context.cluster;
     Ok(match workload {
