@@ -69,7 +69,7 @@ pub struct Args {
     /// Public address of a store; {id} stands for its id.
     #[arg(long, env = "SENDSTORES_STORE_URL", default_value = "http://{id}.localhost")]
     pub store_url: String,
-    /// How many stores are worked on at once.
+    /// How many stores are worked on at once, of each kind: made, looked at, removed.
     #[arg(long, env = "SENDSTORES_CONCURRENCY", default_value = "10")]
     pub concurrency: String,
     /// How long a claim on a store lasts unless renewed: another replica takes over behind it.

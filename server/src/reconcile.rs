@@ -3,6 +3,7 @@
 
 mod census;
 mod cron;
+mod desk;
 mod due;
 mod duty;
 mod lease;
@@ -11,14 +12,13 @@ mod record;
 mod run;
 
 use std::{
-    collections::HashMap,
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
 use futures::{StreamExt, stream::FuturesUnordered};
 use sendstores_core::{
-    Revision, State, Store, StoreFilter, StoreId,
+    State, Store, StoreFilter, StoreId,
     backoff::Backoff,
     ledger::{Duty, Ledger, Owner},
     provisioner::Provisioner,
@@ -31,9 +31,9 @@ use crate::{
 };
 pub use census::{CensusError, CensusTaker};
 pub use cron::{CronDriver, CronPolicy};
+use desk::{Desk, Lane, Running};
 use due::Due;
 use duty::{Post, Raised};
-use queue::Queue;
 use run::{Outcome, Run};
 
 /// How tombstones are removed: long behind any history a watcher could still read.
@@ -48,7 +48,7 @@ const CHANGES: usize = 256;
 /// How reconcile behaves.
 #[derive(Clone, Copy, Debug)]
 pub struct Policy {
-    /// Stores worked on at once.
+    /// Stores worked on at once, of each kind: made, looked at, removed.
     pub concurrency: usize,
     /// How long a claim lasts unless renewed.
     pub lease: Duration,
@@ -65,24 +65,6 @@ pub struct Reconciler<L, P> {
     pub provisioner: P,
     pub owner: Owner,
     pub policy: Policy,
-}
-
-/// What is worked on, and what is known of the rest.
-#[derive(Default)]
-struct Desk {
-    queue: Queue,
-    running: HashMap<StoreId, Running>,
-    /// Up to which revision each store was dealt with: the mirror tells our own writes again, later.
-    dealt_with: HashMap<StoreId, Revision>,
-}
-
-/// A run under way.
-struct Running {
-    /// The intent it works on.
-    generation: u64,
-    interrupt: CancellationToken,
-    /// A newer intent came: run again at once.
-    again: bool,
 }
 
 // === impl Policy ===
@@ -124,15 +106,13 @@ impl<L: Ledger, P: Provisioner> Reconciler<L, P> {
 
     /// Until `stop`, or until the ledger is not believed. `probes`: shops that are READY are looked at from here.
     async fn work(&self, stop: &CancellationToken, probes: &AtomicBool) {
-        let mut desk = Desk::default();
+        let mut desk = Desk::new(self.policy.concurrency);
         let mut runs = FuturesUnordered::new();
         let mut cursor = self.take_stock(&mut desk);
         let mut sweep = tokio::time::interval(SWEEP_EVERY);
         loop {
-            while runs.len() < self.policy.concurrency
-                && let Some(id) = desk.next()
-            {
-                runs.extend(self.start(&id, &mut desk, probes.load(Ordering::Relaxed)));
+            while let Some((lane, id)) = desk.next() {
+                runs.extend(self.start(lane, &id, &mut desk, probes.load(Ordering::Relaxed)));
             }
             tokio::select! {
                 () = stop.cancelled() => break,
@@ -142,11 +122,11 @@ impl<L: Ledger, P: Provisioner> Reconciler<L, P> {
                     Err(_compacted) => cursor = self.take_stock(&mut desk),
                 },
                 Some((id, outcome)) = runs.next(), if !runs.is_empty() => self.conclude(id, outcome, &mut desk),
-                () = desk.queue.due() => {}
+                () = desk.due() => {}
                 _ = sweep.tick() => self.sweep().await,
             }
         }
-        desk.running.values().for_each(|run| run.interrupt.cancel());
+        desk.interrupt_all();
         let farewell = async { while runs.next().await.is_some() {} };
         if tokio::time::timeout(FAREWELL, farewell).await.is_err() {
             tracing::warn!("some claims were not given back; they expire");
@@ -164,26 +144,29 @@ impl<L: Ledger, P: Provisioner> Reconciler<L, P> {
 
     fn queue(&self, store: &Store, desk: &mut Desk) {
         if let Some(wait) = Due::of(store, self.policy.probe_interval).wait() {
-            desk.queue.push(store.id.clone(), wait);
+            desk.push(Lane::of(store.state), store.id.clone(), wait);
         }
     }
 
     /// `None`: there is nothing to do for us now.
     fn start(
         &self,
+        lane: Lane,
         id: &StoreId,
         desk: &mut Desk,
         probes: bool,
     ) -> Option<impl Future<Output = (StoreId, Outcome)> + use<'_, L, P>> {
         let store = self.mirror.get(id)?;
-        if store.state == State::Ready && !probes {
-            // Its turn goes on, so that whoever takes the duty over begins in the middle of its round.
+        let waits = store.state == State::Ready && !probes;
+        if waits || Lane::of(store.state) != lane {
+            // Its turn goes on, so that whoever takes the duty over begins in the middle of its round. What it was queued
+            // for is over where it has gone on to another lane since.
             self.queue(&store, desk);
             return None;
         }
         let generation = store.generation;
         let interrupt = CancellationToken::new();
-        desk.running.insert(id.clone(), Running { generation, interrupt: interrupt.clone(), again: false });
+        desk.begin(id.clone(), Running { lane, generation, interrupt: interrupt.clone(), again: false });
         let run = Run::new(self, id.clone(), interrupt);
         Some(async move { run.run().await })
     }
@@ -193,7 +176,7 @@ impl<L: Ledger, P: Provisioner> Reconciler<L, P> {
         let store = &change.store;
         if store.state == State::Deleted {
             desk.dealt_with.remove(&store.id);
-        } else if let Some(run) = desk.running.get_mut(&store.id) {
+        } else if let Some(run) = desk.running(&store.id) {
             if store.generation > run.generation {
                 run.again = true;
                 run.interrupt.cancel();
@@ -204,16 +187,26 @@ impl<L: Ledger, P: Provisioner> Reconciler<L, P> {
     }
 
     fn conclude(&self, id: StoreId, outcome: Outcome, desk: &mut Desk) {
-        let again = desk.running.remove(&id).is_some_and(|run| run.again);
+        let Some(ended) = desk.end(&id) else { return };
+        let latest = self.mirror.get(&id);
+        let lane = latest.as_ref().map_or(ended.lane, |store| Lane::of(store.state));
         match outcome {
-            _ if again => desk.queue.push(id, Duration::ZERO),
-            Outcome::RetryIn(wait) => desk.queue.push(id, wait),
+            _ if ended.again => desk.push(lane, id, Duration::ZERO),
+            Outcome::RetryIn(wait) => desk.push(lane, id, wait),
             Outcome::Nothing => {}
-            Outcome::Rest(store) => {
-                desk.dealt_with.insert(id, store.revision);
-                self.queue(&store, desk);
-            }
+            Outcome::Rest(store) => match latest.filter(|latest| latest.revision > store.revision) {
+                // It changed behind this run's back, such as by the creation of a store of an id that was just removed.
+                Some(latest) => self.queue(&latest, desk),
+                None => self.rest(&store, desk),
+            },
         }
+    }
+
+    fn rest(&self, store: &Store, desk: &mut Desk) {
+        if store.state != State::Deleted {
+            desk.dealt_with.insert(store.id.clone(), store.revision);
+        }
+        self.queue(store, desk);
     }
 
     async fn sweep(&self) {
@@ -222,14 +215,5 @@ impl<L: Ledger, P: Provisioner> Reconciler<L, P> {
             Ok(swept) => tracing::info!(swept, "old tombstones were removed"),
             Err(error) => tracing::warn!(%error, "old tombstones were not removed"),
         }
-    }
-}
-
-// === impl Desk ===
-
-impl Desk {
-    /// The first store that is due and not worked on already.
-    fn next(&mut self) -> Option<StoreId> {
-        self.queue.pop_ready(|id| !self.running.contains_key(id))
     }
 }

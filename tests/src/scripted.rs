@@ -27,7 +27,12 @@ pub enum Turn {
     Idle,
     /// Never returns; the work is not done.
     Hang,
+    /// Does its work after a while, whether or not anybody waits for it: as an API server does with a request whose caller
+    /// has hung up.
+    Late,
 }
+
+const A_WHILE: Duration = Duration::from_millis(50);
 
 /// What a shop does that is asked to do what it has scheduled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,6 +69,8 @@ struct State {
     /// Who looked at a shop, in order.
     probes: Vec<&'static str>,
     overlaps: usize,
+    /// How often work was done late.
+    late: usize,
     selling: bool,
     cron: Cron,
     /// The cluster does not answer for credentials.
@@ -154,6 +161,11 @@ impl ScriptedProvisioner {
         self.state().overlaps
     }
 
+    /// How often work was done late so far.
+    pub fn late(&self) -> usize {
+        self.state().late
+    }
+
     /// Whether anything of the store is there.
     pub fn holds_anything(&self, id: &StoreId) -> bool {
         self.state().held.get(id).is_some_and(|steps| !steps.is_empty())
@@ -178,13 +190,28 @@ impl ScriptedProvisioner {
         (Busy(self.clone(), id.clone()), turn)
     }
 
-    async fn act(&self, store: &Store, step: StepName, work: impl FnOnce(&mut State)) -> Result<(), StepError> {
+    async fn act(
+        &self,
+        store: &Store,
+        step: StepName,
+        work: impl FnOnce(&mut State) + Send + 'static,
+    ) -> Result<(), StepError> {
         let (_busy, turn) = self.begin(&store.id, step);
         tokio::task::yield_now().await;
         match turn {
             Some(Turn::Fail(error)) => Err(error),
             Some(Turn::Hang) => std::future::pending().await,
             Some(Turn::Idle) => Ok(()),
+            Some(Turn::Late) => {
+                let cluster = self.clone();
+                let late = tokio::spawn(async move {
+                    tokio::time::sleep(A_WHILE).await;
+                    let mut state = cluster.state();
+                    work(&mut state);
+                    state.late += 1;
+                });
+                late.await.map_err(|error| StepError::retryable(FailureReason::Internal, error.to_string()))
+            }
             Some(Turn::DoneButLost) => {
                 work(&mut self.state());
                 Err(StepError::retryable(FailureReason::ClusterUnavailable, "the answer was lost"))
@@ -225,8 +252,9 @@ impl Provisioner for ScriptedProvisioner {
     }
 
     async fn ensure(&self, store: &Store, step: StepName) -> Result<(), StepError> {
-        self.act(store, step, |state| {
-            state.held.entry(store.id.clone()).or_default().insert(step);
+        let id = store.id.clone();
+        self.act(store, step, move |state| {
+            state.held.entry(id).or_default().insert(step);
         })
         .await
     }
@@ -246,8 +274,9 @@ impl Provisioner for ScriptedProvisioner {
     }
 
     async fn remove(&self, store: &Store) -> Result<(), StepError> {
-        self.act(store, StepName::Removal, |state| {
-            state.held.remove(&store.id);
+        let id = store.id.clone();
+        self.act(store, StepName::Removal, move |state| {
+            state.held.remove(&id);
         })
         .await
     }

@@ -21,6 +21,7 @@ use sendstores_tests::{
 use tokio_util::sync::CancellationToken;
 
 const LEASE: Duration = Duration::from_millis(300);
+const PLACES: usize = 10;
 
 struct World {
     ledger: MemoryLedger,
@@ -48,7 +49,7 @@ impl World {
         let mirror = Mirror::new(1_000);
         tokio::spawn(mirror.clone().follow(self.ledger.clone(), stop.clone()));
         let policy = Policy {
-            concurrency: 10,
+            concurrency: PLACES,
             lease: LEASE,
             backoff: Backoff { first: Duration::from_millis(5), most: Duration::from_millis(20) },
             probe_interval: Some(Duration::from_millis(50)),
@@ -185,6 +186,38 @@ async fn a_delete_interrupts_every_step_and_leaves_nothing() {
         world.create("store-a").await;
         world.reach(&id, State::Ready).await;
     }
+}
+
+#[tokio::test]
+async fn a_delete_waits_for_a_namespace_that_is_just_being_made() {
+    let world = World::new();
+    world.cluster.script(StepName::Namespace, Turn::Late);
+    let id = world.create("store-a").await;
+    world.hanging(&id, StepName::Namespace).await;
+    world.delete(&id).await;
+    world.reach(&id, State::Deleted).await;
+    until("the namespace to be made", async || (world.cluster.late() == 1).then_some(())).await;
+    assert!(!world.cluster.holds_anything(&id), "a namespace without a store");
+}
+
+#[tokio::test]
+async fn stores_that_cannot_be_made_keep_no_other_from_a_look_or_from_its_removal() {
+    let world = World::new();
+    let ids = [world.create("store-selling").await, world.create("store-unwanted").await];
+    for id in &ids {
+        world.reach(id, State::Ready).await;
+    }
+    for i in 0..2 * PLACES {
+        world.cluster.script(StepName::Database, Turn::Hang);
+        world.create(&format!("store-stuck-{i}")).await;
+    }
+    let stuck = || world.cluster.acts().iter().filter(|(_, step)| *step == StepName::Database).count() - ids.len();
+    until("every place to be taken", async || (stuck() == PLACES).then_some(())).await;
+    world.delete(&ids[1]).await;
+    world.reach(&ids[1], State::Deleted).await;
+    world.cluster.set_selling(false);
+    world.reach(&ids[0], State::Degraded).await;
+    assert_eq!(stuck(), PLACES, "no more are made at once");
 }
 
 #[tokio::test]

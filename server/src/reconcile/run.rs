@@ -10,7 +10,10 @@ use sendstores_core::{
     plan::{Action, plan},
     provisioner::{Provisioner, StepError},
 };
-use tokio::time::Instant;
+use tokio::{
+    sync::Mutex,
+    time::{Instant, timeout},
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -24,6 +27,9 @@ const BEHIND_A_LEASE: Duration = Duration::from_millis(50);
 const PAUSE: Duration = Duration::from_secs(1);
 /// A failing probe of a READY store is looked at twice, this far apart, before the store is called DEGRADED.
 const CONFIRM: Duration = Duration::from_secs(2);
+
+/// So long a newer intent waits for a namespace that is just being made.
+const NAMESPACE_GRACE: Duration = Duration::from_secs(5);
 
 /// How a run ended.
 pub(super) enum Outcome {
@@ -40,11 +46,14 @@ pub(super) struct Run<'a, L, P> {
     reconciler: &'a Reconciler<L, P>,
     id: StoreId,
     interrupt: CancellationToken,
+    /// Held while a namespace is being made.
+    making: Mutex<()>,
 }
 
 /// What a run knows while it holds the claim.
 struct Work<'a, L, P> {
     reconciler: &'a Reconciler<L, P>,
+    making: &'a Mutex<()>,
     fence: Fence,
     store: Store,
     observed: Observed,
@@ -70,7 +79,7 @@ enum Halt {
 
 impl<'a, L: Ledger, P: Provisioner> Run<'a, L, P> {
     pub(super) fn new(reconciler: &'a Reconciler<L, P>, id: StoreId, interrupt: CancellationToken) -> Self {
-        Self { reconciler, id, interrupt }
+        Self { reconciler, id, interrupt, making: Mutex::new(()) }
     }
 
     pub(super) async fn run(self) -> (StoreId, Outcome) {
@@ -95,12 +104,19 @@ impl<'a, L: Ledger, P: Provisioner> Run<'a, L, P> {
                 tracing::warn!(store = %self.id, "the claim was lost; stopping");
                 return (self.id, Outcome::RetryIn(policy.lease));
             }
-            () = self.interrupt.cancelled() => Outcome::RetryIn(Duration::ZERO),
+            () = self.interrupted() => Outcome::RetryIn(Duration::ZERO),
         };
         if let Err(error) = ledger.release(&claim).await {
             tracing::debug!(store = %self.id, %error, "the claim was not given back; it expires");
         }
         (self.id, outcome)
+    }
+
+    /// Everything else may be dropped at any moment. A request that makes a namespace may come to something after it was
+    /// dropped: behind a removal that has already seen that there is none.
+    async fn interrupted(&self) {
+        self.interrupt.cancelled().await;
+        let _ = timeout(NAMESPACE_GRACE, self.making.lock()).await;
     }
 
     /// Whether the claim is still ours.
@@ -120,7 +136,8 @@ impl<'a, L: Ledger, P: Provisioner> Run<'a, L, P> {
             }
         };
         let observed = Observed::nothing();
-        let mut work = Work { reconciler: self.reconciler, fence: claim.fence, store, observed, done: None, at: None };
+        let Self { reconciler, making, .. } = self;
+        let mut work = Work { reconciler, making, fence: claim.fence, store, observed, done: None, at: None };
         work.until_at_rest().await
     }
 }
@@ -205,7 +222,12 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
         let before = self.observed.step(step).clone();
         // From here on something may have happened, whether or not we hear of it.
         self.observed.note(step, Seen::Unknown);
+        let making = match step {
+            StepName::Namespace => Some(self.making.lock().await),
+            _ => None,
+        };
         self.reconciler.provisioner.ensure(&self.store, step).await?;
+        drop(making);
         self.done = Some((step, before));
         Ok(())
     }
