@@ -51,7 +51,7 @@ def state_of_an_empty_database(store):
     state = store.state()
     assert state["database"] == "ok" and state["installed"] is False and state["tables"] == 0 and state["admin"] is False
     assert state["interrupted"] is False, state
-    assert state["marker"] is None and state["bootstrap_version"] == 1 and state["woocommerce_code"], state
+    assert state["marker"] is None and state["completed_version"] is None and state["bootstrap_version"] == 1 and state["woocommerce_code"], state
 
 
 def installer_is_closed_before_the_installation(store):
@@ -141,6 +141,23 @@ def everything_twice_changes_nothing(store):
     return ", ".join(f"{name} {seconds:.2f} s" for name, seconds in took.items())
 
 
+def an_older_bootstrap_is_completed(store):
+    """As if the step of the payments were new in this image; the merchant weighs in pounds meanwhile."""
+    change = ("$steps = get_option('sendstores_steps'); $steps['payments'] = 'older'; update_option('sendstores_steps', $steps);"
+              "update_option('sendstores_bootstrap_version', '0'); update_option('woocommerce_weight_unit', 'lbs');")
+    code, _, err = store.wordpress.exec("wp", "eval", change)
+    assert code == 0, err
+    state = store.state()
+    assert (state["marker"], state["completed_version"], state["bootstrap_version"]) == ("digest-1", 0, 1), state
+    answer, took = store.must("configure", store.configure_request())
+    assert answer["changed"] == ["payments"], answer
+    assert store.state()["completed_version"] == 1 and store.option("woocommerce_weight_unit") == "lbs"
+    answer, _ = store.must("configure", store.configure_request())
+    assert answer["changed"] == [], answer
+    store.wordpress.exec("wp", "option", "update", "woocommerce_weight_unit", "kg")
+    return f"{took:.2f} s"
+
+
 # Options that differ between two equal shops: clocks, caches, dice, and what WooCommerce notes of itself at its next load by
 # a command.
 PASSING_OPTIONS = "^(" + "|".join((
@@ -175,4 +192,5 @@ CHECKS = [
     invalid_settings_write_nothing,
     configures,
     everything_twice_changes_nothing,
+    an_older_bootstrap_is_completed,
 ]

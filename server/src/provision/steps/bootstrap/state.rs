@@ -37,6 +37,10 @@ struct Facts {
     woocommerce_db_version: Option<String>,
     wc_installing: bool,
     marker: Option<String>,
+    /// Of the image's bootstrap, and of the one that wrote the marker. Older images know no second one.
+    bootstrap_version: u32,
+    #[serde(default)]
+    completed_version: Option<u32>,
     /// Says that a restore is what comes next. Older images know none.
     #[serde(default)]
     restorable: bool,
@@ -60,9 +64,13 @@ impl State {
 
     fn of(facts: &Facts) -> Self {
         // A marker ends it all, whichever it is: the settings are those the shop starts with, and by now the merchant
-        // may have changed every one of them.
+        // may have changed every one of them. What a newer bootstrap has new is done all the same, and nothing else.
         if facts.marker.is_some() {
-            return Self::Complete;
+            let completed = facts.completed_version.unwrap_or(facts.bootstrap_version);
+            return match completed < facts.bootstrap_version {
+                true => Self::At(Stage::Configure, 0),
+                false => Self::Complete,
+            };
         }
         let current = facts.woocommerce_version.is_some() && facts.woocommerce_version == facts.woocommerce_code;
         let stage = if facts.restorable {
@@ -110,6 +118,17 @@ mod tests {
             assert_eq!(parsed(change), Some(State::At(stage, 0)), "{change:?}");
         }
         assert_eq!(parsed(&[("marker", json!("any")), ("admin", json!(false))]), Some(State::Complete));
+    }
+
+    #[test]
+    fn a_store_of_an_older_bootstrap_is_completed() {
+        let made_by = |version: Value| {
+            parsed(&[("marker", json!("any")), ("bootstrap_version", json!(3)), ("completed_version", version)])
+        };
+        assert_eq!(made_by(json!(2)), Some(State::At(Stage::Configure, 0)));
+        for complete in [json!(3), json!(4), json!(null)] {
+            assert_eq!(made_by(complete.clone()), Some(State::Complete), "{complete}");
+        }
     }
 
     #[test]

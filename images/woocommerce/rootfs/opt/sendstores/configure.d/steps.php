@@ -78,5 +78,6 @@ function sendstores_apply( array $request ): array {
 function sendstores_finish( string $marker ): void {
 	global $wpdb;
 	$wpdb->query( 'DROP TABLE IF EXISTS ' . SENDSTORES_RESTORE_TABLE );
+	update_option( SENDSTORES_COMPLETED, (string) SENDSTORES_BOOTSTRAP_VERSION, false );
 	update_option( 'sendstores_bootstrap', $marker, false );
 }

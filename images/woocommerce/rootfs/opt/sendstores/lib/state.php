@@ -12,6 +12,9 @@ const SENDSTORES_MARKS = array(
 	'configure' => 'sendstores_bootstrap',
 );
 
+/** Which version of the bootstrap set the last mark. Stores that are older than this note were made by the first. */
+const SENDSTORES_COMPLETED = 'sendstores_bootstrap_version';
+
 /** All that `wp core install` creates. Any other table is the work of somebody who found a finished WordPress. */
 const SENDSTORES_CORE_TABLES = array(
 	SENDSTORES_PREFIX . 'commentmeta',
@@ -66,6 +69,7 @@ function sendstores_state( mysqli $db, string $admin ) {
 		'wc_installing'          => isset( $options['wc_installing'] ),
 		'marker'                 => $marker,
 		'bootstrap_version'      => SENDSTORES_BOOTSTRAP_VERSION,
+		'completed_version'      => null === $marker ? null : (int) ( $options[ SENDSTORES_COMPLETED ] ?? 1 ),
 	);
 }
 
@@ -83,7 +87,8 @@ function sendstores_state_rows( mysqli $db, string $admin ) {
 				MAX(IF(table_name = '$own', table_comment, NULL)) AS tried FROM information_schema.tables
 			WHERE table_schema = DATABASE() AND table_name LIKE '" . addcslashes( $prefix, '_%' ) . "%';
 		SELECT option_name, option_value FROM {$prefix}options WHERE option_name IN ('siteurl', 'active_plugins', 'wc_installing',
-			'woocommerce_version', 'woocommerce_db_version', 'sendstores_installed', 'sendstores_activated', 'sendstores_bootstrap');
+			'woocommerce_version', 'woocommerce_db_version', 'sendstores_installed', 'sendstores_activated', 'sendstores_bootstrap',
+			'" . SENDSTORES_COMPLETED . "');
 		SELECT COUNT(*) AS n FROM {$prefix}users u
 			JOIN {$prefix}usermeta m ON m.user_id = u.ID AND m.meta_key = '{$prefix}capabilities' AND m.meta_value LIKE '%administrator%'
 			WHERE u.user_login = '$login'";
