@@ -126,10 +126,10 @@ async fn cart(context: &Context, store: &Store, product: Option<&Product>) -> Re
         method: Method::POST,
         path: &format!("{STORE_API}/cart/add-item"),
         headers: vec![("cart-token", &token)],
-        body: Some(json!({"id": product.id, "quantity": 1})),
+        body: Some(json!({"id": product.id, "quantity": product.least()})),
     };
     let reply = proxy::ask(&context.cluster, store, add, context.deadlines.probe).await?;
-    Ok(judge::cart(&reply))
+    Ok(judge::cart(&reply, store.ready_time.is_some()))
 }
 
 async fn get(context: &Context, store: &Store, path: &str) -> Result<Reply, StepError> {

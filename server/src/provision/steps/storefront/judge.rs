@@ -25,6 +25,14 @@ pub(super) struct Product {
     is_in_stock: bool,
     #[serde(default)]
     prices: Prices,
+    #[serde(default)]
+    add_to_cart: AddToCart,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+struct AddToCart {
+    #[serde(default)]
+    minimum: Option<u64>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -41,6 +49,8 @@ struct Prices {
 struct Cart {
     #[serde(default)]
     needs_shipping: bool,
+    #[serde(default = "yes")]
+    has_calculated_shipping: bool,
     #[serde(default)]
     payment_methods: Vec<String>,
     #[serde(default)]
@@ -84,7 +94,7 @@ pub(super) fn products_path(api: &str, sample_due: bool) -> String {
     } else {
         "type=simple&stock_status=instock&per_page=10".to_owned()
     };
-    format!("{api}/products?{which}&_fields=id,name,sku,type,is_purchasable,is_in_stock,prices")
+    format!("{api}/products?{which}&_fields=id,name,sku,type,is_purchasable,is_in_stock,prices,add_to_cart")
 }
 
 /// A product that can be bought. None where none has to be.
@@ -127,8 +137,9 @@ pub(super) fn cart_token(reply: &Reply) -> Result<String, String> {
     token.map(str::to_owned).ok_or_else(|| "no cart is given out".to_owned())
 }
 
-/// Whether a cart with a product in it offers a way to pay and to ship.
-pub(super) fn cart(reply: &Reply) -> Finding {
+/// Whether a cart with a product in it offers a way to pay and to ship. The merchant of a shop that `was_ready` may have
+/// shipping costs hidden until an address is known.
+pub(super) fn cart(reply: &Reply, was_ready: bool) -> Finding {
     let answer = answered(reply, 201)?;
     let cart: Cart = serde_json::from_slice(&answer.body).map_err(|error| format!("no cart: {error}"))?;
     if cart.payment_methods.is_empty() {
@@ -137,6 +148,9 @@ pub(super) fn cart(reply: &Reply) -> Finding {
     let pay = cart.payment_methods.join(", ");
     if !cart.needs_shipping {
         return Ok(format!("pay by {pay}; nothing to ship"));
+    }
+    if was_ready && !cart.has_calculated_shipping {
+        return Ok(format!("pay by {pay}; shipping is offered once an address is known"));
     }
     let rates = cart.shipping_rates.iter().flat_map(|package| &package.shipping_rates);
     match rates.into_iter().find(|rate| rate.selected) {
@@ -166,6 +180,11 @@ fn generator(page: &str) -> String {
 // === impl Product ===
 
 impl Product {
+    /// The least that is sold of it at once.
+    pub(super) fn least(&self) -> u64 {
+        self.add_to_cart.minimum.unwrap_or(1).max(1)
+    }
+
     pub(super) fn describe(&self) -> String {
         let Prices { price, currency_code, currency_minor_unit: minor } = &self.prices;
         let digits = format!("{price:0>width$}", width = minor + 1);

@@ -73,16 +73,19 @@ fn prices_are_written_with_their_minor_unit() {
 fn a_cart_must_offer_payment_and_shipping() {
     let good = json!({"needs_shipping": true, "payment_methods": ["cod", "bacs"], "shipping_rates": [
         {"package_id": 0, "shipping_rates": [{"name": "Flat rate", "selected": true}]}]});
-    assert_eq!(cart(&json_reply(201, &good)).unwrap(), "pay by cod, bacs; ship by Flat rate");
+    assert_eq!(cart(&json_reply(201, &good), false).unwrap(), "pay by cod, bacs; ship by Flat rate");
     let mut unpaid = good.clone();
     unpaid["payment_methods"] = json!([]);
-    assert!(cart(&json_reply(201, &unpaid)).unwrap_err().contains("pay"));
+    assert!(cart(&json_reply(201, &unpaid), true).unwrap_err().contains("pay"));
     let mut unshipped = good;
     unshipped["shipping_rates"] = json!([]);
-    assert!(cart(&json_reply(201, &unshipped)).unwrap_err().contains("ship"));
+    assert!(cart(&json_reply(201, &unshipped), true).unwrap_err().contains("ship"));
+    unshipped["has_calculated_shipping"] = json!(false);
+    assert!(cart(&json_reply(201, &unshipped), false).is_err(), "a new shop ships to its own country");
+    assert!(cart(&json_reply(201, &unshipped), true).unwrap().contains("once an address is known"));
     unshipped["needs_shipping"] = json!(false);
-    assert!(cart(&json_reply(201, &unshipped)).is_ok());
-    assert!(cart(&json_reply(400, &json!({"code": "x"}))).is_err());
+    assert!(cart(&json_reply(201, &unshipped), true).is_ok());
+    assert!(cart(&json_reply(400, &json!({"code": "x"})), true).is_err());
 }
 
 #[test]
