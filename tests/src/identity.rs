@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, process::Command};
 use serde_json::Value;
 use tempfile::NamedTempFile;
 
-use crate::{cluster::Cluster, server::workspace};
+use crate::{cluster::Cluster, server::workspace, wait::until};
 
 const NAME: &str = "sendstores";
 
@@ -31,8 +31,15 @@ pub struct Seen {
 
 impl Identity {
     /// `namespace` must be one that nobody used before: the log keeps what its account did.
-    pub fn install(cluster: &Cluster, namespace: &str) -> Self {
+    pub async fn install(cluster: &Cluster, namespace: &str) -> Self {
         helm(cluster, namespace, &["install", NAME, &chart(), "--create-namespace"]);
+        // The API server takes a binding up a moment after it was made; what is refused until then would stay in the log.
+        let account = format!("--as=system:serviceaccount:{namespace}:{NAME}");
+        let bound = async || {
+            let answer = cluster.kubectl(&["auth", "can-i", "create", "namespaces", &account]);
+            answer.status.success().then_some(())
+        };
+        until("the account to have its rights", bound).await;
         let kubeconfig = cluster.kubeconfig_of_account(namespace, NAME);
         Self { cluster: cluster.clone(), namespace: namespace.to_owned(), kubeconfig }
     }
@@ -64,6 +71,8 @@ impl Identity {
     pub fn seen(&self) -> Seen {
         let user = format!("system:serviceaccount:{}:{NAME}", self.namespace);
         let log = std::fs::read_to_string(self.cluster.audit_log()).expect("the audit log");
+        // Behind the last line end there may be a line that is just being written.
+        let log = log.rsplit_once('\n').map_or("", |(whole, _)| whole);
         let mut seen = Seen::default();
         for line in log.lines().filter(|line| line.contains(&user)) {
             let entry: Value = serde_json::from_str(line).expect("an entry");

@@ -52,7 +52,7 @@ impl World {
     async fn new() -> Self {
         let cluster = Cluster::light();
         let namespace = format!("plane-{}", std::process::id());
-        let identity = Identity::install(&cluster, &namespace);
+        let identity = Identity::install(&cluster, &namespace).await;
         Self { cluster, identity, redis: RedisServer::start().await, admin: Rig::light().await }
     }
 
@@ -300,7 +300,7 @@ async fn two_requests_need_a_right_that_the_log_does_not_name() {
 async fn the_fence_keeps_a_stolen_identity_among_stores() {
     let cluster = Cluster::light();
     let namespace = format!("fence-{}", std::process::id());
-    let identity = Identity::install(&cluster, &namespace);
+    let identity = Identity::install(&cluster, &namespace).await;
     let rig = Rig::at(identity.kubeconfig().into()).await;
     let namespaces: Api<Namespace> = Api::all(rig.client.clone());
     let named = |name: &str, labels: Value| -> Namespace {
@@ -318,7 +318,11 @@ async fn the_fence_keeps_a_stolen_identity_among_stores() {
     let create =
         async |name: &str, labels: &Value| namespaces.create(&how, &named(name, labels.clone())).await.map(drop);
     // The API server takes a policy up a moment after it was made.
-    until("a namespace of another name to be refused", async || create("fence", &locked).await.err()).await;
+    until("the fence to stand", async || {
+        let error = create("fence", &locked).await.err()?;
+        error.to_string().contains("ValidatingAdmissionPolicy").then_some(())
+    })
+    .await;
     refused("a namespace of another name", create("fence", &locked).await);
     create("store-fence", &locked).await.expect("a store's namespace");
     refused("one without Pod Security", create("store-fence", &open).await);

@@ -121,7 +121,7 @@ impl Neighbour {
 impl World {
     async fn new() -> Self {
         let cluster = Cluster::full();
-        let identity = Identity::install(&cluster, &format!("plane-{}", std::process::id()));
+        let identity = Identity::install(&cluster, &format!("plane-{}", std::process::id())).await;
         let admin = Rig::at(cluster.kubeconfig.clone().into()).await;
         Self { cluster, identity, admin, outside: Outside::around_the_node().await }
     }
