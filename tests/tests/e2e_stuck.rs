@@ -219,5 +219,14 @@ async fn what_breaks_in_a_shop_is_named_and_passes_with_its_cause() {
     );
     scale("--replicas=1");
     ready(&rig.client, id).await;
+
+    // The database is lost with its volume: it is made again, and no empty shop in place of the merchant's.
+    for object in ["statefulset/mysql", "pvc/data-mysql-0"] {
+        let output = rig.cluster.kubectl(&["-n", id, "delete", object]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let told = failure(&rig.client, id, |failure| failure.reason() == Reason::DataMissing).await;
+    assert!(told.retry_time.is_some(), "{told:?}");
+    assert_eq!(rig.client.get(id).await.expect("get").state(), State::Degraded);
     removed(&rig, id).await;
 }

@@ -50,6 +50,15 @@ pub(super) async fn observe(context: &Context, store: &Store) -> Result<Seen<Pro
     })
 }
 
+/// Fails if it is certain that a store which was READY once has lost what its database held.
+pub(super) async fn data_is_there(context: &Context, store: &Store) -> Result<(), StepError> {
+    match look(context, store).await {
+        Ok(Inside::Open { state: State::At(stage, _), .. }) if is_lost(store, stage) => Err(lost()),
+        // Whatever else is the matter, the shop itself shows it.
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
 /// Whether the database is as before the installation, though the store was READY once.
 fn is_lost(store: &Store, stage: Stage) -> bool {
     store.ready_time.is_some() && matches!(stage, Stage::Restore | Stage::Install)

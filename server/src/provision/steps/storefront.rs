@@ -20,7 +20,7 @@ use sendstores_core::{
 use serde_json::json;
 
 use self::judge::{Finding, Product};
-use super::{partial, release, workload};
+use super::{bootstrap, partial, release, workload};
 use crate::provision::{
     Context, names,
     proxy::{self, Question, Reply},
@@ -48,8 +48,14 @@ pub(super) async fn observe(context: &Context, store: &Store) -> Result<Seen<Pro
     }
     let (mut evidence, product) = probe(context, store).await?;
     let sells = evidence.iter().all(|evidence| evidence.passed);
-    if !sells && store.ready_time.is_some() && !workload::are_there(context, store).await? {
-        return Ok(partial("a workload of the shop is gone"));
+    if !sells && store.ready_time.is_some() {
+        if !workload::are_there(context, store).await? {
+            return Ok(partial("a workload of the shop is gone"));
+        }
+        // A READY store is first called DEGRADED for what its visitors see.
+        if store.state == State::Degraded {
+            bootstrap::data_is_there(context, store).await?;
+        }
     }
     let seen = ingress::look(context, store, product.as_deref(), sells).await;
     let counts = ingress::counts(store, &seen);
