@@ -2,21 +2,26 @@
 
 use std::time::Duration;
 
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{sleep, timeout};
 
 /// How long a condition may take to come true on a busy machine.
 pub const DEADLINE: Duration = Duration::from_secs(120);
 
+/// Pauses between two questions: short for what comes at once, and longer for what does not, since a call of the API every
+/// few milliseconds takes the processor from those whose work is awaited.
+const FIRST: Duration = Duration::from_millis(5);
+const LAST: Duration = Duration::from_millis(50);
+
 /// Asks `question` until it answers, and gives up with `what` after [`DEADLINE`].
 pub async fn until<T>(what: &str, mut question: impl AsyncFnMut() -> Option<T>) -> T {
-    let mut ticks = interval(Duration::from_millis(5));
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let answered = async {
+        let mut pause = FIRST;
         loop {
-            ticks.tick().await;
             if let Some(answer) = question().await {
                 return answer;
             }
+            sleep(pause).await;
+            pause = pause.mul_f64(1.25).min(LAST);
         }
     };
     timeout(DEADLINE, answered).await.map_err(|_| what.to_owned()).expect("waited in vain")
