@@ -98,6 +98,22 @@ async fn started() -> (Cluster, RedisServer, Server) {
     (cluster, redis, server)
 }
 
+/// A store that is READY shows why; and that the shop is seen through the Ingress, too, as soon as its controller knows it.
+async fn sells(grpcurl: &Grpcurl<'_>, ready: &Value) {
+    let passed = |store: &Value, check: &str| {
+        let evidence = store["evidence"].as_array().expect("evidence");
+        evidence.iter().any(|one| one["check"] == check && one["passed"] == true)
+    };
+    for check in ["shop_page", "store_api", "cart", "cron"] {
+        assert!(passed(ready, check), "{check}: {ready}");
+    }
+    wait::until("the shop to be seen through the Ingress", async || {
+        let store = grpcurl.call("Get", &json!({"id": ready["id"]})).expect("get");
+        passed(&store["store"], "ingress").then_some(())
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_strangers_path_from_create_to_a_shop_to_nothing_left() {
     let (cluster, redis, server) = started().await;
@@ -121,19 +137,7 @@ async fn a_strangers_path_from_create_to_a_shop_to_nothing_left() {
     assert_eq!(states, ["STATE_PROVISIONING", "STATE_READY"]);
     let steps = ready["steps"].as_array().expect("steps");
     assert!(steps.iter().all(|step| step["state"] == "STATE_SUCCEEDED"), "{ready}");
-    let passed = |store: &Value, check: &str| {
-        let evidence = store["evidence"].as_array().expect("evidence");
-        evidence.iter().any(|one| one["check"] == check && one["passed"] == true)
-    };
-    for check in ["shop_page", "store_api", "cart", "cron"] {
-        assert!(passed(&ready, check), "{check}: {ready}");
-    }
-    // The Ingress controller learns of an Ingress in its own time, and the store is READY without it.
-    wait::until("the shop to be seen through the Ingress", async || {
-        let store = grpcurl.call("Get", &json!({"id": id})).expect("get");
-        passed(&store["store"], "ingress").then_some(())
-    })
-    .await;
+    sells(&grpcurl, &ready).await;
 
     let (code, page) = wait::until("the shop through the Ingress", async || {
         let answer = visit(&url, "/shop/").await;
