@@ -85,7 +85,7 @@ async fn the_public_address_is_looked_at_and_decides_only_once_it_led_to_the_sho
 
     // Somebody else has the address, as far as can be seen from here: the store is READY, and says so.
     let store = reach(&client, id, Ready, false).await;
-    assert!(finding(&store).contains("not as the shop: status 404"), "{}", finding(&store));
+    assert!(finding(&store).contains("does not answer as the shop: status 404"), "{}", finding(&store));
     let head = front.heads.lock().unwrap().first().cloned().expect("a request");
     for part in ["get /shop/ http/1.1", &format!("host: store-front.localhost:{port}"), "x-forwarded-proto: http\r\n"] {
         assert!(head.contains(part), "no {part:?} in {head}");
@@ -108,7 +108,7 @@ async fn the_public_address_is_looked_at_and_decides_only_once_it_led_to_the_sho
     // That it did lead to the shop is not forgotten meanwhile.
     let front = Front::new(TcpListener::bind(("127.0.0.1", port)).await.expect("bind again"));
     let store = reach(&client, id, Degraded, false).await;
-    assert!(finding(&store).contains("not as the shop: status 404"), "{}", finding(&store));
+    assert!(finding(&store).contains("does not answer as the shop: status 404"), "{}", finding(&store));
     front.answer(200, &format!("<a href='http://store-front.localhost:{port}/cart/'>Sample product</a>"));
     reach(&client, id, Ready, true).await;
 

@@ -7,7 +7,7 @@ use k8s_openapi::{
     api::core::v1::{PersistentVolumeClaim, Pod, Service},
 };
 use kube::{
-    Api, Resource,
+    Api, Resource, ResourceExt,
     api::{DeleteParams, PostParams},
 };
 use sendstores_tests::{cluster::Cluster, provisioning::Rig, wait::until};
@@ -93,10 +93,22 @@ impl Space<'_> {
         Self::because::<K>(&error, why);
     }
 
-    /// Refused as soon as the quota has counted what was made before. Between the two it may let more through: its
-    /// controller counts again whenever something was deleted, from a list that can lag behind what was admitted.
-    async fn refused_once_counted<K: Tried>(&self, object: Value, why: &str) {
-        let refusal = async || self.ask::<K>(object.clone()).await.err();
+    /// Refused as soon as the quota has counted what was made before.
+    ///
+    /// Its controller counts again whenever something was deleted, from a list that can lag behind what was admitted, and
+    /// then not before the next deletion or five minutes. So what it lets through is made and deleted, until it does not.
+    async fn refused_once_counted<K: Tried>(&self, mut object: Value, why: &str) {
+        object["metadata"] = json!({"generateName": "one-more-"});
+        let object: K = serde_json::from_value(object).expect("an object");
+        let api = self.api::<K>();
+        let at_once = DeleteParams::default().grace_period(0);
+        let refusal = async || match api.create(&PostParams::default(), &object).await {
+            Ok(made) => {
+                api.delete(&made.name_any(), &at_once).await.expect("deleted");
+                None
+            }
+            Err(error) => Some(error.to_string()).filter(|error| error.contains(why)),
+        };
         let error = until(&format!("a refusal: {why}"), refusal).await;
         Self::because::<K>(&error, why);
     }

@@ -128,7 +128,9 @@ impl World {
 
     /// A pod that anybody may reach, and that may reach anybody.
     async fn open_pod(&self) {
-        self.cluster.kubectl(&["create", "namespace", OPEN]);
+        // Where this test ran before, its namespace may still be going.
+        let made = async || self.cluster.kubectl(&["create", "namespace", OPEN]).status.success().then_some(());
+        until("the namespace without walls", made).await;
         let shop = self.cluster.get(&["-n", STORE, "deployment", "wordpress"]);
         let image = &shop["spec"]["template"]["spec"]["containers"][0]["image"];
         let listen = "php -n -S 0.0.0.0:3306 -t /tmp & exec php -n -S 0.0.0.0:8080 -t /tmp";
