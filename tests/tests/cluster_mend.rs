@@ -1,12 +1,12 @@
 //! What somebody removes by hand from under a shop that sells is made again, and no more than that.
 
-use sendstores_client::{Client, CreateStore, v1::store::State};
-use sendstores_tests::{cluster::Cluster, life::gone, redis::RedisServer, wait::until};
-
-async fn reach(client: &Client, id: &str, state: State) {
-    until(state.as_str_name(), async || client.get(id).await.ok().filter(|store| store.state() == state).map(drop))
-        .await;
-}
+use sendstores_client::CreateStore;
+use sendstores_tests::{
+    cluster::Cluster,
+    life::{gone, ready},
+    redis::RedisServer,
+    wait::until,
+};
 
 /// The uid of one of the store's objects, if it is there and stays.
 fn uid(cluster: &Cluster, id: &str, object: &str) -> Option<String> {
@@ -22,7 +22,7 @@ async fn what_a_shop_runs_in_is_made_again_when_it_is_removed_by_hand() {
     let client = server.client().await;
     let id = "store-mend";
     client.create(CreateStore::new().id(id)).await.expect("create");
-    reach(&client, id, State::Ready).await;
+    ready(&client, id).await;
     let secret = uid(&cluster, id, "secret/store-credentials");
     for object in ["deployment/wordpress", "ingress/wordpress"] {
         let before = uid(&cluster, id, object).expect("an object");
@@ -30,7 +30,7 @@ async fn what_a_shop_runs_in_is_made_again_when_it_is_removed_by_hand() {
         assert!(deleted.status.success(), "{deleted:?}");
         let made_again = async || uid(&cluster, id, object).filter(|uid| *uid != before);
         until(&format!("{object} to be made again"), made_again).await;
-        reach(&client, id, State::Ready).await;
+        ready(&client, id).await;
     }
     assert!(secret.is_some() && uid(&cluster, id, "secret/store-credentials") == secret, "its passwords are as before");
     client.delete(id).await.expect("delete");

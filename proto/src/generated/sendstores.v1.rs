@@ -369,7 +369,8 @@ pub mod history_entry {
         CredentialsRead = 3,
         /// Its deletion was accepted.
         DeleteRequested = 4,
-        /// It was taken back from the cluster after Redis had lost it; what was done before is forgotten.
+        /// It was taken back from the cluster: after Redis had lost it, and then what was done before is forgotten, or after its
+        /// namespace had been gone.
         Adopted = 5,
     }
     impl Event {
