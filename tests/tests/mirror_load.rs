@@ -1,7 +1,8 @@
 //! How the mirror fills itself: with the history of the log, while others write and trim, and again when it fell behind.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{collections::VecDeque, pin::pin, sync::Arc, time::Duration};
 
+use futures::poll;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use sendstores_core::{
     Event, Revision, State, StoreFilter, StoreId,
@@ -223,6 +224,38 @@ async fn a_mirror_that_fell_behind_reads_everything_again_and_open_watchers_are_
     assert_eq!(told(resume(&mirror, end.back(20)), end).await.map(|told| told.len()), Ok(20));
     let (fresh, _fresh) = follow(ledger.reopen(), RING).await;
     same(&fresh, &mirror, end).await;
+}
+
+#[tokio::test]
+async fn who_reads_while_everything_is_read_again_waits_for_it_and_is_not_refused() {
+    let ledger = MemoryLedger::new(20);
+    create(&ledger, "store-before", "acme").await;
+    // The first scan passes; the log, and any later scan, only when they are let.
+    let (log, scans) = (Arc::new(Semaphore::new(1_000_000)), Arc::new(Semaphore::new(1)));
+    let (log_held, scans_held) = (log.clone(), scans.clone());
+    let interposed = Interposed::new(ledger.reopen(), move |read| {
+        let (log, scans) = (log_held.clone(), scans_held.clone());
+        async move {
+            match read {
+                Read::Scan => scans.acquire().await.expect("open").forget(),
+                Read::Log(_) => drop(log.acquire().await.expect("open")),
+            }
+        }
+    });
+    let (mirror, _guard) = follow(interposed, RING).await;
+    let all = log.acquire_many(1_000_000).await.expect("open");
+    change_much(&ledger, &mut StdRng::seed_from_u64(2), 100).await;
+    drop(all);
+    let mut status = mirror.status();
+    let again = tokio::time::timeout(DEADLINE, status.wait_for(|status| *status == Status::Loading)).await;
+    drop(again.expect("in time").expect("a status"));
+
+    let mut read = pin!(mirror.catch_up(&ledger));
+    assert!(poll!(&mut read).is_pending(), "what is there may be old");
+    scans.add_permits(1);
+    tokio::time::timeout(DEADLINE, read).await.expect("in time").expect("not refused");
+    assert!(mirror.revision() >= last(&ledger).await);
+    assert_eq!(*mirror.status().borrow(), Status::Live);
 }
 
 #[tokio::test]

@@ -47,17 +47,20 @@ impl Fresh {
 
 impl Mirror {
     /// Waits until the mirror is as new as the ledger was when this was called: what is read behind it is never older
-    /// than anything acknowledged before. Returns when that was. While the ledger is not believed it is not asked: the
-    /// memory is all there is.
+    /// than anything acknowledged before. Returns when that was. A mirror that was never complete refuses at once; who
+    /// comes while everything is read AGAIN waits for it, so that a server which has served goes on serving. While the
+    /// ledger is not believed it is not asked: the memory is all there is.
     pub async fn catch_up<L: Ledger>(&self, ledger: &L) -> Result<Timestamp, ReadError> {
-        if *self.0.status.borrow() == Status::Loading {
-            return Err(ReadError::Loading);
-        }
-        if self.0.doubt.borrow().is_some() {
-            return self.fresh_since();
+        let memory = self.fresh_since()?;
+        if self.is_doubted() {
+            return Ok(memory);
         }
         let begun = SystemTime::now().into();
         let revision = self.0.fresh.last_revision(ledger).await?;
+        self.complete_again().await;
+        if self.is_doubted() {
+            return self.fresh_since();
+        }
         self.reach(revision).await;
         self.0.age.complete_since(begun);
         Ok(begun)
@@ -70,6 +73,16 @@ impl Mirror {
             Consistency::Linearizable => self.catch_up(ledger).await,
             Consistency::Stale => self.fresh_since(),
         }
+    }
+
+    fn is_doubted(&self) -> bool {
+        self.0.doubt.borrow().is_some()
+    }
+
+    /// Until then the index is of before, maybe of another history: its revision says nothing.
+    async fn complete_again(&self) {
+        let complete = self.0.status.subscribe().wait_for(|status| *status != Status::Loading).await.is_ok();
+        debug_assert!(complete, "the mirror owns the sender");
     }
 
     /// Waits until the mirror holds `revision`. Without a deadline of its own: the caller has one.
