@@ -22,8 +22,10 @@ pub(super) async fn run(global: &Global, args: WatchArgs) -> Result<(), Failure>
         None => client.watch(filter).await?,
     };
     let failure = tokio::select! {
-        failure = Box::pin(follow(global, &mut watch)) => failure,
+        // First, so that Ctrl-C is heard from the first line on.
+        biased;
         _ = tokio::signal::ctrl_c() => Failure::new(Exit::Interrupted, "interrupted"),
+        failure = Box::pin(follow(global, &mut watch)) => failure,
     };
     Err(match watch.resume_token() {
         Some(token) => failure.hint(format!("go on without a gap: the same command with --from {token}")),
