@@ -150,11 +150,12 @@ impl Mirror {
     pub fn distrust(&self, why: &str, complete: bool) {
         let first = self.0.doubt.send_if_modified(|doubt| {
             let first = doubt.is_none();
+            // Before anybody can see it, so that who sees the one sees the other.
+            metrics::gauge!("sendstores_read_only").set(1.0);
             doubt.get_or_insert_with(|| Doubt { why: why.to_owned(), complete });
             first
         });
         if first {
-            metrics::gauge!("sendstores_read_only").set(1.0);
             tracing::error!(why, "READ-ONLY: nothing is written or deleted until an operator decides how to go on");
         }
     }
@@ -179,8 +180,10 @@ impl Mirror {
 
     /// The ledger is believed again.
     fn trust(&self) {
-        self.0.doubt.send_if_modified(|doubt| doubt.take().is_some());
-        metrics::gauge!("sendstores_read_only").set(0.0);
+        self.0.doubt.send_if_modified(|doubt| {
+            metrics::gauge!("sendstores_read_only").set(0.0);
+            doubt.take().is_some()
+        });
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Index> {

@@ -41,7 +41,11 @@ struct Watcher {
     stopping: CancellationToken,
     course: Course,
     _admitted: Place,
+    _counted: Counted,
 }
+
+/// Counts an open stream; dropped behind its place, so that a place is free where a stream is not counted any more.
+struct Counted;
 
 /// Where a stream is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,8 +103,8 @@ impl<L: Ledger> StoreApi<L> {
             stopping: self.stopping(),
             course: Course::Open,
             _admitted: admitted,
+            _counted: Counted::begin(),
         };
-        metrics::gauge!("sendstores_watch_streams").increment(1.0);
         Ok(Box::pin(stream::unfold(watcher, |mut watcher| async {
             let message = watcher.next().await?;
             Some((message, watcher))
@@ -216,7 +220,16 @@ fn told(change: &Change, filter: &StoreFilter, epoch: &Epoch) -> Option<Bytes> {
     })
 }
 
-impl Drop for Watcher {
+// === impl Counted ===
+
+impl Counted {
+    fn begin() -> Self {
+        metrics::gauge!("sendstores_watch_streams").increment(1.0);
+        Self
+    }
+}
+
+impl Drop for Counted {
     fn drop(&mut self) {
         metrics::gauge!("sendstores_watch_streams").decrement(1.0);
     }
