@@ -8,6 +8,11 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
+/// For what never comes.
+const SOON: Duration = Duration::from_millis(200);
+/// For what comes, however busy the machine is.
+const LATE: Duration = Duration::from_secs(60);
+
 /// Accepts one connection after another and hands each to `peer`.
 async fn listen<F: Future<Output = ()>>(peer: impl Fn(TcpStream) -> F) -> (String, impl Future<Output = ()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
@@ -21,8 +26,8 @@ async fn listen<F: Future<Output = ()>>(peer: impl Fn(TcpStream) -> F) -> (Strin
     (url, accept)
 }
 
-fn client(url: &str) -> Client {
-    Client::builder().timeout(Duration::from_millis(200)).connect_lazy(url).expect("a good address")
+fn client(url: &str, timeout: Duration) -> Client {
+    Client::builder().timeout(timeout).connect_lazy(url).expect("a good address")
 }
 
 #[tokio::test]
@@ -32,7 +37,7 @@ async fn a_peer_that_says_nothing_is_left_at_the_deadline() {
         std::future::pending::<()>().await;
     })
     .await;
-    let client = client(&url);
+    let client = client(&url, SOON);
     tokio::select! {
         () = accept => unreachable!("it accepts for ever"),
         error = client.get("store-a") => {
@@ -50,7 +55,7 @@ async fn a_watch_that_does_not_open_is_left_at_the_deadline() {
         std::future::pending::<()>().await;
     })
     .await;
-    let client = client(&url);
+    let client = client(&url, SOON);
     tokio::select! {
         () = accept => unreachable!("it accepts for ever"),
         opened = client.watch(StoreFilter::default()) => {
@@ -63,7 +68,7 @@ async fn a_watch_that_does_not_open_is_left_at_the_deadline() {
 #[tokio::test]
 async fn a_peer_that_hangs_up_is_a_transport_error() {
     let (url, accept) = listen(async |socket| drop(socket)).await;
-    let client = client(&url);
+    let client = client(&url, LATE);
     tokio::select! {
         () = accept => unreachable!("it accepts for ever"),
         error = client.get("store-a") => {
@@ -80,7 +85,7 @@ async fn a_peer_that_speaks_something_else_is_a_transport_error() {
         let _ = socket.write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n").await;
     })
     .await;
-    let client = client(&url);
+    let client = client(&url, LATE);
     tokio::select! {
         () = accept => unreachable!("it accepts for ever"),
         error = client.get("store-a") => {

@@ -59,6 +59,13 @@ pub async fn settled<T>(mut call: impl AsyncFnMut() -> Result<T, LedgerError>) -
     .await
 }
 
+/// Writes, and asks again while the ledger cannot be reached, as a caller does: by an operation, because what was not
+/// answered may have been written.
+pub async fn written<L: Ledger>(ledger: &L, write: Write) -> Store {
+    let write = Write { operation: Some(operation(&Uuid::now_v7().to_string(), "aa")), ..write };
+    settled(async || ledger.write(write.clone()).await).await.expect("written").into_store()
+}
+
 /// Writes a new store with a UUID of its own, as another replica would.
 pub async fn create<L: Ledger>(ledger: &L, id: &str, tenant: &str) -> Store {
     let store = Store { uid: parsed(&Uuid::now_v7().to_string()), tenant: Some(parsed(tenant)), ..samples::store(id) };

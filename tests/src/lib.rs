@@ -5,6 +5,7 @@ pub mod cluster;
 pub mod counters;
 pub mod cycles;
 pub mod grpc_web;
+pub mod helm_records;
 pub mod helm_shim;
 pub mod http;
 pub mod identity;

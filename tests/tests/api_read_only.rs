@@ -106,6 +106,11 @@ async fn a_redis_that_is_empty_makes_every_server_read_only_until_the_stores_are
     redis.cli(["FLUSHALL"]).await;
     let said = read_only(&server).await;
     assert!(said.contains("it is empty"), "{said}");
+    // Before that nobody else could know.
+    until("the doubt to be noted in Redis", async || {
+        (redis.cli(["HEXISTS", "{sendstores}:meta", "doubt"]).await == "1").then_some(())
+    })
+    .await;
     assert_refuses_to_write(&client).await;
     // Its memory was complete: there is no newer truth.
     assert_eq!(client.get("store-a").await.expect("from memory").id, "store-a");

@@ -21,7 +21,7 @@ use tonic_types::StatusExt;
 
 const SERVICE: &str = "sendstores.v1.StoreService";
 /// The server's own deadline for stopping, and what a busy machine may add.
-const STOP: Duration = Duration::from_secs(10);
+const STOP: Duration = Duration::from_secs(20);
 
 async fn channel(server: &Server) -> Channel {
     Channel::from_shared(server.url()).expect("a URL").connect().await.expect("connect")

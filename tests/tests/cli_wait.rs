@@ -188,7 +188,7 @@ async fn steps_are_alive_on_a_terminal() {
     let rig = Rig::start().await;
     rig.create("store-a").await;
     rig.at_step("store-a", StepName::Database, "waits for mysql-0").await;
-    let (code, text) = on_a_terminal(&rig.url, "get store-a --wait --wait-timeout 500ms", "").await;
+    let (code, text) = on_a_terminal(&rig.url, "get store-a --wait --wait-timeout 5s", "").await;
     assert_eq!(code, 1, "{text}");
     for part in
         ["store-a  PROVISIONING", "✓ namespace", "database", "waits for mysql-0", "· storefront", "is not READY"]

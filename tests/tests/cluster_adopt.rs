@@ -88,9 +88,13 @@ async fn reach(client: &Client, id: &str, state: State) -> wire::Store {
     until(state.as_str_name(), async || client.get(id).await.ok().filter(|store| store.state() == state)).await
 }
 
+/// The server waits for its first look at the cluster only for a moment; what the look finds counts also when it is late.
 async fn assert_read_only(server: &Server, client: &Client, said: &str) {
-    let (code, body) = http::get(server.admin, "/readyz").await.expect("an answer");
-    assert!(code == 200 && body.starts_with("read-only: ") && body.contains(said), "{code} {body}");
+    until(&format!("to be read-only because of {said}"), async || {
+        let (code, body) = http::get(server.admin, "/readyz").await.ok()?;
+        (code == 200 && body.starts_with("read-only: ") && body.contains(said)).then_some(())
+    })
+    .await;
     let error = client.create(CreateStore::new()).await.expect_err("read-only");
     assert_eq!(error.reason(), Some("READ_ONLY"), "{error}");
 }

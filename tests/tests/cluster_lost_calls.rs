@@ -79,13 +79,13 @@ async fn live(world: &World, id: &str) {
     assert_eq!(cluster.leftovers(id), Vec::<String>::new(), "{:?}", proxy.calls(id));
 }
 
-/// Loses each of so many calls, each in the life of a store of its own.
-async fn lose_each(world: &World, calls: usize) -> Vec<String> {
+/// Loses each of so many calls, each in the life of a store of its own: how it is called, and which call it was.
+async fn lose_each(world: &World, calls: usize) -> Vec<(String, usize)> {
     let lives = losses(calls).into_iter().map(|(k, loss)| async move {
         let id = named(k, loss);
         world.proxy.lose(&id, k, loss);
         live(world, &id).await;
-        id
+        (id, k)
     });
     stream::iter(lives).buffer_unordered(AT_ONCE).collect().await
 }
@@ -112,10 +112,14 @@ async fn any_call_to_the_cluster_may_be_lost() {
     eprintln!("a store's life is {} calls, in {:?}:\n  {}", calls.len(), begun.elapsed(), calls.join("\n  "));
 
     let begun = Instant::now();
-    let ids = lose_each(&world, calls.len()).await;
-    let lost = ids.iter().filter(|id| world.proxy.has_lost(id)).count();
-    eprintln!("{lost} calls lost in as many lives, in {:?}: {ids:?}", begun.elapsed());
-    assert_eq!(lost, ids.len(), "each life has the call that is lost");
+    let lives = lose_each(&world, calls.len()).await;
+    let lost = lives.iter().filter(|(id, _)| world.proxy.has_lost(id)).count();
+    eprintln!("{lost} calls lost in {} lives, in {:?}: {lives:?}", lives.len(), begun.elapsed());
+    assert!(lost > 0);
+    // A life has fewer calls than the first if one look was enough where that one had to look twice.
+    for (id, k) in lives {
+        assert!(world.proxy.has_lost(&id) || world.proxy.calls(&id).len() < k, "{id} has the call that is lost");
+    }
 
     let log = read_log(&ledger).await;
     watcher.watch_all(&world.client, &log).await.expect("everything is seen");

@@ -7,7 +7,7 @@ use k8s_openapi::api::{
 };
 use kube::{
     Api, ResourceExt,
-    api::{DeleteParams, ListParams, Patch, PatchParams, PostParams},
+    api::{DeleteParams, Patch, PatchParams, PostParams},
 };
 use sendstores_core::{
     FailureReason, StepName, Store,
@@ -17,6 +17,7 @@ use sendstores_core::{
 };
 use sendstores_server::provision::KubeProvisioner;
 use sendstores_tests::{
+    helm_records::helm_says,
     provisioning::{Helm, Rig, complete, fresh_store, remove, simulated_images},
     wait::until,
 };
@@ -171,21 +172,12 @@ async fn credentials_are_handed_out_for_this_very_store_alone() {
     remove(&provisioner, &store).await;
 }
 
-/// The records of the release, as `(status, name)`, the newest last.
-async fn records(rig: &Rig, store: &Store) -> Vec<(String, String)> {
-    let api: Api<Secret> = Api::namespaced(rig.client.clone(), store.id.as_str());
-    let found = api.list_metadata(&ListParams::default().labels("owner=helm")).await.expect("records");
-    found.items.iter().map(|record| (record.labels()["status"].clone(), record.name_any())).collect()
-}
-
-/// Takes the release step and kills it as soon as the newest record has this status.
+/// Takes the release step and kills it as soon as helm has written a record of this status.
 async fn interrupt_at(rig: &Rig, provisioner: &KubeProvisioner, store: &Store, status: &str) {
-    let seen = until("the status never came", async || {
-        records(rig, store).await.last().filter(|(now, _)| now == status).map(drop)
-    });
     tokio::select! {
+        biased;
+        () = helm_says(&rig.client, store.id.as_str(), status) => {}
         outcome = provisioner.ensure(store, StepName::Release) => panic!("it ended: {outcome:?}"),
-        () = seen => {}
     }
 }
 

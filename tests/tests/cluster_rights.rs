@@ -24,6 +24,7 @@ use sendstores_client::{
 use sendstores_core::StepName;
 use sendstores_tests::{
     cluster::Cluster,
+    helm_records::helm_says,
     http,
     identity::Identity,
     life::{gone, reached},
@@ -85,15 +86,11 @@ impl World {
         until(right, async || self.identity.seen().used.contains(right).then_some(())).await;
     }
 
-    /// Waits until helm is at work on a release for the first time.
-    async fn helm_under_way(&self, id: &str) {
-        let secrets: Api<Secret> = self.in_store(id);
-        let pending = ListParams::default().labels("owner=helm,status=pending-install");
-        until("helm to be at work", async || {
-            let found = secrets.list_metadata(&pending).await.ok()?;
-            (!found.items.is_empty()).then_some(())
-        })
-        .await;
+    /// Creates a store and waits until helm is at work on its release.
+    async fn create_up_to_helm(&self, client: &Client, id: &str) {
+        let creation = client.create(CreateStore::new().id(id));
+        let (created, ()) = tokio::join!(creation, helm_says(&self.admin.client, id, "pending-install"));
+        created.expect("create");
     }
 }
 
@@ -137,8 +134,7 @@ async fn hold(world: &World, held: bool) {
 /// A server that is killed in the middle of helm; what it had made is damaged, and its successor has other values.
 async fn killed_and_damaged(world: &World) {
     let (server, client) = world.serve("disruptionBudget: {enabled: true}").await;
-    client.create(CreateStore::new().id(ID)).await.expect("create");
-    world.helm_under_way(ID).await;
+    world.create_up_to_helm(&client, ID).await;
     server.kill9();
     patch(&world.in_store::<Secret>(ID), "store-credentials", json!({"data": {"nonce-salt": null}})).await;
     let quotas: Api<ResourceQuota> = world.in_store(ID);
@@ -205,8 +201,7 @@ async fn removed_with_a_slow_volume(world: &World, client: &Client) {
 /// A deletion in the middle of helm.
 async fn cut_short(world: &World, client: &Client) {
     let id = "store-rights-cut";
-    client.create(CreateStore::new().id(id)).await.expect("create");
-    world.helm_under_way(id).await;
+    world.create_up_to_helm(client, id).await;
     client.delete(id).await.expect("delete");
 }
 

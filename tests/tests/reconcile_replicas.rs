@@ -83,10 +83,10 @@ async fn one_replica_works_on_a_store_and_a_paused_one_is_replaced_and_then_refu
     let ledger = RedisLedger::connect(RedisConfig::new(redis.url())).await.expect("a ledger");
     let first = replica(&redis).await;
     create_all(&first.server.client().await).await;
-    let mut old = at_work(&redis, &first).await;
 
-    // Two more come, and leave the stores to the one that works on them, over more than a lease.
-    let (second, third) = (replica(&redis).await, replica(&redis).await);
+    // Two more come, and leave the stores to the one that works on them, over more than a lease. All of it must be done
+    // before that one gives up its requests, which takes ten seconds.
+    let (mut old, second, third) = tokio::join!(at_work(&redis, &first), replica(&redis), replica(&redis));
     for _ in 0..4 {
         renewed(&redis, &old).await;
         old = claims(&redis).await;

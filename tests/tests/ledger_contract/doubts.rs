@@ -7,7 +7,7 @@ use sendstores_core::{
     ledger::{Claim, Duty, Expected, Ledger, LedgerError, LogPage, Owner, Write},
 };
 use sendstores_tests::{
-    ledger::{apply, creation, event, last, settled, update},
+    ledger::{apply, creation, event, last, settled, update, written},
     samples::{self, parsed},
 };
 
@@ -111,7 +111,7 @@ async fn a_history_that_lost_its_end_is_known_again_when_others_have_made_it_lon
     let ledger = world.ledger();
     let store = apply(&ledger, creation("store-a")).await;
     let old = world.copy().await;
-    let ours = settled(async || ledger.write(update(&store)).await).await.expect("written").into_store();
+    let ours = written(&ledger, update(&store)).await;
     let read = settled(async || ledger.read_log(Revision::ZERO, 10, Duration::ZERO).await).await;
     assert!(matches!(read, Ok(LogPage::Changes(changes)) if changes.len() == 2));
 

@@ -8,7 +8,7 @@ use sendstores_core::{
 };
 use sendstores_server::ledger::{RedisConfig, RedisLedger};
 use sendstores_tests::{
-    ledger::{apply, creation, last, operation, settled, update},
+    ledger::{apply, creation, last, operation, settled, update, written},
     redis::{Cut, RedisProxy, RedisServer},
     samples::parsed,
     wait::until,
@@ -173,7 +173,7 @@ async fn a_write_whose_answer_was_lost_is_known_even_under_later_writes() {
 async fn a_connection_that_swallows_commands_is_given_up() {
     let server = RedisServer::start().await;
     let proxy = RedisProxy::start(server.port()).await;
-    let ledger = super::connect(proxy.url()).await;
+    let ledger = super::connect_impatient(proxy.url()).await;
     let first = apply(&ledger, creation("store-a")).await;
     proxy.arm(1, Cut::Swallow);
     // New calls come all the time, so that the connection never looks idle.
@@ -185,7 +185,7 @@ async fn a_connection_that_swallows_commands_is_given_up() {
             }
         }
     });
-    let second = settled(async || ledger.write(update(&first)).await).await.expect("written").into_store();
+    let second = written(&ledger, update(&first)).await;
     assert!(proxy.disarm());
     assert_eq!(second.revision, Revision(2));
     // The same for the connection that blocks.
@@ -195,7 +195,7 @@ async fn a_connection_that_swallows_commands_is_given_up() {
         proxy.disarm().then_some(())
     })
     .await;
-    let third = settled(async || ledger.write(update(&second)).await).await.expect("written").into_store();
+    let third = written(&ledger, update(&second)).await;
     let page = settled(async || ledger.read_log(second.revision, 10, Duration::from_secs(5)).await).await;
     assert!(matches!(page, Ok(LogPage::Changes(changes)) if changes.len() == 1 && changes[0].store == third));
     asking.abort();

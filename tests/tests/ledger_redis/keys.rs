@@ -13,10 +13,10 @@ use sendstores_tests::{
     samples::parsed,
 };
 
-use super::{config, connect};
+use super::connect;
 
 async fn connect_as(server: &RedisServer, prefix: &str) -> RedisLedger {
-    let config = RedisConfig { prefix: prefix.to_owned(), ..config(server.url()) };
+    let config = RedisConfig { prefix: prefix.to_owned(), ..RedisConfig::new(server.url()) };
     RedisLedger::connect(config).await.expect("a ledger")
 }
 
@@ -74,7 +74,8 @@ async fn in_memory_an_operation_is_remembered_for_its_window() {
 async fn the_history_is_bounded() {
     let server = RedisServer::start().await;
     let history = NonZeroU32::new(10).expect("not zero");
-    let ledger = RedisLedger::connect(RedisConfig { history, ..config(server.url()) }).await.expect("a ledger");
+    let ledger =
+        RedisLedger::connect(RedisConfig { history, ..RedisConfig::new(server.url()) }).await.expect("a ledger");
     let mut store = apply(&ledger, creation("store-a")).await;
     for _ in 0..100 {
         store = apply(&ledger, update(&store)).await;
@@ -105,7 +106,7 @@ async fn another_format_is_refused() {
     let server = RedisServer::start().await;
     connect(server.url()).await;
     server.cli(["HSET", "{sendstores}:meta", "format", "2"]).await;
-    let said = RedisLedger::connect(config(server.url())).await.map(drop);
+    let said = RedisLedger::connect(RedisConfig::new(server.url())).await.map(drop);
     assert!(matches!(&said, Err(LedgerError::Corrupt(why)) if why.contains("\"2\"")), "{said:?}");
 }
 

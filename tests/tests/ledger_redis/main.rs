@@ -17,10 +17,15 @@ use sendstores_server::ledger::{RedisConfig, RedisLedger};
 /// Short, so that what is not answered is given up soon.
 const TIMEOUT: Duration = Duration::from_millis(500);
 
-fn config(url: String) -> RedisConfig {
+async fn connect(url: String) -> RedisLedger {
+    RedisLedger::connect(RedisConfig::new(url)).await.expect("a ledger")
+}
+
+/// For where answers are lost.
+fn impatient(url: String) -> RedisConfig {
     RedisConfig { command_timeout: TIMEOUT, ..RedisConfig::new(url) }
 }
 
-async fn connect(url: String) -> RedisLedger {
-    RedisLedger::connect(config(url)).await.expect("a ledger")
+async fn connect_impatient(url: String) -> RedisLedger {
+    RedisLedger::connect(impatient(url)).await.expect("a ledger")
 }

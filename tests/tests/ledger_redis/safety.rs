@@ -8,8 +8,6 @@ use sendstores_tests::{
     server::ServerOptions,
 };
 
-use super::config;
-
 async fn refusal(config: RedisConfig) -> String {
     match RedisLedger::connect(config).await {
         Err(LedgerError::Unsafe(why)) => why,
@@ -19,7 +17,7 @@ async fn refusal(config: RedisConfig) -> String {
 }
 
 fn asking(server: &RedisServer, durability: Durability) -> RedisConfig {
-    RedisConfig { durability, ..config(server.url()) }
+    RedisConfig { durability, ..RedisConfig::new(server.url()) }
 }
 
 #[tokio::test]
@@ -79,7 +77,7 @@ async fn settings_that_may_not_be_read_need_a_word() {
     let server = RedisServer::start().await;
     server.cli(["ACL", "SETUSER", "limited", "on", ">s3cret", "~*", "+@all", "-config"]).await;
     let url = format!("redis://limited:s3cret@127.0.0.1:{}", server.port());
-    let with = |durability| RedisConfig { durability, ..config(url.clone()) };
+    let with = |durability| RedisConfig { durability, ..RedisConfig::new(url.clone()) };
     let why = refusal(with(Durability::Always)).await;
     assert!(why.contains("cannot be read") && !why.contains("s3cret"), "{why}");
     let ledger = RedisLedger::connect(with(Durability::TakeOperatorsWord)).await.expect("vouched for");
@@ -90,7 +88,7 @@ async fn settings_that_may_not_be_read_need_a_word() {
 async fn a_wrong_password_is_told_and_never_shown() {
     let server = RedisServer::start().await;
     server.cli(["ACL", "SETUSER", "owner", "on", ">right", "~*", "+@all"]).await;
-    let why = refusal(config(format!("redis://owner:wr0ng@127.0.0.1:{}", server.port()))).await;
+    let why = refusal(RedisConfig::new(format!("redis://owner:wr0ng@127.0.0.1:{}", server.port()))).await;
     assert!(why.contains("WRONGPASS") && !why.contains("wr0ng"), "{why}");
 }
 
@@ -99,7 +97,7 @@ async fn a_right_that_was_taken_away_is_told() {
     let server = RedisServer::start().await;
     server.cli(["ACL", "SETUSER", "owner", "on", ">right", "~*", "+@all"]).await;
     let url = format!("redis://owner:right@127.0.0.1:{}", server.port());
-    let ledger = RedisLedger::connect(config(url)).await.expect("a ledger");
+    let ledger = RedisLedger::connect(RedisConfig::new(url)).await.expect("a ledger");
     server.cli(["ACL", "SETUSER", "owner", "-evalsha", "-eval"]).await;
     let said = ledger.write(creation("store-a")).await;
     assert!(matches!(said, Err(LedgerError::Unsafe(_))), "{said:?}");

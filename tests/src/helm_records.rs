@@ -1,0 +1,38 @@
+//! helm's own records of a release, seen as they change: how far a helm that runs has come.
+
+use std::pin::pin;
+
+use futures::TryStreamExt;
+use k8s_openapi::api::core::v1::Secret;
+use kube::{
+    Api, Client, ResourceExt,
+    api::{ListParams, WatchEvent, WatchParams},
+};
+
+use crate::wait::DEADLINE;
+
+const OF_HELM: &str = "owner=helm";
+
+/// Returns as soon as helm says of a release in `namespace`, from now on, that it has this status. A status may last for
+/// a tenth of a second only, so that who asks again and again may miss it.
+pub async fn helm_says(client: &Client, namespace: &str, status: &str) {
+    let secrets: Api<Secret> = Api::namespaced(client.clone(), namespace);
+    let now = secrets.list_metadata(&ListParams::default().labels(OF_HELM)).await.expect("the records");
+    let from = now.metadata.resource_version.expect("of a version");
+    let changes = secrets.watch_metadata(&WatchParams::default().labels(OF_HELM), &from).await.expect("a watch");
+    let mut changes = pin!(changes);
+    let said = async {
+        loop {
+            match changes.try_next().await.expect("a change").expect("not the end") {
+                WatchEvent::Added(record) | WatchEvent::Modified(record)
+                    if record.labels().get("status").is_some_and(|now| now == status) =>
+                {
+                    return;
+                }
+                WatchEvent::Error(error) => panic!("{error:?}"),
+                _ => {}
+            }
+        }
+    };
+    tokio::time::timeout(DEADLINE, said).await.unwrap_or_else(|_| panic!("helm never said {status} in {namespace}"));
+}
