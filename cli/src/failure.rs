@@ -141,6 +141,9 @@ fn hint(error: &Error) -> Option<String> {
         Error::ResourceExhausted { retry_after: Some(delay), .. } => {
             return Some(format!("try again in {}", text::duration(*delay)));
         }
+        Error::Unavailable(cause) if cause.reason() == Some("LEDGER_UNAVAILABLE") => {
+            "try again in a moment; `sendstores get` and `list` show with --stale what was seen last"
+        }
         Error::ResourceExhausted { .. } | Error::Unavailable(_) => "try again in a moment",
         Error::DeadlineExceeded(_) => "try again; --timeout TIME gives a call more time",
         Error::StoreFailed(store) => return Some(format!("`sendstores get {}` shows what it got to", store.id)),
