@@ -3,9 +3,9 @@
 use std::time::{Duration, SystemTime};
 
 use sendstores_core::{
-    Event, FailureReason, State, StepName, StepState, Store, StoreId,
+    Event, FailureReason, Revision, State, StepName, StepState, Store, StoreId,
     backoff::Backoff,
-    ledger::{Expected, Ledger, Owner, Write},
+    ledger::{Expected, Ledger, LogPage, Owner, Write},
     provisioner::StepError,
 };
 use sendstores_server::{
@@ -245,6 +245,28 @@ async fn a_shop_that_stops_selling_is_degraded_and_comes_back_by_itself() {
     world.cluster.set_selling(true);
     let store = world.reach(&id, State::Ready).await;
     assert_eq!((store.failure, store.generation), (None, 1));
+}
+
+#[tokio::test]
+async fn each_outage_is_counted_from_its_beginning() {
+    let world = World::new();
+    let id = world.create("store-a").await;
+    for _ in 0..2 {
+        world.reach(&id, State::Ready).await;
+        world.cluster.set_selling(false);
+        until("an outage of several looks", async || {
+            world.store(&id).await.failure.filter(|failure| failure.attempt > 3)
+        })
+        .await;
+        world.cluster.set_selling(true);
+    }
+    world.reach(&id, State::Ready).await;
+    let log = world.ledger.read_log(Revision::ZERO, 1_000, Duration::ZERO).await.expect("the log");
+    let LogPage::Changes(changes) = log else { panic!("trimmed") };
+    let states: Vec<_> = changes.iter().map(|change| (change.store.state, &change.store.failure)).collect();
+    let begun = states.windows(2).filter(|pair| pair[0].0 == State::Ready && pair[1].0 == State::Degraded);
+    let attempts: Vec<_> = begun.map(|pair| pair[1].1.as_ref().map(|failure| failure.attempt)).collect();
+    assert_eq!(attempts, [Some(1), Some(1)]);
 }
 
 #[tokio::test]

@@ -162,6 +162,10 @@ impl Store {
                 next.failure = None;
                 next.finish_steps(now);
             }
+            // What an earlier outage took is no reason to be slower in this one.
+            Event::ProbeFailed if self.state == State::Ready => {
+                next.steps.iter_mut().for_each(|step| step.attempt = step.attempt.min(1));
+            }
             Event::UpdateRequested | Event::SuspendRequested | Event::ResumeRequested => {}
             Event::Slept | Event::ProbeFailed | Event::GaveUp | Event::NamespaceLost => {}
         }
@@ -340,6 +344,25 @@ mod tests {
         assert_eq!(failing.failure.as_ref().map(|f| f.message.len()), Some(Failure::MAX_MESSAGE));
         assert!(failing.at_step(StepName::Release, true, "", at(3)).failure.is_some());
         assert!(failing.at_step(StepName::Database, false, "", at(3)).failure.is_none());
+    }
+
+    #[test]
+    fn each_outage_is_counted_from_its_beginning() {
+        let failure = Failure {
+            reason: FailureReason::StorefrontUnavailable,
+            message: "closed".to_owned(),
+            step: Some(StepName::Storefront),
+            attempt: 7,
+            retry_time: Some(at(9)),
+            diagnosis: None,
+        };
+        let ready = fixture::store("store-a").after(Event::Converged, at(1)).expect("legal");
+        let degraded = ready.after(Event::ProbeFailed, at(2)).expect("legal").failing(failure, at(2));
+        let attempt = |store: &Store| store.step(StepName::Storefront).map(|step| step.attempt);
+        assert_eq!(attempt(&degraded.after(Event::ProbeFailed, at(3)).expect("legal")), Some(7), "the same outage");
+        let again = degraded.after(Event::Converged, at(4)).expect("legal");
+        assert_eq!(attempt(&again), Some(7), "what it took is shown");
+        assert_eq!(attempt(&again.after(Event::ProbeFailed, at(5)).expect("legal")), Some(1));
     }
 
     #[test]

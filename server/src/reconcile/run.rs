@@ -286,7 +286,8 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
         } else {
             seen
         };
-        let attempt = self.attempt(Some(StepName::Storefront));
+        let mut next = self.after(Event::ProbeFailed)?;
+        let attempt = attempt(&next, Some(StepName::Storefront));
         let failure = Failure {
             reason: FailureReason::StorefrontUnavailable,
             message: describe(&evidence),
@@ -295,8 +296,7 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
             retry_time: Some(now().after(self.backoff(attempt))),
             diagnosis: None,
         };
-        let failure = self.diagnosed(failure).await;
-        let mut next = self.after(Event::ProbeFailed)?.failing(failure, now());
+        next = next.failing(self.diagnosed(failure).await, now());
         next.evidence = Evidence::renewed(&self.store.evidence, evidence);
         self.record(next).await?;
         tracing::warn!(store = %self.store.id, attempt, "degraded");
@@ -319,7 +319,7 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
     async fn fail(&mut self, error: StepError) -> Result<(), NotRecorded> {
         let StepError { reason, message, terminal } = error;
         let step = self.at;
-        let attempt = self.attempt(step);
+        let attempt = attempt(&self.store, step);
         let gives_up = terminal && self.store.state.next(Event::GaveUp).is_ok();
         tracing::warn!(store = %self.store.id, ?step, %reason, message, attempt, gives_up, "a step failed");
         metrics::counter!("sendstores_step_failures_total", "reason" => reason.as_str()).increment(1);
@@ -340,13 +340,6 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
         let Some(step) = failure.step else { return failure };
         let (reason, found) = self.reconciler.provisioner.diagnose(&self.store, step, failure.reason).await;
         Failure { reason, diagnosis: (!found.is_empty()).then(|| Box::new(found)), ..failure }
-    }
-
-    /// Counts what failed, whether it was begun anew or only waited for again.
-    fn attempt(&self, step: Option<StepName>) -> u32 {
-        let begun = step.and_then(|step| self.store.step(step)).map_or(1, |step| step.attempt.max(1));
-        let failed = self.store.failure.as_ref().filter(|failure| failure.step == step);
-        failed.map_or(begun, |failure| begun.max(failure.attempt.saturating_add(1)))
     }
 
     fn backoff(&self, attempt: u32) -> Duration {
@@ -386,6 +379,13 @@ impl From<NotRecorded> for Halt {
     fn from(halt: NotRecorded) -> Self {
         Self::Ledger(halt)
     }
+}
+
+/// Counts what failed, whether it was begun anew or only waited for again.
+fn attempt(store: &Store, step: Option<StepName>) -> u32 {
+    let begun = step.and_then(|step| store.step(step)).map_or(1, |step| step.attempt.max(1));
+    let failed = store.failure.as_ref().filter(|failure| failure.step == step);
+    failed.map_or(begun, |failure| begun.max(failure.attempt.saturating_add(1)))
 }
 
 fn now() -> Timestamp {

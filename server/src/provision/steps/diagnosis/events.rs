@@ -9,12 +9,14 @@ use sendstores_core::{
 use crate::provision::redact;
 
 /// The last events about the object of this kind and name, the newest last. Of a Deployment these are also those of the
-/// ReplicaSets that it made: they are what is refused.
+/// ReplicaSets that it made: they are what is refused. Where there are too many, what went well is left out first: each
+/// new try of a container says more of that than of why the last one ended.
 pub(super) fn about(events: &[Event], kind: &str, name: &str) -> Vec<ObjectEvent> {
     let mut told: Vec<&Event> = events.iter().filter(|event| is_about(event, kind, name)).collect();
+    told.sort_by_key(|event| (is_warning(event), time(event)));
+    told.drain(..told.len().saturating_sub(Diagnosis::MAX_EVENTS));
     told.sort_by_key(|event| time(event));
-    let newest = told.len().saturating_sub(Diagnosis::MAX_EVENTS);
-    told[newest..].iter().map(|event| shown(event)).collect()
+    told.into_iter().map(shown).collect()
 }
 
 fn is_about(event: &Event, kind: &str, name: &str) -> bool {
@@ -22,6 +24,10 @@ fn is_about(event: &Event, kind: &str, name: &str) -> bool {
     let (its_kind, its_name) = (object.kind.as_deref().unwrap_or_default(), object.name.as_deref().unwrap_or_default());
     let made_by = kind == "Deployment" && its_kind == "ReplicaSet" && its_name.starts_with(&format!("{name}-"));
     (its_kind == kind && its_name == name) || made_by
+}
+
+fn is_warning(event: &Event) -> bool {
+    event.type_.as_deref() == Some("Warning")
 }
 
 fn time(event: &Event) -> Option<Timestamp> {
@@ -61,6 +67,17 @@ mod tests {
         let reasons: Vec<&str> = told.iter().map(|event| event.reason.as_str()).collect();
         assert_eq!(reasons, ["R4", "R5", "R6", "R7", "R8"]);
         assert!(told.iter().all(|event| event.message == "password=[redacted]" && event.time.is_some()));
+    }
+
+    #[test]
+    fn what_went_well_never_hides_a_warning() {
+        let mut all: Vec<Value> = (1..9).map(|second| event("Pod", "mysql-0", second, &format!("R{second}"))).collect();
+        let mut warning = event("Pod", "mysql-0", 0, "BackOff");
+        warning["type"] = json!("Warning");
+        all.push(warning);
+        let all: Vec<Event> = serde_json::from_value(json!(all)).unwrap();
+        let reasons: Vec<String> = about(&all, "Pod", "mysql-0").into_iter().map(|event| event.reason).collect();
+        assert_eq!(reasons, ["BackOff", "R5", "R6", "R7", "R8"]);
     }
 
     #[test]
