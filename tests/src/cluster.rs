@@ -184,6 +184,30 @@ impl Cluster {
         assert!(output.status.success(), "helm upgrade of {store}: {}", String::from_utf8_lossy(&output.stderr));
     }
 
+    /// Folders of volumes that are not there. A volume that is just being made has its folder first, so it is asked for
+    /// again.
+    fn orphaned_folders(&self) -> Vec<String> {
+        let Some(folder) = &self.volumes else { return Vec::new() };
+        let mut orphans = Vec::new();
+        for _ in 0..20 {
+            let folders = std::fs::read_dir(folder).expect("read the volumes' folder");
+            orphans =
+                folders.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
+            let volumes = self.get(&["persistentvolumes"]);
+            let names: Vec<&str> = volumes["items"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(|item| item["metadata"]["name"].as_str())
+                .collect();
+            orphans.retain(|folder| !names.contains(&folder.as_str()));
+            if orphans.is_empty() {
+                break;
+            }
+        }
+        orphans
+    }
+
     /// Everything in the cluster that is a store's, or was: empty when nothing is left.
     pub fn leftovers(&self, store: &str) -> Vec<String> {
         let mut left = Vec::new();
@@ -197,11 +221,7 @@ impl Cluster {
         left.extend(named("volume", &volumes, &|item| item["spec"]["claimRef"]["namespace"] == store));
         let inside = self.get(&["-n", store, "secrets,persistentvolumeclaims,pods,services,ingresses,networkpolicies"]);
         left.extend(named("object", &inside, &|_| true));
-        if let Some(folder) = &self.volumes {
-            let folders = std::fs::read_dir(folder).expect("read the volumes' folder");
-            let names = folders.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
-            left.extend(names.filter(|name| name.contains(store)).map(|name| format!("folder {name}")));
-        }
+        left.extend(self.orphaned_folders().into_iter().map(|name| format!("folder {name}")));
         left
     }
 }

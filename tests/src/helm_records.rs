@@ -13,6 +13,14 @@ use crate::wait::DEADLINE;
 
 const OF_HELM: &str = "owner=helm";
 
+/// The status of the newest record in `namespace`.
+pub async fn helm_status(client: &Client, namespace: &str) -> Option<String> {
+    let secrets: Api<Secret> = Api::namespaced(client.clone(), namespace);
+    let records = secrets.list_metadata(&ListParams::default().labels(OF_HELM)).await.expect("the records").items;
+    let newest = records.into_iter().max_by_key(|record| record.creation_timestamp())?;
+    newest.labels().get("status").cloned()
+}
+
 /// Returns as soon as helm says of a release in `namespace`, from now on, that it has this status. A status may last for
 /// a tenth of a second only, so that who asks again and again may miss it.
 pub async fn helm_says(client: &Client, namespace: &str, status: &str) {

@@ -24,7 +24,7 @@ use sendstores_client::{
 use sendstores_core::StepName;
 use sendstores_tests::{
     cluster::Cluster,
-    helm_records::helm_says,
+    helm_records::{helm_says, helm_status},
     http,
     identity::Identity,
     life::{gone, reached},
@@ -127,15 +127,29 @@ async fn what_never_begins(world: &World) {
 /// Something in the namespace of the bad store is held back from its end, or no longer.
 async fn hold(world: &World, held: bool) {
     let maps: Api<ConfigMap> = world.in_store("store-rights-bad");
+    until("the cluster to put its certificate there", async || maps.get_opt("kube-root-ca.crt").await.ok()?).await;
     let finalizers = if held { json!(["sendstores.dev/test"]) } else { Value::Null };
     patch(&maps, "kube-root-ca.crt", json!({"metadata": {"finalizers": finalizers}})).await;
 }
 
+/// Kills a server in the middle of its helm's first installation; helm may be done before, and then it is made anew.
+async fn killed_in_helm(world: &World) {
+    loop {
+        let (server, client) = world.serve("disruptionBudget: {enabled: true}").await;
+        world.create_up_to_helm(&client, ID).await;
+        server.kill9();
+        if helm_status(&world.admin.client, ID).await.as_deref() == Some("pending-install") {
+            return;
+        }
+        let (_server, client) = world.serve("disruptionBudget: {enabled: true}").await;
+        client.delete(ID).await.expect("delete");
+        gone(&world.cluster, &client, ID).await;
+    }
+}
+
 /// A server that is killed in the middle of helm; what it had made is damaged, and its successor has other values.
 async fn killed_and_damaged(world: &World) {
-    let (server, client) = world.serve("disruptionBudget: {enabled: true}").await;
-    world.create_up_to_helm(&client, ID).await;
-    server.kill9();
+    killed_in_helm(world).await;
     patch(&world.in_store::<Secret>(ID), "store-credentials", json!({"data": {"nonce-salt": null}})).await;
     let quotas: Api<ResourceQuota> = world.in_store(ID);
     let quota = quotas.list(&ListParams::default()).await.expect("a list").items.remove(0).metadata.name;

@@ -29,7 +29,10 @@ async fn rig(id: &'static str) -> Rig {
     let (server, client) = serve(&cluster, &redis).await;
     client.create(CreateStore::new().id(id)).await.expect("create");
     let url = ready(&client, id).await.url;
-    Rig { cluster, redis, server, client, id, url }
+    let rig = Rig { cluster, redis, server, client, id, url };
+    // READY is not held back by an Ingress that is slow to take the shop up.
+    rig.page("/shop/").await;
+    rig
 }
 
 async fn serve(cluster: &Cluster, redis: &RedisServer) -> (Server, Client) {

@@ -8,6 +8,8 @@ use sendstores_tests::{
     cluster::Cluster,
     life::{gone, ready, served},
     server::workspace,
+    shop::visit,
+    wait::until,
 };
 use serde_json::Value;
 
@@ -30,7 +32,10 @@ fn everything_changed() -> CreateStore {
 
 async fn made(client: &Client, id: &str, store: CreateStore) -> wire::Store {
     client.create(store.id(id)).await.expect("create");
-    ready(client, id).await
+    let store = ready(client, id).await;
+    // READY is not held back by an Ingress that is slow to take the shop up.
+    until("the shop to be served", async || (visit(&store.url, "/shop/").await.0 == 200).then_some(())).await;
+    store
 }
 
 /// What the script prints; it is told the address alone.
