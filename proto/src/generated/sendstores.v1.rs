@@ -68,7 +68,7 @@ pub struct Failure {
     /// Name of the step that failed; empty when no step was under way.
     #[prost(string, tag = "3")]
     pub step: ::prost::alloc::string::String,
-    /// Which attempt at that step failed, from 1.
+    /// Which attempt at that step failed, from 1; counted anew when a READY store stops selling.
     #[prost(int32, tag = "4")]
     pub attempt: i32,
     /// When the server tries again. Absent: it does not, until the intent changes.
@@ -238,7 +238,7 @@ pub struct Step {
     /// Where the step is.
     #[prost(enumeration = "step::State", tag = "2")]
     pub state: i32,
-    /// How many times it was begun.
+    /// How many times it was begun; counted anew when a READY store stops selling.
     #[prost(int32, tag = "3")]
     pub attempt: i32,
     /// When the first attempt began.
