@@ -44,8 +44,9 @@ def install_killed(store):
     store.drop_everything()
     reference, points, halves = None, [], set()
     for tables in (None, 1, 4, 8, 12, "options", "user", "posts"):
-        store.drop_everything()
-        if tables is not None:
+        if tables is None:
+            store.drop_everything()
+        else:
             left = installed_up_to(store, tables)
             points.append(f"{tables}:{left['tables']}t{'+admin' if left['admin'] else ''}")
             assert left["interrupted"] is (left["tables"] > 0 and not left["installed"]), (tables, left)

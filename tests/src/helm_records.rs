@@ -21,26 +21,40 @@ pub async fn helm_status(client: &Client, namespace: &str) -> Option<String> {
     newest.labels().get("status").cloned()
 }
 
-/// Returns as soon as helm says of a release in `namespace`, from now on, that it has this status. A status may last for
-/// a tenth of a second only, so that who asks again and again may miss it.
-pub async fn helm_says(client: &Client, namespace: &str, status: &str) {
-    let secrets: Api<Secret> = Api::namespaced(client.clone(), namespace);
-    let now = secrets.list_metadata(&ListParams::default().labels(OF_HELM)).await.expect("the records");
-    let from = now.metadata.resource_version.expect("of a version");
-    let changes = secrets.watch_metadata(&WatchParams::default().labels(OF_HELM), &from).await.expect("a watch");
-    let mut changes = pin!(changes);
-    let said = async {
-        loop {
-            match changes.try_next().await.expect("a change").expect("not the end") {
-                WatchEvent::Added(record) | WatchEvent::Modified(record)
-                    if record.labels().get("status").is_some_and(|now| now == status) =>
-                {
-                    return;
+/// The records in a namespace as they were at one moment. A status may last for a tenth of a second only, so that who asks
+/// again and again may miss it; from here on none is missed.
+pub struct HelmRecords {
+    secrets: Api<Secret>,
+    version: String,
+}
+
+// === impl HelmRecords ===
+
+impl HelmRecords {
+    pub async fn now(client: &Client, namespace: &str) -> Self {
+        let secrets: Api<Secret> = Api::namespaced(client.clone(), namespace);
+        let now = secrets.list_metadata(&ListParams::default().labels(OF_HELM)).await.expect("the records");
+        Self { secrets, version: now.metadata.resource_version.expect("of a version") }
+    }
+
+    /// Returns as soon as a record has this status that had it not, or was not there.
+    pub async fn reach(self, status: &str) {
+        let of_helm = WatchParams::default().labels(OF_HELM);
+        let changes = self.secrets.watch_metadata(&of_helm, &self.version).await.expect("a watch");
+        let mut changes = pin!(changes);
+        let said = async {
+            loop {
+                match changes.try_next().await.expect("a change").expect("not the end") {
+                    WatchEvent::Added(record) | WatchEvent::Modified(record)
+                        if record.labels().get("status").is_some_and(|now| now == status) =>
+                    {
+                        return;
+                    }
+                    WatchEvent::Error(error) => panic!("{error:?}"),
+                    _ => {}
                 }
-                WatchEvent::Error(error) => panic!("{error:?}"),
-                _ => {}
             }
-        }
-    };
-    tokio::time::timeout(DEADLINE, said).await.unwrap_or_else(|_| panic!("helm never said {status} in {namespace}"));
+        };
+        tokio::time::timeout(DEADLINE, said).await.unwrap_or_else(|_| panic!("helm never said {status}"));
+    }
 }

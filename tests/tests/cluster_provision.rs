@@ -17,7 +17,7 @@ use sendstores_core::{
 };
 use sendstores_server::provision::KubeProvisioner;
 use sendstores_tests::{
-    helm_records::helm_says,
+    helm_records::HelmRecords,
     provisioning::{Helm, Rig, complete, fresh_store, remove, simulated_images},
     wait::until,
 };
@@ -174,9 +174,10 @@ async fn credentials_are_handed_out_for_this_very_store_alone() {
 
 /// Takes the release step and kills it as soon as helm has written a record of this status.
 async fn interrupt_at(rig: &Rig, provisioner: &KubeProvisioner, store: &Store, status: &str) {
+    let records = HelmRecords::now(&rig.client, store.id.as_str()).await;
     tokio::select! {
         biased;
-        () = helm_says(&rig.client, store.id.as_str(), status) => {}
+        () = records.reach(status) => {}
         outcome = provisioner.ensure(store, StepName::Release) => panic!("it ended: {outcome:?}"),
     }
 }

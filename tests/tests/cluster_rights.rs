@@ -24,7 +24,7 @@ use sendstores_client::{
 use sendstores_core::StepName;
 use sendstores_tests::{
     cluster::Cluster,
-    helm_records::{helm_says, helm_status},
+    helm_records::{HelmRecords, helm_status},
     http,
     identity::Identity,
     life::{gone, reached},
@@ -88,9 +88,9 @@ impl World {
 
     /// Creates a store and waits until helm is at work on its release.
     async fn create_up_to_helm(&self, client: &Client, id: &str) {
-        let creation = client.create(CreateStore::new().id(id));
-        let (created, ()) = tokio::join!(creation, helm_says(&self.admin.client, id, "pending-install"));
-        created.expect("create");
+        let records = HelmRecords::now(&self.admin.client, id).await;
+        client.create(CreateStore::new().id(id)).await.expect("create");
+        records.reach("pending-install").await;
     }
 }
 
@@ -134,7 +134,7 @@ async fn hold(world: &World, held: bool) {
 
 /// Kills a server in the middle of its helm's first installation; helm may be done before, and then it is made anew.
 async fn killed_in_helm(world: &World) {
-    loop {
+    for _ in 0..10 {
         let (server, client) = world.serve("disruptionBudget: {enabled: true}").await;
         world.create_up_to_helm(&client, ID).await;
         server.kill9();
@@ -145,6 +145,7 @@ async fn killed_in_helm(world: &World) {
         client.delete(ID).await.expect("delete");
         gone(&world.cluster, &client, ID).await;
     }
+    panic!("helm was done before the kill ten times");
 }
 
 /// A server that is killed in the middle of helm; what it had made is damaged, and its successor has other values.
