@@ -1,12 +1,13 @@
 //! Makes and removes stores in Kubernetes: helm for the release, kube exec for the bootstrap, the API for the rest.
 //!
-//! One file a step under `steps`. Every verb is safe to repeat: it looks at the cluster, never at a memory of what it
+//! What an engine's stores are made of is under `engines`, a folder each; the steps that all engines share are under
+//! `steps`. Every verb is safe to repeat: it looks at the cluster, never at a memory of what it
 //! did before.
 
 mod census;
 mod cluster;
 mod config;
-mod cron;
+mod engines;
 mod errors;
 mod exec;
 mod helm;
@@ -23,7 +24,7 @@ mod watch;
 use std::{sync::Arc, time::Duration};
 
 use sendstores_core::{
-    Diagnosis, FailureReason, Store,
+    Diagnosis, Engines, FailureReason, Store,
     adoption::{Census, Found},
     credentials::{ReadCredentials, Reading},
     cron::RunCron,
@@ -32,9 +33,12 @@ use sendstores_core::{
     step::StepName,
 };
 
-use self::{cluster::Cluster, helm::Helm, visitor::Visitor};
+use self::{cluster::Cluster, engines::EngineDef, helm::Helm, visitor::Visitor};
 pub use cluster::Clients;
 pub use config::{Config, Deadlines, HelmConfig, Quota};
+
+/// The engines of this server, as far as the domain knows them.
+pub const ENGINES: Engines = engines::FACTS;
 
 /// Provisions stores into one cluster. Clones share everything.
 #[derive(Clone)]
@@ -66,7 +70,22 @@ impl KubeProvisioner {
     }
 }
 
+impl Context {
+    /// The engine that `store` is made of.
+    fn engine(&self, store: &Store) -> Result<&'static EngineDef, StepError> {
+        let engine = store.spec.engine;
+        engines::find(engine).ok_or_else(|| {
+            let message = format!("this server does not have the engine {engine}");
+            StepError::retryable(FailureReason::Internal, message)
+        })
+    }
+}
+
 impl Provisioner for KubeProvisioner {
+    fn engines(&self) -> Engines {
+        ENGINES
+    }
+
     async fn observe(&self, store: &Store, step: StepName) -> Result<Seen<Progress>, StepError> {
         steps::observe(&self.context, store, step).await
     }
@@ -98,7 +117,7 @@ impl Provisioner for KubeProvisioner {
 
 impl ReadCredentials for KubeProvisioner {
     fn read_credentials<'a>(&'a self, store: &'a Store) -> Reading<'a> {
-        Box::pin(steps::handed_out(&self.context, store))
+        Box::pin(steps::credentials::handed_out(&self.context, store))
     }
 }
 
@@ -110,6 +129,6 @@ impl Census for KubeProvisioner {
 
 impl RunCron for KubeProvisioner {
     async fn run_cron(&self, store: &Store) -> Result<(), StepError> {
-        cron::run(&self.context, store).await
+        (self.context.engine(store)?.run_jobs)(&self.context, store).await
     }
 }

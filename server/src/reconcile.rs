@@ -143,6 +143,11 @@ impl<L: Ledger, P: Provisioner> Reconciler<L, P> {
     }
 
     fn queue(&self, store: &Store, desk: &mut Desk) {
+        let removal = Lane::of(store.state) == Lane::Remove;
+        // A store of an engine that only a newer server has is left to that one; to remove it takes no engine.
+        if !removal && self.provisioner.engines().get(store.spec.engine).is_none() {
+            return;
+        }
         if let Some(wait) = Due::of(store, self.policy.probe_interval).wait() {
             desk.push(Lane::of(store.state), store.id.clone(), wait);
         }

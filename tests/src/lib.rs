@@ -23,5 +23,6 @@ pub mod scripted;
 pub mod server;
 pub mod shop;
 pub mod silent_cluster;
+pub mod steps;
 pub mod swallow;
 pub mod wait;

@@ -8,6 +8,7 @@ use sendstores_server::{
     grpc::{Backend, Limits, Server, StoreApi, StoreUrl, StreamLimits},
     ledger::{RedisConfig, RedisLedger},
     mirror::{Mirror, Status},
+    provision::ENGINES,
     reconcile::{Policy, Reconciler},
 };
 use tokio::{net::TcpListener, task::JoinSet};
@@ -34,7 +35,7 @@ impl Plane {
         let streams = StreamLimits { all: 100, per_peer: None };
         let limits = Limits { calls: Limits::CALLS, streams, deadline: Limits::DEADLINE };
         let store_url: StoreUrl = Arc::new(|id: &StoreId| format!("http://{id}.localhost:8080"));
-        let api = StoreApi::new(store_url, limits, stop.clone());
+        let api = StoreApi::new(store_url, ENGINES, limits, stop.clone());
         let credentials = Arc::new(cluster.clone());
         api.attach(Backend { ledger: ledger.clone(), mirror: mirror.clone(), credentials });
         let (server, _health) = Server::new(api).await.expect("the gRPC port");

@@ -3,10 +3,11 @@
 use std::{fmt::Debug, str::FromStr};
 
 use sendstores_core::{
-    Labels, ShopSettings, Store, StoreSpec, Timestamp,
+    Engine, Labels, ShopSettings, Store, StoreSpec, Timestamp,
     shop::{Catalogue, DimensionUnit, PaymentMethod, WeightUnit},
-    store::{Engine, NewStore},
+    store::NewStore,
 };
+use sendstores_server::provision::ENGINES;
 
 /// The value that a valid `text` stands for.
 pub fn parsed<T: FromStr<Err: Debug>>(text: &str) -> T {
@@ -20,8 +21,9 @@ pub fn store(id: &str) -> Store {
         uid: parsed("0193b0a0-7c3e-7000-8000-0000000000af"),
         tenant: Some(parsed("acme")),
         labels: Labels::parse([("team".to_owned(), "a".to_owned())]).expect("valid"),
-        spec: StoreSpec { engine: Engine::WooCommerce, shop: shop() },
+        spec: StoreSpec { engine: Engine::new("woocommerce"), shop: shop() },
         url: format!("http://{id}.localhost:8080"),
+        pipeline: ENGINES.pipeline(Engine::new("woocommerce")),
     };
     Store::new(new, Timestamp::from_micros(1_700_000_000_000_000))
 }

@@ -7,14 +7,17 @@ use std::{
 };
 
 use sendstores_core::{
-    Diagnosis, Evidence, FailureReason, StepName, Store, StoreId, Timestamp,
+    Diagnosis, Engines, Evidence, FailureReason, StepName, Store, StoreId, Timestamp,
     credentials::{Credentials, Password, ReadCredentials, Reading},
     cron::RunCron,
     evidence::Check,
     observed::{Progress, Remains, Seen},
     provisioner::{Provisioner, StepError},
 };
+use sendstores_server::provision::ENGINES;
 use tokio::{sync::Notify, time::Instant};
+
+use crate::steps;
 
 /// What the next act on a step does.
 #[derive(Clone, Debug)]
@@ -237,16 +240,20 @@ impl Drop for Busy {
 }
 
 impl Provisioner for ScriptedProvisioner {
+    fn engines(&self) -> Engines {
+        ENGINES
+    }
+
     async fn observe(&self, store: &Store, step: StepName) -> Result<Seen<Progress>, StepError> {
         let mut state = self.state();
-        if step == StepName::Storefront {
+        if step == steps::STOREFRONT {
             state.probes.push(self.1);
         }
         let held = state.held.get(&store.id).is_some_and(|steps| steps.contains(&step));
         Ok(match (held, step) {
             (false, _) => Seen::Absent,
-            (true, StepName::Storefront) if state.selling => Seen::Known(Progress::Done(Self::evidence(true))),
-            (true, StepName::Storefront) => Seen::Known(Progress::Failing(Self::evidence(false))),
+            (true, steps::STOREFRONT) if state.selling => Seen::Known(Progress::Done(Self::evidence(true))),
+            (true, steps::STOREFRONT) => Seen::Known(Progress::Failing(Self::evidence(false))),
             (true, _) => Seen::Known(Progress::Done(Vec::new())),
         })
     }
@@ -275,7 +282,7 @@ impl Provisioner for ScriptedProvisioner {
 
     async fn remove(&self, store: &Store) -> Result<(), StepError> {
         let id = store.id.clone();
-        self.act(store, StepName::Removal, move |state| {
+        self.act(store, StepName::REMOVAL, move |state| {
             state.held.remove(&id);
         })
         .await
@@ -297,7 +304,7 @@ impl ReadCredentials for ScriptedProvisioner {
             if let Some(error) = &state.credentials_error {
                 return Err(error.clone());
             }
-            let made = state.held.get(&store.id).is_some_and(|steps| steps.contains(&StepName::Credentials));
+            let made = state.held.get(&store.id).is_some_and(|steps| steps.contains(&steps::CREDENTIALS));
             Ok(made.then(|| Credentials {
                 admin_url: format!("{}/wp-admin/", store.url),
                 user: store.spec.shop.admin_user.to_string(),

@@ -14,6 +14,7 @@ use sendstores_tests::{
     redis::RedisServer,
     scripted::{ScriptedProvisioner, Turn},
     server::ServerOptions,
+    steps,
     wait::until,
 };
 
@@ -95,7 +96,7 @@ async fn each_reason_to_refuse_has_its_name() {
     }
     assert!(matches!(refused(&plane, "store-none").await, Error::NotFound(_)));
 
-    plane.cluster.script(StepName::Credentials, Turn::Hang);
+    plane.cluster.script(steps::CREDENTIALS, Turn::Hang);
     plane.client.create(CreateStore::new().id("store-a")).await.expect("create");
     let error = refused(&plane, "store-a").await;
     assert!(matches!(error, Error::FailedPrecondition(_)), "{error}");
@@ -113,7 +114,7 @@ async fn each_reason_to_refuse_has_its_name() {
     assert_eq!(events(&plane.client.get("store-a").await.expect("get")), [Happened::Created], "nothing was read");
 
     ready(&plane, "store-b").await;
-    plane.cluster.script(StepName::Removal, Turn::Hang);
+    plane.cluster.script(StepName::REMOVAL, Turn::Hang);
     plane.client.delete("store-b").await.expect("delete");
     let error = refused(&plane, "store-b").await;
     assert_eq!((error.reason(), error.retryable()), (Some("STORE_DELETING"), false), "{error}");

@@ -8,13 +8,14 @@ use sendstores_client::{
     Client, CreateStore, Error, ResumeToken,
     v1::{StoreFilter, store::State},
 };
-use sendstores_core::{Event, Revision, StepName, Store, ledger::Ledger};
+use sendstores_core::{Event, Revision, Store, ledger::Ledger};
 use sendstores_server::ledger::{RedisConfig, RedisLedger};
 use sendstores_tests::{
     ledger::{change, create, happen},
     oracle::{Filter, Recorder, Run, read_log, token},
     redis::RedisServer,
     server::ServerOptions,
+    steps,
     wait::DEADLINE,
 };
 
@@ -86,7 +87,7 @@ async fn a_token_is_good_on_a_replica_that_has_just_started() {
     happen(&ledger, "store-b", Event::Removed).await;
     create(&ledger, "store-b", "acme").await;
     happen(&ledger, "store-b", Event::Converged).await;
-    change(&ledger, "store-c", |store| store.at_step(StepName::Release, true, "installing", store.update_time)).await;
+    change(&ledger, "store-c", |store| store.at_step(steps::RELEASE, true, "installing", store.update_time)).await;
     create(&ledger, "store-short", "other").await;
     happen(&ledger, "store-short", Event::DeleteRequested).await;
     happen(&ledger, "store-short", Event::Removed).await;
@@ -107,7 +108,7 @@ async fn tokens(client: &Client, ledger: &RedisLedger) -> BTreeMap<u64, ResumeTo
     let mut watch = client.watch(StoreFilter::default()).await.expect("watch");
     for _ in 0..20 {
         // One by one: the log is so short that a server which pauses for ten of them has lost its place.
-        let again = |store: &Store| store.at_step(StepName::Release, true, "again", store.update_time);
+        let again = |store: &Store| store.at_step(steps::RELEASE, true, "again", store.update_time);
         let changed = change(ledger, "store-a", again).await.revision.0;
         while tokens.last_key_value().is_none_or(|(last, _)| *last < changed) {
             let event = tokio::time::timeout(DEADLINE, watch.next()).await.expect("in time").expect("not the end");

@@ -19,7 +19,7 @@ use sendstores_client::{
     v1::{Store, store::State as Shows},
 };
 use sendstores_core::{
-    Event, State, StepName, StoreId,
+    Event, State, StoreId,
     ledger::{Ledger, LedgerError},
 };
 use sendstores_server::ledger::{RedisConfig, RedisLedger};
@@ -28,6 +28,7 @@ use sendstores_tests::{
     oracle::{Answer, Filter, Recorder, Run, Shown, read_log},
     redis::RedisServer,
     server::{Server, ServerOptions},
+    steps,
     wait::until,
 };
 use tokio::task::{JoinSet, LocalSet, spawn_blocking};
@@ -170,7 +171,7 @@ async fn play(world: World, seed: u64) {
         let Some(store) = found.expect("an answer") else { continue };
         let now = SystemTime::now().into();
         let next = match (store.state, random.random_range(0..3)) {
-            (State::Provisioning, 0) => store.at_step(StepName::Release, true, "installing", now),
+            (State::Provisioning, 0) => store.at_step(steps::RELEASE, true, "installing", now),
             (State::Provisioning, 1) | (State::Degraded, _) => store.after(Event::Converged, now).expect("legal"),
             (State::Provisioning, _) => store.after(Event::GaveUp, now).expect("legal"),
             (State::Ready, _) => store.after(Event::ProbeFailed, now).expect("legal"),

@@ -5,8 +5,9 @@ mod sdk_rig;
 
 use cli_rig::{run, start};
 use sdk_rig::Rig;
-use sendstores_core::{Event, StepName, ledger::LedgerError};
+use sendstores_core::{Event, ledger::LedgerError};
 use sendstores_tests::scripted::ScriptedProvisioner;
+use sendstores_tests::steps;
 
 #[tokio::test]
 async fn a_store_is_created_shown_listed_and_deleted() {
@@ -19,7 +20,7 @@ async fn a_store_is_created_shown_listed_and_deleted() {
         "{created:?}"
     );
 
-    rig.at_step("store-a", StepName::Database, "waits for mysql-0").await;
+    rig.at_step("store-a", steps::DATABASE, "waits for mysql-0").await;
     let shown = run(&rig.url, "get store-a").await;
     for part in
         ["store-a  PROVISIONING", "title      Tea", "labels     team=a", "✓ release", "→ database", "waits for mysql-0"]

@@ -8,14 +8,14 @@ use std::process::Stdio;
 use cli_rig::{command, run, start};
 use sdk_rig::Rig;
 use sendstores_core::{Event, StepName};
-use sendstores_tests::{server::program, wait::DEADLINE};
+use sendstores_tests::{server::program, steps, wait::DEADLINE};
 
 #[tokio::test]
 async fn a_wait_shows_each_step_and_ends_with_the_address() {
     let rig = Rig::start().await;
     let mut wait = start(&rig.url, "create store-a --wait");
     wait.says("store-a is PROVISIONING").await;
-    for step in StepName::PROVISIONING {
+    for step in steps::ALL {
         rig.at_step("store-a", step, "under way").await;
         wait.says(&format!("→ {:<12} under way", step.as_str())).await;
     }
@@ -39,7 +39,7 @@ async fn a_wait_in_json_is_one_store_a_line() {
     let mut wait = start(&rig.url, "create store-a --wait --json");
     let first: serde_json::Value = serde_json::from_str(&wait.line().await).expect("JSON");
     assert_eq!(first["state"], "STATE_PROVISIONING");
-    rig.at_step("store-a", StepName::Namespace, "").await;
+    rig.at_step("store-a", steps::NAMESPACE, "").await;
     rig.event("store-a", Event::Converged).await;
     let ended = wait.end().await;
     assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "{ended:?}");
@@ -90,7 +90,7 @@ async fn a_deletion_is_waited_for_until_nothing_is_left() {
     rig.create("store-a").await;
     let mut wait = start(&rig.url, "delete store-a --wait");
     wait.says("store-a is DELETING").await;
-    rig.at_step("store-a", StepName::Removal, "1 volume left").await;
+    rig.at_step("store-a", StepName::REMOVAL, "1 volume left").await;
     wait.says("removal      1 volume left").await;
     rig.event("store-a", Event::Removed).await;
     let ended = wait.end().await;
@@ -151,7 +151,7 @@ async fn a_reader_that_leaves_is_no_error() {
     let mut wait = start(&rig.url, "get store-a --wait --json");
     wait.line().await;
     wait.close_stdout();
-    rig.at_step("store-a", StepName::Namespace, "").await;
+    rig.at_step("store-a", steps::NAMESPACE, "").await;
     let ended = wait.end().await;
     assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "{ended:?}");
 }
@@ -187,7 +187,7 @@ async fn a_human_is_asked_before_a_store_is_deleted() {
 async fn steps_are_alive_on_a_terminal() {
     let rig = Rig::start().await;
     rig.create("store-a").await;
-    rig.at_step("store-a", StepName::Database, "waits for mysql-0").await;
+    rig.at_step("store-a", steps::DATABASE, "waits for mysql-0").await;
     let (code, text) = on_a_terminal(&rig.url, "get store-a --wait --wait-timeout 5s", "").await;
     assert_eq!(code, 1, "{text}");
     for part in

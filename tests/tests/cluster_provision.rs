@@ -10,7 +10,7 @@ use kube::{
     api::{DeleteParams, Patch, PatchParams, PostParams},
 };
 use sendstores_core::{
-    FailureReason, StepName, Store,
+    FailureReason, Store,
     credentials::ReadCredentials,
     observed::{Progress, Remains, Seen},
     provisioner::Provisioner,
@@ -19,12 +19,13 @@ use sendstores_server::provision::KubeProvisioner;
 use sendstores_tests::{
     helm_records::HelmRecords,
     provisioning::{Helm, Rig, complete, fresh_store, remove, simulated_images},
+    steps,
     wait::until,
 };
 use serde_json::json;
 
 async fn first_steps(provisioner: &KubeProvisioner, store: &Store) {
-    for step in [StepName::Namespace, StepName::Credentials] {
+    for step in [steps::NAMESPACE, steps::CREDENTIALS] {
         complete(provisioner, store, step).await;
     }
 }
@@ -39,21 +40,21 @@ async fn every_step_can_be_taken_again() {
     let rig = Rig::light().await;
     let provisioner = rig.provisioner(Helm::Four, &[&simulated_images()]);
     let store = fresh_store();
-    for step in [StepName::Namespace, StepName::Credentials, StepName::Release] {
+    for step in [steps::NAMESPACE, steps::CREDENTIALS, steps::RELEASE] {
         assert_eq!(provisioner.observe(&store, step).await, Ok(Seen::Absent), "{step}");
         complete(&provisioner, &store, step).await;
-        let before = if step == StepName::Credentials { secret(&rig, &store).await.data } else { None };
+        let before = if step == steps::CREDENTIALS { secret(&rig, &store).await.data } else { None };
         provisioner.ensure(&store, step).await.expect("again");
         let done = Seen::Known(Progress::Done(Vec::new()));
         assert_eq!(provisioner.observe(&store, step).await, Ok(done), "{step}");
-        if step == StepName::Credentials {
+        if step == steps::CREDENTIALS {
             assert_eq!(secret(&rig, &store).await.data, before, "passwords never change");
         }
     }
     assert_eq!(provisioner.observe_remains(&store).await, Ok(Seen::Known(Remains::Untouched)));
     remove(&provisioner, &store).await;
     remove(&provisioner, &store).await;
-    assert_eq!(provisioner.observe(&store, StepName::Namespace).await, Ok(Seen::Absent));
+    assert_eq!(provisioner.observe(&store, steps::NAMESPACE).await, Ok(Seen::Absent));
 }
 
 #[tokio::test]
@@ -61,7 +62,7 @@ async fn the_walls_stand_before_anything_else_and_are_put_up_again() {
     let rig = Rig::light().await;
     let provisioner = rig.provisioner(Helm::Four, &[]);
     let store = fresh_store();
-    complete(&provisioner, &store, StepName::Namespace).await;
+    complete(&provisioner, &store, steps::NAMESPACE).await;
     let namespace: Namespace = Api::all(rig.client.clone()).get(store.id.as_str()).await.expect("the namespace");
     assert_eq!(namespace.labels()["pod-security.kubernetes.io/enforce"], "restricted");
     assert_eq!(namespace.labels()["sendstores.dev/uid"], store.uid.as_str());
@@ -73,17 +74,17 @@ async fn the_walls_stand_before_anything_else_and_are_put_up_again() {
     policies.patch("default-deny", &PatchParams::default(), &Patch::Merge(&hole)).await.expect("a hole");
     quotas.delete("store", &DeleteParams::default()).await.expect("no quota");
     limits.delete("store", &DeleteParams::default()).await.expect("no limits");
-    let seen = provisioner.observe(&store, StepName::Namespace).await.expect("seen");
+    let seen = provisioner.observe(&store, steps::NAMESPACE).await.expect("seen");
     assert!(matches!(seen, Seen::Known(Progress::Partial(_))), "{seen:?}");
-    complete(&provisioner, &store, StepName::Namespace).await;
+    complete(&provisioner, &store, steps::NAMESPACE).await;
     let deny = policies.get("default-deny").await.expect("the policy").spec.expect("a spec");
     assert_eq!(deny.ingress.unwrap_or_default(), []);
     // A new intent shows in the marks.
     let mut next = store.clone();
     next.generation = 2;
-    let seen = provisioner.observe(&next, StepName::Namespace).await.expect("seen");
+    let seen = provisioner.observe(&next, steps::NAMESPACE).await.expect("seen");
     assert!(matches!(seen, Seen::Known(Progress::Partial(_))), "{seen:?}");
-    complete(&provisioner, &next, StepName::Namespace).await;
+    complete(&provisioner, &next, steps::NAMESPACE).await;
     remove(&provisioner, &store).await;
 }
 
@@ -93,10 +94,10 @@ async fn a_strangers_namespace_is_left_alone() {
     let provisioner = rig.provisioner(Helm::Four, &[]);
     let (store, mut stranger) = (fresh_store(), fresh_store());
     stranger.id = store.id.clone();
-    complete(&provisioner, &stranger, StepName::Namespace).await;
+    complete(&provisioner, &stranger, steps::NAMESPACE).await;
     for outcome in [
-        provisioner.observe(&store, StepName::Namespace).await.map(drop),
-        provisioner.ensure(&store, StepName::Namespace).await,
+        provisioner.observe(&store, steps::NAMESPACE).await.map(drop),
+        provisioner.ensure(&store, steps::NAMESPACE).await,
     ] {
         let error = outcome.expect_err("a conflict");
         assert_eq!((error.reason, error.terminal), (FailureReason::NamespaceConflict, true));
@@ -119,10 +120,10 @@ async fn an_id_can_be_used_again_behind_its_removal() {
     first_steps(&provisioner, &earlier).await;
     provisioner.remove(&earlier).await.expect("removed");
     // While the cluster still removes the one, the other waits for it, and then begins.
-    let told = complete(&provisioner, &later, StepName::Namespace).await;
+    let told = complete(&provisioner, &later, steps::NAMESPACE).await;
     assert!(told.iter().any(|detail| detail.contains("still being removed")), "{told:?}");
     assert_eq!(provisioner.observe_remains(&earlier).await, Ok(Seen::Absent));
-    complete(&provisioner, &later, StepName::Credentials).await;
+    complete(&provisioner, &later, steps::CREDENTIALS).await;
     remove(&provisioner, &later).await;
 }
 
@@ -136,7 +137,7 @@ async fn lost_keys_are_made_again_and_no_other_is_touched() {
     let api: Api<Secret> = Api::namespaced(rig.client.clone(), store.id.as_str());
     let loss = json!({"data": {"nonce-salt": null}});
     api.patch("store-credentials", &PatchParams::default(), &Patch::Merge(&loss)).await.expect("a loss");
-    let told = complete(&provisioner, &store, StepName::Credentials).await;
+    let told = complete(&provisioner, &store, steps::CREDENTIALS).await;
     assert_eq!(told, ["without nonce-salt"]);
     let after = secret(&rig, &store).await.data.expect("keys");
     for (key, value) in &before {
@@ -152,9 +153,9 @@ async fn credentials_are_handed_out_for_this_very_store_alone() {
     let store = fresh_store();
     let read = async |store: &Store| provisioner.read_credentials(store).await.expect("an answer");
     assert_eq!(read(&store).await, None);
-    complete(&provisioner, &store, StepName::Namespace).await;
+    complete(&provisioner, &store, steps::NAMESPACE).await;
     assert_eq!(read(&store).await, None);
-    complete(&provisioner, &store, StepName::Credentials).await;
+    complete(&provisioner, &store, steps::CREDENTIALS).await;
     let found = read(&store).await.expect("credentials");
     let data = secret(&rig, &store).await.data.expect("keys");
     assert_eq!(found.password.expose().as_bytes(), data["admin-password"].0);
@@ -178,7 +179,7 @@ async fn interrupt_at(rig: &Rig, provisioner: &KubeProvisioner, store: &Store, s
     tokio::select! {
         biased;
         () = records.reach(status) => {}
-        outcome = provisioner.ensure(store, StepName::Release) => panic!("it ended: {outcome:?}"),
+        outcome = provisioner.ensure(store, steps::RELEASE) => panic!("it ended: {outcome:?}"),
     }
 }
 
@@ -200,14 +201,14 @@ async fn killed_helms_are_healed(helm: Helm) {
     let other = rig.values("other.yaml", "storage: {database: 2Gi}");
     let changed = rig.provisioner(helm, &[&images, &other]);
     interrupt_at(&rig, &changed, &store, "pending-install").await;
-    let told = complete(&provisioner, &store, StepName::Release).await;
+    let told = complete(&provisioner, &store, steps::RELEASE).await;
     assert_eq!(told, ["the last revision of the release is an interrupted first installation"]);
     let (uid, generation) = pod_template_of_database(&rig, &store).await.expect("a database");
     // And in an upgrade, whose repetition changes nothing that runs.
     let other = rig.values("other.yaml", "storage: {content: 1Gi}");
     let changed = rig.provisioner(helm, &[&images, &other]);
     interrupt_at(&rig, &changed, &store, "pending-upgrade").await;
-    let told = complete(&changed, &store, StepName::Release).await;
+    let told = complete(&changed, &store, steps::RELEASE).await;
     assert_eq!(told, ["the last revision of the release is an interrupted upgrade"]);
     assert_eq!(pod_template_of_database(&rig, &store).await, Some((uid, generation)));
     remove(&provisioner, &store).await;
@@ -229,13 +230,13 @@ async fn a_lost_workload_is_made_again() {
     let provisioner = rig.provisioner(Helm::Four, &[&simulated_images()]);
     let store = fresh_store();
     first_steps(&provisioner, &store).await;
-    complete(&provisioner, &store, StepName::Release).await;
+    complete(&provisioner, &store, steps::RELEASE).await;
     let api: Api<StatefulSet> = Api::namespaced(rig.client.clone(), store.id.as_str());
     api.delete("mysql", &DeleteParams::default()).await.expect("lost");
     until("it did not go", async || api.get_opt("mysql").await.expect("an answer").is_none().then_some(())).await;
-    assert_eq!(provisioner.observe(&store, StepName::Database).await, Ok(Seen::Absent));
-    provisioner.ensure(&store, StepName::Database).await.expect("made again");
-    assert_ne!(provisioner.observe(&store, StepName::Database).await, Ok(Seen::Absent));
+    assert_eq!(provisioner.observe(&store, steps::DATABASE).await, Ok(Seen::Absent));
+    provisioner.ensure(&store, steps::DATABASE).await.expect("made again");
+    assert_ne!(provisioner.observe(&store, steps::DATABASE).await, Ok(Seen::Absent));
     remove(&provisioner, &store).await;
 }
 
@@ -250,7 +251,7 @@ async fn values_that_the_chart_refuses_are_final_with_both_helms() {
     for helm in [Helm::Four, Helm::Three] {
         for bad in [&by_schema, &by_chart] {
             let provisioner = rig.provisioner(helm, &[&good, bad]);
-            let error = provisioner.ensure(&store, StepName::Release).await.expect_err("refused");
+            let error = provisioner.ensure(&store, steps::RELEASE).await.expect_err("refused");
             assert_eq!((error.reason, error.terminal), (FailureReason::ValuesRefused, true), "{helm:?}: {error}");
         }
     }
@@ -264,13 +265,13 @@ async fn an_object_that_the_quota_refuses_is_told() {
         rig.provisioner(Helm::Four, &[&simulated_images(), &rig.values("big.yaml", "storage: {database: 500Gi}")]);
     let store = fresh_store();
     first_steps(&provisioner, &store).await;
-    complete(&provisioner, &store, StepName::Release).await;
+    complete(&provisioner, &store, steps::RELEASE).await;
     // The claim comes from the StatefulSet, which can only tell by an event.
-    let mut seen = provisioner.observe(&store, StepName::Database).await.expect("seen");
+    let mut seen = provisioner.observe(&store, steps::DATABASE).await.expect("seen");
     let waiting = loop {
         match seen {
             Seen::Known(Progress::Waiting(waiting)) if waiting.reason == FailureReason::QuotaExceeded => break waiting,
-            Seen::Known(last) => seen = provisioner.wait(&store, StepName::Database, &last).await.expect("waited"),
+            Seen::Known(last) => seen = provisioner.wait(&store, steps::DATABASE, &last).await.expect("waited"),
             other => panic!("{other:?}"),
         }
     };
@@ -287,7 +288,7 @@ async fn a_namespace_that_appears_meanwhile_is_not_taken_over() {
     let mut namespace = Namespace::default();
     namespace.metadata.name = Some(store.id.to_string());
     namespaces.create(&PostParams::default(), &namespace).await.expect("a stranger");
-    let error = provisioner.ensure(&store, StepName::Namespace).await.expect_err("a conflict");
+    let error = provisioner.ensure(&store, steps::NAMESPACE).await.expect_err("a conflict");
     assert_eq!(error.reason, FailureReason::NamespaceConflict);
     let still = namespaces.get(store.id.as_str()).await.expect("still there");
     assert!(!still.labels().contains_key("sendstores.dev/store"));

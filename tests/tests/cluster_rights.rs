@@ -21,7 +21,6 @@ use sendstores_client::{
     Client, CreateStore,
     v1::{StoreFilter, store::State},
 };
-use sendstores_core::StepName;
 use sendstores_tests::{
     cluster::Cluster,
     helm_records::{HelmRecords, helm_status},
@@ -31,6 +30,7 @@ use sendstores_tests::{
     provisioning::{Helm, Rig, complete, fresh_store, remove, simulated_images},
     redis::RedisServer,
     server::{Server, ServerOptions},
+    steps,
     wait::until,
 };
 use serde::de::DeserializeOwned;
@@ -389,7 +389,7 @@ async fn may(rig: &Rig, namespace: &str, verb: &str, group: &str, resource: &str
 async fn a_store_s_own_account_may_do_nothing() {
     let (admin, cluster) = (Rig::light().await, Cluster::light());
     let (provisioner, store) = (admin.provisioner(Helm::Four, &[&simulated_images()]), fresh_store());
-    for step in [StepName::Namespace, StepName::Credentials, StepName::Release] {
+    for step in [steps::NAMESPACE, steps::CREDENTIALS, steps::RELEASE] {
         complete(&provisioner, &store, step).await;
     }
     let anybody = cluster.kubeconfig_of(|user| user["as"] = json!("anybody"));

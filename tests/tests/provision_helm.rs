@@ -12,12 +12,12 @@ use sendstores_core::{
     failure::FailureReason,
     observed::{Progress, Seen},
     provisioner::{Provisioner, StepError},
-    step::StepName,
 };
 use sendstores_server::provision::{Config, Deadlines, HelmConfig, KubeProvisioner, Quota};
 use sendstores_tests::{
     helm_shim::{Deed, HelmShim},
     samples::{self, parsed},
+    steps,
     wait::until,
 };
 
@@ -52,7 +52,7 @@ fn store() -> Store {
 
 async fn ensure(shim: &HelmShim, deadline: Duration) -> Result<(), StepError> {
     let begun = Instant::now();
-    let outcome = provisioner(shim, deadline).ensure(&store(), StepName::Release).await;
+    let outcome = provisioner(shim, deadline).ensure(&store(), steps::RELEASE).await;
     assert!(begun.elapsed() < LONG, "took {:?}", begun.elapsed());
     outcome
 }
@@ -129,13 +129,13 @@ async fn a_missing_helm_says_so() {
 async fn the_release_step_knows_its_own_release() {
     let shim = HelmShim::new(Deed::Work);
     let (provisioner, store) = (provisioner(&shim, LONG), store());
-    assert_eq!(provisioner.observe(&store, StepName::Release).await, Ok(Seen::Absent));
-    provisioner.ensure(&store, StepName::Release).await.expect("made");
+    assert_eq!(provisioner.observe(&store, steps::RELEASE).await, Ok(Seen::Absent));
+    provisioner.ensure(&store, steps::RELEASE).await.expect("made");
     let done = Seen::Known(Progress::Done(Vec::new()));
-    assert_eq!(provisioner.observe(&store, StepName::Release).await, Ok(done));
+    assert_eq!(provisioner.observe(&store, steps::RELEASE).await, Ok(done));
     let mut other = store;
     other.url = "http://other.localhost".to_owned();
-    let seen = provisioner.observe(&other, StepName::Release).await.expect("seen");
+    let seen = provisioner.observe(&other, steps::RELEASE).await.expect("seen");
     assert!(matches!(seen, Seen::Known(Progress::Partial(_))), "{seen:?}");
 }
 
@@ -164,7 +164,7 @@ async fn a_dropped_step_takes_helm_with_it() {
     let provisioner = provisioner(&shim, LONG);
     let store = store();
     let pids = tokio::select! {
-        outcome = provisioner.ensure(&store, StepName::Release) => panic!("it ended: {outcome:?}"),
+        outcome = provisioner.ensure(&store, steps::RELEASE) => panic!("it ended: {outcome:?}"),
         pids = told_pids(&shim) => pids,
     };
     all_gone(&pids).await;
@@ -192,7 +192,7 @@ async fn role_of_a_server_that_will_be_killed() {
         quota: Quota::default(),
         instance: "test".to_owned(),
     };
-    let _ = KubeProvisioner::new(config, shim.kubernetes()).ensure(&store(), StepName::Release).await;
+    let _ = KubeProvisioner::new(config, shim.kubernetes()).ensure(&store(), steps::RELEASE).await;
 }
 
 #[tokio::test]

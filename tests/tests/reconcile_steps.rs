@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use sendstores_core::{
-    Event, FailureReason, Revision, State, StepName, StepState, Store, StoreId,
+    Engine, Event, FailureReason, Revision, State, Step, StepName, StepState, Store, StoreId,
     backoff::Backoff,
     ledger::{Expected, Ledger, LogPage, Owner, Write},
     provisioner::StepError,
@@ -11,11 +11,13 @@ use sendstores_core::{
 use sendstores_server::{
     ledger::MemoryLedger,
     mirror::Mirror,
+    provision::ENGINES,
     reconcile::{Policy, Reconciler},
 };
 use sendstores_tests::{
     samples,
     scripted::{ScriptedProvisioner, Turn},
+    steps,
     wait::until,
 };
 use tokio_util::sync::CancellationToken;
@@ -101,6 +103,11 @@ impl Drop for World {
     }
 }
 
+fn usual(step: StepName) -> FailureReason {
+    let engine = ENGINES.default_engine().expect("an engine");
+    engine.pipeline.usual_reason(step)
+}
+
 fn passing(reason: FailureReason) -> Turn {
     Turn::Fail(StepError::retryable(reason, "scripted"))
 }
@@ -110,14 +117,14 @@ async fn steps_are_taken_once_and_in_order() {
     let world = World::new();
     let id = world.create("store-a").await;
     let store = world.reach(&id, State::Ready).await;
-    assert_eq!(world.cluster.acts().into_iter().map(|(_, step)| step).collect::<Vec<_>>(), StepName::PROVISIONING);
+    assert_eq!(world.cluster.acts().into_iter().map(|(_, step)| step).collect::<Vec<_>>(), steps::ALL);
     assert!(store.steps.iter().all(|step| step.state == StepState::Succeeded && step.attempt == 1), "{store:?}");
     assert_eq!((store.observed_generation, store.evidence.len()), (1, 1));
 }
 
 #[tokio::test]
 async fn a_step_that_fails_or_loses_its_answer_is_tried_again_until_it_holds() {
-    for step in StepName::PROVISIONING {
+    for step in steps::ALL {
         for turn in [passing(FailureReason::ClusterUnavailable), Turn::DoneButLost] {
             let world = World::new();
             world.cluster.script(step, turn.clone());
@@ -131,25 +138,57 @@ async fn a_step_that_fails_or_loses_its_answer_is_tried_again_until_it_holds() {
 
 #[tokio::test]
 async fn a_step_that_says_it_is_done_and_is_not_has_failed() {
-    for step in StepName::PROVISIONING {
+    for step in steps::ALL {
         let world = World::new();
         (0..2_000).for_each(|_| world.cluster.script(step, Turn::Idle));
         let id = world.create("store-a").await;
         let failure =
             until("the failure", async || world.store(&id).await.failure.filter(|failure| failure.attempt >= 3)).await;
-        assert_eq!((failure.reason, failure.step), (FailureReason::usual(step), Some(step)));
+        assert_eq!((failure.reason, failure.step), (usual(step), Some(step)));
         assert!(failure.retry_time.is_some(), "it is tried again, with pauses");
     }
 }
 
 #[tokio::test]
+async fn a_store_of_an_engine_that_only_a_newer_server_has_is_left_alone_and_can_be_removed() {
+    let world = World::new();
+    let mut foreign = samples::store("store-foreign");
+    foreign.spec.engine = Engine::new("of-tomorrow");
+    foreign.steps = vec![Step::pending(StepName::new("of-tomorrow"))];
+    let write = Write { store: foreign, expected: Expected::Vacant, fence: None, operation: None };
+    let foreign = world.ledger.write(write).await.expect("written").into_store();
+    // By the time that a later store is READY, this one would have been worked on.
+    let other = world.create("store-a").await;
+    world.reach(&other, State::Ready).await;
+    assert_eq!(world.store(&foreign.id).await, foreign);
+    assert!(world.cluster.acts().iter().all(|(id, _)| *id == other));
+    world.delete(&foreign.id).await;
+    world.reach(&foreign.id, State::Deleted).await;
+}
+
+#[tokio::test]
+async fn a_store_that_another_version_made_gets_the_steps_of_this_one() {
+    let world = World::without_replica();
+    let mut store = samples::store("store-a");
+    let mut release = Step::pending(steps::RELEASE);
+    release.attempt = 7;
+    store.steps = vec![Step::pending(StepName::new("of-yesterday")), release];
+    let write = Write { store, expected: Expected::Vacant, fence: None, operation: None };
+    let id = world.ledger.write(write).await.expect("written").into_store().id;
+    let _stop = world.replica("a");
+    let ready = world.reach(&id, State::Ready).await;
+    assert!(ready.steps.iter().map(|step| step.name).eq(steps::ALL), "{:?}", ready.steps);
+    assert_eq!(ready.step(steps::RELEASE).map(|step| step.attempt), Some(8), "what both know is kept");
+}
+
+#[tokio::test]
 async fn a_failure_is_shown_with_its_step_and_the_time_of_the_next_attempt() {
     let world = World::new();
-    (0..2_000).for_each(|_| world.cluster.script(StepName::Release, passing(FailureReason::ReleaseFailed)));
+    (0..2_000).for_each(|_| world.cluster.script(steps::RELEASE, passing(FailureReason::ReleaseFailed)));
     let id = world.create("store-a").await;
     let failure =
         until("the failure", async || world.store(&id).await.failure.filter(|failure| failure.attempt >= 3)).await;
-    assert_eq!((failure.reason, failure.step), (FailureReason::ReleaseFailed, Some(StepName::Release)));
+    assert_eq!((failure.reason, failure.step), (FailureReason::ReleaseFailed, Some(steps::RELEASE)));
     assert!(failure.retry_time.is_some());
     assert_eq!(world.store(&id).await.state, State::Provisioning);
 }
@@ -157,11 +196,11 @@ async fn a_failure_is_shown_with_its_step_and_the_time_of_the_next_attempt() {
 #[tokio::test]
 async fn what_cannot_be_mended_is_given_up_and_left_alone_but_can_be_deleted() {
     let world = World::new();
-    world.cluster.script(StepName::Release, Turn::Fail(StepError::terminal(FailureReason::ValuesRefused, "bad")));
+    world.cluster.script(steps::RELEASE, Turn::Fail(StepError::terminal(FailureReason::ValuesRefused, "bad")));
     let id = world.create("store-a").await;
     let store = world.reach(&id, State::Failed).await;
     assert_eq!(store.failure.as_ref().and_then(|failure| failure.retry_time), None);
-    assert_eq!(store.step(StepName::Release).map(|step| step.state), Some(StepState::Failed));
+    assert_eq!(store.step(steps::RELEASE).map(|step| step.state), Some(StepState::Failed));
     let acts = world.cluster.acts().len();
     world.create("store-b").await;
     world.reach(&"store-b".parse().expect("valid"), State::Ready).await;
@@ -173,7 +212,7 @@ async fn what_cannot_be_mended_is_given_up_and_left_alone_but_can_be_deleted() {
 
 #[tokio::test]
 async fn a_delete_interrupts_every_step_and_leaves_nothing() {
-    for step in StepName::PROVISIONING {
+    for step in steps::ALL {
         let world = World::new();
         world.cluster.script(step, Turn::Hang);
         let id = world.create("store-a").await;
@@ -191,9 +230,9 @@ async fn a_delete_interrupts_every_step_and_leaves_nothing() {
 #[tokio::test]
 async fn a_delete_waits_for_a_namespace_that_is_just_being_made() {
     let world = World::new();
-    world.cluster.script(StepName::Namespace, Turn::Late);
+    world.cluster.script(steps::NAMESPACE, Turn::Late);
     let id = world.create("store-a").await;
-    world.hanging(&id, StepName::Namespace).await;
+    world.hanging(&id, steps::NAMESPACE).await;
     world.delete(&id).await;
     world.reach(&id, State::Deleted).await;
     until("the namespace to be made", async || (world.cluster.late() == 1).then_some(())).await;
@@ -208,10 +247,10 @@ async fn stores_that_cannot_be_made_keep_no_other_from_a_look_or_from_its_remova
         world.reach(id, State::Ready).await;
     }
     for i in 0..2 * PLACES {
-        world.cluster.script(StepName::Database, Turn::Hang);
+        world.cluster.script(steps::DATABASE, Turn::Hang);
         world.create(&format!("store-stuck-{i}")).await;
     }
-    let stuck = || world.cluster.acts().iter().filter(|(_, step)| *step == StepName::Database).count() - ids.len();
+    let stuck = || world.cluster.acts().iter().filter(|(_, step)| *step == steps::DATABASE).count() - ids.len();
     until("every place to be taken", async || (stuck() == PLACES).then_some(())).await;
     world.delete(&ids[1]).await;
     world.reach(&ids[1], State::Deleted).await;
@@ -227,8 +266,8 @@ async fn a_removal_is_never_given_up() {
     world.reach(&id, State::Ready).await;
     world
         .cluster
-        .script(StepName::Removal, Turn::Fail(StepError::terminal(FailureReason::RemovalBlocked, "finalizer")));
-    world.cluster.script(StepName::Removal, Turn::DoneButLost);
+        .script(StepName::REMOVAL, Turn::Fail(StepError::terminal(FailureReason::RemovalBlocked, "finalizer")));
+    world.cluster.script(StepName::REMOVAL, Turn::DoneButLost);
     world.delete(&id).await;
     let store = world.reach(&id, State::Deleted).await;
     assert_eq!(store.failure, None);
@@ -281,7 +320,7 @@ async fn two_replicas_never_act_on_one_store_at_once() {
         world.reach(&format!("store-{i}").parse().expect("valid"), State::Ready).await;
     }
     assert_eq!(world.cluster.overlaps(), 0);
-    assert_eq!(world.cluster.acts().len(), 30 * StepName::PROVISIONING.len());
+    assert_eq!(world.cluster.acts().len(), 30 * steps::ALL.len());
 }
 
 #[tokio::test]
@@ -311,9 +350,9 @@ async fn a_ready_shop_is_looked_at_by_one_replica_and_by_another_when_that_one_e
 async fn another_replica_takes_over_when_a_holder_is_gone() {
     let world = World::without_replica();
     let first = world.replica("first");
-    world.cluster.script(StepName::Database, Turn::Hang);
+    world.cluster.script(steps::DATABASE, Turn::Hang);
     let id = world.create("store-a").await;
-    world.hanging(&id, StepName::Database).await;
+    world.hanging(&id, steps::DATABASE).await;
     first.cancel();
     world.replica("second");
     world.ledger.advance(LEASE * 2);
@@ -324,9 +363,9 @@ async fn another_replica_takes_over_when_a_holder_is_gone() {
 #[tokio::test]
 async fn a_holder_that_cannot_renew_its_claim_stops_its_work() {
     let world = World::new();
-    world.cluster.script(StepName::Release, Turn::Hang);
+    world.cluster.script(steps::RELEASE, Turn::Hang);
     let id = world.create("store-a").await;
-    world.hanging(&id, StepName::Release).await;
+    world.hanging(&id, steps::RELEASE).await;
     let gone = sendstores_core::ledger::LedgerError::Unavailable("scripted".to_owned());
     world.ledger.fail_with(Some(gone));
     until("the work to stop", async || (!world.cluster.is_busy(&id)).then_some(())).await;

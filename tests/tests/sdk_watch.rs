@@ -8,7 +8,7 @@ use futures::StreamExt;
 use sdk_rig::{Rig, refusal};
 use sendstores_client::{Error, Event as Told, ResumeToken, State, StoreFilter, Watch, WatchEvent};
 use sendstores_core::{Event, StepName};
-use sendstores_tests::wait::DEADLINE;
+use sendstores_tests::{steps, wait::DEADLINE};
 use tokio::sync::Notify;
 
 async fn next(watch: &mut Watch) -> WatchEvent {
@@ -128,7 +128,7 @@ async fn a_token_from_before_the_history_is_told_so() {
     while !matches!(next(&mut watch).await.event, Told::Synced { .. }) {}
     let token = watch.resume_token().expect("a token").clone();
     for _ in 0..10 {
-        rig.at_step("store-a", StepName::Release, "again").await;
+        rig.at_step("store-a", steps::RELEASE, "again").await;
     }
     let error = refusal(rig.client.watch_from(StoreFilter::default(), token).await);
     assert!(matches!(error, Error::HistoryCompacted(_)) && !error.retryable(), "{error:?}");
@@ -148,7 +148,7 @@ async fn a_wait_sees_every_step_and_ends_ready() {
     });
     let play = async {
         begun.notified().await;
-        for step in StepName::PROVISIONING {
+        for step in steps::ALL {
             rig.at_step("store-a", step, "").await;
         }
         rig.event("store-a", Event::Converged).await;
@@ -156,7 +156,7 @@ async fn a_wait_sees_every_step_and_ends_ready() {
     let (ready, ()) = tokio::time::timeout(DEADLINE, async { tokio::join!(wait, play) }).await.expect("in time");
     assert_eq!(ready.expect("ready").state(), State::Ready);
     let seen = seen.into_inner();
-    let steps = StepName::PROVISIONING.map(StepName::as_str);
+    let steps = steps::ALL.map(StepName::as_str);
     assert_eq!(seen, [["Provisioning"].as_slice(), &steps, &["Ready"]].concat());
 }
 
@@ -193,7 +193,7 @@ async fn a_wait_for_the_end_ends_when_the_store_is_gone_was_gone_or_is_another()
     });
     let play = async {
         begun.notified().await;
-        rig.at_step("store-a", StepName::Removal, "3 objects left").await;
+        rig.at_step("store-a", StepName::REMOVAL, "3 objects left").await;
         rig.event("store-a", Event::Removed).await;
         rig.create("store-a").await;
     };

@@ -4,13 +4,14 @@
 use std::num::NonZeroU32;
 
 use sendstores_client::{Client, Error, Watch, v1::store::State};
-use sendstores_core::{Event, StepName, ledger::Ledger};
+use sendstores_core::{Event, ledger::Ledger};
 use sendstores_server::ledger::{RedisConfig, RedisLedger};
 use sendstores_tests::{
     ledger::{change, create, happen},
     oracle::{Filter, Kind, Message, Recorder, Run, read_log, token},
     redis::RedisServer,
     server::{Server, ServerOptions},
+    steps,
     wait::DEADLINE,
 };
 use tokio::task::{JoinSet, LocalSet};
@@ -68,7 +69,7 @@ async fn change_much(ledger: &RedisLedger) {
         writers.spawn_local(async move {
             for round in 0..CHANGES {
                 let detail = format!("round {round}");
-                change(&ledger, &busy(i), |store| store.at_step(StepName::Release, true, &detail, store.update_time))
+                change(&ledger, &busy(i), |store| store.at_step(steps::RELEASE, true, &detail, store.update_time))
                     .await;
             }
         });

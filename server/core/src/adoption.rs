@@ -14,7 +14,6 @@ use crate::{
     id::{StoreId, Uid},
     provisioner::StepError,
     state::{Event, State},
-    step::StepName,
     store::{NewStore, Store},
     time::Timestamp,
 };
@@ -127,7 +126,8 @@ pub fn lost(store: &Store, now: Timestamp) -> Option<Store> {
             "the store was complete once, and its namespace is gone though nobody deleted the store: it was deleted by \
                   hand, or after the copy was made that Redis has; nothing is made in its place"
                 .to_owned(),
-        step: Some(StepName::Namespace),
+        // The step that creates the namespace is always the first one.
+        step: store.steps.first().map(|step| step.name),
         attempt: 1,
         retry_time: None,
         diagnosis: None,
@@ -186,6 +186,7 @@ mod tests {
             labels: Labels::default(),
             spec: store.spec,
             url: store.url,
+            pipeline: fixture::PIPELINE,
         };
         let intent = Ok(Box::new(Intent { new, generation: 3 }));
         Found { id: store.id, uid, created: at(created), going, intent }

@@ -51,20 +51,6 @@ impl Failure {
 // === impl FailureReason ===
 
 impl FailureReason {
-    /// The reason a step gives while all looks well.
-    pub const fn usual(step: StepName) -> Self {
-        match step {
-            StepName::Namespace => Self::NamespaceConflict,
-            StepName::Credentials => Self::ObjectRefused,
-            StepName::Release => Self::ReleaseFailed,
-            StepName::Database => Self::DatabaseUnavailable,
-            StepName::Application => Self::ApplicationUnavailable,
-            StepName::Bootstrap => Self::BootstrapFailed,
-            StepName::Storefront => Self::StorefrontUnavailable,
-            StepName::Removal => Self::RemovalBlocked,
-        }
-    }
-
     pub const ALL: [Self; 19] = [
         Self::ClusterUnavailable,
         Self::NamespaceConflict,

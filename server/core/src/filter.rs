@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use crate::{
+    engine::Engine,
     id::{StoreId, Tenant},
     label::Labels,
     state::State,
-    store::{Engine, Store},
+    store::Store,
 };
 
 /// Fields are joined by AND, the entries of one set by OR; an empty field means all.

@@ -1,6 +1,6 @@
 //! What is known of the cluster about one store.
 
-use crate::{evidence::Evidence, failure::FailureReason, step::StepName};
+use crate::{engine::Pipeline, evidence::Evidence, failure::FailureReason, step::StepName};
 
 /// What is known of one thing: certainly nothing there, nothing certain, or what was last seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,10 +42,11 @@ pub enum Outlook {
     Stuck,
 }
 
-/// What is known of each provisioning step, in their order, and of what a deletion still has to remove.
+/// What is known of each step of a pipeline, in their order, and of what a deletion still has to remove.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Observed {
-    steps: [Seen<Progress>; StepName::PROVISIONING.len()],
+    pipeline: Pipeline,
+    steps: Vec<Seen<Progress>>,
     /// `Absent` when nothing of the store is left.
     pub remains: Seen<Remains>,
 }
@@ -62,21 +63,23 @@ pub enum Remains {
 // === impl Observed ===
 
 impl Observed {
-    /// Nothing was looked at yet.
-    pub fn nothing() -> Self {
-        Self { steps: [const { Seen::Unknown }; StepName::PROVISIONING.len()], remains: Seen::Unknown }
+    /// Nothing was observed yet of the steps of `pipeline`.
+    pub fn nothing(pipeline: Pipeline) -> Self {
+        Self { pipeline, steps: vec![Seen::Unknown; pipeline.steps().len()], remains: Seen::Unknown }
+    }
+
+    /// The steps that this speaks of.
+    pub fn pipeline(&self) -> Pipeline {
+        self.pipeline
     }
 
     pub fn step(&self, name: StepName) -> &Seen<Progress> {
-        match StepName::PROVISIONING.iter().position(|step| *step == name) {
-            Some(index) => &self.steps[index],
-            None => &Seen::Unknown,
-        }
+        self.pipeline.position(name).and_then(|index| self.steps.get(index)).unwrap_or(&Seen::Unknown)
     }
 
-    /// Notes what was seen of `name`. What comes behind it may have changed with it, and is unknown again.
+    /// Notes what was seen of `name`. The steps after it may have changed with it, and are unknown again.
     pub fn note(&mut self, name: StepName, seen: Seen<Progress>) {
-        let Some(index) = StepName::PROVISIONING.iter().position(|step| *step == name) else { return };
+        let Some(index) = self.pipeline.position(name) else { return };
         if self.steps[index] == seen {
             return;
         }

@@ -68,15 +68,14 @@ fn held_back(store: &Store, now: Timestamp) -> Option<Option<Timestamp>> {
 }
 
 fn toward_ready(store: &Store, observed: &Observed) -> Action {
-    for step in StepName::PROVISIONING {
+    for facts in observed.pipeline().steps() {
+        let step = facts.name;
         match observed.step(step) {
             Seen::Unknown => return Action::Observe(step),
-            Seen::Absent if step == StepName::Namespace && was_complete(store) => return Action::NoteLoss,
+            Seen::Absent if facts.creates_namespace && was_complete(store) => return Action::NoteLoss,
             Seen::Absent | Seen::Known(Progress::Partial(_)) => return Action::Ensure(step),
             Seen::Known(Progress::Waiting(_) | Progress::Failing(_)) => return Action::Await(step),
-            Seen::Known(Progress::Done(evidence)) if step == StepName::Storefront => {
-                return converge(store, evidence);
-            }
+            Seen::Known(Progress::Done(evidence)) if facts.proves_ready => return converge(store, evidence),
             Seen::Known(Progress::Done(_)) => {}
         }
     }
@@ -102,8 +101,9 @@ fn converge(store: &Store, evidence: &[Evidence]) -> Action {
 
 /// A store that was READY is probed; only what the probe finds decides.
 fn keep_ready(store: &Store, observed: &Observed) -> Action {
-    match observed.step(StepName::Storefront) {
-        Seen::Unknown => Action::Observe(StepName::Storefront),
+    let Some(proof) = observed.pipeline().proof() else { return Action::Rest(None) };
+    match observed.step(proof) {
+        Seen::Unknown => Action::Observe(proof),
         Seen::Known(Progress::Done(evidence)) => converge(store, evidence),
         Seen::Known(Progress::Failing(evidence)) => Action::Degrade(evidence.clone()),
         // The exposure itself is gone or was never finished: mend it as the first time.
@@ -157,8 +157,8 @@ mod tests {
 
     /// Everything before `step` holds.
     fn up_to(step: StepName) -> Observed {
-        let mut observed = Observed::nothing();
-        for earlier in StepName::PROVISIONING.into_iter().filter(|earlier| *earlier < step) {
+        let mut observed = Observed::nothing(fixture::PIPELINE);
+        for earlier in fixture::PIPELINE.names().take_while(|earlier| *earlier != step) {
             observed.note(earlier, done());
         }
         observed
@@ -171,7 +171,7 @@ mod tests {
             detail: "pulling".to_owned(),
             outlook: Outlook::Going,
         };
-        for step in StepName::PROVISIONING {
+        for step in fixture::PIPELINE.names() {
             for state in [State::Provisioning, State::Updating, State::Resuming] {
                 let store = in_state(state);
                 let mut observed = up_to(step);
@@ -188,18 +188,18 @@ mod tests {
 
     #[test]
     fn a_step_that_changed_puts_all_behind_it_in_doubt() {
-        let mut observed = up_to(StepName::Storefront);
-        observed.note(StepName::Database, Seen::Absent);
-        observed.note(StepName::Database, done());
-        assert_eq!(plan(&in_state(State::Provisioning), &observed, now()), Action::Observe(StepName::Application));
+        let mut observed = up_to(fixture::STOREFRONT);
+        observed.note(fixture::DATABASE, Seen::Absent);
+        observed.note(fixture::DATABASE, done());
+        assert_eq!(plan(&in_state(State::Provisioning), &observed, now()), Action::Observe(fixture::BOOTSTRAP));
     }
 
     #[test]
     fn a_store_becomes_ready_by_evidence_alone() {
-        let mut observed = up_to(StepName::Storefront);
-        observed.note(StepName::Storefront, Seen::Known(Progress::Failing(evidence(false))));
-        assert_eq!(plan(&in_state(State::Provisioning), &observed, now()), Action::Await(StepName::Storefront));
-        observed.note(StepName::Storefront, Seen::Known(Progress::Done(evidence(true))));
+        let mut observed = up_to(fixture::STOREFRONT);
+        observed.note(fixture::STOREFRONT, Seen::Known(Progress::Failing(evidence(false))));
+        assert_eq!(plan(&in_state(State::Provisioning), &observed, now()), Action::Await(fixture::STOREFRONT));
+        observed.note(fixture::STOREFRONT, Seen::Known(Progress::Done(evidence(true))));
         assert_eq!(plan(&in_state(State::Provisioning), &observed, now()), Action::Converge(evidence(true)));
         assert_eq!(plan(&in_state(State::Degraded), &observed, now()), Action::Converge(evidence(true)));
         let mut ready = Store { evidence: evidence(true), ..in_state(State::Ready) };
@@ -208,9 +208,9 @@ mod tests {
         // So old that a reader would take the shop for one that nobody looks at.
         let mut later = evidence(true);
         later[0].check_time = now().after(2 * EVIDENCE_AGE);
-        observed.note(StepName::Storefront, Seen::Known(Progress::Done(later.clone())));
+        observed.note(fixture::STOREFRONT, Seen::Known(Progress::Done(later.clone())));
         assert_eq!(plan(&ready, &observed, now()), Action::Converge(later));
-        observed.note(StepName::Storefront, Seen::Known(Progress::Done(evidence(true))));
+        observed.note(fixture::STOREFRONT, Seen::Known(Progress::Done(evidence(true))));
         // What may fail in a shop that sells is told when it changes.
         ready.evidence[0].passed = false;
         assert_eq!(plan(&ready, &observed, now()), Action::Converge(evidence(true)));
@@ -218,28 +218,28 @@ mod tests {
 
     #[test]
     fn a_ready_store_is_only_probed_and_degrades_before_it_is_mended() {
-        let mut observed = Observed::nothing();
-        assert_eq!(plan(&in_state(State::Ready), &observed, now()), Action::Observe(StepName::Storefront));
-        observed.note(StepName::Storefront, Seen::Known(Progress::Failing(evidence(false))));
+        let mut observed = Observed::nothing(fixture::PIPELINE);
+        assert_eq!(plan(&in_state(State::Ready), &observed, now()), Action::Observe(fixture::STOREFRONT));
+        observed.note(fixture::STOREFRONT, Seen::Known(Progress::Failing(evidence(false))));
         assert_eq!(plan(&in_state(State::Ready), &observed, now()), Action::Degrade(evidence(false)));
         assert_eq!(plan(&in_state(State::Degraded), &observed, now()), Action::Degrade(evidence(false)));
-        observed.note(StepName::Storefront, Seen::Absent);
+        observed.note(fixture::STOREFRONT, Seen::Absent);
         assert_eq!(plan(&in_state(State::Ready), &observed, now()), Action::Degrade(Vec::new()));
-        assert_eq!(plan(&in_state(State::Degraded), &observed, now()), Action::Observe(StepName::Namespace));
+        assert_eq!(plan(&in_state(State::Degraded), &observed, now()), Action::Observe(fixture::NAMESPACE));
     }
 
     #[test]
     fn a_namespace_that_was_lost_is_not_made_anew() {
-        let mut observed = Observed::nothing();
-        observed.note(StepName::Namespace, Seen::Absent);
-        observed.note(StepName::Storefront, Seen::Absent);
+        let mut observed = Observed::nothing(fixture::PIPELINE);
+        observed.note(fixture::NAMESPACE, Seen::Absent);
+        observed.note(fixture::STOREFRONT, Seen::Absent);
         for (state, was_ready, action) in [
             (State::Degraded, true, Action::NoteLoss),
             (State::Updating, true, Action::NoteLoss),
             (State::Resuming, true, Action::NoteLoss),
             // Taken back from a namespace, or never there at all.
-            (State::Provisioning, true, Action::Ensure(StepName::Namespace)),
-            (State::Updating, false, Action::Ensure(StepName::Namespace)),
+            (State::Provisioning, true, Action::Ensure(fixture::NAMESPACE)),
+            (State::Updating, false, Action::Ensure(fixture::NAMESPACE)),
         ] {
             let store = Store { ready_time: was_ready.then(now), ..in_state(state) };
             assert_eq!(plan(&store, &observed, now()), action, "{state}");
@@ -249,7 +249,7 @@ mod tests {
     #[test]
     fn a_deletion_looks_removes_waits_and_buries() {
         let store = in_state(State::Deleting);
-        let mut observed = Observed::nothing();
+        let mut observed = Observed::nothing(fixture::PIPELINE);
         assert_eq!(plan(&store, &observed, now()), Action::ObserveRemains);
         observed.remains = Seen::Known(Remains::Untouched);
         assert_eq!(plan(&store, &observed, now()), Action::Remove);
@@ -262,7 +262,11 @@ mod tests {
     #[test]
     fn states_that_nobody_is_to_leave_rest() {
         for state in [State::Suspending, State::Suspended, State::Failed, State::Deleted] {
-            assert_eq!(plan(&in_state(state), &Observed::nothing(), now()), Action::Rest(None), "{state}");
+            assert_eq!(
+                plan(&in_state(state), &Observed::nothing(fixture::PIPELINE), now()),
+                Action::Rest(None),
+                "{state}"
+            );
         }
     }
 
@@ -271,7 +275,7 @@ mod tests {
         let failure = |retry_time| Failure {
             reason: FailureReason::ReleaseFailed,
             message: "no".to_owned(),
-            step: Some(StepName::Release),
+            step: Some(fixture::RELEASE),
             attempt: 1,
             retry_time,
             diagnosis: None,
@@ -279,10 +283,10 @@ mod tests {
         let later = now().after(std::time::Duration::from_secs(5));
         let mut store = in_state(State::Provisioning);
         store.failure = Some(failure(Some(later)));
-        assert_eq!(plan(&store, &Observed::nothing(), now()), Action::Rest(Some(later)));
-        assert_eq!(plan(&store, &Observed::nothing(), later), Action::Observe(StepName::Namespace));
+        assert_eq!(plan(&store, &Observed::nothing(fixture::PIPELINE), now()), Action::Rest(Some(later)));
+        assert_eq!(plan(&store, &Observed::nothing(fixture::PIPELINE), later), Action::Observe(fixture::NAMESPACE));
         // A newer intent is not held back by the failure of the one before.
         let deleting = store.after(Event::DeleteRequested, now()).expect("legal");
-        assert_eq!(plan(&deleting, &Observed::nothing(), now()), Action::ObserveRemains);
+        assert_eq!(plan(&deleting, &Observed::nothing(fixture::PIPELINE), now()), Action::ObserveRemains);
     }
 }

@@ -4,6 +4,7 @@ use std::future::Future;
 
 use crate::{
     diagnosis::Diagnosis,
+    engine::Engines,
     failure::FailureReason,
     observed::{Progress, Remains, Seen},
     step::StepName,
@@ -26,6 +27,9 @@ pub struct StepError {
 /// A future that is dropped stops its work: a helm under way is killed with its whole process group. What a stopped or
 /// failed verb left behind is unknown; look again.
 pub trait Provisioner: Clone + Send + Sync + 'static {
+    /// The engines whose stores it can make. Steps of other engines do not exist for it.
+    fn engines(&self) -> Engines;
+
     /// Looks at one step. Never changes anything.
     fn observe(&self, store: &Store, step: StepName) -> impl Future<Output = Result<Seen<Progress>, StepError>> + Send;
 

@@ -1,28 +1,25 @@
-//! The steps from intent to a working store.
+//! The steps from intent to a working store. Which steps a store has is known to its engine; here is what all steps share.
 
 use std::fmt;
 
-use crate::time::Timestamp;
+use crate::{failure::FailureReason, time::Timestamp, word};
 
-/// The steps in the order they are taken; `Removal` is the one step of a deletion.
+/// The name of a step, a short lower-case word that the step's engine chose.
+///
+/// A name that a newer server wrote is as good as any other: it is read, shown and written back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum StepName {
-    /// The namespace with all its walls, before the first pod.
-    Namespace,
-    /// The generated passwords and keys.
-    Credentials,
-    /// The helm release.
-    Release,
-    /// The database accepts queries.
-    Database,
-    /// The application's pod answers.
-    Application,
-    /// WordPress and WooCommerce are installed and configured.
-    Bootstrap,
-    /// The shop is exposed and was seen to sell.
-    Storefront,
-    /// Everything is gone.
-    Removal,
+pub struct StepName(&'static str);
+
+/// What the plan must know of a step. A pipeline is a list of these, in the order in which the steps are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StepFacts {
+    pub name: StepName,
+    /// The step creates the store's namespace. If that is absent although the store was READY before, its data is lost.
+    pub creates_namespace: bool,
+    /// The step probes the storefront: its evidence alone makes the store READY and keeps it so.
+    pub proves_ready: bool,
+    /// The reason to give while nothing more precise is known.
+    pub usual_reason: FailureReason,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,38 +46,27 @@ pub struct Step {
 // === impl StepName ===
 
 impl StepName {
-    /// The steps of provisioning, in order.
-    pub const PROVISIONING: [Self; 7] = [
-        Self::Namespace,
-        Self::Credentials,
-        Self::Release,
-        Self::Database,
-        Self::Application,
-        Self::Bootstrap,
-        Self::Storefront,
-    ];
+    /// The one step of a deletion, the same for every engine.
+    pub const REMOVAL: Self = Self::new("removal");
 
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Namespace => "namespace",
-            Self::Credentials => "credentials",
-            Self::Release => "release",
-            Self::Database => "database",
-            Self::Application => "application",
-            Self::Bootstrap => "bootstrap",
-            Self::Storefront => "storefront",
-            Self::Removal => "removal",
-        }
+    pub const fn new(name: &'static str) -> Self {
+        Self(name)
     }
 
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::PROVISIONING.into_iter().chain([Self::Removal]).find(|name| name.as_str() == text)
+    /// A name read from outside. `None` if it is not a step's name by its form, or if the process has met too many
+    /// different names already (1,024).
+    pub fn parse(name: &str) -> Option<Self> {
+        word::intern(name).map(Self)
+    }
+
+    pub fn as_str(self) -> &'static str {
+        self.0
     }
 }
 
 impl fmt::Display for StepName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        f.write_str(self.0)
     }
 }
 

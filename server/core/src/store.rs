@@ -1,6 +1,7 @@
 //! A store: what was asked for, where it is, and how it moves.
 
 use crate::{
+    engine::{Engine, Pipeline},
     evidence::Evidence,
     failure::Failure,
     history::{CallId, Happening, History, HistoryEntry},
@@ -12,12 +13,6 @@ use crate::{
     step::{Step, StepName, StepState},
     time::Timestamp,
 };
-
-/// The software a store is made of. A new engine begins here; the compiler then names every place it needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Engine {
-    WooCommerce,
-}
 
 /// What the caller wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,22 +56,8 @@ pub struct NewStore {
     pub labels: Labels,
     pub spec: StoreSpec,
     pub url: String,
-}
-
-// === impl Engine ===
-
-impl Engine {
-    pub const ALL: [Self; 1] = [Self::WooCommerce];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::WooCommerce => "woocommerce",
-        }
-    }
-
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|engine| engine.as_str() == text)
-    }
+    /// The steps of its engine.
+    pub pipeline: Pipeline,
 }
 
 // === impl Store ===
@@ -84,7 +65,7 @@ impl Engine {
 impl Store {
     /// A store that was just asked for.
     pub fn new(new: NewStore, now: Timestamp) -> Self {
-        let NewStore { id, uid, tenant, labels, spec, url } = new;
+        let NewStore { id, uid, tenant, labels, spec, url, pipeline } = new;
         let history = [HistoryEntry { time: now, what: Happening::Created, call: None }].into_iter().collect();
         Self {
             id,
@@ -95,7 +76,7 @@ impl Store {
             url,
             state: State::INITIAL,
             failure: None,
-            steps: StepName::PROVISIONING.into_iter().map(Step::pending).collect(),
+            steps: pipeline.names().map(Step::pending).collect(),
             evidence: Vec::new(),
             history,
             generation: 1,
@@ -122,7 +103,7 @@ impl Store {
         let mut back = Self {
             state: State::INITIAL,
             failure: None,
-            steps: StepName::PROVISIONING.into_iter().map(Step::pending).collect(),
+            steps: self.steps.iter().map(|step| Step::pending(step.name)).collect(),
             update_time: now,
             ..self.clone()
         };
@@ -154,7 +135,7 @@ impl Store {
             }
             Event::DeleteRequested => {
                 next.delete_time = next.delete_time.or(Some(now));
-                next.steps = vec![Step::pending(StepName::Removal)];
+                next.steps = vec![Step::pending(StepName::REMOVAL)];
                 next.evidence.clear();
                 next.happened(Happening::DeleteRequested, None, now);
             }
@@ -172,14 +153,25 @@ impl Store {
         Ok(next)
     }
 
+    /// The store with exactly the steps of `pipeline`, in their order. A store that was made by another version may have
+    /// more or fewer; what it says of a step that both know is kept.
+    pub fn with_steps_of(mut self, pipeline: Pipeline) -> Self {
+        if !self.steps.iter().map(|step| step.name).eq(pipeline.names()) {
+            let step = |name| self.step(name).cloned().unwrap_or_else(|| Step::pending(name));
+            self.steps = pipeline.names().map(step).collect();
+        }
+        self
+    }
+
     /// The store with `name` under way and all before it done; `begun` counts one more attempt, unless a step of several
     /// parts only goes on with its next part.
     pub fn at_step(&self, name: StepName, begun: bool, detail: &str, now: Timestamp) -> Self {
         let mut next = self.clone();
-        for step in &mut next.steps {
-            if step.name < name {
+        let at = self.position(name).unwrap_or(self.steps.len());
+        for (index, step) in next.steps.iter_mut().enumerate() {
+            if index < at {
                 finish(step, now);
-            } else if step.name == name {
+            } else if index == at {
                 let detail = clip(detail, Step::MAX_DETAIL);
                 let next_part = step.state == StepState::Running
                     && !(step.detail.is_empty() || detail.is_empty() || step.detail == detail);
@@ -195,7 +187,9 @@ impl Store {
             }
         }
         // What failed before this step is behind the store.
-        next.failure = next.failure.filter(|failure| failure.step.is_none_or(|failed| failed >= name));
+        next.failure = next
+            .failure
+            .filter(|failure| failure.step.and_then(|failed| self.position(failed)).is_none_or(|failed| failed >= at));
         next.update_time = now;
         next
     }
@@ -233,6 +227,10 @@ impl Store {
         self.history.push(HistoryEntry { time, what, call });
     }
 
+    fn position(&self, name: StepName) -> Option<usize> {
+        self.steps.iter().position(|step| step.name == name)
+    }
+
     pub fn step(&self, name: StepName) -> Option<&Step> {
         self.steps.iter().find(|step| step.name == name)
     }
@@ -261,12 +259,33 @@ fn clip(text: &str, max: usize) -> String {
 
 #[cfg(test)]
 pub(crate) mod fixture {
-    use super::{Engine, NewStore, Store, StoreSpec};
+    use super::{NewStore, Store, StoreSpec};
     use crate::{
+        engine::{Engine, Pipeline},
+        failure::FailureReason,
         label::Labels,
         shop::{Catalogue, DimensionUnit, PaymentMethod, ShopSettings, WeightUnit},
+        step::{StepFacts, StepName},
         time::Timestamp,
     };
+
+    pub(crate) const NAMESPACE: StepName = StepName::new("namespace");
+    pub(crate) const RELEASE: StepName = StepName::new("release");
+    pub(crate) const DATABASE: StepName = StepName::new("database");
+    pub(crate) const BOOTSTRAP: StepName = StepName::new("bootstrap");
+    pub(crate) const STOREFRONT: StepName = StepName::new("storefront");
+
+    pub(crate) const PIPELINE: Pipeline = Pipeline::new(&[
+        StepFacts { creates_namespace: true, ..step(NAMESPACE, FailureReason::NamespaceConflict) },
+        step(RELEASE, FailureReason::ReleaseFailed),
+        step(DATABASE, FailureReason::DatabaseUnavailable),
+        step(BOOTSTRAP, FailureReason::BootstrapFailed),
+        StepFacts { proves_ready: true, ..step(STOREFRONT, FailureReason::StorefrontUnavailable) },
+    ]);
+
+    const fn step(name: StepName, usual_reason: FailureReason) -> StepFacts {
+        StepFacts { name, creates_namespace: false, proves_ready: false, usual_reason }
+    }
 
     /// A store of defaults, just asked for.
     pub(crate) fn store(id: &str) -> Store {
@@ -290,8 +309,9 @@ pub(crate) mod fixture {
             uid: "0193b0a0-7c3e-7000-8000-0000000000af".parse().expect("valid"),
             tenant: None,
             labels: Labels::default(),
-            spec: StoreSpec { engine: Engine::WooCommerce, shop },
+            spec: StoreSpec { engine: Engine::new("test"), shop },
             url: format!("http://{id}.localhost"),
+            pipeline: PIPELINE,
         };
         Store::new(new, Timestamp::from_micros(0))
     }
@@ -308,25 +328,25 @@ mod tests {
 
     #[test]
     fn steps_before_the_one_under_way_are_done() {
-        let store = fixture::store("store-a").at_step(StepName::Release, true, "installing", at(1));
+        let store = fixture::store("store-a").at_step(fixture::RELEASE, true, "installing", at(1));
         let states: Vec<_> = store.steps.iter().map(|step| step.state).collect();
         use StepState::{Pending, Running, Succeeded};
-        assert_eq!(states, [Succeeded, Succeeded, Running, Pending, Pending, Pending, Pending]);
-        let again = store.at_step(StepName::Release, true, "", at(2));
-        assert_eq!(again.step(StepName::Release).map(|step| (step.attempt, step.start_time)), Some((2, Some(at(1)))));
-        let waiting = again.at_step(StepName::Release, false, "", at(3));
-        assert_eq!(waiting.step(StepName::Release).map(|step| step.attempt), Some(2));
+        assert_eq!(states, [Succeeded, Running, Pending, Pending, Pending]);
+        let again = store.at_step(fixture::RELEASE, true, "", at(2));
+        assert_eq!(again.step(fixture::RELEASE).map(|step| (step.attempt, step.start_time)), Some((2, Some(at(1)))));
+        let waiting = again.at_step(fixture::RELEASE, false, "", at(3));
+        assert_eq!(waiting.step(fixture::RELEASE).map(|step| step.attempt), Some(2));
     }
 
     #[test]
     fn a_step_of_several_parts_is_one_attempt_until_a_part_is_begun_again() {
-        let attempt = |store: &Store| store.step(StepName::Bootstrap).map(|step| step.attempt);
+        let attempt = |store: &Store| store.step(fixture::BOOTSTRAP).map(|step| step.attempt);
         let mut store = fixture::store("store-a");
         for part in ["installing", "activating", "configuring"] {
-            store = store.at_step(StepName::Bootstrap, true, part, at(1));
+            store = store.at_step(fixture::BOOTSTRAP, true, part, at(1));
             assert_eq!(attempt(&store), Some(1), "{part}");
         }
-        assert_eq!(attempt(&store.at_step(StepName::Bootstrap, true, "configuring", at(2))), Some(2));
+        assert_eq!(attempt(&store.at_step(fixture::BOOTSTRAP, true, "configuring", at(2))), Some(2));
     }
 
     #[test]
@@ -334,16 +354,16 @@ mod tests {
         let failure = Failure {
             reason: FailureReason::ReleaseFailed,
             message: "x".repeat(5_000),
-            step: Some(StepName::Release),
+            step: Some(fixture::RELEASE),
             attempt: 1,
             retry_time: Some(at(9)),
             diagnosis: None,
         };
-        let failing = fixture::store("store-a").at_step(StepName::Release, true, "", at(1)).failing(failure, at(2));
-        assert_eq!(failing.step(StepName::Release).map(|step| step.state), Some(StepState::Failed));
+        let failing = fixture::store("store-a").at_step(fixture::RELEASE, true, "", at(1)).failing(failure, at(2));
+        assert_eq!(failing.step(fixture::RELEASE).map(|step| step.state), Some(StepState::Failed));
         assert_eq!(failing.failure.as_ref().map(|f| f.message.len()), Some(Failure::MAX_MESSAGE));
-        assert!(failing.at_step(StepName::Release, true, "", at(3)).failure.is_some());
-        assert!(failing.at_step(StepName::Database, false, "", at(3)).failure.is_none());
+        assert!(failing.at_step(fixture::RELEASE, true, "", at(3)).failure.is_some());
+        assert!(failing.at_step(fixture::DATABASE, false, "", at(3)).failure.is_none());
     }
 
     #[test]
@@ -351,14 +371,14 @@ mod tests {
         let failure = Failure {
             reason: FailureReason::StorefrontUnavailable,
             message: "closed".to_owned(),
-            step: Some(StepName::Storefront),
+            step: Some(fixture::STOREFRONT),
             attempt: 7,
             retry_time: Some(at(9)),
             diagnosis: None,
         };
         let ready = fixture::store("store-a").after(Event::Converged, at(1)).expect("legal");
         let degraded = ready.after(Event::ProbeFailed, at(2)).expect("legal").failing(failure, at(2));
-        let attempt = |store: &Store| store.step(StepName::Storefront).map(|step| step.attempt);
+        let attempt = |store: &Store| store.step(fixture::STOREFRONT).map(|step| step.attempt);
         assert_eq!(attempt(&degraded.after(Event::ProbeFailed, at(3)).expect("legal")), Some(7), "the same outage");
         let again = degraded.after(Event::Converged, at(4)).expect("legal");
         assert_eq!(attempt(&again), Some(7), "what it took is shown");

@@ -38,7 +38,8 @@ pub(super) async fn serve(config: Config, metrics: PrometheusHandle) -> Result<(
     let serving = CancellationToken::new();
 
     let template = config.store_url.clone();
-    let api = StoreApi::new(Arc::new(move |id| template.url(id)), limits(&config), stopping.clone());
+    let api =
+        StoreApi::new(Arc::new(move |id| template.url(id)), provision::ENGINES, limits(&config), stopping.clone());
     let (server, reporter) = Server::new(api.clone()).await?;
     tracing::info!(listen = %grpc.local_addr()?, admin = %admin.local_addr()?, "listening");
     tasks.spawn("admin", Phase::Back, {

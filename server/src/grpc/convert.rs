@@ -55,10 +55,13 @@ pub(super) fn store(store: &Store) -> wire::Store {
 
 fn spec(spec: &StoreSpec) -> wire::StoreSpec {
     let StoreSpec { engine, shop } = spec;
-    let engine = match engine {
-        Engine::WooCommerce => wire::Engine::Woocommerce,
-    };
-    wire::StoreSpec { engine: engine.into(), shop: Some(self::shop(shop)) }
+    wire::StoreSpec { engine: self::engine(*engine).into(), shop: Some(self::shop(shop)) }
+}
+
+/// The contract's name of an engine; the unspecified one for an engine that this version of the contract does not have.
+fn engine(engine: Engine) -> wire::Engine {
+    let name = format!("ENGINE_{}", engine.as_str().to_ascii_uppercase());
+    wire::Engine::from_str_name(&name).unwrap_or_default()
 }
 
 fn shop(shop: &ShopSettings) -> wire::ShopSettings {

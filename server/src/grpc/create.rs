@@ -67,9 +67,11 @@ impl<L: Ledger> StoreApi<L> {
         // A bad id is named once; the other fields are checked all the same.
         let named = id.clone().or_else(|| ids::store().ok());
         let url = named.as_ref().map(|id| self.store_url(id));
-        let spec = named.zip(url.as_deref()).and_then(|(id, url)| parse::spec(v, spec, &id, host(url)));
+        let spec = named.zip(url.as_deref()).and_then(|(id, url)| parse::spec(v, spec, self.engines(), &id, host(url)));
         let parsed = (|| {
-            let new = NewStore { id: id?, uid: uid?, tenant, labels, spec: spec?, url: url? };
+            let spec = spec?;
+            let pipeline = self.engines().pipeline(spec.engine);
+            let new = NewStore { id: id?, uid: uid?, tenant, labels, spec, url: url?, pipeline };
             let operation = request_id.map(|id| Operation { id, digest });
             Some(Parsed { new, operation, id_was_chosen, validate_only })
         })();

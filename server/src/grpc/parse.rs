@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, str::FromStr};
 
 use sendstores_core::{
-    Engine, Invalid, Labels, RequestId, ShopSettings, State, StoreFilter, StoreId, StoreSpec, Tenant,
+    Engine, Engines, Invalid, Labels, RequestId, ShopSettings, State, StoreFilter, StoreId, StoreSpec, Tenant,
     shop::{Catalogue, PaymentMethod},
 };
 use sendstores_proto::v1 as wire;
@@ -61,17 +61,19 @@ pub(super) fn labels(violations: &mut Violations, field: &str, map: BTreeMap<Str
 pub(super) fn spec(
     violations: &mut Violations,
     spec: Option<wire::StoreSpec>,
+    engines: Engines,
     id: &StoreId,
     host: &str,
 ) -> Option<StoreSpec> {
     let wire::StoreSpec { engine, shop } = spec.unwrap_or_default();
     let engine = match wire::Engine::try_from(engine) {
-        Ok(wire::Engine::Unspecified | wire::Engine::Woocommerce) => Some(Engine::WooCommerce),
-        Err(_) => {
-            violations.add("spec.engine", "is not an engine this server knows");
-            None
-        }
+        Ok(wire::Engine::Unspecified) => engines.default_engine(),
+        named => named.ok().and_then(engine_named).and_then(|engine| engines.get(engine)),
     };
+    if engine.is_none() {
+        violations.add("spec.engine", "is not an engine that this server has");
+    }
+    let engine = engine.map(|facts| facts.engine);
     let shop = self::shop(violations, shop.unwrap_or_default(), id, host);
     Some(StoreSpec { engine: engine?, shop: shop? })
 }
@@ -186,13 +188,17 @@ pub(super) fn consistency(violations: &mut Violations, consistency: i32) -> Opti
 }
 
 fn engine(violations: &mut Violations, i: usize, engine: i32) -> Option<Engine> {
-    match wire::Engine::try_from(engine) {
-        Ok(wire::Engine::Woocommerce) => Some(Engine::WooCommerce),
-        Ok(wire::Engine::Unspecified) | Err(_) => {
-            violations.add(format!("filter.engines[{i}]"), "is not an engine this server knows");
-            None
-        }
+    let named = wire::Engine::try_from(engine).ok().and_then(engine_named);
+    if named.is_none() {
+        violations.add(format!("filter.engines[{i}]"), "is not an engine this server knows");
     }
+    named
+}
+
+/// The engine of a name of the contract: `ENGINE_WOOCOMMERCE` is `woocommerce`. `None` for the unspecified one.
+fn engine_named(engine: wire::Engine) -> Option<Engine> {
+    let name = engine.as_str_name().strip_prefix("ENGINE_").filter(|_| engine != wire::Engine::Unspecified)?;
+    Engine::parse(&name.to_ascii_lowercase())
 }
 
 fn state(violations: &mut Violations, i: usize, state: i32) -> Option<State> {

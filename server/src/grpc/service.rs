@@ -8,7 +8,7 @@ use std::{
 use bytes::{Buf, Bytes};
 use futures::{Stream, StreamExt};
 use prost::Message;
-use sendstores_core::{CallId, StoreId, credentials::ReadCredentials, ledger::Ledger};
+use sendstores_core::{CallId, Engines, StoreId, credentials::ReadCredentials, ledger::Ledger};
 use sendstores_proto::v1::{self as wire, store_service_server::StoreService};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
@@ -40,6 +40,7 @@ struct Shared<L> {
     /// Empty until the ledger was reached for the first time.
     backend: OnceLock<Backend<L>>,
     store_url: StoreUrl,
+    engines: Engines,
     limits: Limits,
     calls: Semaphore,
     streams: Streams,
@@ -68,10 +69,11 @@ impl<L> Clone for StoreApi<L> {
 }
 
 impl<L: Ledger> StoreApi<L> {
-    pub fn new(store_url: StoreUrl, limits: Limits, stopping: CancellationToken) -> Self {
+    pub fn new(store_url: StoreUrl, engines: Engines, limits: Limits, stopping: CancellationToken) -> Self {
         Self(Arc::new(Shared {
             backend: OnceLock::new(),
             store_url,
+            engines,
             limits,
             calls: Semaphore::new(limits.calls),
             streams: Streams::new(limits.streams),
@@ -100,6 +102,11 @@ impl<L: Ledger> StoreApi<L> {
             Some(doubt) => Err(Refusal::ReadOnly { why: doubt.why.clone() }),
             None => Ok(backend),
         }
+    }
+
+    /// The engines that stores can be made of.
+    pub(super) fn engines(&self) -> Engines {
+        self.0.engines
     }
 
     pub(super) fn store_url(&self, id: &StoreId) -> String {

@@ -66,18 +66,26 @@ pub(super) fn store(entry: &Entry) -> Bytes {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use sendstores_core::{Labels, Store, StoreId, Timestamp as Time, store::NewStore};
+    use sendstores_core::{
+        Engine, EngineFacts, Engines, Labels, Pipeline, Store, StoreId, Timestamp as Time, store::NewStore,
+    };
     use wire::watch_status_response::Event as WireEvent;
 
     use super::*;
     use crate::grpc::parse::{self, Violations};
 
+    const ENGINES: Engines =
+        Engines::new(&[EngineFacts { engine: Engine::new("woocommerce"), pipeline: Pipeline::NONE }]);
+
     pub(in crate::grpc) fn sample() -> Store {
         let id: StoreId = "store-a".parse().expect("valid");
-        let spec = parse::spec(&mut Violations::default(), None, &id, "store-a.localhost").expect("defaults");
+        let spec = parse::spec(&mut Violations::default(), None, ENGINES, &id, "store-a.localhost").expect("defaults");
         let uid = "0193b0a0-7c3e-7000-8000-0000000000af".parse().expect("valid");
         let url = "http://store-a.localhost".to_owned();
-        Store::new(NewStore { id, uid, tenant: None, labels: Labels::default(), spec, url }, Time::from_micros(7))
+        Store::new(
+            NewStore { id, uid, tenant: None, labels: Labels::default(), spec, url, pipeline: Pipeline::NONE },
+            Time::from_micros(7),
+        )
     }
 
     fn assert_same(shown: &impl Message, contract: &impl Message) {

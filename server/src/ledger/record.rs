@@ -10,11 +10,10 @@ mod tests;
 use std::{collections::BTreeMap, str::FromStr};
 
 use sendstores_core::{
-    Evidence, Failure, FailureReason, Happening, HistoryEntry, Labels, Revision, State, Step, StepName, StepState,
-    Store, StoreSpec, Timestamp,
+    Engine, Evidence, Failure, FailureReason, Happening, HistoryEntry, Labels, Revision, State, Step, StepName,
+    StepState, Store, StoreSpec, Timestamp,
     evidence::Check,
     ledger::{Before, LedgerError},
-    store::Engine,
 };
 use serde::{Deserialize, Serialize};
 
@@ -150,7 +149,7 @@ fn named<T: Copy>(field: &str, text: &str, all: &[T], name: impl Fn(T) -> &'stat
 }
 
 fn step_name(field: &str, text: &str) -> Result<StepName, String> {
-    StepName::parse(text).ok_or_else(|| format!("{field} {text:?} is not known"))
+    StepName::parse(text).ok_or_else(|| format!("{field} {text:?} is no name of a step"))
 }
 
 // === impl StoreRecord ===
@@ -203,7 +202,8 @@ impl From<&Store> for StoreRecord {
 
 impl StoreRecord {
     fn into_store(self, revision: Revision) -> Result<Store, String> {
-        let engine = named("engine", &self.engine, &Engine::ALL, Engine::as_str)?;
+        let engine =
+            Engine::parse(&self.engine).ok_or_else(|| format!("engine {:?} is no name of an engine", self.engine))?;
         Ok(Store {
             id: parse("id", &self.id)?,
             uid: parse("uid", &self.uid)?,

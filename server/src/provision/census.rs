@@ -9,7 +9,7 @@ use sendstores_core::{
     store::NewStore,
 };
 
-use super::{Context, names, settings};
+use super::{Context, engines::FACTS, names, settings};
 
 /// How many namespaces are asked for at a time.
 const PAGE: u32 = 500;
@@ -56,13 +56,15 @@ fn intent(namespace: &Namespace, found: &Found) -> Result<Intent, String> {
             .into_iter()
             .collect();
     let generation = required(names::GENERATION)?.parse().map_err(|error| unreadable(names::GENERATION, &error))?;
+    let spec = settings::read(required(names::SPEC)?).map_err(|error| unreadable(names::SPEC, &error))?;
     let tenant = annotation(names::TENANT).map(|tenant| tenant.parse()).transpose();
     let new = NewStore {
         id: found.id.clone(),
         uid: found.uid.clone(),
         tenant: tenant.map_err(|error| unreadable(names::TENANT, &error))?,
         labels: Labels::parse(labels).map_err(|error| unreadable(names::LABELS, &error))?,
-        spec: settings::read(required(names::SPEC)?).map_err(|error| unreadable(names::SPEC, &error))?,
+        pipeline: FACTS.pipeline(spec.engine),
+        spec,
         url: required(names::URL)?.clone(),
     };
     Ok(Intent { new, generation })

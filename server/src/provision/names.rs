@@ -25,8 +25,5 @@ pub(crate) const CREDENTIALS: &str = "store-credentials";
 
 /// The helm release of every store.
 pub(crate) const RELEASE: &str = "store";
-pub(crate) const DATABASE: &str = "mysql";
-/// Deployment, Service, Ingress and container of the application.
-pub(crate) const APPLICATION: &str = "wordpress";
 /// The label that tells the pods of the two workloads apart.
 pub(crate) const POD_NAME: &str = "app.kubernetes.io/name";

@@ -9,13 +9,15 @@ use kube::client::Body;
 use sendstores_core::{Store, failure::FailureReason, provisioner::StepError};
 use serde_json::Value;
 
-use super::{cluster::Cluster, errors::CallError, names, redact};
+use super::{cluster::Cluster, errors::CallError, redact};
 
 /// More than any page of a shop, less than what could hurt us.
 const MAX_BODY: usize = 4 * 1024 * 1024;
 
 /// What is asked of the shop.
 pub(crate) struct Question<'a> {
+    /// The Service to ask.
+    pub(crate) service: &'a str,
     pub(crate) method: Method,
     /// From the root of the shop, with its query.
     pub(crate) path: &'a str,
@@ -42,8 +44,8 @@ pub(crate) struct Answer {
 // === impl Question ===
 
 impl<'a> Question<'a> {
-    pub(crate) fn get(path: &'a str) -> Self {
-        Self { method: Method::GET, path, headers: Vec::new(), body: None }
+    pub(crate) fn get(service: &'a str, path: &'a str) -> Self {
+        Self { service, method: Method::GET, path, headers: Vec::new(), body: None }
     }
 }
 
@@ -74,8 +76,8 @@ pub(crate) async fn ask(
 }
 
 fn request(store: &Store, question: Question<'_>) -> Result<Request<Body>, StepError> {
-    let Question { method, path, headers, body } = question;
-    let base = format!("/api/v1/namespaces/{}/services/http:{}:80/proxy", store.id, names::APPLICATION);
+    let Question { service, method, path, headers, body } = question;
+    let base = format!("/api/v1/namespaces/{}/services/http:{service}:80/proxy", store.id);
     let scheme = store.url.split_once("://").map_or("http", |(scheme, _)| scheme);
     // WordPress redirects a request that did not come the way its own address says.
     let mut request =
@@ -125,7 +127,7 @@ mod tests {
     fn the_shop_sees_its_own_scheme() {
         let mut store = fixtures::store();
         store.url = "https://shop.example.com".to_owned();
-        let request = request(&store, Question::get("/shop/?a=b")).unwrap();
+        let request = request(&store, Question::get("wordpress", "/shop/?a=b")).unwrap();
         assert_eq!(request.headers()["x-forwarded-proto"], "https");
         let wanted = "/api/v1/namespaces/store-test0001/services/http:wordpress:80/proxy/shop/?a=b";
         assert_eq!(request.uri().to_string(), wanted);

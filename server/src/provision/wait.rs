@@ -20,7 +20,13 @@ use sendstores_core::{
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::{Context, errors::CallError, steps, watch::Changes};
+use super::{
+    Context,
+    engines::{StepDef, Watches},
+    errors::CallError,
+    steps::{self, Kind, Workload},
+    watch::Changes,
+};
 
 /// A watch that ends sooner than this did not work at all.
 const SOON: Duration = Duration::from_secs(1);
@@ -36,11 +42,12 @@ pub(crate) async fn step(
     name: StepName,
     last: &Progress,
 ) -> Result<Seen<Progress>, StepError> {
+    let StepDef { facts, watches, .. } = *steps::find(context, store, name)?;
     let deadline = Instant::now() + patience(context, last);
     let mut look = FIRST_LOOK;
     loop {
         let begun = Instant::now();
-        let mut changes = step_changes(context, store, name).await?;
+        let mut changes = step_changes(context, store, watches).await?;
         loop {
             let latest = match steps::observe(context, store, name).await? {
                 Seen::Known(seen) if same(&seen, last) => seen,
@@ -49,13 +56,13 @@ pub(crate) async fn step(
             let next = async {
                 tokio::select! {
                     open = changes.next() => open,
-                    () = pause(name, look) => true,
+                    () = pause(watches, look) => true,
                 }
             };
             match timeout_at(deadline, next).await {
                 Ok(true) => look = (look * 2).min(LAST_LOOK),
                 Ok(false) => break,
-                Err(_) => return Err(late(name, &latest, patience(context, last))),
+                Err(_) => return Err(late(facts.usual_reason, &latest, patience(context, last))),
             }
         }
         not_at_once(begun)?;
@@ -90,29 +97,31 @@ pub(crate) async fn removal(context: &Context, store: &Store, last: &Remains) ->
     }
 }
 
-/// Ends when it is time to look again at what cannot be watched; never for what can.
-async fn pause(name: StepName, look: Duration) {
-    match name {
-        StepName::Bootstrap | StepName::Storefront => sleep(look).await,
-        _ => std::future::pending().await,
+/// Ends when it is time to observe again what cannot be watched; never for what can.
+async fn pause(watches: Watches, interval: Duration) {
+    match watches {
+        Watches::Inside(_) => sleep(interval).await,
+        Watches::Nothing | Watches::Namespace | Watches::Workload(_) => std::future::pending().await,
     }
 }
 
-async fn step_changes(context: &Context, store: &Store, name: StepName) -> Result<Changes, CallError> {
+async fn step_changes(context: &Context, store: &Store, watches: Watches) -> Result<Changes, CallError> {
     let cluster = &context.cluster;
-    match name {
-        StepName::Namespace => {
+    match watches {
+        Watches::Namespace => {
             let this = format!("metadata.name={}", store.id);
             let namespace = Changes::open(cluster, cluster.all::<Namespace>(), Some(&this)).await?;
             let quota = Changes::open(cluster, cluster.in_store::<ResourceQuota>(store), None).await?;
             Ok(Changes::merged([namespace, quota]))
         }
-        StepName::Database => workload_changes::<StatefulSet>(context, store).await,
-        StepName::Application => workload_changes::<Deployment>(context, store).await,
-        StepName::Bootstrap | StepName::Storefront => {
-            Changes::open(cluster, cluster.in_store::<Pod>(store), None).await
+        Watches::Workload(Workload { kind: Kind::StatefulSet, .. }) => {
+            workload_changes::<StatefulSet>(context, store).await
         }
-        StepName::Credentials | StepName::Release | StepName::Removal => Ok(Changes::none()),
+        Watches::Workload(Workload { kind: Kind::Deployment, .. }) => {
+            workload_changes::<Deployment>(context, store).await
+        }
+        Watches::Inside(_) => Changes::open(cluster, cluster.in_store::<Pod>(store), None).await,
+        Watches::Nothing => Ok(Changes::none()),
     }
 }
 
@@ -161,16 +170,16 @@ fn patience(context: &Context, last: &Progress) -> Duration {
     }
 }
 
-fn late(name: StepName, last: &Progress, waited: Duration) -> StepError {
+fn late(usual: FailureReason, last: &Progress, waited: Duration) -> StepError {
     let (reason, what) = match last {
         Progress::Waiting(waiting) => (waiting.reason, waiting.detail.clone()),
-        Progress::Partial(detail) => (FailureReason::usual(name), detail.clone()),
+        Progress::Partial(detail) => (usual, detail.clone()),
         Progress::Failing(evidence) => {
             let failed = evidence.iter().filter(|evidence| !evidence.passed);
             let findings: Vec<String> = failed.map(|e| format!("{}: {}", e.check.as_str(), e.finding)).collect();
-            (FailureReason::usual(name), findings.join("; "))
+            (usual, findings.join("; "))
         }
-        Progress::Done(_) => (FailureReason::usual(name), "nothing changed".to_owned()),
+        Progress::Done(_) => (usual, "nothing changed".to_owned()),
     };
     StepError::retryable(reason, format!("{what} (no change for {waited:?})"))
 }

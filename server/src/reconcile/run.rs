@@ -135,8 +135,13 @@ impl<'a, L: Ledger, P: Provisioner> Run<'a, L, P> {
                 return Outcome::RetryIn(PAUSE);
             }
         };
-        let observed = Observed::nothing();
         let Self { reconciler, making, .. } = self;
+        let pipeline = reconciler.provisioner.engines().pipeline(store.spec.engine);
+        let observed = Observed::nothing(pipeline);
+        let store = match store.state {
+            State::Deleting | State::Deleted => store,
+            _ => store.with_steps_of(pipeline),
+        };
         let mut work = Work { reconciler, making, fence: claim.fence, store, observed, done: None, at: None };
         work.until_at_rest().await
     }
@@ -170,7 +175,7 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
     }
 
     async fn act(&mut self, action: Action) -> Result<Turn, Halt> {
-        self.at = step_of(&action);
+        self.at = self.step_of(&action);
         match action {
             Action::Observe(step) => self.observe(step).await?,
             Action::Ensure(step) => self.ensure(step).await?,
@@ -182,7 +187,7 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
                 self.observed.remains = self.reconciler.provisioner.observe_remains(&self.store).await?;
             }
             Action::Remove => {
-                self.at_step(StepName::Removal, true, "asking the cluster to remove everything").await?;
+                self.at_step(StepName::REMOVAL, true, "asking the cluster to remove everything").await?;
                 self.observed.remains = Seen::Unknown;
                 self.reconciler.provisioner.remove(&self.store).await?;
             }
@@ -203,7 +208,7 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
         self.observed.note(step, seen);
         if let Some((_, Seen::Absent | Seen::Known(Progress::Partial(_)))) = idle {
             let why = "it was done without an error, and nothing has come of it";
-            return Err(StepError::retryable(FailureReason::usual(step), why).into());
+            return Err(StepError::retryable(self.observed.pipeline().usual_reason(step), why).into());
         }
         // Unknown is for observations not made: one that finds nothing certain has failed.
         if *self.observed.step(step) == Seen::Unknown {
@@ -222,9 +227,9 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
         let before = self.observed.step(step).clone();
         // From here on something may have happened, whether or not we hear of it.
         self.observed.note(step, Seen::Unknown);
-        let making = match step {
-            StepName::Namespace => Some(self.making.lock().await),
-            _ => None,
+        let making = match self.observed.pipeline().namespace() == Some(step) {
+            true => Some(self.making.lock().await),
+            false => None,
         };
         self.reconciler.provisioner.ensure(&self.store, step).await?;
         drop(making);
@@ -251,7 +256,7 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
             Remains::Untouched => String::new(),
             Remains::Going(detail) => detail.clone(),
         };
-        self.at_step(StepName::Removal, false, &detail).await?;
+        self.at_step(StepName::REMOVAL, false, &detail).await?;
         self.observed.remains = self.reconciler.provisioner.wait_removal(&self.store, &last).await?;
         Ok(())
     }
@@ -287,11 +292,12 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
             seen
         };
         let mut next = self.after(Event::ProbeFailed)?;
-        let attempt = attempt(&next, Some(StepName::Storefront));
+        let (step, pipeline) = (self.at, self.observed.pipeline());
+        let attempt = attempt(&next, step);
         let failure = Failure {
-            reason: FailureReason::StorefrontUnavailable,
+            reason: step.map_or(FailureReason::Internal, |step| pipeline.usual_reason(step)),
             message: describe(&evidence),
-            step: Some(StepName::Storefront),
+            step,
             attempt,
             retry_time: Some(now().after(self.backoff(attempt))),
             diagnosis: None,
@@ -306,9 +312,10 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
     /// Looks again: one lost probe is no reason to call a shop broken. `None` when all is well.
     async fn confirm(&mut self, first: Vec<Evidence>) -> Result<Option<Vec<Evidence>>, Halt> {
         tokio::time::sleep(CONFIRM).await;
-        self.observed.note(StepName::Storefront, Seen::Unknown);
-        self.observe(StepName::Storefront).await?;
-        Ok(match self.observed.step(StepName::Storefront) {
+        let Some(proof) = self.observed.pipeline().proof() else { return Ok(Some(first)) };
+        self.observed.note(proof, Seen::Unknown);
+        self.observe(proof).await?;
+        Ok(match self.observed.step(proof) {
             Seen::Known(Progress::Done(_)) => None,
             Seen::Known(Progress::Failing(evidence)) => Some(evidence.clone()),
             _ => Some(first),
@@ -340,6 +347,17 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
         let Some(step) = failure.step else { return failure };
         let (reason, found) = self.reconciler.provisioner.diagnose(&self.store, step, failure.reason).await;
         Failure { reason, diagnosis: (!found.is_empty()).then(|| Box::new(found)), ..failure }
+    }
+
+    /// The step that an action works on.
+    fn step_of(&self, action: &Action) -> Option<StepName> {
+        match action {
+            Action::Observe(step) | Action::Ensure(step) | Action::Await(step) => Some(*step),
+            Action::Converge(_) | Action::Degrade(_) => self.observed.pipeline().proof(),
+            Action::NoteLoss => self.observed.pipeline().namespace(),
+            Action::ObserveRemains | Action::Remove | Action::AwaitRemoval | Action::Bury => Some(StepName::REMOVAL),
+            Action::Rest(_) => None,
+        }
     }
 
     fn backoff(&self, attempt: u32) -> Duration {
@@ -390,16 +408,6 @@ fn attempt(store: &Store, step: Option<StepName>) -> u32 {
 
 fn now() -> Timestamp {
     SystemTime::now().into()
-}
-
-fn step_of(action: &Action) -> Option<StepName> {
-    match action {
-        Action::Observe(step) | Action::Ensure(step) | Action::Await(step) => Some(*step),
-        Action::Converge(_) | Action::Degrade(_) => Some(StepName::Storefront),
-        Action::NoteLoss => Some(StepName::Namespace),
-        Action::ObserveRemains | Action::Remove | Action::AwaitRemoval | Action::Bury => Some(StepName::Removal),
-        Action::Rest(_) => None,
-    }
 }
 
 /// What did not pass, in one sentence.

@@ -5,9 +5,10 @@ use std::{fmt::Debug, str::FromStr, time::SystemTime};
 use futures::{StreamExt, stream};
 use sendstores_core::{
     Event, Labels, ShopSettings, Store, StoreSpec,
+    engine::Engine,
     ledger::{Expected, Ledger, Write},
     shop::{Catalogue, DimensionUnit, PaymentMethod, WeightUnit},
-    store::{Engine, NewStore},
+    store::NewStore,
 };
 use sendstores_server::ledger::{RedisConfig, RedisLedger};
 use uuid::Uuid;
@@ -65,8 +66,9 @@ fn ready(number: usize) -> Store {
         uid: parsed(&Uuid::now_v7().to_string()),
         tenant: Some(parsed("acme")),
         labels: Labels::parse([("team".to_owned(), "a".to_owned())]).expect("valid"),
-        spec: StoreSpec { engine: Engine::WooCommerce, shop: shop() },
+        spec: StoreSpec { engine: Engine::new("woocommerce"), shop: shop() },
         url: format!("http://{id}.localhost:8080"),
+        pipeline: sendstores_server::provision::ENGINES.pipeline(Engine::new("woocommerce")),
     };
     let now = SystemTime::now().into();
     Store::new(new, now).after(Event::Converged, now).expect("a new store may become ready")

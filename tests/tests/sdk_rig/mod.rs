@@ -10,12 +10,14 @@ use sendstores_core::{
     ledger::{Expected, Ledger, LedgerError, Write},
     provisioner::Provisioner,
 };
+use sendstores_server::provision::ENGINES;
 use sendstores_server::{
     grpc::{Backend, Limits, Server, StoreApi, StoreUrl, StreamLimits},
     ledger::MemoryLedger,
     mirror::Mirror,
 };
 use sendstores_tests::scripted::ScriptedProvisioner;
+use sendstores_tests::steps;
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -47,7 +49,7 @@ impl Rig {
         let streams = StreamLimits { all: 100, per_peer: None };
         let limits = Limits { calls: Limits::CALLS, streams, deadline: Limits::DEADLINE };
         let store_url: StoreUrl = Arc::new(|id: &StoreId| format!("http://{id}.localhost:8080"));
-        let api = StoreApi::new(store_url, limits, stop.clone());
+        let api = StoreApi::new(store_url, ENGINES, limits, stop.clone());
         let mirror = Mirror::new(ring);
         let cluster = ScriptedProvisioner::new();
         let credentials = Arc::new(cluster.clone());
@@ -92,7 +94,7 @@ impl Rig {
     pub(crate) async fn make_credentials(&self, id: &str) -> sendstores_core::Store {
         let id: StoreId = id.parse().expect("an id");
         let store = self.ledger.load(&id).await.expect("the ledger").expect("the store");
-        self.cluster.ensure(&store, StepName::Credentials).await.expect("made");
+        self.cluster.ensure(&store, steps::CREDENTIALS).await.expect("made");
         store
     }
 
@@ -111,7 +113,7 @@ impl Rig {
         let failure = Failure {
             reason: FailureReason::ValuesRefused,
             message: message.to_owned(),
-            step: Some(StepName::Release),
+            step: Some(steps::RELEASE),
             attempt: 1,
             retry_time: None,
             diagnosis: None,

@@ -14,7 +14,7 @@ use sendstores_core::{Diagnosis, Store, failure::FailureReason, provisioner::Ste
 
 use self::log::{Source, Tail};
 use super::workload::{self, Sight, Workload};
-use crate::provision::{Context, names};
+use crate::provision::{Context, engines::Watches, names};
 
 /// All of it takes no longer.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -53,19 +53,20 @@ async fn look(
     step: StepName,
     reason: FailureReason,
 ) -> Result<(FailureReason, Diagnosis), StepError> {
-    if step == StepName::Removal {
+    if step == StepName::REMOVAL {
         return Ok((reason, remains::look(context, store).await?));
     }
-    let culprit = match (step, reason) {
+    let culprit = match (super::find(context, store, step)?.watches, reason) {
         // An API that does not answer will not say more now.
         (_, FailureReason::ClusterUnavailable) => return Ok((reason, Diagnosis::default())),
-        (StepName::Namespace | StepName::Credentials | StepName::Release, FailureReason::QuotaExceeded) => {
+        (Watches::Namespace | Watches::Nothing, FailureReason::QuotaExceeded) => {
             Culprit::new("ResourceQuota", names::LIMITS)
         }
-        (StepName::Namespace, _) => Culprit::new("Namespace", store.id.as_str()),
-        (StepName::Credentials | StepName::Release, _) => return Ok((reason, Diagnosis::default())),
-        (StepName::Database, _) => culprit(&workload::sight(context, store, Workload::Database).await?, reason),
-        _ => culprit(&workload::sight(context, store, Workload::Application).await?, reason),
+        (Watches::Namespace, _) => Culprit::new("Namespace", store.id.as_str()),
+        (Watches::Nothing, _) => return Ok((reason, Diagnosis::default())),
+        (Watches::Workload(workload) | Watches::Inside(workload), _) => {
+            culprit(&workload::sight(context, store, workload).await?, workload, reason)
+        }
     };
     let (events, log) = tokio::join!(events_of(context, store, &culprit), log_of(context, store, &culprit));
     let log = log?;
@@ -74,13 +75,13 @@ async fn look(
 }
 
 /// The one of a workload's objects that the others wait for.
-fn culprit(sight: &Sight, reason: FailureReason) -> Culprit {
-    let kind = if sight.workload == names::DATABASE { "StatefulSet" } else { "Deployment" };
-    let Some(pod) = sight.newest_pod() else { return Culprit::new(kind, sight.workload) };
+fn culprit(sight: &Sight, workload: Workload, reason: FailureReason) -> Culprit {
+    let Workload { kind, name } = workload;
+    let Some(pod) = sight.newest_pod() else { return Culprit::new(kind.as_str(), name) };
     let placed = pod.spec.as_ref().is_some_and(|spec| spec.node_name.is_some());
     match sight.pending_claim().filter(|_| !placed && reason != FailureReason::PodUnschedulable) {
         Some(claim) => Culprit::new("PersistentVolumeClaim", claim),
-        None => Culprit { log: source(pod, sight.workload), ..Culprit::new("Pod", pod.name_any()) },
+        None => Culprit { log: source(pod, name), ..Culprit::new("Pod", pod.name_any()) },
     }
 }
 
@@ -129,11 +130,12 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::provision::engines::woocommerce::DATABASE;
 
     fn found(pods: Value, claims: Value) -> Culprit {
         let (pods, claims) = (serde_json::from_value(pods).unwrap(), serde_json::from_value(claims).unwrap());
-        let sight = Sight { workload: names::DATABASE, pods, claims, warnings: Vec::new() };
-        culprit(&sight, FailureReason::usual(StepName::Database))
+        let sight = Sight { workload: Some(DATABASE), pods, claims, warnings: Vec::new() };
+        culprit(&sight, DATABASE, FailureReason::DatabaseUnavailable)
     }
 
     fn pod(spec: Value, state: Value, restarts: u32) -> Value {

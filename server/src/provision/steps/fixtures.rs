@@ -1,10 +1,12 @@
 //! A store for unit tests.
 
 use sendstores_core::{
-    Engine, Labels, ShopSettings, Store, StoreSpec, Timestamp,
+    Labels, ShopSettings, Store, StoreSpec, Timestamp,
     shop::{Catalogue, DimensionUnit, PaymentMethod, WeightUnit},
     store::NewStore,
 };
+
+use crate::provision::engines::woocommerce;
 
 pub(crate) fn store() -> Store {
     store_titled("Test shop")
@@ -31,8 +33,9 @@ pub(crate) fn store_titled(title: &str) -> Store {
         uid: "0193b0a0-7c3e-7000-8000-000000000001".parse().unwrap(),
         tenant: None,
         labels: Labels::default(),
-        spec: StoreSpec { engine: Engine::WooCommerce, shop },
+        spec: StoreSpec { engine: woocommerce::ENGINE.facts.engine, shop },
         url: "http://store-test0001.localhost:8080".to_owned(),
+        pipeline: woocommerce::ENGINE.facts.pipeline,
     };
     Store::new(new, Timestamp::from_micros(0))
 }

@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::{LimitRange, Namespace, ResourceQuota};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::{Api, api::PostParams};
 use sendstores_core::{
-    Store,
+    StepFacts, StepName, Store,
     failure::FailureReason,
     observed::{Outlook, Progress, Seen},
     provisioner::StepError,
@@ -20,7 +20,11 @@ use super::{
     ownership::{self, Owner},
     partial, waiting,
 };
-use crate::provision::{Context, names, settings};
+use crate::provision::{
+    Context,
+    engines::{StepDef, Watches},
+    names, settings,
+};
 
 /// The strictest of the Pod Security Standards.
 const POD_SECURITY: [(&str, &str); 3] = [
@@ -29,9 +33,23 @@ const POD_SECURITY: [(&str, &str); 3] = [
     ("pod-security.kubernetes.io/warn", "restricted"),
 ];
 
+pub(crate) const NAME: StepName = StepName::new("namespace");
+
 const BEING_REMOVED: &str = "the namespace of this name is still being removed";
 
-pub(super) async fn observe(context: &Context, store: &Store) -> Result<Seen<Progress>, StepError> {
+pub(crate) const STEP: StepDef = StepDef {
+    facts: StepFacts {
+        name: NAME,
+        creates_namespace: true,
+        proves_ready: false,
+        usual_reason: FailureReason::NamespaceConflict,
+    },
+    observe: |context, store| Box::pin(observe(context, store)),
+    ensure: |context, store| Box::pin(ensure(context, store)),
+    watches: Watches::Namespace,
+};
+
+async fn observe(context: &Context, store: &Store) -> Result<Seen<Progress>, StepError> {
     match ownership::look(context, store).await? {
         Owner::Nobody => Ok(Seen::Absent),
         Owner::Foreign => Err(ownership::conflict(store)),
@@ -76,7 +94,7 @@ async fn observe_ours(context: &Context, store: &Store, namespace: &Namespace) -
     })
 }
 
-pub(super) async fn ensure(context: &Context, store: &Store) -> Result<(), StepError> {
+async fn ensure(context: &Context, store: &Store) -> Result<(), StepError> {
     let cluster = &context.cluster;
     let mut wanted = wanted(store, &context.instance);
     match ownership::look(context, store).await? {

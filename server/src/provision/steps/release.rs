@@ -6,7 +6,7 @@ use kube::{
     api::{DeleteParams, ListParams},
 };
 use sendstores_core::{
-    Store,
+    StepFacts, StepName, Store,
     failure::FailureReason,
     observed::{Progress, Seen},
     provisioner::StepError,
@@ -15,13 +15,28 @@ use sendstores_core::{
 use super::{done, partial};
 use crate::provision::{
     Context,
+    engines::{StepDef, Watches},
     helm::{
         Base,
         release::{self, History, Record, Status},
     },
 };
 
-pub(super) async fn observe(context: &Context, store: &Store) -> Result<Seen<Progress>, StepError> {
+pub(crate) const NAME: StepName = StepName::new("release");
+
+pub(crate) const STEP: StepDef = StepDef {
+    facts: StepFacts {
+        name: NAME,
+        creates_namespace: false,
+        proves_ready: false,
+        usual_reason: FailureReason::ReleaseFailed,
+    },
+    observe: |context, store| Box::pin(observe(context, store)),
+    ensure: |context, store| Box::pin(ensure(context, store)),
+    watches: Watches::Nothing,
+};
+
+async fn observe(context: &Context, store: &Store) -> Result<Seen<Progress>, StepError> {
     let history = history(context, store).await?;
     let Some(newest) = history.newest() else { return Ok(Seen::Absent) };
     let wanted = context.helm.digest(store).await?;
@@ -33,18 +48,18 @@ pub(super) async fn observe(context: &Context, store: &Store) -> Result<Seen<Pro
 }
 
 /// Brings the release to what we would install now, exposed if it was before.
-pub(super) async fn ensure(context: &Context, store: &Store) -> Result<(), StepError> {
+pub(crate) async fn ensure(context: &Context, store: &Store) -> Result<(), StepError> {
     let exposed = history(context, store).await?.was_exposed();
     make(context, store, exposed).await
 }
 
 /// Whether the last revision is a working one with the Ingress in it.
-pub(super) async fn is_exposed(context: &Context, store: &Store) -> Result<bool, StepError> {
+pub(crate) async fn is_exposed(context: &Context, store: &Store) -> Result<bool, StepError> {
     let history = history(context, store).await?;
     Ok(history.newest().is_some_and(|newest| newest.status == Status::Deployed && newest.exposed))
 }
 
-pub(super) async fn make(context: &Context, store: &Store, exposed: bool) -> Result<(), StepError> {
+pub(crate) async fn make(context: &Context, store: &Store, exposed: bool) -> Result<(), StepError> {
     let wanted = context.helm.digest(store).await?;
     let before = history(context, store).await?;
     if let Some(newest) = before.newest() {

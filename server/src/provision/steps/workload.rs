@@ -8,10 +8,9 @@ use k8s_openapi::api::{
 };
 use kube::{Api, api::ListParams};
 use sendstores_core::{
-    Store,
+    FailureReason, Store,
     observed::{Progress, Seen},
     provisioner::StepError,
-    step::StepName,
 };
 
 use self::judge::Rollout;
@@ -19,58 +18,67 @@ pub(super) use self::judge::Sight;
 use super::done;
 use crate::provision::{Context, names};
 
+/// A workload of a store's release, by the name of its object; its pods carry the same name in a label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Workload {
-    Database,
-    Application,
+pub(crate) struct Workload {
+    pub(crate) kind: Kind,
+    pub(crate) name: &'static str,
 }
 
-// === impl Workload ===
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    StatefulSet,
+    Deployment,
+}
 
-impl Workload {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Database => names::DATABASE,
-            Self::Application => names::APPLICATION,
-        }
-    }
+// === impl Kind ===
 
-    fn step(self) -> StepName {
+impl Kind {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
-            Self::Database => StepName::Database,
-            Self::Application => StepName::Application,
+            Self::StatefulSet => "StatefulSet",
+            Self::Deployment => "Deployment",
         }
     }
 }
 
-pub(super) async fn observe(context: &Context, store: &Store, workload: Workload) -> Result<Seen<Progress>, StepError> {
+/// `usual`: the reason to give while nothing looks wrong.
+pub(crate) async fn observe(
+    context: &Context,
+    store: &Store,
+    workload: Workload,
+    usual: FailureReason,
+) -> Result<Seen<Progress>, StepError> {
     match rollout(context, store, workload).await? {
         None => Ok(Seen::Absent),
         Some(Rollout::Complete) => Ok(done()),
         Some(Rollout::UnderWay) => {
             let sight = sight(context, store, workload).await?;
-            Ok(Seen::Known(Progress::Waiting(judge::judge(&sight, workload.step()))))
+            Ok(Seen::Known(Progress::Waiting(judge::judge(&sight, usual))))
         }
     }
 }
 
-/// Whether both workloads exist, however they are.
-pub(super) async fn are_there(context: &Context, store: &Store) -> Result<bool, StepError> {
-    let (database, application) =
-        tokio::try_join!(rollout(context, store, Workload::Database), rollout(context, store, Workload::Application))?;
-    Ok(database.is_some() && application.is_some())
+/// Whether all of `workloads` exist, however they are.
+pub(crate) async fn exist(context: &Context, store: &Store, workloads: &[Workload]) -> Result<bool, StepError> {
+    for workload in workloads {
+        if rollout(context, store, *workload).await?.is_none() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 async fn rollout(context: &Context, store: &Store, workload: Workload) -> Result<Option<Rollout>, StepError> {
     let cluster = &context.cluster;
-    Ok(match workload {
-        Workload::Database => {
+    Ok(match workload.kind {
+        Kind::StatefulSet => {
             let api: Api<StatefulSet> = cluster.in_store(store);
-            cluster.call(api.get_opt(workload.name())).await?.map(|set| judge::stateful_set(&set))
+            cluster.call(api.get_opt(workload.name)).await?.map(|set| judge::stateful_set(&set))
         }
-        Workload::Application => {
+        Kind::Deployment => {
             let api: Api<Deployment> = cluster.in_store(store);
-            cluster.call(api.get_opt(workload.name())).await?.map(|deployment| judge::deployment(&deployment))
+            cluster.call(api.get_opt(workload.name)).await?.map(|deployment| judge::deployment(&deployment))
         }
     })
 }
@@ -78,7 +86,7 @@ async fn rollout(context: &Context, store: &Store, workload: Workload) -> Result
 /// All that may say why a workload is not ready.
 pub(super) async fn sight(context: &Context, store: &Store, workload: Workload) -> Result<Sight, StepError> {
     let cluster = &context.cluster;
-    let of_workload = ListParams::default().labels(&format!("{}={}", names::POD_NAME, workload.name()));
+    let of_workload = ListParams::default().labels(&format!("{}={}", names::POD_NAME, workload.name));
     let warnings_only = ListParams::default().fields("type=Warning");
     let (pods, claims, warnings): (Api<Pod>, Api<PersistentVolumeClaim>, Api<Event>) =
         (cluster.in_store(store), cluster.in_store(store), cluster.in_store(store));
@@ -87,5 +95,5 @@ pub(super) async fn sight(context: &Context, store: &Store, workload: Workload) 
         cluster.call(claims.list(&of_workload)),
         cluster.call(warnings.list(&warnings_only)),
     )?;
-    Ok(Sight { workload: workload.name(), pods: pods.items, claims: claims.items, warnings: warnings.items })
+    Ok(Sight { workload: Some(workload), pods: pods.items, claims: claims.items, warnings: warnings.items })
 }

@@ -11,9 +11,9 @@ use kube::ResourceExt;
 use sendstores_core::{
     failure::FailureReason,
     observed::{Outlook, Waiting},
-    step::StepName,
 };
 
+use super::Workload;
 use crate::provision::{errors, redact};
 
 /// Whether the cluster has brought about what the workload's object asks for.
@@ -26,7 +26,7 @@ pub(super) enum Rollout {
 /// What the cluster shows of a workload that is not ready.
 #[derive(Default)]
 pub(in crate::provision::steps) struct Sight {
-    pub(in crate::provision::steps) workload: &'static str,
+    pub(in crate::provision::steps) workload: Option<Workload>,
     pub(in crate::provision::steps) pods: Vec<Pod>,
     pub(in crate::provision::steps) claims: Vec<PersistentVolumeClaim>,
     /// Warnings of the whole namespace.
@@ -36,6 +36,11 @@ pub(in crate::provision::steps) struct Sight {
 // === impl Sight ===
 
 impl Sight {
+    /// The name of the workload's object.
+    pub(in crate::provision::steps) fn name(&self) -> &'static str {
+        self.workload.map_or("", |workload| workload.name)
+    }
+
     /// The pod that is to stay.
     pub(in crate::provision::steps) fn newest_pod(&self) -> Option<&Pod> {
         let created = |pod: &&Pod| pod.creation_timestamp().map(|time| time.0);
@@ -70,13 +75,12 @@ fn complete(yes: bool) -> Rollout {
     if yes { Rollout::Complete } else { Rollout::UnderWay }
 }
 
-/// The one most telling thing. `step` gives the reason while nothing looks wrong.
-pub(super) fn judge(sight: &Sight, step: StepName) -> Waiting {
-    let usual = FailureReason::usual(step);
+/// The one most telling thing. `usual` is the reason while nothing looks wrong.
+pub(super) fn judge(sight: &Sight, usual: FailureReason) -> Waiting {
     let Verdict(outlook, reason, detail) = match sight.newest_pod() {
         Some(pod) => judge_pod(sight, pod, usual),
         None if !sight.pods.is_empty() => going(usual, "the pod before is stopping"),
-        None => match latest(sight, &["FailedCreate"], sight.workload) {
+        None => match latest(sight, &["FailedCreate"], sight.name()) {
             Some(why) => stuck(errors::refusal(&why), why),
             None => going(usual, "the pod is not there yet"),
         },
@@ -174,10 +178,11 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::provision::engines::woocommerce::DATABASE;
 
     fn sight(pods: Value, claims: Value, warnings: Value) -> Sight {
         Sight {
-            workload: "mysql",
+            workload: Some(DATABASE),
             pods: serde_json::from_value(pods).unwrap(),
             claims: serde_json::from_value(claims).unwrap(),
             warnings: serde_json::from_value(warnings).unwrap(),
@@ -185,7 +190,7 @@ mod tests {
     }
 
     fn verdict(sight: &Sight) -> (FailureReason, String) {
-        let waiting = judge(sight, StepName::Database);
+        let waiting = judge(sight, FailureReason::DatabaseUnavailable);
         (waiting.reason, waiting.detail)
     }
 
@@ -212,12 +217,13 @@ mod tests {
         let mut pods = pod(json!({"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 10s"}}));
         pods[0]["status"]["containerStatuses"][0]["lastState"] =
             json!({"terminated": {"exitCode": 2, "reason": "Error"}});
-        let seen = judge(&sight(pods, json!([]), json!([])), StepName::Database);
+        let seen = judge(&sight(pods, json!([]), json!([])), FailureReason::DatabaseUnavailable);
         assert_eq!(
             (seen.detail.as_str(), seen.outlook),
             ("the container keeps ending: Error, exit code 2", Outlook::Stuck)
         );
-        let running = judge(&sight(pod(json!({"running": {}})), json!([]), json!([])), StepName::Database);
+        let running =
+            judge(&sight(pod(json!({"running": {}})), json!([]), json!([])), FailureReason::DatabaseUnavailable);
         assert_eq!(running.outlook, Outlook::Starting);
     }
 

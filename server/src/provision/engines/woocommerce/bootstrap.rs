@@ -17,11 +17,12 @@ use sendstores_core::{
 };
 
 use self::state::{Stage, State};
-use super::{credentials, done, partial, waiting};
+use super::{APPLICATION, settings};
 use crate::provision::{
     Context,
     exec::{self, Execution, Output},
-    names, redact, settings,
+    names, redact,
+    steps::{credentials, done, partial, waiting},
 };
 
 /// What is known of the inside of a store.
@@ -144,7 +145,7 @@ async fn run(
     limit: Duration,
 ) -> Result<Output, StepError> {
     let input = input.map(ExposeSecret::expose_secret);
-    let execution = Execution { pod, container: names::APPLICATION, argv, input, limit };
+    let execution = Execution { pod, container: APPLICATION.name, argv, input, limit };
     let what = argv.last().copied().unwrap_or_default();
     let outcome = exec::run(&context.cluster, store, execution).await;
     outcome.map_err(|error| error.into_step(what, FailureReason::BootstrapFailed))
@@ -153,7 +154,7 @@ async fn run(
 /// The pod of the application that is ready and stays.
 async fn ready_pod(context: &Context, store: &Store) -> Result<Option<String>, StepError> {
     let api: Api<Pod> = context.cluster.in_store(store);
-    let how = ListParams::default().labels(&format!("{}={}", names::POD_NAME, names::APPLICATION));
+    let how = ListParams::default().labels(&format!("{}={}", names::POD_NAME, APPLICATION.name));
     let pods = context.cluster.call(api.list(&how)).await?;
     let ready = |pod: &&Pod| {
         let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());

@@ -20,10 +20,11 @@ use sendstores_core::{
 use serde_json::json;
 
 use self::judge::{Finding, Product};
-use super::{bootstrap, partial, release, workload};
+use super::{APPLICATION, DATABASE, bootstrap};
 use crate::provision::{
-    Context, names,
+    Context,
     proxy::{self, Question, Reply},
+    steps::{partial, release, workload},
 };
 
 const STORE_API: &str = "/wp-json/wc/store/v1";
@@ -31,7 +32,7 @@ const STORE_API: &str = "/wp-json/wc/store/v1";
 pub(super) async fn observe(context: &Context, store: &Store) -> Result<Seen<Progress>, StepError> {
     let ingresses: Api<Ingress> = context.cluster.in_store(store);
     let there = async {
-        let ingress = context.cluster.call(ingresses.get_metadata_opt(names::APPLICATION)).await?;
+        let ingress = context.cluster.call(ingresses.get_metadata_opt(APPLICATION.name)).await?;
         Ok::<_, StepError>(ingress.is_some())
     };
     let exposed = async {
@@ -49,7 +50,7 @@ pub(super) async fn observe(context: &Context, store: &Store) -> Result<Seen<Pro
     let (mut evidence, product) = probe(context, store).await?;
     let sells = evidence.iter().all(|evidence| evidence.passed);
     if !sells && store.ready_time.is_some() {
-        if !workload::are_there(context, store).await? {
+        if !workload::exist(context, store, &[DATABASE, APPLICATION]).await? {
             return Ok(partial("a workload of the shop is gone"));
         }
         // A READY store is first called DEGRADED for what its visitors see.
@@ -129,6 +130,7 @@ async fn cart(context: &Context, store: &Store, product: Option<&Product>) -> Re
     };
     let Some(product) = product else { return Ok(Ok("answers; nothing to put into it".to_owned())) };
     let add = Question {
+        service: APPLICATION.name,
         method: Method::POST,
         path: &format!("{STORE_API}/cart/add-item"),
         headers: vec![("cart-token", &token)],
@@ -139,7 +141,7 @@ async fn cart(context: &Context, store: &Store, product: Option<&Product>) -> Re
 }
 
 async fn get(context: &Context, store: &Store, path: &str) -> Result<Reply, StepError> {
-    proxy::ask(&context.cluster, store, Question::get(path), context.deadlines.probe).await
+    proxy::ask(&context.cluster, store, Question::get(APPLICATION.name, path), context.deadlines.probe).await
 }
 
 fn evidence(check: Check, finding: Finding) -> Evidence {

@@ -10,10 +10,11 @@ use serde::Deserialize;
 use tokio::time::{Instant, sleep};
 
 use super::{
+    super::jobs,
     get,
     judge::{self, Finding},
 };
-use crate::provision::{Context, cron, proxy::Reply};
+use crate::provision::{Context, proxy::Reply};
 
 /// The image answers here without WordPress.
 const ADDRESS: &str = "/cronz.php";
@@ -63,7 +64,7 @@ pub(super) async fn look(context: &Context, store: &Store) -> Result<Option<Find
             sleep(LOOK_AGAIN).await;
         }
         // Where another run is at work, this is answered at once.
-        if let Err(why) = cron::ask(context, store).await? {
+        if let Err(why) = jobs::ask(context, store).await? {
             return Ok(Some(Err(why)));
         }
         asked = true;

@@ -2,7 +2,8 @@
 
 use sendstores_core::{Store, failure::FailureReason, provisioner::StepError};
 
-use super::{
+use super::APPLICATION;
+use crate::provision::{
     Context,
     proxy::{self, Answer, Question, Reply},
     redact,
@@ -18,7 +19,8 @@ pub(crate) async fn run(context: &Context, store: &Store) -> Result<(), StepErro
 
 /// The same; what is wrong with the shop is told in words.
 pub(crate) async fn ask(context: &Context, store: &Store) -> Result<Result<(), String>, StepError> {
-    let reply = proxy::ask(&context.cluster, store, Question::get(ADDRESS), context.deadlines.cron).await?;
+    let reply =
+        proxy::ask(&context.cluster, store, Question::get(APPLICATION.name, ADDRESS), context.deadlines.cron).await?;
     Ok(judge(&reply))
 }
 

@@ -1,0 +1,112 @@
+//! The engines: what stores are made of. Everything that is known of one is in its own folder; a row in [`ENGINES`]
+//! registers it.
+
+pub(crate) mod woocommerce;
+
+use std::future::Future;
+use std::pin::Pin;
+
+use sendstores_core::{
+    Engine, EngineFacts, Engines, StepFacts, Store,
+    observed::{Progress, Seen},
+    provisioner::StepError,
+};
+
+use super::{Context, steps::Workload};
+
+/// The engines of this server. The first one is that of a Create that names none.
+pub(crate) const ENGINES: &[&EngineDef] = &[&woocommerce::ENGINE];
+
+/// The same, as far as the domain knows them.
+pub(crate) const FACTS: Engines = Engines::new(&[woocommerce::ENGINE.facts]);
+
+/// An engine.
+pub(crate) struct EngineDef {
+    pub(crate) facts: EngineFacts,
+    /// The steps from intent to READY, in the order in which they are taken: those of `facts`, with how they are done.
+    pub(crate) steps: &'static [StepDef],
+    pub(crate) credentials: CredentialsDef,
+    /// Has the application do what it has scheduled. Safe to repeat, also while it is at work.
+    pub(crate) run_jobs: for<'a> fn(&'a Context, &'a Store) -> Doing<'a, ()>,
+}
+
+/// One step: what it is called, what it depends on, and how it is observed and done.
+#[derive(Clone, Copy)]
+pub(crate) struct StepDef {
+    pub(crate) facts: StepFacts,
+    /// Observes the step. Never changes anything.
+    pub(crate) observe: for<'a> fn(&'a Context, &'a Store) -> Doing<'a, Seen<Progress>>,
+    /// Does the step. Doing it again, or again after a crash, ends in the same.
+    pub(crate) ensure: for<'a> fn(&'a Context, &'a Store) -> Doing<'a, ()>,
+    pub(crate) watches: Watches,
+}
+
+/// What in the cluster brings a step on: its changes say when to observe the step again, and when it fails, the object to
+/// blame is among these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Watches {
+    /// Nothing: the step is done when its `ensure` returns.
+    Nothing,
+    /// The namespace and its quota.
+    Namespace,
+    /// A workload with its pods, volumes and warnings.
+    Workload(Workload),
+    /// What happens inside the pods of a workload. Kubernetes cannot tell when that changes, so the step is observed again at
+    /// growing intervals, too.
+    Inside(Workload),
+}
+
+/// The generated passwords and keys of a store, and which of them its merchant is given.
+pub(crate) struct CredentialsDef {
+    /// Name and length of each value.
+    pub(crate) keys: &'static [(&'static str, usize)],
+    /// The key of the merchant's password.
+    pub(crate) password: &'static str,
+    /// The path of the page where the merchant logs in.
+    pub(crate) login_path: &'static str,
+    /// The name that the merchant logs in with.
+    pub(crate) user: fn(&Store) -> String,
+}
+
+/// What a step does, in the making.
+pub(crate) type Doing<'a, T> = Pin<Box<dyn Future<Output = Result<T, StepError>> + Send + 'a>>;
+
+/// The facts of steps, for the domain.
+pub(crate) const fn facts<const N: usize>(steps: &[StepDef; N]) -> [StepFacts; N] {
+    let mut facts = [steps[0].facts; N];
+    let mut i = 0;
+    while i < N {
+        facts[i] = steps[i].facts;
+        i += 1;
+    }
+    facts
+}
+
+/// The engine called `name`; `None` if this server does not have it.
+pub(crate) fn find(name: Engine) -> Option<&'static EngineDef> {
+    ENGINES.iter().copied().find(|engine| engine.facts.engine == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_engine_is_whole() {
+        for engine in ENGINES {
+            let EngineFacts { engine: name, pipeline } = engine.facts;
+            assert_eq!(FACTS.pipeline(name), pipeline, "{name} is registered with the domain");
+            assert!(engine.steps.iter().map(|step| step.facts).eq(pipeline.steps().iter().copied()), "{name}");
+            let names: BTreeSet<_> = pipeline.names().collect();
+            assert_eq!(names.len(), engine.steps.len(), "{name}: each step has a name of its own");
+            let first = pipeline.steps().first().expect("steps");
+            let last = pipeline.steps().last().expect("steps");
+            assert!(first.creates_namespace && last.proves_ready, "{name}");
+            let once = |flag: fn(&StepFacts) -> bool| pipeline.steps().iter().filter(|step| flag(step)).count() == 1;
+            assert!(once(|step| step.creates_namespace) && once(|step| step.proves_ready), "{name}");
+            assert!(engine.credentials.keys.iter().any(|(key, _)| *key == engine.credentials.password), "{name}");
+        }
+    }
+}

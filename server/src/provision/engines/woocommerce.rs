@@ -1,0 +1,90 @@
+//! WordPress with WooCommerce and a MySQL-compatible database: its steps, and all else that is special to it.
+
+mod bootstrap;
+mod jobs;
+mod settings;
+mod storefront;
+
+use sendstores_core::{Engine, EngineFacts, FailureReason, Pipeline, StepFacts, StepName};
+
+use super::{CredentialsDef, EngineDef, StepDef, Watches, facts};
+use crate::provision::steps::{self, Kind, Workload};
+
+pub(crate) const DATABASE_STEP: StepName = StepName::new("database");
+pub(crate) const APPLICATION_STEP: StepName = StepName::new("application");
+pub(crate) const BOOTSTRAP_STEP: StepName = StepName::new("bootstrap");
+pub(crate) const STOREFRONT_STEP: StepName = StepName::new("storefront");
+
+/// The database's StatefulSet, and its container.
+pub(crate) const DATABASE: Workload = Workload { kind: Kind::StatefulSet, name: "mysql" };
+/// The application's Deployment, and its Service, Ingress and container.
+pub(crate) const APPLICATION: Workload = Workload { kind: Kind::Deployment, name: "wordpress" };
+
+pub(crate) const ENGINE: EngineDef = EngineDef {
+    facts: EngineFacts { engine: Engine::new("woocommerce"), pipeline: Pipeline::new(&FACTS) },
+    steps: &STEPS,
+    credentials: CredentialsDef {
+        keys: &KEYS,
+        password: "admin-password",
+        login_path: "/wp-admin/",
+        user: |store| store.spec.shop.admin_user.to_string(),
+    },
+    run_jobs: |context, store| Box::pin(jobs::run(context, store)),
+};
+
+/// In the order in which they are taken.
+const STEPS: [StepDef; 7] = [
+    steps::namespace::STEP,
+    steps::credentials::STEP,
+    steps::release::STEP,
+    StepDef {
+        facts: step(DATABASE_STEP, FailureReason::DatabaseUnavailable),
+        observe: |context, store| {
+            Box::pin(steps::workload::observe(context, store, DATABASE, FailureReason::DatabaseUnavailable))
+        },
+        // A workload that is missing is one that the release has lost.
+        ensure: |context, store| Box::pin(steps::release::ensure(context, store)),
+        watches: Watches::Workload(DATABASE),
+    },
+    StepDef {
+        facts: step(APPLICATION_STEP, FailureReason::ApplicationUnavailable),
+        observe: |context, store| {
+            Box::pin(steps::workload::observe(context, store, APPLICATION, FailureReason::ApplicationUnavailable))
+        },
+        ensure: |context, store| Box::pin(steps::release::ensure(context, store)),
+        watches: Watches::Workload(APPLICATION),
+    },
+    StepDef {
+        facts: step(BOOTSTRAP_STEP, FailureReason::BootstrapFailed),
+        observe: |context, store| Box::pin(bootstrap::observe(context, store)),
+        ensure: |context, store| Box::pin(bootstrap::ensure(context, store)),
+        watches: Watches::Inside(APPLICATION),
+    },
+    StepDef {
+        facts: StepFacts { proves_ready: true, ..step(STOREFRONT_STEP, FailureReason::StorefrontUnavailable) },
+        observe: |context, store| Box::pin(storefront::observe(context, store)),
+        ensure: |context, store| Box::pin(storefront::ensure(context, store)),
+        watches: Watches::Inside(APPLICATION),
+    },
+];
+
+const FACTS: [StepFacts; STEPS.len()] = facts(&STEPS);
+
+/// Letters and digits only, since a quote or backslash in a WordPress password cannot log in: 32 of them hold 190 bits.
+const KEYS: [(&str, usize); 11] = [
+    ("db-root-password", 32),
+    ("db-password", 32),
+    ("admin-password", 32),
+    ("auth-key", 64),
+    ("secure-auth-key", 64),
+    ("logged-in-key", 64),
+    ("nonce-key", 64),
+    ("auth-salt", 64),
+    ("secure-auth-salt", 64),
+    ("logged-in-salt", 64),
+    ("nonce-salt", 64),
+];
+
+const fn step(name: StepName, usual_reason: FailureReason) -> StepFacts {
+    StepFacts { name, creates_namespace: false, proves_ready: false, usual_reason }
+}
