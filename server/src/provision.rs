@@ -95,7 +95,7 @@ impl Provisioner for KubeProvisioner {
     }
 
     async fn wait(&self, store: &Store, step: StepName, last: &Progress) -> Result<Seen<Progress>, StepError> {
-        wait::step(&self.context, store, step, last).await
+        Box::pin(wait::step(&self.context, store, step, last)).await
     }
 
     async fn observe_remains(&self, store: &Store) -> Result<Seen<Remains>, StepError> {
