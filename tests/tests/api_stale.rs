@@ -1,8 +1,8 @@
 //! Reads that may be stale: answered from memory while Redis is away, and saying how old they are.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt, stream::FuturesUnordered};
 use sendstores_client::{Client, CreateStore, Error, GetStore, ListStores, StoreFilter, Timestamp, v1 as wire};
 use sendstores_tests::{
     redis::{RedisProxy, RedisServer},
@@ -116,4 +116,50 @@ async fn who_never_read_the_stores_answers_nothing_and_no_unknown_consistency_is
         matches!(&error, Error::InvalidArgument { violations, .. } if violations[0].field == "consistency"),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn more_readers_than_places_learn_together_that_redis_is_away_and_stale_reads_have_places_of_their_own() {
+    let redis = RedisServer::start().await;
+    let server = ServerOptions::without_cluster(&redis.url()).start_ready().await;
+    let client = server.client().await;
+    client.create(CreateStore::new().id("store-a")).await.expect("create");
+    let mut readers = Vec::new();
+    for _ in 0..6 {
+        readers.push(server.client().await);
+    }
+
+    redis.pause();
+    // 1,024 calls are answered at once, 256 on each connection.
+    let mut reads: FuturesUnordered<_> =
+        readers.iter().flat_map(|reader| (0..200).map(|_| reader.get("store-a"))).collect();
+    let mut full = 0;
+    while let Some(answer) = reads.next().await {
+        let error = answer.expect_err("Redis is away");
+        match error.reason() {
+            Some("TOO_MANY_REQUESTS") => {
+                full += 1;
+                stale(&client, "store-a").await.expect("a stale read waits for no place of the others");
+            }
+            reason => assert_eq!(reason, Some("LEDGER_UNAVAILABLE"), "{error}"),
+        }
+    }
+    assert!(full > 0, "there was a place for each, so that nothing was shown");
+    redis.resume();
+}
+
+#[tokio::test]
+async fn a_redis_that_stays_away_is_not_waited_for_by_every_reader() {
+    let mut redis = RedisServer::start().await;
+    let server = ServerOptions::without_cluster(&redis.url()).start_ready().await;
+    // Less patience than the server has with Redis: who would wait for Redis is not answered in time.
+    let hurried = Client::builder().timeout(Duration::from_secs(1)).connect(&server.url()).await.expect("connect");
+    redis.kill9();
+    until("a reason, in time", async || {
+        let error = hurried.get("store-a").await.expect_err("Redis is away");
+        (error.reason() == Some("LEDGER_UNAVAILABLE")).then_some(())
+    })
+    .await;
+    redis.restart().await;
+    until("an answer", async || hurried.list(StoreFilter::default()).await.ok()).await;
 }

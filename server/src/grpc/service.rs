@@ -21,7 +21,7 @@ use super::{
     status::Refusal,
     streams::{Peer, Place, Streams},
 };
-use crate::mirror::{Doubt, Mirror};
+use crate::mirror::{Consistency, Doubt, Mirror};
 
 /// What calls are answered from.
 pub struct Backend<L> {
@@ -43,6 +43,8 @@ struct Shared<L> {
     engines: Engines,
     limits: Limits,
     calls: Semaphore,
+    /// Apart, because the readers who may have stale answers are to be served while all others wait for Redis.
+    stale_reads: Semaphore,
     streams: Streams,
     stopping: CancellationToken,
 }
@@ -76,6 +78,7 @@ impl<L: Ledger> StoreApi<L> {
             engines,
             limits,
             calls: Semaphore::new(limits.calls),
+            stale_reads: Semaphore::new(limits.calls),
             streams: Streams::new(limits.streams),
             stopping,
         }))
@@ -117,8 +120,12 @@ impl<L: Ledger> StoreApi<L> {
         self.0.stopping.clone()
     }
 
-    fn admit(&self) -> Result<SemaphorePermit<'_>, Refusal> {
-        self.0.calls.try_acquire().map_err(|_| Refusal::TooManyRequests { most: self.0.limits.calls })
+    fn admit(&self, consistency: Consistency) -> Result<SemaphorePermit<'_>, Refusal> {
+        let permits = match consistency {
+            Consistency::Linearizable => &self.0.calls,
+            Consistency::Stale => &self.0.stale_reads,
+        };
+        permits.try_acquire().map_err(|_| Refusal::TooManyRequests { most: self.0.limits.calls })
     }
 
     pub(super) fn admit_stream(&self, peer: Option<Peer>) -> Result<Place, Refusal> {
@@ -127,7 +134,8 @@ impl<L: Ledger> StoreApi<L> {
 
     /// Get, as it goes over the wire.
     pub(super) async fn shown_get(&self, request: Request<wire::GetRequest>) -> Result<Response<shown::Get>, Status> {
-        self.answer(request, Self::handle_get).await
+        let consistency = asked(request.get_ref().consistency());
+        self.answer(consistency, request, Self::handle_get).await
     }
 
     /// List, as it goes over the wire.
@@ -135,7 +143,8 @@ impl<L: Ledger> StoreApi<L> {
         &self,
         request: Request<wire::ListRequest>,
     ) -> Result<Response<shown::List>, Status> {
-        self.answer(request, Self::handle_list).await
+        let consistency = asked(request.get_ref().consistency());
+        self.answer(consistency, request, Self::handle_list).await
     }
 
     /// At the start: OK, INVALID_ARGUMENT, FAILED_PRECONDITION, OUT_OF_RANGE, RESOURCE_EXHAUSTED, UNAVAILABLE,
@@ -148,13 +157,23 @@ impl<L: Ledger> StoreApi<L> {
         self.in_time(request, async |api: &Self, request| api.handle_watch_status(request, peer).await).await
     }
 
-    /// Answers one unary call, if there is a place for it.
-    async fn answer<Q, A>(
+    /// Answers one unary call that is no stale read, if there is a place for it.
+    async fn answer_newest<Q, A>(
         &self,
         request: Request<Q>,
         handler: impl AsyncFnOnce(&Self, Q) -> Result<A, Refusal>,
     ) -> Result<Response<A>, Status> {
-        let _admitted = self.admit()?;
+        self.answer(Consistency::Linearizable, request, handler).await
+    }
+
+    /// Answers one unary call, if there is a place for it among those of its consistency.
+    async fn answer<Q, A>(
+        &self,
+        consistency: Consistency,
+        request: Request<Q>,
+        handler: impl AsyncFnOnce(&Self, Q) -> Result<A, Refusal>,
+    ) -> Result<Response<A>, Status> {
+        let _admitted = self.admit(consistency)?;
         self.in_time(request, handler).await
     }
 
@@ -186,7 +205,7 @@ impl<L: Ledger> StoreService for StoreApi<L> {
     /// INTERNAL.
     async fn create(&self, request: Request<wire::CreateRequest>) -> Result<Response<wire::CreateResponse>, Status> {
         let call = call_id(&request);
-        self.answer(request, async |api: &Self, request| api.handle_create(request, call).await).await
+        self.answer_newest(request, async |api: &Self, request| api.handle_create(request, call).await).await
     }
 
     /// OK, INVALID_ARGUMENT, NOT_FOUND, FAILED_PRECONDITION, RESOURCE_EXHAUSTED, UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL.
@@ -205,7 +224,7 @@ impl<L: Ledger> StoreService for StoreApi<L> {
     /// DEADLINE_EXCEEDED, INTERNAL.
     async fn delete(&self, request: Request<wire::DeleteRequest>) -> Result<Response<wire::DeleteResponse>, Status> {
         let call = call_id(&request);
-        self.answer(request, async |api: &Self, request| api.handle_delete(request, call).await).await
+        self.answer_newest(request, async |api: &Self, request| api.handle_delete(request, call).await).await
     }
 
     type WatchStatusStream = DecodedMessages;
@@ -225,7 +244,7 @@ impl<L: Ledger> StoreService for StoreApi<L> {
         request: Request<wire::GetCredentialsRequest>,
     ) -> Result<Response<wire::GetCredentialsResponse>, Status> {
         let call = call_id(&request);
-        self.answer(request, async |api: &Self, request| api.handle_get_credentials(request, call).await).await
+        self.answer_newest(request, async |api: &Self, request| api.handle_get_credentials(request, call).await).await
     }
 }
 
@@ -235,6 +254,14 @@ fn decoded<M: Message + Default>(bytes: impl Buf) -> Result<M, Status> {
         tracing::error!(%error, "a message of ours cannot be read");
         Refusal::Internal.into()
     })
+}
+
+/// The consistency that decides where a read is admitted. An unknown one is refused later, with the name of its field.
+fn asked(consistency: wire::Consistency) -> Consistency {
+    match consistency {
+        wire::Consistency::Stale => Consistency::Stale,
+        wire::Consistency::Unspecified | wire::Consistency::Linearizable => Consistency::Linearizable,
+    }
 }
 
 /// The id under which the log has the call; every request that came through the port has one.

@@ -161,6 +161,10 @@ impl Ledger for RedisLedger {
 
     async fn last_revision(&self) -> Result<Revision, LedgerError> {
         let shared = &*self.shared;
+        // The readers of an outage are answered at once; only those of its first moments wait for Redis to come back.
+        if shared.commands.is_given_up() {
+            return Err(LedgerError::Unavailable("not connected".to_owned()));
+        }
         // Before the question, because other answers may overtake this one.
         let known = self.known();
         let question = |client| commands::hmget(client, &shared.keys.meta, &["epoch", "revision"]);

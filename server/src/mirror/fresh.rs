@@ -13,17 +13,18 @@ use tokio::sync::Mutex;
 
 use super::{Consistency, Mirror, ReadError, Status};
 
-/// A reader may share the answer to any question that was asked after the reader came, and to no earlier one.
-#[derive(Default)]
+/// A reader may share the answer to any question that was asked after the reader came, and to no earlier one. A failure is
+/// shared like a revision: if each reader had to see the ledger fail for itself, the readers would time out one after the
+/// other.
 pub(super) struct Fresh {
     asked: AtomicU64,
     answered: Mutex<Answer>,
 }
 
-#[derive(Clone, Copy, Default)]
+/// The answer to the last question.
 struct Answer {
     question: u64,
-    revision: Revision,
+    revision: Result<Revision, LedgerError>,
 }
 
 // === impl Fresh ===
@@ -33,13 +34,19 @@ impl Fresh {
         let before_me = self.asked.load(Ordering::SeqCst);
         let mut answer = self.answered.lock().await;
         if answer.question > before_me {
-            return Ok(answer.revision);
+            return answer.revision.clone();
         }
         let question = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
         // On the heap, because most callers share another's answer and need no room for a question.
-        let revision = Box::pin(ledger.last_revision()).await?;
-        *answer = Answer { question, revision };
-        Ok(revision)
+        let revision = Box::pin(ledger.last_revision()).await;
+        *answer = Answer { question, revision: revision.clone() };
+        revision
+    }
+}
+
+impl Default for Fresh {
+    fn default() -> Self {
+        Self { asked: AtomicU64::new(0), answered: Mutex::new(Answer { question: 0, revision: Ok(Revision::ZERO) }) }
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::{
     future::Future,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -40,6 +43,8 @@ pub(super) struct Connection {
     driver: Mutex<Driver>,
     calls: Semaphore,
     patience: Duration,
+    /// A call has waited its whole timeout for a connection in vain, and none has found one since.
+    given_up: AtomicBool,
 }
 
 /// fred's task behind the client.
@@ -58,12 +63,23 @@ impl Connection {
         let no_answer = || Error::new(ErrorKind::Timeout, "no answer to the greeting");
         let task = connected.unwrap_or_else(|_| Err(no_answer())).map_err(|error| Fault::from(error).error)?;
         let driver = Mutex::new(Driver { task, renewed: Instant::now() });
-        Ok(Self { client, driver, calls: Semaphore::new(MAX_CALLS), patience: config.command_timeout })
+        let calls = Semaphore::new(MAX_CALLS);
+        Ok(Self { client, driver, calls, patience: config.command_timeout, given_up: AtomicBool::new(false) })
     }
 
     /// Whether there is a connection now.
     pub(super) fn stands(&self) -> bool {
         self.client.is_connected()
+    }
+
+    /// Whether the connection has been lost for longer than a call waits for one. It is still being made anew.
+    pub(super) fn is_given_up(&self) -> bool {
+        let given_up = !self.stands() && self.given_up.load(Ordering::Relaxed);
+        if given_up {
+            // The caller will not wait here, so that this is the place to have it made anew.
+            self.drive();
+        }
+        given_up
     }
 
     /// The answer to `command`, which comes within the command timeout (and `extra`) or not at all.
@@ -121,14 +137,10 @@ impl Connection {
     /// can be served.
     async fn connected(&self, deadline: Instant) -> Result<(), Error> {
         while !self.client.is_connected() {
-            {
-                let mut driver = self.driver();
-                if driver.task.is_finished() {
-                    driver.task = self.client.connect();
-                }
-            }
+            self.drive();
             let now = Instant::now();
             if now >= deadline {
+                self.given_up.store(true, Ordering::Relaxed);
                 return Err(Error::new(ErrorKind::IO, "not connected"));
             }
             // Looks again now and then, because the news may come between the look and the wait.
@@ -137,7 +149,16 @@ impl Connection {
                 return Err(error);
             }
         }
+        self.given_up.store(false, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Starts fred's task again if it has ended.
+    fn drive(&self) {
+        let mut driver = self.driver();
+        if driver.task.is_finished() {
+            driver.task = self.client.connect();
+        }
     }
 
     /// Orders a new connection, unless that was done a moment ago. Whoever waits on the old one is told at once.

@@ -33,4 +33,8 @@ impl Pool {
     pub(super) fn stands(&self) -> bool {
         self.connections.iter().any(Connection::stands)
     }
+    /// Whether no connection stands, and a call has waited for one in vain.
+    pub(super) fn is_given_up(&self) -> bool {
+        !self.stands() && self.connections.iter().fold(false, |any, connection| connection.is_given_up() || any)
+    }
 }
