@@ -10,6 +10,8 @@ mod config;
 mod engines;
 mod errors;
 mod exec;
+#[cfg(test)]
+mod fake_api;
 mod helm;
 mod names;
 mod process;
@@ -55,6 +57,8 @@ struct Context {
     cron_interval: Option<Duration>,
     quota: Quota,
     instance: String,
+    /// Those of stores that are being removed.
+    volumes: steps::removal::KnownVolumes,
 }
 
 // === impl KubeProvisioner ===
@@ -66,7 +70,9 @@ impl KubeProvisioner {
         let cluster = Cluster::new(clients.into(), deadlines.call);
         let helm = Helm::new(helm, deadlines.helm, deadlines.helm_grace);
         let visitor = Visitor::default();
-        Self { context: Arc::new(Context { cluster, helm, visitor, deadlines, cron_interval, quota, instance }) }
+        let volumes = Default::default();
+        let context = Context { cluster, helm, visitor, deadlines, cron_interval, quota, instance, volumes };
+        Self { context: Arc::new(context) }
     }
 }
 

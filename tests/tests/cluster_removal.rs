@@ -82,6 +82,27 @@ async fn held(cluster: &Cluster) {
     gone(cluster, &client, id).await;
 }
 
+/// Another tool takes the namespace over by its labels. The store is not reported as gone while it is there.
+async fn relabelled(cluster: &Cluster) {
+    let (_redis, _server, client) = served(cluster).await;
+    let id = "store-removed-relabelled";
+    client.create(CreateStore::new().id(id)).await.expect("create");
+    reach(&client, id, "release").await;
+    let label = |labels: &[&str]| {
+        let labelled = cluster.kubectl(&[&["label", "namespace", id, "--overwrite"], labels].concat());
+        assert!(labelled.status.success(), "{labelled:?}");
+    };
+    let uid = client.get(id).await.expect("get").uid;
+    label(&["app.kubernetes.io/managed-by=argo", "sendstores.dev/uid=other"]);
+    client.delete(id).await.expect("delete");
+    let shown = failure(&client, id, Reason::RemovalBlocked).await;
+    let uid_label = format!("sendstores.dev/uid={uid}");
+    assert!(shown.message.contains("app.kubernetes.io/managed-by=sendstores"), "{shown:?}");
+    assert!(shown.message.contains(&uid_label) && shown.retry_time.is_some(), "{shown:?}");
+    label(&["app.kubernetes.io/managed-by=sendstores", &uid_label]);
+    gone(cluster, &client, id).await;
+}
+
 async fn away(cluster: &Cluster) {
     let redis = RedisServer::start().await;
     let proxy = ApiProxy::start(cluster).await;
@@ -105,5 +126,5 @@ async fn away(cluster: &Cluster) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deletion_that_is_held_or_cannot_reach_the_cluster_tells_so_and_ends() {
     let cluster = Cluster::light();
-    tokio::join!(held(&cluster), away(&cluster));
+    tokio::join!(held(&cluster), relabelled(&cluster), away(&cluster));
 }

@@ -31,7 +31,7 @@ pub(super) fn conflict(store: &Store) -> StepError {
     StepError::terminal(FailureReason::NamespaceConflict, message)
 }
 
-fn of(namespace: Option<Namespace>, store: &Store) -> Owner {
+pub(super) fn of(namespace: Option<Namespace>, store: &Store) -> Owner {
     let Some(namespace) = namespace else { return Owner::Nobody };
     let label = |name: &str| namespace.labels().get(name).map(String::as_str);
     let going = namespace.metadata.deletion_timestamp.is_some();

@@ -1,12 +1,16 @@
 //! Removing everything of a store, and seeing that it is gone.
 
+#[cfg(test)]
+mod tests;
+mod volumes;
+
 use std::fmt::Debug;
 
 use k8s_openapi::{
     NamespaceResourceScope,
     api::{
         apps::v1::{Deployment, StatefulSet},
-        core::v1::{Namespace, PersistentVolume, PersistentVolumeClaim},
+        core::v1::{Namespace, PersistentVolumeClaim, ResourceQuota},
     },
 };
 use kube::{
@@ -15,37 +19,90 @@ use kube::{
 };
 use sendstores_core::{
     Store,
+    failure::FailureReason,
     observed::{Remains, Seen},
     provisioner::StepError,
 };
 use serde::de::DeserializeOwned;
 
-use super::ownership::{self, Owner};
-use crate::provision::{Context, errors::CallError, redact};
-
-/// How many volumes are asked for at a time.
-const PAGE: u32 = 500;
+use super::{
+    namespace::marks,
+    ownership::{self, Owner},
+};
+use crate::provision::{Context, errors::CallError, names, redact};
+pub(crate) use volumes::{KnownVolumes, left as volumes};
 
 pub(crate) async fn observe(context: &Context, store: &Store) -> Result<Seen<Remains>, StepError> {
-    match ownership::look(context, store).await? {
-        Owner::This { going: false, .. } => Ok(Seen::Known(Remains::Untouched)),
-        Owner::This { namespace, going: true } => Ok(Seen::Known(Remains::Going(left_in(&namespace)))),
-        // A stranger under the name is none of our business; its volumes carry the same namespace as ours did.
-        Owner::EarlierGoing | Owner::Foreign => Ok(Seen::Absent),
-        Owner::Nobody => match volumes(context, store).await?.as_slice() {
+    let api = context.cluster.all::<Namespace>();
+    let live = context.cluster.call(api.get_opt(store.id.as_str())).await?;
+    match (ownership::of(live.clone(), store), live) {
+        (Owner::This { going: false, .. }, _) => Ok(Seen::Known(Remains::Untouched)),
+        (Owner::This { namespace, going: true }, _) => Ok(Seen::Known(Remains::Going(left_in(&namespace)))),
+        (Owner::EarlierGoing | Owner::Foreign, Some(namespace)) => observe_foreign(context, store, &namespace).await,
+        (Owner::Nobody | Owner::EarlierGoing | Owner::Foreign, _) => match volumes(context, store).await?.as_slice() {
             [] => Ok(Seen::Absent),
             left => Ok(Seen::Known(Remains::Going(format!("volumes are being removed: {}", left.join(", "))))),
         },
     }
 }
 
+/// A namespace whose labels say that it is not this store's. It may be so by a change of its labels alone, while the
+/// store runs on in it: an object cannot move to another namespace, so one of ours in it shows that.
+async fn observe_foreign(context: &Context, store: &Store, namespace: &Namespace) -> Result<Seen<Remains>, StepError> {
+    let own_uid = namespace.labels().get(names::UID).is_some_and(|uid| uid == store.uid.as_str());
+    if !own_uid && !holds_ours(context, store).await? {
+        return Ok(Seen::Absent);
+    }
+    if namespace.metadata.deletion_timestamp.is_some() {
+        return Ok(Seen::Known(Remains::Going(left_in(namespace))));
+    }
+    let live = namespace.labels();
+    let changed = marks(store).into_iter().filter(|(key, value)| live.get(key) != Some(value));
+    let labels: Vec<String> = changed.map(|(key, value)| format!("{key}={value}")).collect();
+    let message = format!(
+        "namespace {} holds this store and no longer has the labels {}: it is left alone until they are put back \
+         (kubectl label namespace {} --overwrite {}) or the namespace is removed by hand",
+        store.id,
+        labels.join(", "),
+        store.id,
+        labels.join(" "),
+    );
+    Err(StepError::retryable(FailureReason::RemovalBlocked, message))
+}
+
+/// Whether an object in the namespace carries the store's uid: those that each store has, and those that hold its data.
+async fn holds_ours(context: &Context, store: &Store) -> Result<bool, StepError> {
+    let (quotas, claims, sets, deployments) = tokio::try_join!(
+        any_of::<ResourceQuota>(context, store),
+        any_of::<PersistentVolumeClaim>(context, store),
+        any_of::<StatefulSet>(context, store),
+        any_of::<Deployment>(context, store),
+    )?;
+    Ok(quotas || claims || sets || deployments)
+}
+
+async fn any_of<K>(context: &Context, store: &Store) -> Result<bool, CallError>
+where
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
+{
+    let api: Api<K> = context.cluster.in_store(store);
+    let found = context.cluster.call(api.list_metadata(&ours(store).limit(1))).await?;
+    Ok(!found.items.is_empty())
+}
+
 pub(crate) async fn remove(context: &Context, store: &Store) -> Result<(), StepError> {
     let Owner::This { namespace, .. } = ownership::look(context, store).await? else { return Ok(()) };
     let cluster = &context.cluster;
+    volumes::note(context, store).await?;
     let same = Preconditions { uid: namespace.metadata.uid.clone(), resource_version: None };
     let how = DeleteParams::background().preconditions(same);
     let namespaces: Api<Namespace> = cluster.all();
-    gone_is_well(cluster.call(namespaces.delete(store.id.as_str(), &how)).await)?;
+    match cluster.call(namespaces.delete(store.id.as_str(), &how)).await {
+        Ok(_) => {}
+        // It is gone, or another took its place: what stands there now is not ours to empty.
+        Err(error) if error.is_not_found() || error.is_conflict() => return Ok(()),
+        Err(error) => return Err(error.into()),
+    }
     // The namespace's own clean-up begins after 5 s, and comes again 10 s later if it then finds anything left. What is
     // deleted now is gone by its first look.
     let (deployments, sets, claims) = tokio::join!(
@@ -61,39 +118,16 @@ where
     K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
 {
     let api: Api<K> = context.cluster.in_store(store);
-    let (how, all) = (DeleteParams::background(), ListParams::default());
-    gone_is_well(context.cluster.call(api.delete_collection(&how, &all)).await)
-}
-
-/// Not found is what was wanted; a conflict means that another took its place, which is not ours to remove.
-fn gone_is_well<T>(outcome: Result<T, CallError>) -> Result<(), StepError> {
-    match outcome {
+    match context.cluster.call(api.delete_collection(&DeleteParams::background(), &ours(store))).await {
         Ok(_) => Ok(()),
         Err(error) if error.is_not_found() || error.is_conflict() => Ok(()),
         Err(error) => Err(error.into()),
     }
 }
 
-/// The volumes that were this store's and that the cluster will remove. One that an administrator told it to keep is
-/// not counted: it stays by decision.
-pub(crate) async fn volumes(context: &Context, store: &Store) -> Result<Vec<String>, CallError> {
-    let api: Api<PersistentVolume> = context.cluster.all();
-    let mut page = ListParams::default().limit(PAGE);
-    let mut left = Vec::new();
-    loop {
-        let volumes = context.cluster.call(api.list(&page)).await?;
-        left.extend(volumes.items.iter().filter(|volume| is_ours(volume, store)).map(ResourceExt::name_any));
-        match volumes.metadata.continue_ {
-            Some(token) if !token.is_empty() => page = page.continue_token(&token),
-            _ => return Ok(left),
-        }
-    }
-}
-
-fn is_ours(volume: &PersistentVolume, store: &Store) -> bool {
-    let Some(spec) = &volume.spec else { return false };
-    let claimed_by = spec.claim_ref.as_ref().and_then(|claim| claim.namespace.as_deref());
-    claimed_by == Some(store.id.as_str()) && spec.persistent_volume_reclaim_policy.as_deref() == Some("Delete")
+/// What carries this store's uid, and not that of another store that took its namespace's name.
+fn ours(store: &Store) -> ListParams {
+    ListParams::default().labels(&format!("{}={}", names::UID, store.uid))
 }
 
 /// What the cluster itself says is left in a namespace that is going.
@@ -104,37 +138,5 @@ fn left_in(namespace: &Namespace) -> String {
     match told.as_slice() {
         [] => "the namespace is being removed".to_owned(),
         told => redact::message(&format!("the namespace is being removed: {}", told.join("; "))),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-    use crate::provision::steps::fixtures;
-
-    #[test]
-    fn only_volumes_of_this_namespace_that_will_go_are_waited_for() {
-        let store = fixtures::store();
-        let ours = |namespace: &str, policy: &str| {
-            let volume = json!({"metadata": {"name": "pv"}, "spec": {
-                "claimRef": {"namespace": namespace, "name": "data"}, "persistentVolumeReclaimPolicy": policy}});
-            is_ours(&serde_json::from_value(volume).unwrap(), &store)
-        };
-        assert!(ours(store.id.as_str(), "Delete"));
-        assert!(!ours(store.id.as_str(), "Retain"));
-        assert!(!ours("store-other", "Delete"));
-        assert!(!is_ours(&PersistentVolume::default(), &store));
-    }
-
-    #[test]
-    fn the_clusters_own_words_are_told() {
-        let namespace: Namespace = serde_json::from_value(json!({"status": {"conditions": [
-            {"type": "NamespaceContentRemaining", "status": "True", "message": "pods. has 1 resource instances"},
-            {"type": "NamespaceDeletionDiscoveryFailure", "status": "False", "message": "fine"},
-        ]}}))
-        .unwrap();
-        assert_eq!(left_in(&namespace), "the namespace is being removed: pods. has 1 resource instances");
     }
 }

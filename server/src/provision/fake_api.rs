@@ -1,0 +1,88 @@
+//! A Kubernetes API for unit tests: a function answers each request, and watches stay open and silent.
+
+use std::{
+    convert::Infallible,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use bytes::Bytes;
+use futures::stream;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
+use hyper::body::Frame;
+use kube::client::Body;
+use serde_json::{Value, json};
+
+use super::{Config, Context, HelmConfig, KubeProvisioner};
+
+type Answered = Result<Response<UnsyncBoxBody<Bytes, Infallible>>, Infallible>;
+
+/// The requests so far, as `METHOD path?query`.
+#[derive(Clone, Default)]
+pub(crate) struct Requests(Arc<Mutex<Vec<String>>>);
+
+// === impl Requests ===
+
+impl Requests {
+    /// How many requests begin with `start`.
+    pub(crate) fn count(&self, start: &str) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().filter(|line| line.starts_with(start)).count()
+    }
+
+    /// All of them, in order, but for watches and what comes before a watch.
+    pub(crate) fn all(&self) -> Vec<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// What the steps work with, against an API that answers `METHOD path?query` with a code and a body.
+pub(crate) fn context(answer: impl Fn(&str) -> (u16, Value) + Send + Sync + 'static) -> (Arc<Context>, Requests) {
+    let requests = Requests::default();
+    let (heard, answer) = (requests.clone(), Arc::new(answer));
+    let service = tower::service_fn(move |request: Request<Body>| {
+        let line = format!("{} {}", request.method(), request.uri());
+        heard.0.lock().unwrap_or_else(PoisonError::into_inner).push(line.clone());
+        std::future::ready(answered(&line, &*answer))
+    });
+    let provisioner = KubeProvisioner::new(config(), kube::Client::new(service, "default"));
+    (provisioner.context, requests)
+}
+
+fn answered(line: &str, answer: &dyn Fn(&str) -> (u16, Value)) -> Answered {
+    if line.contains("watch=true") {
+        let silent = stream::pending::<Result<Frame<Bytes>, Infallible>>();
+        return Ok(Response::new(StreamBody::new(silent).boxed_unsync()));
+    }
+    let (code, body) = answer(line);
+    let body = Full::new(Bytes::from(body.to_string())).boxed_unsync();
+    let mut response = Response::new(body);
+    *response.status_mut() = http::StatusCode::from_u16(code).expect("a code");
+    Ok(response)
+}
+
+/// A refusal in the API's own form.
+pub(crate) fn refused(code: u16, reason: &str) -> (u16, Value) {
+    (code, json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": reason, "code": code}))
+}
+
+/// An empty list, or one of these.
+pub(crate) fn list(items: &[Value]) -> (u16, Value) {
+    (200, json!({"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": "1"}, "items": items}))
+}
+
+fn config() -> Config {
+    Config {
+        helm: HelmConfig {
+            program: "helm".into(),
+            chart: "chart".into(),
+            values: Vec::new(),
+            cache: "cache".into(),
+            kubeconfig: None,
+            kube_context: None,
+        },
+        deadlines: Default::default(),
+        cron_interval: None,
+        quota: Default::default(),
+        instance: "test".to_owned(),
+    }
+}
