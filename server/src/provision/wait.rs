@@ -49,10 +49,10 @@ pub(crate) async fn step(
         let begun = Instant::now();
         let mut changes = step_changes(context, store, watches).await?;
         loop {
-            let latest = match steps::observe(context, store, name).await? {
-                Seen::Known(seen) if same(&seen, last) => seen,
+            match steps::observe(context, store, name).await? {
+                Seen::Known(seen) if same(&seen, last) => {}
                 other => return Ok(other),
-            };
+            }
             let next = async {
                 tokio::select! {
                     open = changes.next() => open,
@@ -62,7 +62,11 @@ pub(crate) async fn step(
             match timeout_at(deadline, next).await {
                 Ok(true) => look = (look * 2).min(LAST_LOOK),
                 Ok(false) => break,
-                Err(_) => return Err(late(facts.usual_reason, &latest, patience(context, last))),
+                // A watch may have ended without a word, so that what it should have told is still to be seen.
+                Err(_) => match steps::observe(context, store, name).await? {
+                    Seen::Known(seen) if same(&seen, last) => return Err(late(facts.usual_reason, &seen, patience(context, last))),
+                    other => return Ok(other),
+                },
             }
         }
         not_at_once(begun)?;
@@ -84,12 +88,11 @@ pub(crate) async fn removal(context: &Context, store: &Store, last: &Remains) ->
                 Ok(true) => {}
                 Ok(false) => break,
                 Err(_) => {
-                    let left = match last {
-                        Remains::Untouched => "nobody began the removal",
-                        Remains::Going(left) => left,
-                    };
-                    let message = format!("no progress for {:?}: {left}", context.deadlines.removal);
-                    return Err(StepError::retryable(FailureReason::RemovalBlocked, message));
+                    let seen = steps::removal::observe(context, store).await?;
+                    if seen != Seen::Known(last.clone()) {
+                        return Ok(seen);
+                    }
+                    return Err(blocked(last, context.deadlines.removal));
                 }
             }
         }
@@ -103,6 +106,14 @@ async fn pause(watches: Watches, interval: Duration) {
         Watches::Inside(_) => sleep(interval).await,
         Watches::Nothing | Watches::Namespace | Watches::Workload(_) => std::future::pending().await,
     }
+}
+
+fn blocked(last: &Remains, waited: Duration) -> StepError {
+    let left = match last {
+        Remains::Untouched => "the removal was not begun",
+        Remains::Going(left) => left,
+    };
+    StepError::retryable(FailureReason::RemovalBlocked, format!("no progress for {waited:?}: {left}"))
 }
 
 async fn step_changes(context: &Context, store: &Store, watches: Watches) -> Result<Changes, CallError> {
@@ -144,7 +155,7 @@ async fn removal_changes(context: &Context, store: &Store) -> Result<Changes, St
     let cluster = &context.cluster;
     let this = format!("metadata.name={}", store.id);
     let mut all = vec![Changes::open(cluster, cluster.all::<Namespace>(), Some(&this)).await?];
-    for volume in steps::removal::volumes(context, store).await? {
+    for volume in context.volumes.of(store).unwrap_or_default() {
         let this = format!("metadata.name={volume}");
         all.push(Changes::open(cluster, cluster.all::<PersistentVolume>(), Some(&this)).await?);
     }
@@ -193,4 +204,38 @@ fn not_at_once(begun: Instant) -> Result<(), StepError> {
         ));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::provision::{
+        fake_api::{self, list},
+        steps::fixtures,
+    };
+
+    /// The watches are silent, as those are whose connection was dropped on the way.
+    #[tokio::test(start_paused = true)]
+    async fn a_database_that_is_ready_is_not_reported_as_unavailable_at_the_deadline() {
+        let looks = AtomicUsize::new(0);
+        let (context, _) = fake_api::context(move |line| match line {
+            line if line.contains("/statefulsets/mysql") => {
+                let ready = looks.fetch_add(1, Ordering::Relaxed);
+                let status = json!({"replicas": 1, "readyReplicas": ready.min(1)});
+                (200, json!({"metadata": {"name": "mysql"}, "spec": {"replicas": 1}, "status": status}))
+            }
+            _ => list(&[]),
+        });
+        let last = Progress::Waiting(Waiting {
+            reason: FailureReason::DatabaseUnavailable,
+            detail: "the pod is not there yet".to_owned(),
+            outlook: Outlook::Going,
+        });
+        let seen = step(&context, &fixtures::store(), StepName::Database, &last).await.unwrap();
+        assert_eq!(seen, Seen::Known(Progress::Done(Vec::new())));
+    }
 }

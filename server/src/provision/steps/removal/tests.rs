@@ -4,6 +4,7 @@ use super::*;
 use crate::provision::{
     fake_api::{self, list, refused},
     steps::fixtures,
+    wait,
 };
 
 /// A list of all volumes, and one of a single volume.
@@ -145,4 +146,21 @@ async fn a_replica_that_did_not_begin_the_removal_lists_the_volumes_once() {
         assert!(matches!(observe(&context, &fixtures::store()).await.unwrap(), Seen::Known(Remains::Going(_))));
     }
     assert_eq!((requests.count(ALL_VOLUMES), requests.count(ONE_VOLUME)), (1, 2), "{:#?}", requests.all());
+}
+
+/// The watch of the namespace is silent, as one is whose connection was dropped on the way.
+#[tokio::test(start_paused = true)]
+async fn what_a_silent_watch_did_not_tell_is_seen_at_the_deadline() {
+    let looks = std::sync::atomic::AtomicUsize::new(0);
+    let (context, _) = fake_api::context(move |line| match line {
+        line if line.contains("/persistentvolumes") => list(&[]),
+        line if line.contains("fieldSelector") => list(&[]),
+        _ if looks.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0 => namespace(|metadata| {
+            metadata["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+        }),
+        _ => refused(404, "NotFound"),
+    });
+    let last = Remains::Going("the namespace is being removed".to_owned());
+    let seen = wait::removal(&context, &fixtures::store(), &last).await.unwrap();
+    assert_eq!(seen, Seen::Absent);
 }
