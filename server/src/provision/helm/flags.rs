@@ -21,10 +21,20 @@ impl Major {
 
     /// Readiness is watched by us, so helm waits for nothing. The chart is checked before it is shipped, so helm need
     /// not fetch the API's whole schema to check it again. A store keeps the two revisions it is made in and one more.
+    /// helm 4 applies on the server, which refuses a field that somebody else has set since (`kubectl edit`, a policy): what
+    /// the chart says is put back, as helm 3 does by itself. It does so only where it is told to apply on the server: by
+    /// itself it goes on as the revision before was applied, which may be helm 3's.
     pub(super) fn upgrade(self) -> &'static [&'static str] {
         match self {
             Self::Three => &["--wait=false", "--history-max", "3", "--disable-openapi-validation"],
-            Self::Four => &["--wait=hookOnly", "--history-max", "3", "--disable-openapi-validation"],
+            Self::Four => &[
+                "--wait=hookOnly",
+                "--history-max",
+                "3",
+                "--disable-openapi-validation",
+                "--server-side=true",
+                "--force-conflicts",
+            ],
         }
     }
 
@@ -48,6 +58,14 @@ mod tests {
         for text in ["", "v2.17.0", "v5.0.0", "4.3.1", "v40.1.0", "<no value>"] {
             assert_eq!(Major::of(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_field_that_was_changed_by_hand_does_not_stop_an_upgrade() {
+        for flag in ["--force-conflicts", "--server-side=true"] {
+            assert!(Major::Four.upgrade().contains(&flag), "{flag}: the one is refused without the other");
+        }
+        assert!(!Major::Three.upgrade().contains(&"--force-conflicts"), "helm 3 does not know it");
     }
 
     #[test]
