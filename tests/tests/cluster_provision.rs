@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::{
     apps::v1::StatefulSet,
-    core::v1::{LimitRange, Namespace, ResourceQuota, Secret},
+    core::v1::{LimitRange, Namespace, Pod, ResourceQuota, Secret},
     networking::v1::NetworkPolicy,
 };
 use kube::{
@@ -55,6 +55,43 @@ async fn every_step_can_be_taken_again() {
     remove(&provisioner, &store).await;
     remove(&provisioner, &store).await;
     assert_eq!(provisioner.observe(&store, steps::NAMESPACE).await, Ok(Seen::Absent));
+}
+
+/// Makes the database's StatefulSet as charts before `podManagementPolicy: Parallel` made it.
+async fn make_ordered(rig: &Rig, store: &Store) {
+    let api: Api<StatefulSet> = Api::namespaced(rig.client.clone(), store.id.as_str());
+    let mut ordered = api.get("mysql").await.expect("the database");
+    api.delete("mysql", &DeleteParams::orphan()).await.expect("deleted");
+    until("the StatefulSet to go", async || api.get_opt("mysql").await.expect("an answer").is_none().then_some(()))
+        .await;
+    ordered.metadata.uid = None;
+    ordered.metadata.resource_version = None;
+    ordered.status = None;
+    ordered.spec.as_mut().expect("a spec").pod_management_policy = Some("OrderedReady".to_owned());
+    api.create(&PostParams::default(), &ordered).await.expect("made as before");
+}
+
+#[tokio::test]
+async fn a_statefulset_of_an_earlier_chart_is_replaced_around_its_pod() {
+    for helm in [Helm::Three, Helm::Four] {
+        let rig = Rig::light().await;
+        let provisioner = rig.provisioner(helm, &[&simulated_images()]);
+        let store = fresh_store();
+        first_steps(&provisioner, &store).await;
+        for step in [StepName::Release, StepName::Database] {
+            complete(&provisioner, &store, step).await;
+        }
+        let pods: Api<Pod> = Api::namespaced(rig.client.clone(), store.id.as_str());
+        let pod = pods.get("mysql-0").await.expect("its pod").uid();
+        make_ordered(&rig, &store).await;
+        provisioner.ensure(&store, StepName::Release).await.expect("upgraded");
+        complete(&provisioner, &store, StepName::Database).await;
+        let api: Api<StatefulSet> = Api::namespaced(rig.client.clone(), store.id.as_str());
+        let spec = api.get("mysql").await.expect("the database").spec.expect("a spec");
+        assert_eq!(spec.pod_management_policy.as_deref(), Some("Parallel"), "{helm:?}");
+        assert_eq!(pods.get("mysql-0").await.expect("its pod").uid(), pod, "{helm:?}: the pod stays");
+        remove(&provisioner, &store).await;
+    }
 }
 
 #[tokio::test]

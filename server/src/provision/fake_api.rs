@@ -17,7 +17,7 @@ use super::{Config, Context, HelmConfig, KubeProvisioner};
 
 type Answered = Result<Response<UnsyncBoxBody<Bytes, Infallible>>, Infallible>;
 
-/// The requests so far, as `METHOD path?query`.
+/// The requests so far, as `METHOD path?query` and the body, if there is one.
 #[derive(Clone, Default)]
 pub(crate) struct Requests(Arc<Mutex<Vec<String>>>);
 
@@ -29,20 +29,25 @@ impl Requests {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().filter(|line| line.starts_with(start)).count()
     }
 
-    /// All of them, in order, but for watches and what comes before a watch.
+    /// All of them, in order.
     pub(crate) fn all(&self) -> Vec<String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-/// What the steps work with, against an API that answers `METHOD path?query` with a code and a body.
+/// What the steps work with, against an API that answers such a line with a code and a body.
 pub(crate) fn context(answer: impl Fn(&str) -> (u16, Value) + Send + Sync + 'static) -> (Arc<Context>, Requests) {
     let requests = Requests::default();
     let (heard, answer) = (requests.clone(), Arc::new(answer));
     let service = tower::service_fn(move |request: Request<Body>| {
-        let line = format!("{} {}", request.method(), request.uri());
-        heard.0.lock().unwrap_or_else(PoisonError::into_inner).push(line.clone());
-        std::future::ready(answered(&line, &*answer))
+        let (heard, answer) = (heard.clone(), answer.clone());
+        async move {
+            let asked = format!("{} {}", request.method(), request.uri());
+            let body = request.into_body().collect_bytes().await.expect("a body");
+            let line = format!("{asked} {}", String::from_utf8_lossy(&body)).trim_end().to_owned();
+            heard.0.lock().unwrap_or_else(PoisonError::into_inner).push(line.clone());
+            answered(&line, &*answer)
+        }
     });
     let provisioner = KubeProvisioner::new(config(), kube::Client::new(service, "default"));
     (provisioner.context, requests)

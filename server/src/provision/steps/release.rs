@@ -1,5 +1,7 @@
 //! The helm release. Whether there is one, and of what, the cluster says; helm only works on it.
 
+mod replace;
+
 use k8s_openapi::api::core::v1::Secret;
 use kube::{
     Api,
@@ -65,7 +67,12 @@ pub(crate) async fn make(context: &Context, store: &Store, exposed: bool) -> Res
     if let Some(newest) = before.newest() {
         heal(context, store, newest, &wanted).await?;
     }
-    let outcome = context.helm.upgrade(store, exposed, base(&before, &wanted)).await;
+    let mut outcome = context.helm.upgrade(store, exposed, base(&before, &wanted)).await;
+    if let Err(error) = &outcome
+        && replace::after(context, store, error).await?
+    {
+        outcome = context.helm.upgrade(store, exposed, base(&before, &wanted)).await;
+    }
     let history = history(context, store).await?;
     let reached = history.newest().is_some_and(|newest| {
         newest.status == Status::Deployed
