@@ -30,7 +30,7 @@ the value and the way out.
 {{- if and .Values.network.egressHosts (not .Values.network.egress) }}
 {{- fail "network.egressHosts needs network.egress: the network policy closes all addresses but the listed ones" }}
 {{- end }}
-{{- range $name := list "dns" "apiServer" }}
+{{- range $name := list "dns" "apiServer" "controlPlane" }}
 {{- include "store.checkPeer" (dict "name" (printf "network.%s" $name) "peer" (index $.Values.network $name)) }}
 {{- end }}
 {{- include "store.checkPeer" (dict "name" "ingress.controller" "peer" $ingress.controller) }}

@@ -27,6 +27,42 @@ securityContext:
     type: RuntimeDefault
 {{- end }}
 
+{{/*
+Labels and annotations of a pod. The chart's own labels come last: others may not take a pod out of
+its selector or its network policy.
+*/}}
+{{- define "store.podMetadata" -}}
+labels:
+  {{- merge (include "store.stableLabels" . | fromYaml) .root.Values.podLabels | toYaml | nindent 2 }}
+{{- with .root.Values.podAnnotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* Where both pods run, and how their images are pulled. */}}
+{{- define "store.placement" -}}
+{{- with .Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.priorityClassName }}
+priorityClassName: {{ . | quote }}
+{{- end }}
+{{- with .Values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
 {{- define "store.containerSecurity" -}}
 securityContext:
   allowPrivilegeEscalation: false

@@ -56,10 +56,10 @@ def database_serves_the_application_alone(objects: list[dict]) -> list[str]:
 def application_finds_dns_and_database(objects: list[dict]) -> list[str]:
     egress = policies(objects)["wordpress"]["egress"]
     found = []
-    dns_ports = [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]
+    dns_ports = [[{"protocol": "UDP", "port": port}, {"protocol": "TCP", "port": port}] for port in (53, 5353)]
     dns_pods = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},
                 "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}}}
-    if not any(dns_pods in rule["to"] and rule["ports"] == dns_ports for rule in egress):
+    if not any(dns_pods in rule["to"] and rule["ports"] in dns_ports for rule in egress):
         found.append("no way to the cluster's DNS")
     database = {"podSelector": {"matchLabels": {"app.kubernetes.io/name": "mysql", "app.kubernetes.io/instance": "store"}}}
     if not any(rule["to"] == [database] and rule["ports"] == [{"protocol": "TCP", "port": 3306}] for rule in egress):

@@ -13,6 +13,7 @@ VIOLATIONS = {
     "unknown": r"additional propert(y|ies) .*not allowed",
     "enum": r"must be one of",
     "items": r"minItems: got|must have at least",
+    "small": r"minimum: got|must be greater than or equal",
     "range": r"maximum: got|must be less than or equal",
 }
 

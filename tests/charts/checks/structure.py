@@ -82,6 +82,25 @@ def two_pods_never_share_a_volume(objects: list[dict]) -> list[str]:
     return found + ([] if strategy == "Recreate" else [f"wordpress: strategy {strategy}"])
 
 
+def a_corrected_database_pod_replaces_one_that_is_not_ready(objects: list[dict]) -> list[str]:
+    policy = by_kind(objects, "StatefulSet")["mysql"]["spec"].get("podManagementPolicy")
+    return [] if policy == "Parallel" else [f"mysql: podManagementPolicy {policy}"]
+
+
+def pods_are_placed_alike(objects: list[dict]) -> list[str]:
+    """What the environment says of nodes, priority and registries holds for both pods."""
+    keys = ("imagePullSecrets", "priorityClassName", "nodeSelector", "tolerations", "affinity")
+    placed = {name: {key: spec.get(key) for key in keys} for name, spec in pods(objects)}
+    found = [f"{placed}"] if len({str(place) for place in placed.values()}) != 1 else []
+    extra = {}
+    for kind, name in (("StatefulSet", "mysql"), ("Deployment", "wordpress")):
+        metadata = by_kind(objects, kind)[name]["spec"]["template"]["metadata"]
+        own = ("app.kubernetes.io/", "sendstores.dev/")
+        labels = {key: value for key, value in metadata["labels"].items() if not key.startswith(own)}
+        extra[name] = (labels, metadata.get("annotations"))
+    return found + ([f"{extra}"] if extra["mysql"] != extra["wordpress"] else [])
+
+
 def probes_are_fast_at_start_and_seldom_later(objects: list[dict]) -> list[str]:
     found = []
     for name, spec in pods(objects):
@@ -95,7 +114,7 @@ def probes_are_fast_at_start_and_seldom_later(objects: list[dict]) -> list[str]:
 
 def pods_stop_soon(objects: list[dict]) -> list[str]:
     return [f"{name}: terminationGracePeriodSeconds {spec.get('terminationGracePeriodSeconds')}" for name, spec in pods(objects)
-            if not 1 <= spec.get("terminationGracePeriodSeconds", 0) <= 20]
+            if not 1 <= spec.get("terminationGracePeriodSeconds", 0) <= 30]
 
 
 def ingress_leads_to_the_application(objects: list[dict]) -> list[str]:
@@ -112,5 +131,5 @@ def ingress_leads_to_the_application(objects: list[dict]) -> list[str]:
 
 
 RULES = [objects_say_whose_they_are, pods_have_the_agreed_labels, selectors_match_their_pods, services_have_the_agreed_ports,
-         data_outlive_the_release, two_pods_never_share_a_volume, probes_are_fast_at_start_and_seldom_later, pods_stop_soon,
+         data_outlive_the_release, two_pods_never_share_a_volume, a_corrected_database_pod_replaces_one_that_is_not_ready, pods_are_placed_alike, probes_are_fast_at_start_and_seldom_later, pods_stop_soon,
          ingress_leads_to_the_application]
