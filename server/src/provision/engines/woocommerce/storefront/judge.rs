@@ -1,6 +1,7 @@
 //! Whether an answer is that of a shop that sells. A status of 200 says little: "coming soon" has it, too.
 
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Value;
 
 use crate::provision::{
     proxy::{Answer, Reply},
@@ -41,8 +42,9 @@ struct Prices {
     price: String,
     #[serde(default)]
     currency_code: String,
+    /// A small number; the merchant's settings and plugins may make anything of it.
     #[serde(default)]
-    currency_minor_unit: usize,
+    currency_minor_unit: Value,
 }
 
 #[derive(Deserialize)]
@@ -73,6 +75,12 @@ struct Rate {
 
 const SAMPLE_SKU: &str = "SAMPLE-1";
 
+/// The longest JSON answer that is parsed, in bytes: parsed, it takes about ten times the memory.
+const MAX_JSON: usize = 1024 * 1024;
+/// The most decimals and digits with which a price is shown.
+const MAX_DECIMALS: usize = 8;
+const MAX_DIGITS: usize = 20;
+
 /// Signs in a page of a shop that is not open: the coming-soon page, and the way to the installer.
 const CLOSED: [(&str, &str); 2] = [
     ("woocommerce-coming-soon", "the shop says \"coming soon\""),
@@ -100,8 +108,7 @@ pub(super) fn products_path(api: &str, sample_due: bool) -> String {
 /// A product that can be bought. None where none has to be.
 pub(super) fn catalogue(reply: &Reply, sample_due: bool) -> Result<Option<Product>, String> {
     let answer = answered(reply, 200)?;
-    let products: Vec<Product> =
-        serde_json::from_slice(&answer.body).map_err(|error| format!("no list of products: {error}"))?;
+    let products: Vec<Product> = json(answer).map_err(|why| format!("no list of products: {why}"))?;
     let for_sale = |product: &&Product| {
         product.kind == "simple"
             && product.is_purchasable
@@ -141,7 +148,7 @@ pub(super) fn cart_token(reply: &Reply) -> Result<String, String> {
 /// shipping costs hidden until an address is known.
 pub(super) fn cart(reply: &Reply, was_ready: bool) -> Finding {
     let answer = answered(reply, 201)?;
-    let cart: Cart = serde_json::from_slice(&answer.body).map_err(|error| format!("no cart: {error}"))?;
+    let cart: Cart = json(answer).map_err(|why| format!("no cart: {why}"))?;
     if cart.payment_methods.is_empty() {
         return Err("the cart offers no way to pay".to_owned());
     }
@@ -170,6 +177,14 @@ pub(super) fn answered(reply: &Reply, status: u16) -> Result<&Answer, String> {
     }
 }
 
+/// The body of an answer as JSON.
+fn json<T: DeserializeOwned>(answer: &Answer) -> Result<T, String> {
+    if answer.body.len() > MAX_JSON {
+        return Err(format!("the answer is longer than {MAX_JSON} bytes"));
+    }
+    serde_json::from_slice(&answer.body).map_err(|error| error.to_string())
+}
+
 /// The version that a page states of its shop software.
 fn generator(page: &str) -> String {
     let at = page.find("content=\"WooCommerce ").map(|at| &page[at + 9..]);
@@ -186,11 +201,29 @@ impl Product {
     }
 
     pub(super) fn describe(&self) -> String {
-        let Prices { price, currency_code, currency_minor_unit: minor } = &self.prices;
-        let digits = format!("{price:0>width$}", width = minor + 1);
-        let (whole, rest) = digits.split_at(digits.len() - minor);
+        let Self { name, prices, .. } = self;
+        match prices.amount() {
+            Some(amount) => format!("{name:?} is for sale at {amount} {}", prices.currency_code),
+            None => format!("{name:?} is for sale; its price cannot be shown"),
+        }
+    }
+}
+
+// === impl Prices ===
+
+impl Prices {
+    /// The price with its decimals. `None` if it is no whole number of minor units, or has more digits than a price has:
+    /// WooCommerce accepts any number of decimals in its settings.
+    fn amount(&self) -> Option<String> {
+        let decimals = match &self.currency_minor_unit {
+            Value::Null => 0,
+            unit => usize::try_from(unit.as_u64()?).ok().filter(|unit| *unit <= MAX_DECIMALS)?,
+        };
+        let is_number = self.price.len() <= MAX_DIGITS && self.price.bytes().all(|byte| byte.is_ascii_digit());
+        let digits = is_number.then(|| format!("{:0>width$}", self.price, width = decimals + 1))?;
+        let (whole, rest) = digits.split_at_checked(digits.len().checked_sub(decimals)?)?;
         let point = if rest.is_empty() { "" } else { "." };
-        format!("{:?} is for sale at {whole}{point}{rest} {currency_code}", self.name)
+        Some(format!("{whole}{point}{rest}"))
     }
 }
 

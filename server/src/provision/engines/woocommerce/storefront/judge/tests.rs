@@ -70,6 +70,34 @@ fn prices_are_written_with_their_minor_unit() {
 }
 
 #[test]
+fn a_price_that_no_shop_should_have_is_not_shown_and_ends_nothing() {
+    let unit = |unit: Value| (json!("1990"), unit);
+    for (price, unit) in [
+        unit(json!(70_000)),
+        unit(json!(u64::MAX)),
+        unit(json!(-1)),
+        unit(json!(1e300)),
+        unit(json!("2")),
+        (json!("5€"), json!(2)),
+        (json!("-5"), json!(2)),
+        (json!("1e9"), json!(2)),
+        (json!("9".repeat(100_000)), json!(2)),
+    ] {
+        let mut value = product();
+        value["prices"]["price"] = price;
+        value["prices"]["currency_minor_unit"] = unit;
+        let found = catalogue(&json_reply(200, &json!([value])), true).expect("for sale").expect("a product");
+        assert_eq!(found.describe(), "\"Sample product\" is for sale; its price cannot be shown");
+    }
+}
+
+#[test]
+fn an_answer_that_is_longer_than_any_list_of_products_is_not_parsed() {
+    let long = reply(200, format!("[{}]", "{\"id\":1,\"name\":\"\"},".repeat(100_000)));
+    assert!(catalogue(&long, false).unwrap_err().contains("longer than"), "too long");
+}
+
+#[test]
 fn a_cart_must_offer_payment_and_shipping() {
     let good = json!({"needs_shipping": true, "payment_methods": ["cod", "bacs"], "shipping_rates": [
         {"package_id": 0, "shipping_rates": [{"name": "Flat rate", "selected": true}]}]});
