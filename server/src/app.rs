@@ -43,6 +43,7 @@ fn run(config: Config, command: Option<Command>) -> ExitCode {
     let result = (|| {
         let filter = tracing_subscriber::EnvFilter::builder().parse_lossy(&config.log);
         telemetry::init_logs(config.log_format, filter)?;
+        telemetry::log_panics();
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         match command {
             None => runtime.block_on(build::serve(config, telemetry::init_metrics()?)),

@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     mirror::{Change, Cursor, Mirror},
-    supervise::TaskError,
+    supervise::{self, TaskError},
 };
 pub use census::{CensusError, CensusTaker};
 pub use cron::{CronDriver, CronPolicy};
@@ -173,7 +173,14 @@ impl<L: Ledger, P: Provisioner> Reconciler<L, P> {
         let interrupt = CancellationToken::new();
         desk.begin(id.clone(), Running { lane, generation, interrupt: interrupt.clone(), again: false });
         let run = Run::new(self, id.clone(), interrupt);
-        Some(async move { run.run().await })
+        let (id, lease) = (id.clone(), self.policy.lease);
+        Some(async move {
+            // A panic in the work itself is caught inside, under the claim. This one is in the claim's own keeping.
+            supervise::caught("run", run.run()).await.unwrap_or_else(|panicked| {
+                tracing::error!(store = %id, %panicked, "a run broke off; its claim expires");
+                (id, Outcome::RetryIn(lease))
+            })
+        })
     }
 
     /// A store changed: a newer intent interrupts a run, and whatever is due is queued.

@@ -1,4 +1,5 @@
-//! Every task has a name, and none is an orphan: the only file that spawns.
+//! Every task has a name, and none is an orphan: the only file that spawns. Panics are caught here, and in the calls of
+//! [`caught`] that keep the panic of one store or call from ending a task.
 //!
 //! A task that ends before it was asked to ends the process. To stop is: say so (`stopping`), wait for the tasks that
 //! serve callers, then for those that serve these, and abort what is left at the deadline.
@@ -7,10 +8,12 @@ use std::{
     error::Error,
     fmt,
     future::Future,
+    panic::AssertUnwindSafe,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
+use futures::FutureExt;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -54,6 +57,20 @@ pub struct EarlyExit {
     cause: Option<TaskError>,
 }
 
+/// Work that panicked. What it says of the panic is in the log only, since it may quote foreign text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("it panicked; the log names the place")]
+pub struct Panicked;
+
+/// Runs `work` and survives its panic, which is counted under `place`. What `work` shares with others must be whole
+/// whenever it may panic; nothing here holds a lock across such a moment.
+pub async fn caught<T>(place: &'static str, work: impl Future<Output = T>) -> Result<T, Panicked> {
+    AssertUnwindSafe(work).catch_unwind().await.map_err(|_payload| {
+        metrics::counter!("sendstores_panics_total", "where" => place).increment(1);
+        Panicked
+    })
+}
+
 // === impl Tasks ===
 
 impl Tasks {
@@ -81,7 +98,10 @@ impl Tasks {
             Phase::Back => (&mut self.back, self.front_ended.clone()),
         };
         let task = task(token);
-        set.spawn(async move { Exit { name, result: task.await } });
+        set.spawn(async move {
+            let result = caught(name, task).await.unwrap_or_else(|panicked| Err(panicked.into()));
+            Exit { name, result }
+        });
     }
 
     /// Runs until `signal` or an early exit, then stops everything within `deadline`.
@@ -121,7 +141,7 @@ async fn drain(set: &mut JoinSet<Exit>) {
         match exit {
             Ok(Exit { name, result: Ok(()) }) => tracing::debug!(task = name, "ended"),
             Ok(Exit { name, result: Err(error) }) => tracing::warn!(task = name, %error, "ended with an error"),
-            Err(error) => tracing::error!(%error, "a task panicked while stopping"),
+            Err(error) => tracing::error!(%error, "a task was aborted while stopping"),
         }
     }
 }
@@ -157,7 +177,8 @@ impl From<Result<Exit, JoinError>> for EarlyExit {
     fn from(exit: Result<Exit, JoinError>) -> Self {
         match exit {
             Ok(Exit { name, result }) => Self { name, cause: result.err() },
-            Err(error) => Self { name: "unknown", cause: Some(Box::new(error)) },
+            // Panics are caught in the task. Nothing aborts one before the end.
+            Err(error) => Self { name: "aborted", cause: Some(Box::new(error)) },
         }
     }
 }
@@ -185,6 +206,16 @@ mod tests {
         let error = tasks.run(std::future::pending(), Duration::from_secs(1)).await.expect_err("an early exit");
         assert_eq!(error.to_string(), "the mirror task ended although nobody asked it to");
         assert_eq!(error.source().map(ToString::to_string).as_deref(), Some("lost"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_task_that_panics_is_named() {
+        let mut tasks = Tasks::new();
+        tasks.spawn("cron", Phase::Front, |_| async { std::panic::panic_any("a secret") });
+        let error = tasks.run(std::future::pending(), Duration::from_secs(1)).await.expect_err("an early exit");
+        assert_eq!(error.to_string(), "the cron task ended although nobody asked it to");
+        let cause = error.source().map(ToString::to_string);
+        assert_eq!(cause.as_deref(), Some("it panicked; the log names the place"));
     }
 
     #[tokio::test(start_paused = true)]

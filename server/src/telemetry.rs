@@ -1,6 +1,6 @@
 //! Logs and metrics.
 
-use std::io::IsTerminal;
+use std::{backtrace::Backtrace, io::IsTerminal, panic::PanicHookInfo};
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::{EnvFilter, fmt, prelude::*};
@@ -40,7 +40,37 @@ pub fn init_logs(format: LogFormat, filter: EnvFilter) -> Result<(), TelemetryEr
     Ok(())
 }
 
+/// Sends panics where log lines go, instead of as plain text to standard error.
+pub fn log_panics() {
+    std::panic::set_hook(Box::new(|panic: &PanicHookInfo<'_>| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let message = without_quotes(panic.payload_as_str().unwrap_or_default());
+        // Empty unless RUST_BACKTRACE asks for it.
+        let backtrace = Backtrace::capture();
+        tracing::error!(place, message, %backtrace, "a panic: please report this line");
+    }));
+}
+
+/// What a panic says, up to the first thing that it quotes: that may be a text of a shop, or a secret.
+fn without_quotes(message: &str) -> &str {
+    message.split(['`', '"', '\'', ':', '\n']).next().unwrap_or_default().trim_end()
+}
+
 /// Collects metrics for `/metrics`.
 pub fn init_metrics() -> Result<PrometheusHandle, TelemetryError> {
     Ok(PrometheusBuilder::new().install_recorder()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_panic_quotes_is_not_logged() {
+        let slice = "byte index 3 is not a char boundary; it is inside '\u{20ac}' (bytes 1..4) of `5\u{20ac} S3cret`";
+        assert_eq!(without_quotes(slice), "byte index 3 is not a char boundary; it is inside");
+        let unwrap = "called `Result::unwrap()` on an `Err` value: \"S3cret\"";
+        assert_eq!(without_quotes(unwrap), "called");
+        assert_eq!(without_quotes("attempt to add with overflow"), "attempt to add with overflow");
+    }
 }

@@ -35,6 +35,9 @@ pub enum Turn {
     Late,
 }
 
+/// What the server's panic says; callers must not read it.
+pub const POISON: &str = "scripted panic: S3cretCanary";
+
 const A_WHILE: Duration = Duration::from_millis(50);
 
 /// What a shop does that is asked to do what it has scheduled.
@@ -49,6 +52,8 @@ pub enum CronTurn {
     Fail,
     /// Never answers.
     Hang,
+    /// The server panics over its answer.
+    Panic,
 }
 
 /// Clones share one cluster. The text says whose it is, where that matters.
@@ -66,6 +71,8 @@ struct State {
     /// The steps that hold, by store.
     held: HashMap<StoreId, BTreeSet<StepName>>,
     script: BTreeMap<StepName, Vec<Turn>>,
+    /// The server panics over what these stores show of these steps.
+    poisoned: BTreeSet<(StoreId, StepName)>,
     /// Stores being acted upon right now.
     busy: BTreeSet<StoreId>,
     acts: Vec<(StoreId, StepName)>,
@@ -118,6 +125,17 @@ impl ScriptedProvisioner {
     /// The next act on `step` does this.
     pub fn script(&self, step: StepName, turn: Turn) {
         self.state().script.entry(step).or_default().push(turn);
+    }
+
+    /// From now on the server panics over what `id` shows of `step`, or no longer does.
+    pub fn set_poisoned(&self, id: &StoreId, step: StepName, poisoned: bool) {
+        let place = (id.clone(), step);
+        let state = &mut self.state().poisoned;
+        if poisoned {
+            state.insert(place);
+        } else {
+            state.remove(&place);
+        }
     }
 
     pub fn set_selling(&self, selling: bool) {
@@ -249,6 +267,10 @@ impl Provisioner for ScriptedProvisioner {
         if step == steps::STOREFRONT {
             state.probes.push(self.1);
         }
+        if state.poisoned.contains(&(store.id.clone(), step)) {
+            drop(state);
+            std::panic::panic_any(POISON);
+        }
         let held = state.held.get(&store.id).is_some_and(|steps| steps.contains(&step));
         Ok(match (held, step) {
             (false, _) => Seen::Absent,
@@ -341,6 +363,7 @@ impl RunCron for ScriptedProvisioner {
             }
             CronTurn::Fail => Err(StepError::retryable(FailureReason::StorefrontUnavailable, "scripted")),
             CronTurn::Hang => std::future::pending().await,
+            CronTurn::Panic => std::panic::panic_any(POISON),
         }
     }
 }

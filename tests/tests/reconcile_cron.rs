@@ -226,3 +226,18 @@ async fn a_replica_that_cannot_renew_its_duty_stops_asking() {
     ledger.fail_with(None);
     replica.asked(&id, 2).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_over_one_answer_is_a_failed_call_and_the_duty_goes_on() {
+    let ledger = MemoryLedger::default();
+    let replica = replica(&ledger, "a", Duration::from_secs(1));
+    let stores = [store_in(&ledger, "store-a", State::Ready).await, store_in(&ledger, "store-b", State::Ready).await];
+    replica.shops.script_cron(CronTurn::Panic);
+    for store in &stores {
+        replica.asked(&store.id, 2).await;
+    }
+    replica.shops.script_cron(CronTurn::Answer);
+    for store in &stores {
+        replica.asked(&store.id, 3).await;
+    }
+}

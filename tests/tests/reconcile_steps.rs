@@ -372,3 +372,43 @@ async fn a_holder_that_cannot_renew_its_claim_stops_its_work() {
     world.ledger.fail_with(None);
     world.reach(&id, State::Ready).await;
 }
+
+#[tokio::test]
+async fn a_panic_over_one_store_is_that_stores_failure_and_all_others_go_on() {
+    for step in StepName::PROVISIONING {
+        let world = World::new();
+        let poisoned: StoreId = "store-poisoned".parse().expect("an id");
+        world.cluster.set_poisoned(&poisoned, step, true);
+        world.create("store-poisoned").await;
+        let failing = until("the failure", async || {
+            Some(world.store(&poisoned).await).filter(|store| store.failure.as_ref().is_some_and(|it| it.attempt > 1))
+        })
+        .await;
+        let failure = failing.failure.expect("a failure");
+        assert_eq!(
+            (failing.state, failure.reason, failure.step),
+            (State::Provisioning, FailureReason::Internal, Some(step))
+        );
+        assert!(failure.retry_time.is_some() && !failure.message.contains("S3cret"), "{failure:?}");
+        let other = world.create("store-other").await;
+        world.reach(&other, State::Ready).await;
+        world.cluster.set_poisoned(&poisoned, step, false);
+        world.reach(&poisoned, State::Ready).await;
+    }
+}
+
+#[tokio::test]
+async fn a_panic_over_the_probe_of_a_ready_store_changes_nothing_and_gives_its_claim_back() {
+    let world = World::new();
+    let id = world.create("store-a").await;
+    let ready = world.reach(&id, State::Ready).await;
+    world.cluster.set_poisoned(&id, StepName::Storefront, true);
+    let probes = world.cluster.probes().len();
+    until("three more probes", async || (world.cluster.probes().len() > probes + 3).then_some(())).await;
+    let other = world.create("store-other").await;
+    world.reach(&other, State::Ready).await;
+    let after = world.store(&id).await;
+    assert_eq!((after.state, &after.failure), (State::Ready, &ready.failure));
+    world.delete(&id).await;
+    world.reach(&id, State::Deleted).await;
+}

@@ -118,7 +118,7 @@ impl Store {
         next.state = state;
         next.update_time = now;
         if event.is_intent() {
-            next.generation += 1;
+            next.generation = next.generation.saturating_add(1);
             next.failure = None;
         } else {
             next.observed_generation = next.generation;

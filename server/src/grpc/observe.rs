@@ -1,12 +1,8 @@
 //! Around every call: a request id in and out, one log line, metrics, and an `ErrorInfo` where the transport gave none.
 
-use std::{
-    panic::AssertUnwindSafe,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
-use futures::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use sendstores_core::CallId;
 use tonic::{Status, body::Body};
@@ -18,6 +14,7 @@ use super::{
     meters::Method,
     status::{self, Refusal},
 };
+use crate::supervise;
 
 pub(super) const REQUEST_ID: &str = "x-request-id";
 const STATUS: HeaderName = HeaderName::from_static("grpc-status");
@@ -34,8 +31,7 @@ pub(super) async fn observe<B>(
     let method = Method::of(request.uri().path());
     request.headers_mut().insert(REQUEST_ID, id.clone());
     let span = span(&id, method);
-    let mut response = AssertUnwindSafe(answer(method, request).instrument(span.clone()))
-        .catch_unwind()
+    let mut response = supervise::caught("call", answer(method, request).instrument(span.clone()))
         .await
         .unwrap_or_else(|_| Status::from(Refusal::Internal).into_http::<Body>());
     explain(response.headers_mut());

@@ -11,7 +11,7 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use futures::{StreamExt, stream::FuturesUnordered};
 use sendstores_core::{
-    StoreFilter, StoreId,
+    FailureReason, StoreFilter, StoreId,
     cron::RunCron,
     ledger::{Duty, Ledger, Owner},
     provisioner::StepError,
@@ -23,7 +23,7 @@ use self::rota::Rota;
 use super::duty::Post;
 use crate::{
     mirror::{Cursor, Entry, Mirror},
-    supervise::TaskError,
+    supervise::{self, TaskError},
 };
 
 /// How many changes are looked at in one turn of the loop.
@@ -109,7 +109,9 @@ impl<L: Ledger, C: RunCron> CronDriver<L, C> {
     async fn call(&self, store: Arc<Entry>, unwanted: CancellationToken) -> (StoreId, Outcome) {
         let begun = Instant::now();
         let outcome = tokio::select! {
-            outcome = self.shops.run_cron(&store) => Some(outcome),
+            outcome = supervise::caught("cron", self.shops.run_cron(&store)) => Some(outcome.unwrap_or_else(|panicked| {
+                Err(StepError::retryable(FailureReason::Internal, panicked.to_string()))
+            })),
             () = unwanted.cancelled() => None,
         };
         if let Some(outcome) = &outcome {

@@ -9,6 +9,10 @@ use futures::StreamExt;
 use sendstores_core::StoreId;
 use tokio_util::time::{DelayQueue, delay_queue::Key};
 
+/// The longest wait: a store that is due later is looked at once before. A time of a record may be any, and the timer
+/// panics at more than two years.
+const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
+
 /// Bounded by the number of stores.
 #[derive(Default)]
 pub(super) struct Queue {
@@ -23,6 +27,7 @@ pub(super) struct Queue {
 impl Queue {
     /// Queues a store, unless it is due sooner already.
     pub(super) fn push(&mut self, id: StoreId, wait: Duration) {
+        let wait = wait.min(LONGEST);
         if self.is_ready.contains(&id) {
             return;
         }
@@ -99,6 +104,18 @@ mod tests {
         queue.push(id("store-a"), Duration::ZERO);
         queue.push(id("store-b"), Duration::ZERO);
         assert_eq!(queue.pop_ready(|store| *store != id("store-a")), Some(id("store-b")));
+        assert_eq!(queue.pop_ready(|_| true), Some(id("store-a")));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_time_that_no_timer_can_wait_for_is_shortened() {
+        let mut queue = Queue::default();
+        for wait in [Duration::MAX, Duration::from_secs(3 * 365 * 24 * 3600)] {
+            queue.push(id("store-a"), wait);
+            queue.push(id("store-b"), wait);
+        }
+        queue.push(id("store-a"), Duration::from_secs(1));
+        queue.due().await;
         assert_eq!(queue.pop_ready(|_| true), Some(id("store-a")));
     }
 }

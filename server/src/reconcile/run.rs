@@ -20,6 +20,7 @@ use super::{
     Reconciler, lease,
     record::{self, NotRecorded},
 };
+use crate::supervise;
 
 /// How long behind its end a claim is asked for that another replica has.
 const BEHIND_A_LEASE: Duration = Duration::from_millis(50);
@@ -143,7 +144,14 @@ impl<'a, L: Ledger, P: Provisioner> Run<'a, L, P> {
             _ => store.with_steps_of(pipeline),
         };
         let mut work = Work { reconciler, making, fence: claim.fence, store, observed, done: None, at: None };
-        work.until_at_rest().await
+        match supervise::caught("run", work.until_at_rest()).await {
+            Ok(outcome) => outcome,
+            // To record it may panic as well, where the store itself is what cannot be dealt with.
+            Err(panicked) => {
+                tracing::error!(store = %self.id, step = ?work.at, %panicked, "the work on a store broke off");
+                supervise::caught("run", work.broke_off()).await.unwrap_or(Outcome::RetryIn(PAUSE))
+            }
+        }
     }
 }
 
@@ -170,6 +178,19 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
                     tracing::warn!(store = %self.store.id, %error, "stopping: progress cannot be recorded");
                     return Outcome::RetryIn(PAUSE);
                 }
+            }
+        }
+    }
+
+    /// After a panic: the failure is this store's alone, and all others go on.
+    async fn broke_off(&mut self) -> Outcome {
+        let why = "the server failed while it worked on this store; its log says where";
+        match self.fail(StepError::retryable(FailureReason::Internal, why)).await {
+            Ok(()) => Outcome::Rest(Box::new(self.store.clone())),
+            Err(NotRecorded::Changed(_)) => Outcome::RetryIn(Duration::ZERO),
+            Err(NotRecorded::Stop(error)) => {
+                tracing::warn!(store = %self.store.id, %error, "a failure could not be recorded");
+                Outcome::RetryIn(PAUSE)
             }
         }
     }
@@ -342,9 +363,9 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
         self.record(store.failing(failure, now())).await
     }
 
-    /// The failure with what the cluster shows of its cause.
+    /// The failure with what the cluster shows of its cause. Of the server's own faults it shows nothing.
     async fn diagnosed(&self, failure: Failure) -> Failure {
-        let Some(step) = failure.step else { return failure };
+        let Some(step) = failure.step.filter(|_| failure.reason != FailureReason::Internal) else { return failure };
         let (reason, found) = self.reconciler.provisioner.diagnose(&self.store, step, failure.reason).await;
         Failure { reason, diagnosis: (!found.is_empty()).then(|| Box::new(found)), ..failure }
     }
