@@ -22,7 +22,7 @@ pub struct Diagnosis {
 pub struct ObjectEvent {
     /// When it was last so.
     pub time: Option<Timestamp>,
-    /// The cluster's own word, such as `FailedMount`.
+    /// The cluster's own word, such as `FailedMount`. At most [`ObjectEvent::MAX_REASON`] characters.
     pub reason: String,
     /// One sentence without secrets. At most [`ObjectEvent::MAX_MESSAGE`] characters.
     pub message: String,
@@ -40,6 +40,7 @@ impl Diagnosis {
 }
 
 impl ObjectEvent {
+    pub const MAX_REASON: usize = 64;
     pub const MAX_MESSAGE: usize = 256;
 }
 

@@ -29,7 +29,9 @@ pub(crate) fn plain_line(text: &str, max: usize) -> Result<&str, Invalid> {
     Ok(text)
 }
 
-fn is_unprintable(c: char) -> bool {
+/// Control characters, line breaks and marks that change the direction of text: what moves a cursor, or shows a text as
+/// something else than it is.
+pub fn is_unprintable(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }

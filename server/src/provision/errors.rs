@@ -100,6 +100,19 @@ mod tests {
     }
 
     #[test]
+    fn what_kubernetes_quotes_of_a_secret_is_not_shown() {
+        for quoted in ["env DB_PASSWORD=S3cretCanary", "https://root:S3cretCanary@registry/x", "token: S3cretCanary"] {
+            let status = kube::core::Status::failure(quoted, "Invalid").with_code(422);
+            let refused = StepError::from(CallError::Kube(kube::Error::Api(status.boxed())));
+            let lost = std::io::Error::other(quoted);
+            let lost = StepError::from(CallError::Kube(kube::Error::Service(lost.into())));
+            for error in [refused, lost] {
+                assert!(!error.message.contains("S3cretCanary") && error.message.contains("[redacted]"), "{error}");
+            }
+        }
+    }
+
+    #[test]
     fn a_broken_connection_says_why_once() {
         let refused = std::io::Error::new(std::io::ErrorKind::ConnectionRefused, "connection refused");
         let error = StepError::from(CallError::Kube(kube::Error::Service(refused.into())));

@@ -91,19 +91,24 @@ async fn attached(cluster: &Cluster, store: &Store, execution: &Execution<'_>) -
     Ok(Output { code, stdout, stderr })
 }
 
-/// Reads to the end and keeps the last part.
+/// Reads to the end and keeps the last part: whole lines, because half a secret is not known as one.
 async fn drain(source: Option<impl AsyncRead + Unpin>) -> String {
-    let mut kept = Vec::new();
+    let (mut kept, mut cut) = (Vec::new(), false);
     if let Some(mut source) = source {
         let mut buffer = vec![0; 8 * 1024];
         while let Ok(count @ 1..) = source.read(&mut buffer).await {
             kept.extend_from_slice(&buffer[..count]);
             if kept.len() > 2 * MAX_OUTPUT {
                 kept.drain(..kept.len() - MAX_OUTPUT);
+                cut = true;
             }
         }
     }
-    kept.drain(..kept.len().saturating_sub(MAX_OUTPUT));
+    let surplus = kept.len().saturating_sub(MAX_OUTPUT);
+    if surplus > 0 || cut {
+        let line_end = kept.iter().skip(surplus).position(|byte| *byte == b'\n');
+        kept.drain(..line_end.map_or(kept.len(), |end| surplus + end + 1));
+    }
     String::from_utf8_lossy(&kept).into_owned()
 }
 
@@ -144,6 +149,14 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+
+    #[tokio::test]
+    async fn of_a_flood_the_last_whole_lines_are_kept() {
+        let flood = |line: &str| format!("{}\n", "S3cretCanary".repeat(12_000)) + line;
+        assert_eq!(drain(Some(flood("{\"ok\":true}\n").as_bytes())).await, "{\"ok\":true}\n");
+        assert_eq!(drain(Some("S3cretCanary".repeat(30_000).as_bytes())).await, "");
+        assert_eq!(drain(Some("one\ntwo".as_bytes())).await, "one\ntwo");
+    }
 
     fn code(status: Value) -> Option<i32> {
         exit_code(&serde_json::from_value(status).unwrap())

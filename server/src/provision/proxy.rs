@@ -7,6 +7,7 @@ use http::{HeaderMap, Method, Request, header};
 use http_body_util::{BodyExt, Limited};
 use kube::client::Body;
 use sendstores_core::{Store, failure::FailureReason, provisioner::StepError};
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::{cluster::Cluster, errors::CallError, redact};
@@ -23,6 +24,15 @@ pub(crate) struct Question<'a> {
     pub(crate) path: &'a str,
     pub(crate) headers: Vec<(&'static str, &'a str)>,
     pub(crate) body: Option<Value>,
+}
+
+/// What the API server answers by itself. Read as a type, since a shop's long list would take much memory as a value.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ApiStatus {
+    kind: String,
+    api_version: String,
+    message: Option<String>,
 }
 
 /// What came back.
@@ -99,9 +109,9 @@ fn request(store: &Store, question: Question<'_>) -> Result<Request<Body>, StepE
 fn api_status(headers: &HeaderMap, body: &[u8]) -> Option<String> {
     let plain = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if plain.starts_with("application/json") {
-        let status: Value = serde_json::from_slice(body).ok()?;
-        let ours = status["kind"] == "Status" && status["apiVersion"] == "v1";
-        return ours.then(|| status["message"].as_str().unwrap_or_default().to_owned());
+        let status: ApiStatus = serde_json::from_slice(body).ok()?;
+        let ours = status.kind == "Status" && status.api_version == "v1";
+        return ours.then(|| status.message.unwrap_or_default());
     }
     // How the proxy reports that it could not connect.
     let text = std::str::from_utf8(body.get(..512.min(body.len()))?).ok()?;

@@ -1,26 +1,47 @@
 //! Keeps secrets out of what people read.
 
+use std::cmp::Reverse;
+
+use sendstores_core::text;
+
 /// Long enough for a cause, short enough for a status.
 const MAX_MESSAGE: usize = 900;
+const ELLIPSIS: &str = " ... ";
+/// The most characters of a message.
+#[cfg(test)]
+pub(crate) const LONGEST: usize = MAX_MESSAGE + ELLIPSIS.len();
 
 /// Words behind which a value follows that nobody needs to read.
 const MARKERS: [&str; 7] = ["password", "passwd", "secret", "token", "authorization", "bearer", "api_key"];
 
-/// One line fit for a human: no control characters, nothing that looks like a secret, not too long.
+/// One line fit for a human: no control characters or direction marks, nothing that looks like a secret, and not
+/// more than some 900 characters.
 pub(crate) fn message(text: &str) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let line = without_userinfo(&without_marked(&line));
-    let clean: String = line.chars().filter(|c| !c.is_control()).collect();
-    ends_of(&clean)
+    message_without(text, &[])
 }
 
 /// Like [`message`], with `known` secrets taken out wherever they are.
 pub(crate) fn message_without(text: &str, known: &[&str]) -> String {
-    let mut text = text.to_owned();
-    for secret in known.iter().filter(|secret| !secret.is_empty()) {
-        text = text.replace(secret, "[redacted]");
+    // First of all: a character that is taken out may stand within a secret, or within the word before it.
+    let printable: String =
+        text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).filter(is_printable).collect();
+    let mut line = printable.split_whitespace().collect::<Vec<_>>().join(" ");
+    // The longest first, since one may be the beginning of another.
+    let mut known: Vec<&str> = known.iter().copied().filter(|secret| !secret.is_empty()).collect();
+    known.sort_by_key(|secret| Reverse(secret.len()));
+    for secret in known {
+        line = line.replace(secret, "[redacted]");
     }
-    message(&text)
+    ends_of(&without_userinfo(&without_marked(&line)))
+}
+
+/// Like [`message`], and at most `most` characters: for a single word of the cluster.
+pub(crate) fn short(text: &str, most: usize) -> String {
+    message(text).chars().take(most).collect()
+}
+
+fn is_printable(c: &char) -> bool {
+    !text::is_unprintable(*c)
 }
 
 /// Takes out the word behind `password=`, `token:` and the like.
@@ -75,7 +96,7 @@ fn ends_of(text: &str) -> String {
     let half = MAX_MESSAGE / 2;
     let head: String = text.chars().take(half).collect();
     let tail: String = text.chars().skip(count - half).collect();
-    format!("{head} ... {tail}")
+    format!("{head}{ELLIPSIS}{tail}")
 }
 
 #[cfg(test)]
@@ -98,6 +119,13 @@ mod tests {
         ] {
             assert!(!message(text).contains(canary), "{text} -> {}", message(text));
         }
+        for text in
+            ["pass\0word=S3cretCanary", "S3cret\u{7}Canary", "S3cret\u{202e}Canary", "\u{feff}token: S3cretCanary"]
+        {
+            assert!(!message_without(text, &[canary]).contains(canary), "{text:?}");
+        }
+        assert_eq!(message_without("it is S3cretCanary", &["S3cret", canary]), "it is [redacted]");
+        assert_eq!(message("gnp.\u{202e}exe\u{2028}x"), "gnp.exe x");
         assert_eq!(message_without("it is S3cretCanary!", &["", canary]), "it is [redacted]!");
     }
 

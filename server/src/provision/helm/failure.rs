@@ -74,4 +74,16 @@ mod tests {
         let late = classify(End::TimedOut, schema, Duration::from_secs(9));
         assert_eq!((late.reason, late.terminal), (FailureReason::ReleaseFailed, false));
     }
+
+    #[test]
+    fn what_helm_quotes_of_a_secret_is_not_shown() {
+        let words = VALUES_REFUSED.iter().chain(&OBJECT_REFUSED).chain(&CLUSTER_UNAVAILABLE).chain(&["anything else"]);
+        for word in words {
+            let stderr = format!("Error: {word}: value password=S3cretCanary at https://u:S3cretCanary@host/");
+            for end in [End::Exited(1), End::Killed, End::TimedOut] {
+                let error = classify(end, &stderr, Duration::from_secs(1));
+                assert!(!error.message.contains("S3cretCanary") && error.message.contains("[redacted]"), "{error}");
+            }
+        }
+    }
 }

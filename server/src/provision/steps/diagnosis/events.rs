@@ -37,11 +37,10 @@ fn time(event: &Event) -> Option<Timestamp> {
 }
 
 fn shown(event: &Event) -> ObjectEvent {
-    let message = redact::message(event.message.as_deref().unwrap_or_default());
     ObjectEvent {
         time: time(event),
-        reason: event.reason.clone().unwrap_or_default(),
-        message: message.chars().take(ObjectEvent::MAX_MESSAGE).collect(),
+        reason: redact::short(event.reason.as_deref().unwrap_or_default(), ObjectEvent::MAX_REASON),
+        message: redact::short(event.message.as_deref().unwrap_or_default(), ObjectEvent::MAX_MESSAGE),
     }
 }
 

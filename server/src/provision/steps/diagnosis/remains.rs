@@ -75,11 +75,8 @@ fn told_by(namespace: &Namespace) -> Vec<ObjectEvent> {
     let conditions = namespace.status.iter().flat_map(|status| status.conditions.iter().flatten());
     let told = conditions.filter(|condition| condition.status == "True").map(|condition| ObjectEvent {
         time: condition.last_transition_time.as_ref().map(|time| Timestamp::from_micros(time.0.as_microsecond())),
-        reason: condition.type_.clone(),
-        message: redact::message(condition.message.as_deref().unwrap_or_default())
-            .chars()
-            .take(ObjectEvent::MAX_MESSAGE)
-            .collect(),
+        reason: redact::short(&condition.type_, ObjectEvent::MAX_REASON),
+        message: redact::short(condition.message.as_deref().unwrap_or_default(), ObjectEvent::MAX_MESSAGE),
     });
     told.collect()
 }

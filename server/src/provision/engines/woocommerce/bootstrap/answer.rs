@@ -19,9 +19,9 @@ struct Answer {
     detail: String,
 }
 
-/// `secret` is taken out of whatever is told.
-pub(super) fn judge(program: &str, output: &Output, limit: Duration, secret: &str) -> Result<(), StepError> {
-    let failed = |reason, text: &str| StepError::retryable(reason, redact::message_without(text, &[secret]));
+/// `secrets` are taken out of whatever is shown.
+pub(super) fn judge(program: &str, output: &Output, limit: Duration, secrets: &[&str]) -> Result<(), StepError> {
+    let failed = |reason, text: &str| StepError::retryable(reason, redact::message_without(text, secrets));
     let last = output.stdout.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
     match (serde_json::from_str::<Answer>(last), output.code) {
         (Ok(Answer { ok: true, .. }), 0) => Ok(()),
@@ -30,7 +30,7 @@ pub(super) fn judge(program: &str, output: &Output, limit: Duration, secret: &st
             match reason.as_str() {
                 // The same request would be refused the same way.
                 "BAD_REQUEST" | "LOCALE_MISSING" | "INVALID_SETTING" => {
-                    let message = redact::message_without(&text, &[secret]);
+                    let message = redact::message_without(&text, secrets);
                     Err(StepError::terminal(FailureReason::BootstrapFailed, message))
                 }
                 "PLUGIN_MISSING" => Err(failed(FailureReason::PluginMissing, &text)),
@@ -55,7 +55,7 @@ mod tests {
 
     fn judged(code: i32, stdout: &str) -> Result<(), StepError> {
         let output = Output { code, stdout: stdout.to_owned(), stderr: "PHP Fatal: pw S3cret".to_owned() };
-        judge("install", &output, Duration::from_secs(60), "S3cret")
+        judge("install", &output, Duration::from_secs(60), &["S3cret"])
     }
 
     #[test]

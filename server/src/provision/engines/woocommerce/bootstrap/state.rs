@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use crate::provision::redact;
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum State {
     /// Why the database does not accept the application.
@@ -58,7 +60,7 @@ impl State {
         match (answer.database.as_str(), answer.facts) {
             ("ok", Some(facts)) => Some(Self::of(&facts)),
             ("ok", None) => None,
-            (why, _) => Some(Self::NoDatabase(why.to_owned())),
+            (why, _) => Some(Self::NoDatabase(redact::message(why))),
         }
     }
 
