@@ -1,10 +1,13 @@
-//! The end of a container's log, fit to be shown: no secret of the store, no visitor, no mail address.
+//! The end of a container's log, fit to be shown: no secret of the store, no visitor, no mail address, and of the
+//! application only what is known to say nothing of shoppers.
+
+mod personal;
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, api::LogParams};
 use sendstores_core::{Diagnosis, Store, provisioner::StepError};
 
-use crate::provision::{Context, redact, steps::credentials};
+use crate::provision::{Context, names, redact, steps::credentials};
 
 /// Many of these are visits, which are left out.
 const LINES: i64 = 200;
@@ -39,7 +42,8 @@ pub(super) async fn read(context: &Context, store: &Store, source: &Source) -> R
     // Without knowing the secrets, nothing is shown that may hold them.
     let secrets = credentials::values(context, store).await?;
     let is_fatal = is_fatal(&text) && is_fatal(&lines(context, store, source, FRESH_SECONDS).await.unwrap_or_default());
-    Ok(Tail { text: tail(&text, &secrets.iter().map(String::as_str).collect::<Vec<_>>()), is_fatal })
+    let secrets: Vec<&str> = secrets.iter().map(String::as_str).collect();
+    Ok(Tail { text: tail(whole_lines(&text), source.container == names::APPLICATION, &secrets), is_fatal })
 }
 
 async fn lines(context: &Context, store: &Store, source: &Source, seconds: i64) -> Result<String, StepError> {
@@ -59,16 +63,30 @@ fn is_fatal(text: &str) -> bool {
     FATAL.iter().any(|word| text.contains(word))
 }
 
-/// The last lines that are no visits.
-fn tail(text: &str, secrets: &[&str]) -> String {
-    let told = text.lines().filter(|line| !line.trim().is_empty() && !is_visit(line));
+/// A log that was cut at its limit ends within a line, and maybe within a secret, which is not known by its half.
+fn whole_lines(text: &str) -> &str {
+    let is_cut = i64::try_from(text.len()).is_ok_and(|length| length >= BYTES);
+    let end = if is_cut { text.rfind('\n').unwrap_or(0) } else { text.len() };
+    text.get(..end).unwrap_or_default()
+}
+
+/// The last lines that are no visits. Those of the application lose what they may say of shoppers.
+fn tail(text: &str, of_application: bool, secrets: &[&str]) -> String {
+    let told = text.lines().rev().filter(|line| !line.trim().is_empty() && !is_visit(line));
+    let parts = told.flat_map(|line| {
+        let mut parts = if of_application { personal::parts(line) } else { vec![line.to_owned()] };
+        parts.reverse();
+        parts
+    });
     let mut lines: Vec<String> = Vec::new();
-    for line in told.rev().take(SHOWN) {
-        lines.push(without_mail(&redact::message_without(line, secrets)));
-        if lines.iter().map(|line| line.chars().count() + 1).sum::<usize>() > Diagnosis::MAX_LOG {
-            lines.pop();
+    let mut length = 0;
+    for part in parts.take(SHOWN) {
+        let line = without_mail(&redact::message_without(&part, secrets));
+        length += line.chars().count() + 1;
+        if length > Diagnosis::MAX_LOG {
             break;
         }
+        lines.push(line);
     }
     lines.reverse();
     lines.join("\n")
@@ -95,7 +113,7 @@ mod tests {
         let text = "10.244.0.1 2026-11-26T20:00:00Z \"GET /my-account/?key=abc HTTP/1.1\" 200 5 9\n\n\
             [php:error] PHP Fatal error:  Uncaught Error: db S3cret in /srv/x.php:3\n\
             Mail to jane@example.com failed\n";
-        let shown = tail(text, &["S3cret"]);
+        let shown = tail(text, false, &["S3cret"]);
         assert_eq!(
             shown,
             "[php:error] PHP Fatal error: Uncaught Error: db [redacted] in /srv/x.php:3\nMail to [redacted] failed"
@@ -105,9 +123,27 @@ mod tests {
     #[test]
     fn only_the_end_is_shown_and_it_is_not_too_long() {
         let many: String = (0..100).map(|line| format!("line {line}\n")).collect();
-        let shown = tail(&many, &[]);
+        let shown = tail(&many, false, &[]);
         assert!(shown.starts_with("line 80\n") && shown.ends_with("line 99"), "{shown}");
         let long = format!("{}\nthe end", "x".repeat(5_000));
-        assert!(tail(&long.repeat(9), &[]).chars().count() <= Diagnosis::MAX_LOG);
+        assert!(tail(&long.repeat(9), false, &[]).chars().count() <= Diagnosis::MAX_LOG);
+    }
+
+    #[test]
+    fn of_the_application_only_errors_of_known_shapes_are_shown() {
+        let text = "[php:error] [client 198.51.100.7:1] PHP Fatal error:  Uncaught Error: no db S3cret in /srv/x.php:3\\n#0 {main}\n\
+            [php:notice] [client 198.51.100.7:1] order of Jane Doe, Main Street 12\n";
+        assert_eq!(
+            tail(text, true, &["S3cret"]),
+            "[php:error] PHP Fatal error: Uncaught Error: no db [redacted] in /srv/x.php:3\n#0 {main}"
+        );
+    }
+
+    #[test]
+    fn a_line_that_was_cut_is_not_shown() {
+        let limit = usize::try_from(BYTES).expect("small");
+        let cut = format!("{}\n{}", "a".repeat(100), "S3cret".repeat(limit));
+        assert_eq!(whole_lines(&cut[..limit]), "a".repeat(100));
+        assert_eq!(whole_lines("short\nS3cret"), "short\nS3cret");
     }
 }
