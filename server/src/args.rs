@@ -69,7 +69,7 @@ pub struct Args {
     /// Public address of a store; {id} stands for its id.
     #[arg(long, env = "SENDSTORES_STORE_URL", default_value = "http://{id}.localhost")]
     pub store_url: String,
-    /// How many stores are worked on at once, of each kind: made, looked at, removed.
+    /// How many stores are worked on at once, of each kind: made, repaired, removed.
     #[arg(long, env = "SENDSTORES_CONCURRENCY", default_value = "10")]
     pub concurrency: String,
     /// How long a claim on a store lasts unless renewed: another replica takes over behind it.
@@ -78,6 +78,9 @@ pub struct Args {
     /// How often a READY store is probed, on average; 0s: never.
     #[arg(long, env = "SENDSTORES_PROBE_INTERVAL", default_value = "120s")]
     pub probe_interval: String,
+    /// How many READY stores this server probes at once. A probe takes about half a second of waiting for the store.
+    #[arg(long, env = "SENDSTORES_PROBE_CONCURRENCY", default_value = "32")]
+    pub probe_concurrency: String,
     /// How often each open shop is asked to do what it has scheduled (WP-Cron), on average; 0s: never, then something else
     /// must.
     #[arg(long, env = "SENDSTORES_CRON_INTERVAL", default_value = "60s")]
@@ -137,6 +140,7 @@ pub struct Config {
     pub concurrency: usize,
     pub lease: Duration,
     pub probe_interval: Option<Duration>,
+    pub probe_concurrency: usize,
     pub cron_interval: Option<Duration>,
     pub drain_timeout: Duration,
     pub max_streams: usize,
@@ -168,6 +172,7 @@ impl Config {
             concurrency,
             lease,
             probe_interval,
+            probe_concurrency,
             cron_interval,
             drain_timeout,
             max_streams,
@@ -194,6 +199,7 @@ impl Config {
             ("concurrency", concurrency.to_string()),
             ("lease", humantime::format_duration(*lease).to_string()),
             ("probe-interval", humantime::format_duration(probe_interval.unwrap_or_default()).to_string()),
+            ("probe-concurrency", probe_concurrency.to_string()),
             ("cron-interval", humantime::format_duration(cron_interval.unwrap_or_default()).to_string()),
             ("drain-timeout", humantime::format_duration(*drain_timeout).to_string()),
             ("max-streams", max_streams.to_string()),

@@ -21,6 +21,7 @@ use sendstores_core::{
     State, Store, StoreFilter, StoreId,
     backoff::Backoff,
     ledger::{Duty, Ledger, Owner},
+    lifecycle::QueueClass,
     provisioner::Provisioner,
 };
 use tokio_util::sync::CancellationToken;
@@ -31,7 +32,8 @@ use crate::{
 };
 pub use census::{CensusError, CensusTaker};
 pub use cron::{CronDriver, CronPolicy};
-use desk::{Desk, Lane, Running};
+pub use desk::Places;
+use desk::{Desk, Running};
 use due::Due;
 use duty::{Post, Raised};
 use run::{Outcome, Run};
@@ -48,8 +50,7 @@ const CHANGES: usize = 256;
 /// How reconcile behaves.
 #[derive(Clone, Copy, Debug)]
 pub struct Policy {
-    /// Stores worked on at once, of each kind: made, looked at, removed.
-    pub concurrency: usize,
+    pub places: Places,
     /// How long a claim lasts unless renewed.
     pub lease: Duration,
     /// How long to wait before a failed step is tried again.
@@ -106,13 +107,13 @@ impl<L: Ledger, P: Provisioner> Reconciler<L, P> {
 
     /// Until `stop`, or until the ledger is not believed. `probes`: shops that are READY are looked at from here.
     async fn work(&self, stop: &CancellationToken, probes: &AtomicBool) {
-        let mut desk = Desk::new(self.policy.concurrency);
+        let mut desk = Desk::new(self.policy.places);
         let mut runs = FuturesUnordered::new();
         let mut cursor = self.take_stock(&mut desk);
         let mut sweep = tokio::time::interval(SWEEP_EVERY);
         loop {
-            while let Some((lane, id)) = desk.next() {
-                runs.extend(self.start(lane, &id, &mut desk, probes.load(Ordering::Relaxed)));
+            while let Some((class, id)) = desk.next() {
+                runs.extend(self.start(class, &id, &mut desk, probes.load(Ordering::Relaxed)));
             }
             tokio::select! {
                 () = stop.cancelled() => break,
@@ -149,29 +150,29 @@ impl<L: Ledger, P: Provisioner> Reconciler<L, P> {
             return;
         }
         if let Some(wait) = Due::of(store, self.policy.probe_interval).wait() {
-            desk.push(Lane::of(store.state), store.id.clone(), wait);
+            desk.push(store.state.lifecycle().queue, store.id.clone(), wait);
         }
     }
 
     /// `None`: there is nothing to do for us now.
     fn start(
         &self,
-        lane: Lane,
+        class: QueueClass,
         id: &StoreId,
         desk: &mut Desk,
         probes: bool,
     ) -> Option<impl Future<Output = (StoreId, Outcome)> + use<'_, L, P>> {
         let store = self.mirror.get(id)?;
         let waits = store.state == State::Ready && !probes;
-        if waits || Lane::of(store.state) != lane {
-            // Its turn goes on, so that whoever takes the duty over begins in the middle of its round. What it was queued
-            // for is over where it has gone on to another lane since.
+        if waits || store.state.lifecycle().queue != class {
+            // Queued again: a replica that takes the probes over finds them spread over the interval, and a store whose
+            // class has changed moves to its new queue.
             self.queue(&store, desk);
             return None;
         }
         let generation = store.generation;
         let interrupt = CancellationToken::new();
-        desk.begin(id.clone(), Running { lane, generation, interrupt: interrupt.clone(), again: false });
+        desk.begin(id.clone(), Running { class, generation, interrupt: interrupt.clone(), again: false });
         let run = Run::new(self, id.clone(), interrupt);
         let (id, lease) = (id.clone(), self.policy.lease);
         Some(async move {
@@ -201,10 +202,10 @@ impl<L: Ledger, P: Provisioner> Reconciler<L, P> {
     fn conclude(&self, id: StoreId, outcome: Outcome, desk: &mut Desk) {
         let Some(ended) = desk.end(&id) else { return };
         let latest = self.mirror.get(&id);
-        let lane = latest.as_ref().map_or(ended.lane, |store| Lane::of(store.state));
+        let class = latest.as_ref().map_or(ended.class, |store| store.state.lifecycle().queue);
         match outcome {
-            _ if ended.again => desk.push(lane, id, Duration::ZERO),
-            Outcome::RetryIn(wait) => desk.push(lane, id, wait),
+            _ if ended.again => desk.push(class, id, Duration::ZERO),
+            Outcome::RetryIn(wait) => desk.push(class, id, wait),
             Outcome::Nothing => {}
             Outcome::Rest(store) => match latest.filter(|latest| latest.revision > store.revision) {
                 // It changed behind this run's back, such as by the creation of a store of an id that was just removed.

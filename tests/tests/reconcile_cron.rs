@@ -91,8 +91,9 @@ async fn only_open_shops_are_asked() {
     }
     replica.asked(&ids[&State::Ready], 5).await;
     replica.asked(&ids[&State::Degraded], 5).await;
+    replica.asked(&ids[&State::Updating], 5).await;
     for (state, id) in &ids {
-        let open = matches!(state, State::Ready | State::Degraded);
+        let open = matches!(state, State::Ready | State::Degraded | State::Updating);
         assert_eq!(replica.calls(id) > 0, open, "{state}");
     }
 }

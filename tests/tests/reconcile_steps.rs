@@ -12,7 +12,7 @@ use sendstores_server::{
     ledger::MemoryLedger,
     mirror::Mirror,
     provision::ENGINES,
-    reconcile::{Policy, Reconciler},
+    reconcile::{Places, Policy, Reconciler},
 };
 use sendstores_tests::{
     samples,
@@ -51,7 +51,7 @@ impl World {
         let mirror = Mirror::new(1_000);
         tokio::spawn(mirror.clone().follow(self.ledger.clone(), stop.clone()));
         let policy = Policy {
-            concurrency: PLACES,
+            places: Places { changes: PLACES, probes: PLACES },
             lease: LEASE,
             backoff: Backoff { first: Duration::from_millis(5), most: Duration::from_millis(20) },
             probe_interval: Some(Duration::from_millis(50)),

@@ -18,6 +18,7 @@ pub mod history;
 pub mod id;
 pub mod label;
 pub mod ledger;
+pub mod lifecycle;
 pub mod observed;
 pub mod plan;
 pub mod provisioner;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::{
     evidence::Evidence,
+    lifecycle::Work,
     observed::{Observed, Progress, Remains, Seen},
     state::{Event, State},
     step::StepName,
@@ -47,12 +48,12 @@ pub fn plan(store: &Store, observed: &Observed, now: Timestamp) -> Action {
     if let Some(later) = held_back(store, now) {
         return Action::Rest(later);
     }
-    match store.state {
-        State::Provisioning | State::Updating | State::Resuming => toward_ready(store, observed),
-        State::Ready | State::Degraded => keep_ready(store, observed),
-        State::Deleting => toward_nothing(observed),
-        // Suspending has its place here once stores can sleep; no caller can ask for it yet.
-        State::Suspending | State::Suspended | State::Failed | State::Deleted => Action::Rest(None),
+    match store.state.lifecycle().work {
+        Work::Make => toward_ready(store, observed),
+        Work::Keep => keep_ready(store, observed),
+        Work::Remove => toward_nothing(observed),
+        // Sleep has its place here once stores can be suspended; no caller can ask for it yet.
+        Work::Sleep | Work::Nothing => Action::Rest(None),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The state machine of a store: one pure, total function.
+//! The state machine of a store: one pure, total function. What each state means is in [`crate::lifecycle`].
 
 use std::fmt;
 
@@ -104,14 +104,6 @@ impl State {
             | (_, Removed) => return Err(IllegalTransition { state: self, event }),
         };
         Ok(next)
-    }
-
-    /// Whether reconcile has something to bring to an end.
-    pub fn is_transient(self) -> bool {
-        match self {
-            Self::Provisioning | Self::Updating | Self::Suspending | Self::Resuming | Self::Deleting => true,
-            Self::Ready | Self::Degraded | Self::Suspended | Self::Failed | Self::Deleted => false,
-        }
     }
 
     /// The name as the records, logs and metrics have it.

@@ -15,7 +15,7 @@ use crate::{
     ledger::{RedisConfig, RedisLedger},
     mirror::Mirror,
     provision::{self, KubeProvisioner},
-    reconcile::{CensusTaker, CronDriver, CronPolicy, Policy, Reconciler},
+    reconcile::{CensusTaker, CronDriver, CronPolicy, Places, Policy, Reconciler},
     supervise::{Phase, TaskError, Tasks},
 };
 
@@ -195,7 +195,7 @@ fn owner() -> Owner {
 
 fn policy(config: &Config) -> Policy {
     Policy {
-        concurrency: config.concurrency,
+        places: Places { changes: config.concurrency, probes: config.probe_concurrency },
         lease: config.lease,
         backoff: Policy::BACKOFF,
         probe_interval: config.probe_interval,

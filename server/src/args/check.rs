@@ -39,11 +39,8 @@ impl Args {
     pub fn check(self) -> Result<Config, Problems> {
         let mut problems = Problems(Vec::new());
         let p = &mut problems;
-        let listen = p.take("listen", address(&self.listen)).and_then(|listen| {
-            let allowed = listen.ip().is_loopback() || self.allow_plaintext;
-            let why = "is not loopback, and this port has no TLS: add --allow-plaintext to accept that everybody who reaches it owns every store";
-            p.take("listen", allowed.then_some(listen).ok_or_else(|| why.to_owned()))
-        });
+        let listen = address(&self.listen).and_then(|listen| private(listen, self.allow_plaintext));
+        let listen = p.take("listen", listen);
         let admin_listen = p.take("admin-listen", address(&self.admin_listen));
         let redis_ca = p.take("redis-ca", self.redis_ca.map(file).transpose());
         let redis_prefix = p.take("redis-prefix", prefix(&self.redis_prefix));
@@ -55,6 +52,7 @@ impl Args {
         let concurrency = p.take("concurrency", number(&self.concurrency, 1..=1_000));
         let lease = p.take("lease", duration(&self.lease, 1..=300));
         let probe_interval = p.take("probe-interval", duration(&self.probe_interval, 0..=86_400));
+        let probe_concurrency = p.take("probe-concurrency", number(&self.probe_concurrency, 1..=1_000));
         let cron_interval = p.take("cron-interval", duration(&self.cron_interval, 0..=86_400));
         let drain_timeout = p.take("drain-timeout", duration(&self.drain_timeout, 1..=600));
         let max_streams = p.take("max-streams", number(&self.max_streams, 1..=1_000_000));
@@ -83,6 +81,7 @@ impl Args {
                 concurrency: usize::try_from(concurrency?).ok()?,
                 lease: lease?,
                 probe_interval: unless_never(probe_interval?),
+                probe_concurrency: usize::try_from(probe_concurrency?).ok()?,
                 cron_interval: unless_never(cron_interval?),
                 drain_timeout: drain_timeout?,
                 max_streams: usize::try_from(max_streams?).ok()?,
@@ -101,6 +100,12 @@ impl Args {
 fn address(text: &str) -> Result<SocketAddr, String> {
     let refused = || format!("{text:?} is not an address such as 127.0.0.1:7443");
     text.to_socket_addrs().map_err(|_| refused())?.next().ok_or_else(refused)
+}
+
+/// An address that only this machine reaches, unless more are allowed to.
+fn private(listen: SocketAddr, allow_plaintext: bool) -> Result<SocketAddr, String> {
+    let why = "is not loopback, and this port has no TLS: add --allow-plaintext to accept that everybody who reaches it owns every store";
+    (listen.ip().is_loopback() || allow_plaintext).then_some(listen).ok_or_else(|| why.to_owned())
 }
 
 /// What can be the value of a label.

@@ -50,8 +50,8 @@ impl<L: Ledger> StoreApi<L> {
 /// The store, unless it is gone or on its way out.
 fn there(store: Option<Store>, id: &StoreId) -> Result<Store, Refusal> {
     match store {
-        Some(store) if store.state == State::Deleting => Err(Refusal::StoreDeleting(id.clone())),
-        Some(store) if store.state != State::Deleted => Ok(store),
+        Some(store) if store.state.lifecycle().has_credentials => Ok(store),
+        Some(store) if store.state != State::Deleted => Err(Refusal::StoreDeleting(id.clone())),
         _ => Err(Refusal::StoreNotFound(id.clone())),
     }
 }

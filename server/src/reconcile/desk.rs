@@ -2,35 +2,32 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use sendstores_core::{Revision, State, StoreId};
+use sendstores_core::{Revision, StoreId, lifecycle::QueueClass};
 use tokio_util::sync::CancellationToken;
 
 use super::queue::Queue;
 
-/// Kinds of work that do not wait for each other. A store that is made waits for its pods most of the time; ten of them
-/// that cannot start must keep neither a removal nor a look at the shops that sell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Lane {
-    Remove,
-    Make,
-    Look,
+/// How many stores are worked on at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Places {
+    /// In each class of work that changes the cluster.
+    pub changes: usize,
+    pub probes: usize,
 }
 
-/// The stores that are worked on, and those that are due, by lane.
+/// The stores that are worked on, and those that are due, by class.
 pub(super) struct Desk {
-    /// How many stores are worked on at once in each lane.
-    places: usize,
-    remove: Queue,
-    make: Queue,
-    look: Queue,
+    places: Places,
+    /// In the order of [`QueueClass::ALL`].
+    queues: [Queue; QueueClass::ALL.len()],
     running: HashMap<StoreId, Running>,
-    /// Up to which revision each store was dealt with: the mirror tells our own writes again, later.
+    /// Up to which revision each store was dealt with: the mirror repeats our own writes, later.
     pub(super) dealt_with: HashMap<StoreId, Revision>,
 }
 
 /// A run under way.
 pub(super) struct Running {
-    pub(super) lane: Lane,
+    pub(super) class: QueueClass,
     /// The intent it works on.
     pub(super) generation: u64,
     pub(super) interrupt: CancellationToken,
@@ -38,18 +35,13 @@ pub(super) struct Running {
     pub(super) again: bool,
 }
 
-// === impl Lane ===
+// === impl Places ===
 
-impl Lane {
-    const ALL: [Self; 3] = [Self::Remove, Self::Make, Self::Look];
-
-    pub(super) fn of(state: State) -> Self {
-        match state {
-            State::Deleting | State::Deleted => Self::Remove,
-            State::Provisioning | State::Updating | State::Suspending | State::Suspended | State::Resuming => {
-                Self::Make
-            }
-            State::Ready | State::Degraded | State::Failed => Self::Look,
+impl Places {
+    fn of(self, class: QueueClass) -> usize {
+        match class {
+            QueueClass::Remove | QueueClass::Make | QueueClass::Repair => self.changes,
+            QueueClass::Probe => self.probes,
         }
     }
 }
@@ -57,38 +49,33 @@ impl Lane {
 // === impl Desk ===
 
 impl Desk {
-    pub(super) fn new(places: usize) -> Self {
-        let (remove, make, look) = (Queue::default(), Queue::default(), Queue::default());
-        Self { places, remove, make, look, running: HashMap::new(), dealt_with: HashMap::new() }
+    pub(super) fn new(places: Places) -> Self {
+        Self { places, queues: Default::default(), running: HashMap::new(), dealt_with: HashMap::new() }
     }
 
-    pub(super) fn push(&mut self, lane: Lane, id: StoreId, wait: Duration) {
-        self.queue(lane).push(id, wait);
+    pub(super) fn push(&mut self, class: QueueClass, id: StoreId, wait: Duration) {
+        for (of, queue) in QueueClass::ALL.into_iter().zip(&mut self.queues) {
+            if of == class {
+                return queue.push(id, wait);
+            }
+        }
     }
 
-    /// The first store that is due, not worked on already, and in a lane with room.
-    pub(super) fn next(&mut self) -> Option<(Lane, StoreId)> {
-        Lane::ALL.into_iter().find_map(|lane| {
-            if self.running.values().filter(|run| run.lane == lane).count() >= self.places {
+    /// The first store that is due, not worked on already, and in a class with a free place.
+    pub(super) fn next(&mut self) -> Option<(QueueClass, StoreId)> {
+        let Self { places, queues, running, .. } = self;
+        QueueClass::ALL.into_iter().zip(queues).find_map(|(class, queue)| {
+            if running.values().filter(|run| run.class == class).count() >= places.of(class) {
                 return None;
             }
-            let Self { remove, make, look, running, .. } = self;
-            let queue = match lane {
-                Lane::Remove => remove,
-                Lane::Make => make,
-                Lane::Look => look,
-            };
-            queue.pop_ready(|id| !running.contains_key(id)).map(|id| (lane, id))
+            queue.pop_ready(|id| !running.contains_key(id)).map(|id| (class, id))
         })
     }
 
     /// Returns once another store has become due. Safe to drop while waiting.
     pub(super) async fn due(&mut self) {
-        tokio::select! {
-            () = self.remove.due() => {}
-            () = self.make.due() => {}
-            () = self.look.due() => {}
-        }
+        let dues = self.queues.iter_mut().map(|queue| Box::pin(queue.due()));
+        futures::future::select_all(dues).await;
     }
 
     pub(super) fn begin(&mut self, id: StoreId, run: Running) {
@@ -105,13 +92,5 @@ impl Desk {
 
     pub(super) fn interrupt_all(&self) {
         self.running.values().for_each(|run| run.interrupt.cancel());
-    }
-
-    fn queue(&mut self, lane: Lane) -> &mut Queue {
-        match lane {
-            Lane::Remove => &mut self.remove,
-            Lane::Make => &mut self.make,
-            Lane::Look => &mut self.look,
-        }
     }
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use rand::RngExt;
-use sendstores_core::{State, Store, Timestamp};
+use sendstores_core::{Store, Timestamp, lifecycle::DueTime};
 
 /// When a store is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,13 +18,10 @@ impl Due {
     /// A store that is on its way is due at once, or when its last failure is over; one that sells is due for a probe.
     pub(super) fn of(store: &Store, probe_interval: Option<Duration>) -> Self {
         let retry = store.failure.as_ref().and_then(|failure| failure.retry_time);
-        match store.state {
-            State::Provisioning | State::Updating | State::Resuming | State::Suspending | State::Deleting => {
-                Self::In(retry.map_or(Duration::ZERO, until))
-            }
-            State::Degraded => Self::In(retry.map_or(Duration::ZERO, until)),
-            State::Ready => probe_interval.map_or(Self::Never, |interval| Self::In(jittered(interval))),
-            State::Suspended | State::Failed | State::Deleted => Self::Never,
+        match store.state.lifecycle().due {
+            DueTime::Now => Self::In(retry.map_or(Duration::ZERO, until)),
+            DueTime::EachProbe => probe_interval.map_or(Self::Never, |interval| Self::In(jittered(interval))),
+            DueTime::Never => Self::Never,
         }
     }
 

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use rand::RngExt;
-use sendstores_core::{State, Store, StoreId, Uid, backoff::Backoff};
+use sendstores_core::{Store, StoreId, Uid, backoff::Backoff};
 use tokio_util::sync::CancellationToken;
 
 use crate::{mirror::Entry, reconcile::queue::Queue};
@@ -28,9 +28,9 @@ struct Turn {
     unwanted: Option<CancellationToken>,
 }
 
-/// Whether somebody can visit it, or could until just now: what it has scheduled may be what mends it.
+/// Whether its scheduled jobs run. Those of a DEGRADED store do, too: they may be what mends it.
 pub(super) fn is_open(store: &Store) -> bool {
-    matches!(store.state, State::Ready | State::Degraded)
+    store.state.lifecycle().runs_cron
 }
 
 // === impl Rota ===
