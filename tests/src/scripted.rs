@@ -1,11 +1,12 @@
 //! A cluster in memory that does as a test's script says: the fake beside the provisioner's port.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
+use futures::{FutureExt, future::BoxFuture};
 use sendstores_core::{
     Diagnosis, Engines, Evidence, FailureReason, StepName, Store, StoreId, Timestamp,
     credentials::{Credentials, Password, ReadCredentials, Reading},
@@ -37,6 +38,17 @@ pub enum Turn {
 
 /// What the server's panic says; callers must not read it.
 pub const POISON: &str = "scripted panic: S3cretCanary";
+
+/// One observation of one step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Observation {
+    /// The replica that observed, where the test has named it.
+    pub who: &'static str,
+    pub id: StoreId,
+    pub step: StepName,
+    /// The intent that it was observed for.
+    pub generation: u64,
+}
 
 const A_WHILE: Duration = Duration::from_millis(50);
 
@@ -76,8 +88,12 @@ struct State {
     /// Stores being acted upon right now.
     busy: BTreeSet<StoreId>,
     acts: Vec<(StoreId, StepName)>,
-    /// Who looked at a shop, in order.
-    probes: Vec<&'static str>,
+    /// Every observation of a step, in order.
+    observations: Vec<Observation>,
+    /// What the next probes find, before it is again as `selling` says.
+    probe_script: VecDeque<bool>,
+    /// Done when a storefront is probed next, before the probe is answered.
+    before_answer: Option<BoxFuture<'static, ()>>,
     overlaps: usize,
     /// How often work was done late.
     late: usize,
@@ -117,9 +133,30 @@ impl ScriptedProvisioner {
         Self(self.0.clone(), who)
     }
 
-    /// Who looked at a shop so far, in order.
-    pub fn probes(&self) -> Vec<&'static str> {
-        self.state().probes.clone()
+    /// Every observation of a step so far, in order.
+    pub fn observations(&self) -> Vec<Observation> {
+        self.state().observations.clone()
+    }
+
+    /// Every probe of a storefront so far, in order.
+    pub fn probes(&self) -> Vec<Observation> {
+        let is_probe = |seen: &Observation| seen.step == steps::STOREFRONT;
+        self.observations().into_iter().filter(is_probe).collect()
+    }
+
+    /// The next probes of any storefront find these, whether or not it sells.
+    pub fn script_probes(&self, sells: impl IntoIterator<Item = bool>) {
+        self.state().probe_script.extend(sells);
+    }
+
+    /// How many scripted probes are still to come.
+    pub fn scripted_probes(&self) -> usize {
+        self.state().probe_script.len()
+    }
+
+    /// Does `act` when a storefront that is exposed is probed next, before the probe is answered.
+    pub fn before_probe_answer(&self, act: impl Future<Output = ()> + Send + 'static) {
+        self.state().before_answer = Some(act.boxed());
     }
 
     /// The next act on `step` does this.
@@ -185,6 +222,13 @@ impl ScriptedProvisioner {
     /// How often work was done late so far.
     pub fn late(&self) -> usize {
         self.state().late
+    }
+
+    /// The cluster loses what makes `step` of the store hold.
+    pub fn lose(&self, id: &StoreId, step: StepName) {
+        if let Some(held) = self.state().held.get_mut(id) {
+            held.remove(&step);
+        }
     }
 
     /// Whether anything of the store is there.
@@ -263,18 +307,28 @@ impl Provisioner for ScriptedProvisioner {
     }
 
     async fn observe(&self, store: &Store, step: StepName) -> Result<Seen<Progress>, StepError> {
+        let is_held = |state: &State| state.held.get(&store.id).is_some_and(|steps| steps.contains(&step));
+        let before = {
+            let mut state = self.state();
+            let (id, generation) = (store.id.clone(), store.generation);
+            state.observations.push(Observation { who: self.1, id, step, generation });
+            if state.poisoned.contains(&(store.id.clone(), step)) {
+                drop(state);
+                std::panic::panic_any(POISON);
+            }
+            let probed = step == steps::STOREFRONT && is_held(&state);
+            if probed { state.before_answer.take() } else { None }
+        };
+        if let Some(before) = before {
+            before.await;
+        }
         let mut state = self.state();
-        if step == steps::STOREFRONT {
-            state.probes.push(self.1);
-        }
-        if state.poisoned.contains(&(store.id.clone(), step)) {
-            drop(state);
-            std::panic::panic_any(POISON);
-        }
-        let held = state.held.get(&store.id).is_some_and(|steps| steps.contains(&step));
+        let held = is_held(&state);
+        let scripted = if held && step == steps::STOREFRONT { state.probe_script.pop_front() } else { None };
+        let sells = scripted.unwrap_or(state.selling);
         Ok(match (held, step) {
             (false, _) => Seen::Absent,
-            (true, steps::STOREFRONT) if state.selling => Seen::Known(Progress::Done(Self::evidence(true))),
+            (true, steps::STOREFRONT) if sells => Seen::Known(Progress::Done(Self::evidence(true))),
             (true, steps::STOREFRONT) => Seen::Known(Progress::Failing(Self::evidence(false))),
             (true, _) => Seen::Known(Progress::Done(Vec::new())),
         })

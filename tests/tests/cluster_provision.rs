@@ -78,14 +78,14 @@ async fn a_statefulset_of_an_earlier_chart_is_replaced_around_its_pod() {
         let provisioner = rig.provisioner(helm, &[&simulated_images()]);
         let store = fresh_store();
         first_steps(&provisioner, &store).await;
-        for step in [StepName::Release, StepName::Database] {
+        for step in [steps::RELEASE, steps::DATABASE] {
             complete(&provisioner, &store, step).await;
         }
         let pods: Api<Pod> = Api::namespaced(rig.client.clone(), store.id.as_str());
         let pod = pods.get("mysql-0").await.expect("its pod").uid();
         make_ordered(&rig, &store).await;
-        provisioner.ensure(&store, StepName::Release).await.expect("upgraded");
-        complete(&provisioner, &store, StepName::Database).await;
+        provisioner.ensure(&store, steps::RELEASE).await.expect("upgraded");
+        complete(&provisioner, &store, steps::DATABASE).await;
         let api: Api<StatefulSet> = Api::namespaced(rig.client.clone(), store.id.as_str());
         let spec = api.get("mysql").await.expect("the database").spec.expect("a spec");
         assert_eq!(spec.pod_management_policy.as_deref(), Some("Parallel"), "{helm:?}");

@@ -70,13 +70,22 @@ impl World {
     }
 
     async fn delete(&self, id: &StoreId) {
-        until("the delete to be written", async || {
-            let store = self.store(id).await;
-            let next = store.after(Event::DeleteRequested, SystemTime::now().into()).expect("legal");
-            let expected = Expected::Revision(store.revision);
-            self.ledger.write(Write { store: next, expected, fence: None, operation: None }).await.ok()
-        })
-        .await;
+        self.intend(id, Event::DeleteRequested).await;
+    }
+
+    /// A caller's intent is accepted.
+    async fn intend(&self, id: &StoreId, intent: Event) {
+        until("the intent to be written", async || intend(&self.ledger, id, intent).await).await;
+    }
+
+    /// Every state that the store was in, in order.
+    async fn states(&self, id: &StoreId) -> Vec<State> {
+        let log = self.ledger.read_log(Revision::ZERO, 1_000, Duration::ZERO).await.expect("the log");
+        let LogPage::Changes(changes) = log else { panic!("trimmed") };
+        let mut states: Vec<_> =
+            changes.iter().filter(|change| change.store.id == *id).map(|change| change.store.state).collect();
+        states.dedup();
+        states
     }
 
     async fn store(&self, id: &StoreId) -> Store {
@@ -106,6 +115,14 @@ impl Drop for World {
 fn usual(step: StepName) -> FailureReason {
     let engine = ENGINES.default_engine().expect("an engine");
     engine.pipeline.usual_reason(step)
+}
+
+/// A caller's intent, unless the store changes meanwhile.
+async fn intend(ledger: &MemoryLedger, id: &StoreId, intent: Event) -> Option<()> {
+    let store = ledger.load(id).await.expect("load").expect("a record");
+    let next = store.after(intent, SystemTime::now().into()).expect("legal");
+    let expected = Expected::Revision(store.revision);
+    ledger.write(Write { store: next, expected, fence: None, operation: None }).await.ok().map(drop)
 }
 
 fn passing(reason: FailureReason) -> Turn {
@@ -334,14 +351,17 @@ async fn a_ready_shop_is_looked_at_by_one_replica_and_by_another_when_that_one_e
     world.replica("second");
     world.replica("third");
     let next_looks = async |from: usize| {
-        until("many looks", async || world.cluster.probes().get(from..from + 30).map(<[_]>::to_vec)).await
+        let names = || world.cluster.probes().into_iter().map(|probe| probe.who).collect::<Vec<_>>();
+        until("many looks", async || names().get(from..from + 30).map(<[_]>::to_vec)).await
     };
     let looks = next_looks(world.cluster.probes().len()).await;
     assert!(looks.iter().all(|who| *who == "first"), "{looks:?}");
     first.cancel();
     let before = world.cluster.probes().len();
-    until("another to look", async || world.cluster.probes()[before..].iter().any(|who| *who != "first").then_some(()))
-        .await;
+    until("another to look", async || {
+        world.cluster.probes()[before..].iter().any(|probe| probe.who != "first").then_some(())
+    })
+    .await;
     let looks = next_looks(world.cluster.probes().len()).await;
     assert!(looks.iter().all(|who| *who == looks[0] && *who != "first"), "{looks:?}");
 }
@@ -375,7 +395,7 @@ async fn a_holder_that_cannot_renew_its_claim_stops_its_work() {
 
 #[tokio::test]
 async fn a_panic_over_one_store_is_that_stores_failure_and_all_others_go_on() {
-    for step in StepName::PROVISIONING {
+    for step in steps::ALL {
         let world = World::new();
         let poisoned: StoreId = "store-poisoned".parse().expect("an id");
         world.cluster.set_poisoned(&poisoned, step, true);
@@ -398,11 +418,30 @@ async fn a_panic_over_one_store_is_that_stores_failure_and_all_others_go_on() {
 }
 
 #[tokio::test]
+async fn an_intent_that_comes_while_the_last_one_is_recorded_is_observed_anew() {
+    let world = World::new();
+    let id: StoreId = "store-a".parse().expect("valid");
+    let (ledger, updated) = (world.ledger.clone(), id.clone());
+    // The run has seen everything and is about to record READY.
+    world.cluster.before_probe_answer(async move {
+        intend(&ledger, &updated, Event::UpdateRequested).await.expect("accepted");
+    });
+    world.create("store-a").await;
+    let store = world.reach(&id, State::Ready).await;
+    assert_eq!((store.generation, store.observed_generation), (2, 2));
+    let seen = world.cluster.observations();
+    for step in steps::ALL {
+        let anew = seen.iter().any(|seen| seen.step == step && seen.generation == 2);
+        assert!(anew, "{step} is READY of an intent for which it was not observed: {seen:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_panic_over_the_probe_of_a_ready_store_changes_nothing_and_gives_its_claim_back() {
     let world = World::new();
     let id = world.create("store-a").await;
     let ready = world.reach(&id, State::Ready).await;
-    world.cluster.set_poisoned(&id, StepName::Storefront, true);
+    world.cluster.set_poisoned(&id, steps::STOREFRONT, true);
     let probes = world.cluster.probes().len();
     until("three more probes", async || (world.cluster.probes().len() > probes + 3).then_some(())).await;
     let other = world.create("store-other").await;
@@ -411,4 +450,56 @@ async fn a_panic_over_the_probe_of_a_ready_store_changes_nothing_and_gives_its_c
     assert_eq!((after.state, &after.failure), (State::Ready, &ready.failure));
     world.delete(&id).await;
     world.reach(&id, State::Deleted).await;
+}
+
+#[tokio::test]
+async fn a_failed_update_does_not_stop_a_store_that_sells() {
+    let world = World::new();
+    let id = world.create("store-a").await;
+    world.reach(&id, State::Ready).await;
+    // The cluster has lost the release; the update cannot make it anew.
+    world.cluster.lose(&id, steps::RELEASE);
+    world.cluster.script(steps::RELEASE, Turn::Fail(StepError::terminal(FailureReason::ValuesRefused, "bad")));
+    world.intend(&id, Event::UpdateRequested).await;
+    let store = until("the store to sell again", async || {
+        Some(world.store(&id).await).filter(|store| store.generation == 2 && store.state == State::Ready)
+    })
+    .await;
+    use State::{Degraded, Provisioning, Ready, Updating};
+    assert_eq!(world.states(&id).await, [Provisioning, Ready, Updating, Degraded, Ready], "{store:?}");
+}
+
+#[tokio::test]
+async fn a_holder_whose_claim_another_had_meanwhile_stops_its_work() {
+    let world = World::new();
+    world.cluster.script(steps::RELEASE, Turn::Hang);
+    let id = world.create("store-a").await;
+    world.hanging(&id, steps::RELEASE).await;
+    let acts = world.cluster.acts().len();
+    // Nothing else runs between these: the other replica has the claim and gives it back before the holder renews it.
+    world.ledger.advance(LEASE * 2);
+    let other = Owner("other".to_owned());
+    let claim = world.ledger.claim(&id, &other, LEASE).await.expect("an answer").expect("the claim has expired");
+    world.ledger.release(&claim).await.expect("an answer");
+    until("the old work to be dropped", async || {
+        (world.cluster.acts().len() > acts || !world.cluster.is_busy(&id)).then_some(())
+    })
+    .await;
+    world.reach(&id, State::Ready).await;
+    assert_eq!(world.cluster.overlaps(), 0);
+}
+
+#[tokio::test]
+async fn one_lost_probe_does_not_degrade_a_store() {
+    let world = World::new();
+    let id = world.create("store-a").await;
+    world.reach(&id, State::Ready).await;
+    world.cluster.script_probes([false, true]);
+    until("the probes", async || (world.cluster.scripted_probes() == 0).then_some(())).await;
+    let probes = world.cluster.probes().len();
+    until("more probes", async || (world.cluster.probes().len() >= probes + 3).then_some(())).await;
+    assert_eq!(world.states(&id).await, [State::Provisioning, State::Ready]);
+    // Two in a row do.
+    world.cluster.script_probes([false, false]);
+    until("the outage", async || world.states(&id).await.contains(&State::Degraded).then_some(())).await;
 }

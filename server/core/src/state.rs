@@ -30,8 +30,11 @@ pub enum Event {
     Slept,
     /// The shop does not sell, although nothing was asked to change.
     ProbeFailed,
-    /// A step failed in a way that trying again cannot mend.
+    /// A step failed in a way that trying again cannot mend, and the store cannot go on.
     GaveUp,
+    /// An operation on a store that was READY failed in a way that trying again cannot mend. What the store sells is up to
+    /// the next probe.
+    OperationFailed,
     /// Nothing of the store is left.
     Removed,
     /// The store was complete once, and its namespace is gone although nobody asked for that.
@@ -68,8 +71,8 @@ impl State {
     /// The state after `event`. Deleting absorbs every intent: no event leaves it but `Removed`.
     pub fn next(self, event: Event) -> Result<Self, IllegalTransition> {
         use Event::{
-            Converged, DeleteRequested, GaveUp, NamespaceLost, ProbeFailed, Removed, ResumeRequested, Slept,
-            SuspendRequested, UpdateRequested,
+            Converged, DeleteRequested, GaveUp, NamespaceLost, OperationFailed, ProbeFailed, Removed, ResumeRequested,
+            Slept, SuspendRequested, UpdateRequested,
         };
         use State::{
             Degraded, Deleted, Deleting, Failed, Provisioning, Ready, Resuming, Suspended, Suspending, Updating,
@@ -91,6 +94,7 @@ impl State {
             (Suspending | Suspended, Slept) => Suspended,
             (Ready | Degraded, ProbeFailed) => Degraded,
             (Provisioning | Updating | Suspending | Resuming | Failed, GaveUp) => Failed,
+            (Updating, OperationFailed) => Degraded,
             (Ready | Degraded | Updating | Suspending | Suspended | Resuming | Failed, NamespaceLost) => Failed,
 
             (Provisioning | Updating | Resuming | Failed, SuspendRequested)
@@ -100,6 +104,7 @@ impl State {
             | (Provisioning | Ready | Degraded | Updating | Resuming | Failed, Slept)
             | (Provisioning | Updating | Suspending | Suspended | Resuming | Failed, ProbeFailed)
             | (Ready | Degraded | Suspended, GaveUp)
+            | (Provisioning | Ready | Degraded | Suspending | Suspended | Resuming | Failed, OperationFailed)
             | (Provisioning, NamespaceLost)
             | (_, Removed) => return Err(IllegalTransition { state: self, event }),
         };
@@ -132,7 +137,7 @@ impl fmt::Display for State {
 // === impl Event ===
 
 impl Event {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::UpdateRequested,
         Self::SuspendRequested,
         Self::ResumeRequested,
@@ -141,6 +146,7 @@ impl Event {
         Self::Slept,
         Self::ProbeFailed,
         Self::GaveUp,
+        Self::OperationFailed,
         Self::Removed,
         Self::NamespaceLost,
     ];
@@ -149,7 +155,7 @@ impl Event {
     pub fn is_intent(self) -> bool {
         match self {
             Self::UpdateRequested | Self::SuspendRequested | Self::ResumeRequested | Self::DeleteRequested => true,
-            Self::Converged | Self::Slept | Self::ProbeFailed | Self::GaveUp => false,
+            Self::Converged | Self::Slept | Self::ProbeFailed | Self::GaveUp | Self::OperationFailed => false,
             Self::Removed | Self::NamespaceLost => false,
         }
     }
@@ -161,17 +167,17 @@ mod tests {
 
     /// One row a state, one column an event, in the order of the `ALL` lists; `-` is illegal.
     const TABLE: &str = "
-                      Update        Suspend     Resume    Delete    Converged  Slept      ProbeFailed GaveUp  Removed  NamespaceLost
-        PROVISIONING  PROVISIONING  -           -         DELETING  READY      -          -           FAILED  -        -
-        READY         UPDATING      SUSPENDING  -         DELETING  READY      -          DEGRADED    -       -        FAILED
-        DEGRADED      UPDATING      SUSPENDING  -         DELETING  READY      -          DEGRADED    -       -        FAILED
-        UPDATING      UPDATING      -           -         DELETING  READY      -          -           FAILED  -        FAILED
-        SUSPENDING    -             SUSPENDING  RESUMING  DELETING  -          SUSPENDED  -           FAILED  -        FAILED
-        SUSPENDED     -             SUSPENDED   RESUMING  DELETING  -          SUSPENDED  -           -       -        FAILED
-        RESUMING      -             -           RESUMING  DELETING  READY      -          -           FAILED  -        FAILED
-        FAILED        UPDATING      -           -         DELETING  -          -          -           FAILED  -        FAILED
-        DELETING      -             -           -         DELETING  -          -          -           -       DELETED  -
-        DELETED       -             -           -         -         -          -          -           -       -        -
+                      Update        Suspend     Resume    Delete    Converged  Slept      ProbeFailed GaveUp  OperationFailed  Removed  NamespaceLost
+        PROVISIONING  PROVISIONING  -           -         DELETING  READY      -          -           FAILED  -                -        -
+        READY         UPDATING      SUSPENDING  -         DELETING  READY      -          DEGRADED    -       -                -        FAILED
+        DEGRADED      UPDATING      SUSPENDING  -         DELETING  READY      -          DEGRADED    -       -                -        FAILED
+        UPDATING      UPDATING      -           -         DELETING  READY      -          -           FAILED  DEGRADED         -        FAILED
+        SUSPENDING    -             SUSPENDING  RESUMING  DELETING  -          SUSPENDED  -           FAILED  -                -        FAILED
+        SUSPENDED     -             SUSPENDED   RESUMING  DELETING  -          SUSPENDED  -           -       -                -        FAILED
+        RESUMING      -             -           RESUMING  DELETING  READY      -          -           FAILED  -                -        FAILED
+        FAILED        UPDATING      -           -         DELETING  -          -          -           FAILED  -                -        FAILED
+        DELETING      -             -           -         DELETING  -          -          -           -       -                DELETED  -
+        DELETED       -             -           -         -         -          -          -           -       -                -        -
     ";
 
     #[test]

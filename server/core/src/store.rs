@@ -147,8 +147,12 @@ impl Store {
             Event::ProbeFailed if self.state == State::Ready => {
                 next.steps.iter_mut().for_each(|step| step.attempt = step.attempt.min(1));
             }
-            Event::UpdateRequested | Event::SuspendRequested | Event::ResumeRequested => {}
-            Event::Slept | Event::ProbeFailed | Event::GaveUp | Event::NamespaceLost => {}
+            // What the steps of the intent before came to says nothing of this one.
+            Event::UpdateRequested | Event::ResumeRequested => {
+                next.steps = self.steps.iter().map(|step| Step::pending(step.name)).collect();
+            }
+            Event::SuspendRequested | Event::Slept | Event::ProbeFailed => {}
+            Event::GaveUp | Event::OperationFailed | Event::NamespaceLost => {}
         }
         Ok(next)
     }
@@ -161,6 +165,13 @@ impl Store {
             self.steps = pipeline.names().map(step).collect();
         }
         self
+    }
+
+    /// The store once a step failed for good; `None` where there is no giving up. FAILED is for a store that cannot go on:
+    /// one that was READY before its update is DEGRADED until the next probe says whether it still sells.
+    pub fn given_up(&self, now: Timestamp) -> Option<Self> {
+        let kept = if self.ready_time.is_some() { self.after(Event::OperationFailed, now).ok() } else { None };
+        kept.or_else(|| self.after(Event::GaveUp, now).ok())
     }
 
     /// The store with `name` under way and all before it done; `begun` counts one more attempt, unless a step of several
@@ -395,6 +406,35 @@ mod tests {
         use Happening::{Created, CredentialsRead, Ready};
         assert_eq!(told, [(Created, call("c-1")), (Ready, None), (CredentialsRead, call("c-2"))]);
         assert_eq!((again.update_time, again.generation), (at(8), 1));
+    }
+
+    #[test]
+    fn a_failed_update_leaves_a_store_that_sold_to_the_next_probe() {
+        let new = fixture::store("store-a");
+        assert_eq!(new.given_up(at(1)).map(|store| store.state), Some(State::Failed));
+        let ready = new.after(Event::Converged, at(1)).expect("legal");
+        assert_eq!(ready.given_up(at(2)), None);
+        let updating = ready.after(Event::UpdateRequested, at(2)).expect("legal");
+        let kept = updating.given_up(at(3)).expect("given up");
+        assert_eq!((kept.state, kept.observed_generation), (State::Degraded, 2));
+        // Never READY: nothing sells.
+        let failed = new.given_up(at(1)).expect("given up");
+        let updating = failed.after(Event::UpdateRequested, at(2)).expect("legal");
+        assert_eq!(updating.given_up(at(3)).map(|store| store.state), Some(State::Failed));
+        // A store that was suspended sells nothing until it is resumed.
+        let resuming = Store { state: State::Resuming, ..ready };
+        assert_eq!(resuming.given_up(at(3)).map(|store| store.state), Some(State::Failed));
+    }
+
+    #[test]
+    fn an_intent_to_change_begins_with_all_steps_pending() {
+        let ready = fixture::store("store-a").after(Event::Converged, at(1)).expect("legal");
+        let suspended = Store { state: State::Suspended, ..ready.clone() };
+        for (store, event) in [(&ready, Event::UpdateRequested), (&suspended, Event::ResumeRequested)] {
+            let next = store.after(event, at(2)).expect("legal");
+            let pending: Vec<_> = fixture::PIPELINE.names().map(Step::pending).collect();
+            assert_eq!(next.steps, pending, "{event:?}");
+        }
     }
 
     #[test]

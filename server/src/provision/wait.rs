@@ -213,6 +213,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::provision::engines::woocommerce::DATABASE_STEP;
     use crate::provision::{
         fake_api::{self, list},
         steps::fixtures,
@@ -235,7 +236,7 @@ mod tests {
             detail: "the pod is not there yet".to_owned(),
             outlook: Outlook::Going,
         });
-        let seen = step(&context, &fixtures::store(), StepName::Database, &last).await.unwrap();
+        let seen = step(&context, &fixtures::store(), DATABASE_STEP, &last).await.unwrap();
         assert_eq!(seen, Seen::Known(Progress::Done(Vec::new())));
     }
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use rand::RngExt;
 use sendstores_core::{
-    Event, Evidence, Failure, FailureReason, State, StepName, Store, StoreId, Timestamp, adoption,
+    Event, Evidence, Failure, FailureReason, Pipeline, State, StepName, Store, StoreId, Timestamp, adoption,
     ledger::{Claim, Fence, Ledger, LedgerError},
     observed::{Observed, Progress, Remains, Seen, Waiting},
     plan::{Action, plan},
@@ -57,6 +57,7 @@ struct Work<'a, L, P> {
     making: &'a Mutex<()>,
     fence: Fence,
     store: Store,
+    /// Of this store's intent: a run ends when the intent changes.
     observed: Observed,
     /// What was done last, and what was seen of it before that.
     done: Option<(StepName, Seen<Progress>)>,
@@ -139,10 +140,7 @@ impl<'a, L: Ledger, P: Provisioner> Run<'a, L, P> {
         let Self { reconciler, making, .. } = self;
         let pipeline = reconciler.provisioner.engines().pipeline(store.spec.engine);
         let observed = Observed::nothing(pipeline);
-        let store = match store.state {
-            State::Deleting | State::Deleted => store,
-            _ => store.with_steps_of(pipeline),
-        };
+        let store = with_steps_of(store, pipeline);
         let mut work = Work { reconciler, making, fence: claim.fence, store, observed, done: None, at: None };
         match supervise::caught("run", work.until_at_rest()).await {
             Ok(outcome) => outcome,
@@ -172,8 +170,12 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
                 Err(Halt::Ledger(halt)) => halt,
             };
             match halt {
-                // The newest intent wins; what is known of the cluster stays known.
-                NotRecorded::Changed(store) => self.store = *store,
+                // What was observed speaks of the intent that it was observed for: a newer one begins with nothing known.
+                NotRecorded::Changed(store) if !same_intent(&self.store, &store) => {
+                    return Outcome::RetryIn(Duration::ZERO);
+                }
+                // The same intent, such as when its credentials were read: what is known of the cluster stays known.
+                NotRecorded::Changed(store) => self.store = with_steps_of(*store, self.observed.pipeline()),
                 NotRecorded::Stop(error) => {
                     tracing::warn!(store = %self.store.id, %error, "stopping: progress cannot be recorded");
                     return Outcome::RetryIn(PAUSE);
@@ -348,7 +350,8 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
         let StepError { reason, message, terminal } = error;
         let step = self.at;
         let attempt = attempt(&self.store, step);
-        let gives_up = terminal && self.store.state.next(Event::GaveUp).is_ok();
+        let given_up = if terminal { self.store.given_up(now()) } else { None };
+        let gives_up = given_up.is_some();
         tracing::warn!(store = %self.store.id, ?step, %reason, message, attempt, gives_up, "a step failed");
         metrics::counter!("sendstores_step_failures_total", "reason" => reason.as_str()).increment(1);
         // A probe that could not be made says nothing of the shop.
@@ -356,7 +359,6 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
             return Ok(());
         }
         let retry_time = (!gives_up).then(|| now().after(self.backoff(attempt)));
-        let given_up = if gives_up { self.store.after(Event::GaveUp, now()).ok() } else { None };
         let store = given_up.unwrap_or_else(|| self.store.clone());
         let failure = Failure { reason, message, step, attempt, retry_time, diagnosis: None };
         let failure = self.diagnosed(failure).await;
@@ -418,6 +420,19 @@ impl From<NotRecorded> for Halt {
     fn from(halt: NotRecorded) -> Self {
         Self::Ledger(halt)
     }
+}
+
+/// The store with the steps that it has now. A deletion has its own one, whatever the engine.
+fn with_steps_of(store: Store, pipeline: Pipeline) -> Store {
+    match store.state {
+        State::Deleting | State::Deleted => store,
+        _ => store.with_steps_of(pipeline),
+    }
+}
+
+/// Whether both are of one intent for one store. A store that was removed and created again has another uid.
+fn same_intent(known: &Store, newer: &Store) -> bool {
+    known.uid == newer.uid && known.generation == newer.generation
 }
 
 /// Counts what failed, whether it was begun anew or only waited for again.
