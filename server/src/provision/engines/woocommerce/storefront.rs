@@ -11,8 +11,9 @@ use http::Method;
 use k8s_openapi::api::networking::v1::Ingress;
 use kube::Api;
 use sendstores_core::{
-    Evidence, State, Store, Timestamp,
+    Evidence, Store, Timestamp,
     evidence::Check,
+    lifecycle::Expect,
     observed::{Progress, Seen},
     provisioner::StepError,
     shop::Catalogue,
@@ -31,6 +32,7 @@ use crate::provision::{
 const STORE_API: &str = "/wp-json/wc/store/v1";
 
 pub(super) async fn observe(context: &Context, store: &Store) -> Result<Seen<Progress>, StepError> {
+    let expect = Expect::of(store);
     let ingresses: Api<Ingress> = context.cluster.in_store(store);
     let there = async {
         let ingress = context.cluster.call(ingresses.get_metadata_opt(APPLICATION.name)).await?;
@@ -38,28 +40,26 @@ pub(super) async fn observe(context: &Context, store: &Store) -> Result<Seen<Pro
     };
     let exposed = async {
         // Of a shop that was opened, the Ingress is all there is to see; reading the release's records each time is not needed.
-        let opened = matches!(store.state, State::Ready | State::Degraded);
-        Ok(opened || release::is_exposed(context, store).await?)
+        Ok(expect.is_exposed() || release::is_exposed(context, store).await?)
     };
     let (exposed, there) = tokio::try_join!(exposed, there)?;
     if !exposed || !there {
         return Ok(partial("the shop is not exposed yet"));
     }
-    if let Some(evidence) = glance::look(context, store).await? {
+    if let Some(evidence) = glance::look(context, store, expect).await? {
         return Ok(Seen::Known(Progress::Done(evidence)));
     }
-    let (mut evidence, product) = probe(context, store).await?;
+    let (mut evidence, product) = probe(context, store, expect).await?;
     let sells = evidence.iter().all(|evidence| evidence.passed);
-    if !sells && store.ready_time.is_some() {
+    if !sells && !expect.is_first() {
         if !workload::exist(context, store, &[DATABASE, APPLICATION]).await? {
             return Ok(partial("a workload of the shop is gone"));
         }
-        // A READY store is first called DEGRADED for what its visitors see.
-        if store.state == State::Degraded {
+        if expect.checks_data() {
             bootstrap::data_is_there(context, store).await?;
         }
     }
-    let seen = ingress::look(context, store, product.as_deref(), sells).await;
+    let seen = ingress::look(context, store, expect, product.as_deref(), sells).await;
     let counts = ingress::counts(store, &seen);
     evidence.push(self::evidence(Check::Ingress, seen.finding()));
     Ok(Seen::Known(match sells && !counts {
@@ -74,9 +74,8 @@ pub(super) async fn ensure(context: &Context, store: &Store) -> Result<(), StepE
 }
 
 /// Looks at the shop as its first visitor would, short of an order; also the product that its page must show.
-async fn probe(context: &Context, store: &Store) -> Result<(Vec<Evidence>, Option<String>), StepError> {
-    // The catalogue is ours until the store was READY for the first time; afterwards it is the merchant's.
-    let sample_due = store.ready_time.is_none() && store.spec.shop.catalogue == Catalogue::Sample;
+async fn probe(context: &Context, store: &Store, expect: Expect) -> Result<(Vec<Evidence>, Option<String>), StepError> {
+    let sample_due = expect.is_first() && store.spec.shop.catalogue == Catalogue::Sample;
     let reply = get(context, store, &judge::products_path(STORE_API, sample_due)).await?;
     if let Reply::Unreachable(why) = &reply {
         return Ok((unreachable(context, why), None));
@@ -84,7 +83,8 @@ async fn probe(context: &Context, store: &Store) -> Result<(Vec<Evidence>, Optio
     let catalogue = judge::catalogue(&reply, sample_due);
     let product = catalogue.as_ref().ok().and_then(Option::as_ref);
     let name = product.filter(|_| sample_due).map(|product| product.name.as_str());
-    let looks = (shop_page(context, store, name), cart(context, store, product), cron::look(context, store));
+    let looks =
+        (shop_page(context, store, expect, name), cart(context, store, expect, product), cron::look(context, store));
     let (page, cart, cron) = tokio::try_join!(looks.0, looks.1, looks.2)?;
     let found = [
         (Check::ShopPage, Some(page)),
@@ -112,18 +112,28 @@ fn offer(catalogue: &Result<Option<Product>, String>) -> Finding {
     }
 }
 
-async fn shop_page(context: &Context, store: &Store, product: Option<&str>) -> Result<Finding, StepError> {
+async fn shop_page(
+    context: &Context,
+    store: &Store,
+    expect: Expect,
+    product: Option<&str>,
+) -> Result<Finding, StepError> {
     let reply = get(context, store, "/shop/").await?;
     // A merchant may give the page another address; its front page is still a shop's.
     let moved = matches!(&reply, Reply::Shop(answer) if answer.status == 404);
-    if moved && store.ready_time.is_some() {
+    if moved && !expect.is_first() {
         return Ok(judge::shop_page("/", &get(context, store, "/").await?, product));
     }
     Ok(judge::shop_page("/shop/", &reply, product))
 }
 
 /// Puts the product into a fresh cart, which no one else ever sees, and looks at what the cart then offers.
-async fn cart(context: &Context, store: &Store, product: Option<&Product>) -> Result<Finding, StepError> {
+async fn cart(
+    context: &Context,
+    store: &Store,
+    expect: Expect,
+    product: Option<&Product>,
+) -> Result<Finding, StepError> {
     let reply = get(context, store, &format!("{STORE_API}/cart")).await?;
     let token = match judge::cart_token(&reply) {
         Ok(token) => token,
@@ -138,7 +148,7 @@ async fn cart(context: &Context, store: &Store, product: Option<&Product>) -> Re
         body: Some(json!({"id": product.id, "quantity": product.least()})),
     };
     let reply = proxy::ask(&context.cluster, store, add, context.deadlines.probe).await?;
-    Ok(judge::cart(&reply, store.ready_time.is_some()))
+    Ok(judge::cart(&reply, !expect.is_first()))
 }
 
 async fn get(context: &Context, store: &Store, path: &str) -> Result<Reply, StepError> {

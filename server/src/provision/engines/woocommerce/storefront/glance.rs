@@ -3,7 +3,7 @@
 //! everything well.
 
 use rand::RngExt;
-use sendstores_core::{Evidence, State, Store, evidence::Check, provisioner::StepError};
+use sendstores_core::{Evidence, Store, evidence::Check, lifecycle::Expect, provisioner::StepError};
 
 use super::{STORE_API, cron, evidence, get, ingress, judge, offer, shop_page};
 use crate::provision::Context;
@@ -12,8 +12,11 @@ use crate::provision::Context;
 const WHOLE: f64 = 0.1;
 
 /// The evidence with what was seen renewed, if all is well; `None`: a whole look is due.
-pub(super) async fn look(context: &Context, store: &Store) -> Result<Option<Vec<Evidence>>, StepError> {
-    if !suffices(store, context.cron_interval.is_some()) || rand::rng().random::<f64>() < WHOLE {
+pub(super) async fn look(context: &Context, store: &Store, expect: Expect) -> Result<Option<Vec<Evidence>>, StepError> {
+    if !expect.allows_quick_probe()
+        || !is_well(store, context.cron_interval.is_some())
+        || rand::rng().random::<f64>() < WHOLE
+    {
         return Ok(None);
     }
     let catalogue = judge::catalogue(&get(context, store, &judge::products_path(STORE_API, false)).await?, false);
@@ -26,13 +29,13 @@ pub(super) async fn look(context: &Context, store: &Store) -> Result<Option<Vec<
         finding => seen.extend(finding.map(|finding| evidence(Check::Cron, finding))),
     }
     // One page is enough, and best by the public address: so the way to it is looked at, too.
-    let public = ingress::look(context, store, None, true).await;
+    let public = ingress::look(context, store, expect, None, true).await;
     if ingress::counts(store, &public) {
         return Ok(None);
     }
     let public = public.finding();
     if public.is_err() {
-        let page = shop_page(context, store, None).await?;
+        let page = shop_page(context, store, expect, None).await?;
         if page.is_err() || passed(store, Check::Ingress) {
             return Ok(None);
         }
@@ -42,11 +45,11 @@ pub(super) async fn look(context: &Context, store: &Store) -> Result<Option<Vec<
     Ok(Some(renewed(&store.evidence, &seen)))
 }
 
-/// Whether the shop is READY and was seen to be well in all that keeps it so.
-fn suffices(store: &Store, scheduled: bool) -> bool {
+/// Whether the storefront was seen to be well in all that keeps the store READY.
+fn is_well(store: &Store, scheduled: bool) -> bool {
     let scheduled = scheduled.then_some(Check::Cron);
     let mut required = [Check::ShopPage, Check::StoreApi, Check::Cart].into_iter().chain(scheduled);
-    store.state == State::Ready && required.all(|check| passed(store, check))
+    required.all(|check| passed(store, check))
 }
 
 fn passed(store: &Store, check: Check) -> bool {
@@ -71,16 +74,15 @@ mod tests {
     }
 
     #[test]
-    fn only_a_shop_that_was_seen_to_be_well_is_glanced_at() {
-        let with = |state, evidence: Vec<Evidence>| Store { state, evidence, ..fixtures::store() };
+    fn a_quick_probe_needs_a_full_one_that_found_all_well() {
+        let with = |evidence: Vec<Evidence>| Store { evidence, ..fixtures::store() };
         let all = [Check::ShopPage, Check::StoreApi, Check::Cart].map(|check| found(check, true, 0)).to_vec();
-        assert!(suffices(&with(State::Ready, all.clone()), false));
-        assert!(!suffices(&with(State::Ready, all.clone()), true), "READY by a server that did not look at it");
-        assert!(!suffices(&with(State::Degraded, all.clone()), false));
-        assert!(!suffices(&with(State::Provisioning, Vec::new()), false));
+        assert!(is_well(&with(all.clone()), false));
+        assert!(!is_well(&with(all.clone()), true), "READY by a server that did not look at it");
+        assert!(!is_well(&with(Vec::new()), false));
         let mut bad = all.clone();
         bad[2].passed = false;
-        assert!(!suffices(&with(State::Ready, bad), false) && !suffices(&with(State::Ready, all[..2].to_vec()), false));
+        assert!(!is_well(&with(bad), false) && !is_well(&with(all[..2].to_vec()), false));
     }
 
     #[test]

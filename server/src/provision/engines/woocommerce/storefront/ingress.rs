@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use sendstores_core::{Store, evidence::Check};
+use sendstores_core::{Store, evidence::Check, lifecycle::Expect};
 use tokio::time::{Instant, sleep};
 
 use super::judge::{self, Finding};
@@ -34,11 +34,11 @@ pub(super) enum Seen {
 }
 
 /// Looks once; for a shop that `sells` and was never READY, until the address leads to it or patience ends.
-pub(super) async fn look(context: &Context, store: &Store, product: Option<&str>, sells: bool) -> Seen {
+pub(super) async fn look(context: &Context, store: &Store, expect: Expect, product: Option<&str>, sells: bool) -> Seen {
     let until = Instant::now() + PATIENCE;
     loop {
-        let seen = look_once(context, store, product).await;
-        let waits = sells && store.ready_time.is_none() && matches!(seen, Seen::Other(_));
+        let seen = look_once(context, store, expect, product).await;
+        let waits = sells && expect.is_first() && matches!(seen, Seen::Other(_));
         if !waits || Instant::now() >= until {
             return seen;
         }
@@ -46,11 +46,11 @@ pub(super) async fn look(context: &Context, store: &Store, product: Option<&str>
     }
 }
 
-async fn look_once(context: &Context, store: &Store, product: Option<&str>) -> Seen {
+async fn look_once(context: &Context, store: &Store, expect: Expect, product: Option<&str>) -> Seen {
     let visit = async |path| context.visitor.get(&store.url, path, context.deadlines.probe).await;
     let first = visit("/shop/").await;
     // As with the other check of the page: a merchant may give it another address.
-    let moved = store.ready_time.is_some() && matches!(&first, Visit::Answered(Answer { status: 404, .. }));
+    let moved = !expect.is_first() && matches!(&first, Visit::Answered(Answer { status: 404, .. }));
     match moved {
         true => judge(&store.url, "/", visit("/").await, product),
         false => judge(&store.url, "/shop/", first, product),
