@@ -7,23 +7,23 @@ mod desk;
 mod due;
 mod duty;
 mod lease;
+mod members;
+mod probe;
 mod queue;
 mod record;
 mod run;
 
-use std::{
-    sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
-};
+use std::time::Duration;
 
 use futures::{StreamExt, stream::FuturesUnordered};
 use sendstores_core::{
     State, Store, StoreFilter, StoreId,
     backoff::Backoff,
-    ledger::{Duty, Ledger, Owner},
-    lifecycle::QueueClass,
+    ledger::{Ledger, Owner},
+    lifecycle::{DueTime, QueueClass, Work},
     provisioner::Provisioner,
 };
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -35,7 +35,8 @@ pub use cron::{CronDriver, CronPolicy};
 pub use desk::Places;
 use desk::{Desk, Running};
 use due::Due;
-use duty::{Post, Raised};
+use members::Members;
+use probe::Probe;
 use run::{Outcome, Run};
 
 /// How tombstones are removed: long behind any history a watcher could still read.
@@ -44,6 +45,8 @@ const SWEEP_EVERY: Duration = Duration::from_secs(600);
 const SWEEP_MOST: usize = 1_000;
 /// How long runs may take to give their claims back when the process stops.
 const FAREWELL: Duration = Duration::from_secs(2);
+/// A READY store that does not sell is probed twice, this far apart, before it is called DEGRADED.
+const CONFIRM: Duration = Duration::from_secs(2);
 /// How many changes are looked at in one turn of the loop.
 const CHANGES: usize = 256;
 
@@ -80,40 +83,39 @@ impl Policy {
 impl<L: Ledger, P: Provisioner> Reconciler<L, P> {
     /// Runs until `stop`. Nothing is done while the ledger is not believed.
     pub async fn run(self, stop: CancellationToken) -> Result<(), TaskError> {
-        let probes = AtomicBool::new(false);
+        let members = Members::default();
         let Self { ledger, mirror, owner, policy, .. } = &self;
-        let post = Post { ledger, mirror, owner, duty: Duty::Probe, lease: policy.lease };
-        let on_duty = async {
+        let membership = async {
             if policy.probe_interval.is_some() {
-                post.serve(&stop, || Raised::until_dropped(&probes)).await;
+                members.follow(ledger, mirror, owner, policy.lease, &stop).await;
             }
         };
-        tokio::join!(on_duty, self.work_whenever_believed(&stop, &probes));
+        tokio::join!(membership, self.work_whenever_believed(&stop, &members));
         Ok(())
     }
 
-    async fn work_whenever_believed(&self, stop: &CancellationToken, probes: &AtomicBool) {
+    async fn work_whenever_believed(&self, stop: &CancellationToken, members: &Members) {
         loop {
             tokio::select! {
                 () = self.mirror.dependable() => {}
                 () = stop.cancelled() => return,
             }
-            self.work(stop, probes).await;
+            self.work(stop, members).await;
             if !stop.is_cancelled() {
                 tracing::warn!("reconcile rests");
             }
         }
     }
 
-    /// Until `stop`, or until the ledger is not believed. `probes`: shops that are READY are looked at from here.
-    async fn work(&self, stop: &CancellationToken, probes: &AtomicBool) {
+    /// Until `stop`, or until the ledger is not believed.
+    async fn work(&self, stop: &CancellationToken, members: &Members) {
         let mut desk = Desk::new(self.policy.places);
         let mut runs = FuturesUnordered::new();
         let mut cursor = self.take_stock(&mut desk);
         let mut sweep = tokio::time::interval(SWEEP_EVERY);
         loop {
             while let Some((class, id)) = desk.next() {
-                runs.extend(self.start(class, &id, &mut desk, probes.load(Ordering::Relaxed)));
+                runs.extend(self.start(class, &id, &mut desk, members));
             }
             tokio::select! {
                 () = stop.cancelled() => break,
@@ -144,13 +146,13 @@ impl<L: Ledger, P: Provisioner> Reconciler<L, P> {
     }
 
     fn queue(&self, store: &Store, desk: &mut Desk) {
-        let removal = Lane::of(store.state) == Lane::Remove;
+        let row = store.state.lifecycle();
         // A store of an engine that only a newer server has is left to that one; to remove it takes no engine.
-        if !removal && self.provisioner.engines().get(store.spec.engine).is_none() {
+        if row.work != Work::Remove && self.provisioner.engines().get(store.spec.engine).is_none() {
             return;
         }
         if let Some(wait) = Due::of(store, self.policy.probe_interval).wait() {
-            desk.push(store.state.lifecycle().queue, store.id.clone(), wait);
+            desk.push(row.queue, store.id.clone(), wait);
         }
     }
 
@@ -160,20 +162,30 @@ impl<L: Ledger, P: Provisioner> Reconciler<L, P> {
         class: QueueClass,
         id: &StoreId,
         desk: &mut Desk,
-        probes: bool,
+        members: &Members,
     ) -> Option<impl Future<Output = (StoreId, Outcome)> + use<'_, L, P>> {
         let store = self.mirror.get(id)?;
-        let waits = store.state == State::Ready && !probes;
-        if waits || store.state.lifecycle().queue != class {
+        let row = store.state.lifecycle();
+        let probes = row.due == DueTime::EachProbe;
+        if row.queue != class || (probes && !members.is_responsible(&self.owner, id)) {
             // Queued again: a replica that takes the probes over finds them spread over the interval, and a store whose
             // class has changed moves to its new queue.
             self.queue(&store, desk);
             return None;
         }
+        let suspect = match desk.suspects.remove(id) {
+            Some(since) if probes && since.elapsed() < CONFIRM => {
+                desk.suspects.insert(id.clone(), since);
+                desk.push(class, id.clone(), CONFIRM.saturating_sub(since.elapsed()));
+                return None;
+            }
+            since => since.is_some(),
+        };
         let generation = store.generation;
         let interrupt = CancellationToken::new();
         desk.begin(id.clone(), Running { class, generation, interrupt: interrupt.clone(), again: false });
-        let run = Run::new(self, id.clone(), interrupt);
+        let probe = probes.then_some(Probe { store, suspect });
+        let run = Run::new(self, id.clone(), interrupt, probe);
         let (id, lease) = (id.clone(), self.policy.lease);
         Some(async move {
             // A panic in the work itself is caught inside, under the claim. This one is in the claim's own keeping.
@@ -189,6 +201,7 @@ impl<L: Ledger, P: Provisioner> Reconciler<L, P> {
         let store = &change.store;
         if store.state == State::Deleted {
             desk.dealt_with.remove(&store.id);
+            desk.suspects.remove(&store.id);
         } else if let Some(run) = desk.running(&store.id) {
             if store.generation > run.generation {
                 run.again = true;
@@ -207,6 +220,10 @@ impl<L: Ledger, P: Provisioner> Reconciler<L, P> {
             _ if ended.again => desk.push(class, id, Duration::ZERO),
             Outcome::RetryIn(wait) => desk.push(class, id, wait),
             Outcome::Nothing => {}
+            Outcome::Suspect => {
+                desk.suspects.insert(id.clone(), Instant::now());
+                desk.push(QueueClass::Probe, id, CONFIRM);
+            }
             Outcome::Rest(store) => match latest.filter(|latest| latest.revision > store.revision) {
                 // It changed behind this run's back, such as by the creation of a store of an id that was just removed.
                 Some(latest) => self.queue(&latest, desk),

@@ -103,6 +103,10 @@ impl Ledger for Interposed {
         self.inner.release(claim).await
     }
 
+    async fn announce(&self, owner: &Owner, lease: Duration) -> Result<Vec<Owner>, LedgerError> {
+        self.inner.announce(owner, lease).await
+    }
+
     async fn take_duty(&self, duty: Duty, owner: &Owner, lease: Duration) -> Result<Option<Fence>, LedgerError> {
         self.inner.take_duty(duty, owner, lease).await
     }

@@ -7,6 +7,7 @@ use sendstores_core::{
     backoff::Backoff,
     ledger::{Expected, Ledger, LogPage, Owner, Write},
     provisioner::StepError,
+    shard::responsible,
 };
 use sendstores_server::{
     ledger::MemoryLedger,
@@ -16,11 +17,11 @@ use sendstores_server::{
 };
 use sendstores_tests::{
     samples,
-    scripted::{ScriptedProvisioner, Turn},
+    scripted::{Observation, ScriptedProvisioner, Turn},
     steps,
     wait::until,
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 const LEASE: Duration = Duration::from_millis(300);
 const PLACES: usize = 10;
@@ -28,21 +29,28 @@ const PLACES: usize = 10;
 struct World {
     ledger: MemoryLedger,
     cluster: ScriptedProvisioner,
+    places: Places,
     stop: CancellationToken,
+    _guard: DropGuard,
 }
 
 // === impl World ===
 
 impl World {
     fn new() -> Self {
-        let world = Self::without_replica();
+        Self::with_places(Places { changes: PLACES, probes: PLACES })
+    }
+
+    fn with_places(places: Places) -> Self {
+        let world = Self { places, ..Self::without_replica() };
         world.replica("a");
         world
     }
 
     fn without_replica() -> Self {
         let (ledger, stop) = (MemoryLedger::default(), CancellationToken::new());
-        Self { ledger, cluster: ScriptedProvisioner::new(), stop }
+        let places = Places { changes: PLACES, probes: PLACES };
+        Self { ledger, cluster: ScriptedProvisioner::new(), places, stop: stop.clone(), _guard: stop.drop_guard() }
     }
 
     /// One more replica on the same ledger and cluster.
@@ -51,7 +59,7 @@ impl World {
         let mirror = Mirror::new(1_000);
         tokio::spawn(mirror.clone().follow(self.ledger.clone(), stop.clone()));
         let policy = Policy {
-            places: Places { changes: PLACES, probes: PLACES },
+            places: self.places,
             lease: LEASE,
             backoff: Backoff { first: Duration::from_millis(5), most: Duration::from_millis(20) },
             probe_interval: Some(Duration::from_millis(50)),
@@ -103,12 +111,6 @@ impl World {
 
     async fn reach(&self, id: &StoreId, state: State) -> Store {
         until(state.as_str(), async || Some(self.store(id).await).filter(|store| store.state == state)).await
-    }
-}
-
-impl Drop for World {
-    fn drop(&mut self) {
-        self.stop.cancel();
     }
 }
 
@@ -340,30 +342,52 @@ async fn two_replicas_never_act_on_one_store_at_once() {
     assert_eq!(world.cluster.acts().len(), 30 * steps::ALL.len());
 }
 
+/// Waits until each store is probed by the replica that is responsible for it among `replicas`, and by no other.
+async fn shared_by(world: &World, replicas: &[&str]) {
+    let owners: Vec<_> = replicas.iter().map(|name| Owner((*name).to_owned())).collect();
+    let is_right = |probe: &Observation| {
+        responsible(probe.id.as_str(), &owners).is_some_and(|responsible| responsible.0 == probe.who)
+    };
+    let begun = world.cluster.probes().len();
+    until("a right share for each replica", async || {
+        let probes = world.cluster.probes();
+        let newest = &probes[begun.max(probes.len().saturating_sub(100))..];
+        (newest.len() == 100 && newest.iter().all(is_right)).then_some(())
+    })
+    .await;
+}
+
 #[tokio::test]
-async fn a_ready_shop_is_looked_at_by_one_replica_and_by_another_when_that_one_ends() {
+async fn each_ready_store_is_probed_by_one_replica_and_by_another_when_that_one_ends() {
     let world = World::without_replica();
     let first = world.replica("first");
-    for id in ["store-a", "store-b", "store-c"] {
+    for i in 0..12 {
+        let id = world.create(&format!("store-{i}")).await;
+        world.reach(&id, State::Ready).await;
+    }
+    shared_by(&world, &["first"]).await;
+    world.replica("second");
+    let third = world.replica("third");
+    shared_by(&world, &["first", "second", "third"]).await;
+    first.cancel();
+    shared_by(&world, &["second", "third"]).await;
+    // A replica that is gone without a word is missed when its lease ends.
+    third.cancel();
+    world.ledger.announce(&Owner("third".to_owned()), LEASE).await.expect("an answer");
+    shared_by(&world, &["second"]).await;
+}
+
+#[tokio::test]
+async fn a_store_that_waits_for_its_second_probe_delays_no_other() {
+    let world = World::with_places(Places { changes: PLACES, probes: 1 });
+    for id in ["store-a", "store-b"] {
         let id = world.create(id).await;
         world.reach(&id, State::Ready).await;
     }
-    world.replica("second");
-    world.replica("third");
-    let next_looks = async |from: usize| {
-        let names = || world.cluster.probes().into_iter().map(|probe| probe.who).collect::<Vec<_>>();
-        until("many looks", async || names().get(from..from + 30).map(<[_]>::to_vec)).await
-    };
-    let looks = next_looks(world.cluster.probes().len()).await;
-    assert!(looks.iter().all(|who| *who == "first"), "{looks:?}");
-    first.cancel();
     let before = world.cluster.probes().len();
-    until("another to look", async || {
-        world.cluster.probes()[before..].iter().any(|probe| probe.who != "first").then_some(())
-    })
-    .await;
-    let looks = next_looks(world.cluster.probes().len()).await;
-    assert!(looks.iter().all(|who| *who == looks[0] && *who != "first"), "{looks:?}");
+    world.cluster.script_probes([false, false, false, false]);
+    let probes = until("two probes", async || world.cluster.probes().get(before..before + 2).map(<[_]>::to_vec)).await;
+    assert_ne!(probes[0].id, probes[1].id, "the second probe of a store comes after the first of the other");
 }
 
 #[tokio::test]

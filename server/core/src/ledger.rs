@@ -35,8 +35,6 @@ pub struct Claim {
 pub enum Duty {
     /// Having shops do what they have scheduled.
     Cron,
-    /// Looking at shops that are READY, whether they still sell.
-    Probe,
 }
 
 /// A caller's request, to be recognised when it comes again.
@@ -200,14 +198,18 @@ pub trait Ledger: Clone + Send + Sync + 'static {
     /// Gives a duty back. Nothing happens if it was lost meanwhile.
     fn leave_duty(&self, duty: Duty, fence: Fence) -> impl Future<Output = Result<(), LedgerError>> + Send;
 
+    /// Notes that `owner` lives for `lease` by the ledger's clock, and returns all owners that live, in no order. A lease
+    /// of zero takes the note back.
+    fn announce(&self, owner: &Owner, lease: Duration) -> impl Future<Output = Result<Vec<Owner>, LedgerError>> + Send;
+
     /// Removes tombstones older than `age` by the ledger's clock, up to `most`; returns how many.
     fn sweep(&self, age: Duration, most: usize) -> impl Future<Output = Result<usize, LedgerError>> + Send;
 
     /// Why this history is in doubt, if it is.
     fn doubt(&self) -> impl Future<Output = Result<Option<String>, LedgerError>> + Send;
 
-    /// Puts the history in doubt that this process knows, or the emptiness in its place: `write`, `claim`, `take_duty` and
-    /// `sweep` are refused with `InDoubt` from then on, to every process, until [`Ledger::adopt`]. Refused with
+    /// Puts the history in doubt that this process knows, or the emptiness in its place: `write`, `claim`, `take_duty`,
+    /// `announce` and `sweep` are refused with `InDoubt` from then on, to every process, until [`Ledger::adopt`]. Refused with
     /// `EpochChanged` when there is a history of somebody else, which is left alone.
     fn cast_doubt(&self, why: &str) -> impl Future<Output = Result<(), LedgerError>> + Send;
 
@@ -234,7 +236,6 @@ impl Duty {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Cron => "cron",
-            Self::Probe => "probe",
         }
     }
 }

@@ -23,6 +23,7 @@ pub mod observed;
 pub mod plan;
 pub mod provisioner;
 pub mod revision;
+pub mod shard;
 pub mod shop;
 pub mod state;
 pub mod step;

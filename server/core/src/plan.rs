@@ -6,14 +6,16 @@ use crate::{
     evidence::Evidence,
     lifecycle::Work,
     observed::{Observed, Progress, Remains, Seen},
+    shard,
     state::{Event, State},
     step::StepName,
     store::Store,
     time::Timestamp,
 };
 
-/// How old the evidence of a READY store may become before another look that found the same is recorded.
-const EVIDENCE_AGE: Duration = Duration::from_secs(3600);
+/// How old the evidence of a READY store may become, at most, before a probe that found the same is recorded: a record is
+/// a change for every watcher, and 10,000 stores must not push all else out of the history.
+const EVIDENCE_AGE: Duration = Duration::from_secs(12 * 3600);
 
 /// The one next thing to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,11 +95,16 @@ fn converge(store: &Store, evidence: &[Evidence]) -> Action {
     let outcome = |one: &Evidence| (one.check, one.passed);
     let told = store.evidence.iter().map(outcome).eq(evidence.iter().map(outcome));
     let mut pairs = store.evidence.iter().zip(evidence);
-    let old = pairs.any(|(before, seen)| seen.check_time.since(before.check_time) > EVIDENCE_AGE);
+    let old = pairs.any(|(before, seen)| seen.check_time.since(before.check_time) > evidence_age(store));
     match store.state {
         State::Ready if told && !old => Action::Rest(None),
         _ => Action::Converge(evidence.to_vec()),
     }
+}
+
+/// Half to all of [`EVIDENCE_AGE`], always the same for a store: those that became READY together are not recorded together.
+fn evidence_age(store: &Store) -> Duration {
+    EVIDENCE_AGE.mul_f64(0.5 + 0.5 * shard::spread(store.uid.as_str()))
 }
 
 /// A store that was READY is probed; only what the probe finds decides.

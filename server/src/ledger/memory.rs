@@ -230,6 +230,10 @@ impl Ledger for MemoryLedger {
         Ok(())
     }
 
+    async fn announce(&self, owner: &Owner, lease: Duration) -> Result<Vec<Owner>, LedgerError> {
+        Ok(self.trusted()?.announce(owner, lease))
+    }
+
     async fn sweep(&self, age: Duration, most: usize) -> Result<usize, LedgerError> {
         Ok(self.trusted()?.sweep(age, most))
     }

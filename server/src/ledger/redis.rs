@@ -303,6 +303,15 @@ impl Ledger for RedisLedger {
         self.run(Repeat::Safe, &scripts.release, names, args).await.map(drop)
     }
 
+    async fn announce(&self, owner: &Owner, lease: Duration) -> Result<Vec<Owner>, LedgerError> {
+        let Shared { keys, scripts, .. } = &*self.shared;
+        let names = vec![keys.meta.clone(), keys.replicas.clone()];
+        let args = vec![owner.0.as_str().into(), micros(lease)];
+        let mut reply = self.run(Repeat::Safe, &scripts.announce, names, args).await?;
+        let owners = reply::list(reply.next()?)?.into_iter();
+        owners.map(|owner| reply::text(Some(owner)).map(Owner)).collect()
+    }
+
     async fn sweep(&self, age: Duration, most: usize) -> Result<usize, LedgerError> {
         let Shared { keys, scripts, .. } = &*self.shared;
         let names = vec![keys.meta.clone(), keys.stores.clone(), keys.claims.clone(), keys.tombstones.clone()];

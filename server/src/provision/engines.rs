@@ -12,7 +12,10 @@ use sendstores_core::{
     provisioner::StepError,
 };
 
-use super::{Context, steps::Workload};
+use super::{
+    Context,
+    steps::{Kind, Workload},
+};
 
 /// The engines of this server. The first one is that of a Create that names none.
 pub(crate) const ENGINES: &[&EngineDef] = &[&woocommerce::ENGINE];
@@ -25,6 +28,8 @@ pub(crate) struct EngineDef {
     pub(crate) facts: EngineFacts,
     /// The steps from intent to READY, in the order in which they are taken: those of `facts`, with how they are done.
     pub(crate) steps: &'static [StepDef],
+    /// What answers shoppers: its container's log may say something of them.
+    pub(crate) application: Workload,
     pub(crate) credentials: CredentialsDef,
     /// Has the application do what it has scheduled. Safe to repeat, also while it is at work.
     pub(crate) run_jobs: for<'a> fn(&'a Context, &'a Store) -> Doing<'a, ()>,
@@ -70,6 +75,18 @@ pub(crate) struct CredentialsDef {
 
 /// What a step does, in the making.
 pub(crate) type Doing<'a, T> = Pin<Box<dyn Future<Output = Result<T, StepError>> + Send + 'a>>;
+
+// === impl EngineDef ===
+
+impl EngineDef {
+    /// The name of the StatefulSet, if the engine has one.
+    pub(crate) fn stateful_set(&self) -> Option<&'static str> {
+        self.steps.iter().find_map(|step| match step.watches {
+            Watches::Workload(Workload { kind: Kind::StatefulSet, name }) => Some(name),
+            _ => None,
+        })
+    }
+}
 
 /// The facts of steps, for the domain.
 pub(crate) const fn facts<const N: usize>(steps: &[StepDef; N]) -> [StepFacts; N] {

@@ -64,7 +64,9 @@ pub(crate) async fn step(
                 Ok(false) => break,
                 // A watch may have ended without a word, so that what it should have told is still to be seen.
                 Err(_) => match steps::observe(context, store, name).await? {
-                    Seen::Known(seen) if same(&seen, last) => return Err(late(facts.usual_reason, &seen, patience(context, last))),
+                    Seen::Known(seen) if same(&seen, last) => {
+                        return Err(late(facts.usual_reason, &seen, patience(context, last)));
+                    }
                     other => return Ok(other),
                 },
             }

@@ -3,6 +3,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use sendstores_core::{Revision, StoreId, lifecycle::QueueClass};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::queue::Queue;
@@ -23,6 +24,8 @@ pub(super) struct Desk {
     running: HashMap<StoreId, Running>,
     /// Up to which revision each store was dealt with: the mirror repeats our own writes, later.
     pub(super) dealt_with: HashMap<StoreId, Revision>,
+    /// READY stores that the last probe found not to sell, and when.
+    pub(super) suspects: HashMap<StoreId, Instant>,
 }
 
 /// A run under way.
@@ -50,7 +53,8 @@ impl Places {
 
 impl Desk {
     pub(super) fn new(places: Places) -> Self {
-        Self { places, queues: Default::default(), running: HashMap::new(), dealt_with: HashMap::new() }
+        let queues = Default::default();
+        Self { places, queues, running: HashMap::new(), dealt_with: HashMap::new(), suspects: HashMap::new() }
     }
 
     pub(super) fn push(&mut self, class: QueueClass, id: StoreId, wait: Duration) {

@@ -2,11 +2,7 @@
 //!
 //! Nothing that is done under a duty depends on there being only one: two may do it for a moment.
 
-use std::{
-    convert::Infallible,
-    sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
-};
+use std::{convert::Infallible, time::Duration};
 
 use sendstores_core::ledger::{Duty, Fence, Ledger, LedgerError, Owner};
 use tokio::time::Instant;
@@ -24,9 +20,6 @@ pub(super) struct Post<'a, L> {
     /// How long the duty lasts unless renewed: another replica takes over behind it.
     pub(super) lease: Duration,
 }
-
-/// A flag that is up while the duty is ours.
-pub(super) struct Raised<'a>(&'a AtomicBool);
 
 // === impl Post ===
 
@@ -77,21 +70,5 @@ impl<L: Ledger> Post<'_, L> {
     /// Whether the duty is still ours.
     async fn renew(&self, fence: Fence) -> Result<bool, LedgerError> {
         Ok(self.ledger.take_duty(self.duty, self.owner, self.lease).await? == Some(fence))
-    }
-}
-
-// === impl Raised ===
-
-impl<'a> Raised<'a> {
-    pub(super) async fn until_dropped(flag: &'a AtomicBool) -> Infallible {
-        flag.store(true, Ordering::Relaxed);
-        let _raised = Self(flag);
-        std::future::pending().await
-    }
-}
-
-impl Drop for Raised<'_> {
-    fn drop(&mut self) {
-        self.0.store(false, Ordering::Relaxed);
     }
 }

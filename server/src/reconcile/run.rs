@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Reconciler, lease,
+    probe::{Found, Probe},
     record::{self, NotRecorded},
 };
 use crate::supervise;
@@ -26,9 +27,6 @@ use crate::supervise;
 const BEHIND_A_LEASE: Duration = Duration::from_millis(50);
 /// How long to wait when the claim or the ledger cannot be had.
 const PAUSE: Duration = Duration::from_secs(1);
-/// A failing probe of a READY store is looked at twice, this far apart, before the store is called DEGRADED.
-const CONFIRM: Duration = Duration::from_secs(2);
-
 /// So long a newer intent waits for a namespace that is just being made.
 const NAMESPACE_GRACE: Duration = Duration::from_secs(5);
 
@@ -40,6 +38,8 @@ pub(super) enum Outcome {
     Nothing,
     /// Ended before its time.
     RetryIn(Duration),
+    /// A READY store does not sell, as far as one probe goes: probe it once more.
+    Suspect,
 }
 
 /// One run.
@@ -47,6 +47,8 @@ pub(super) struct Run<'a, L, P> {
     reconciler: &'a Reconciler<L, P>,
     id: StoreId,
     interrupt: CancellationToken,
+    /// What comes first, for a store that is READY.
+    probe: Option<Probe>,
     /// Held while a namespace is being made.
     making: Mutex<()>,
 }
@@ -63,12 +65,16 @@ struct Work<'a, L, P> {
     done: Option<(StepName, Seen<Progress>)>,
     /// The step that is looked at or worked on.
     at: Option<StepName>,
+    /// Two probes in a row found that the store does not sell.
+    confirmed: bool,
 }
 
 /// What comes of one action.
 enum Turn {
     Again,
     Over,
+    /// The store is to be probed once more before it is called DEGRADED.
+    Suspect,
 }
 
 /// Why a run ends before its time.
@@ -80,11 +86,36 @@ enum Halt {
 // === impl Run ===
 
 impl<'a, L: Ledger, P: Provisioner> Run<'a, L, P> {
-    pub(super) fn new(reconciler: &'a Reconciler<L, P>, id: StoreId, interrupt: CancellationToken) -> Self {
-        Self { reconciler, id, interrupt, making: Mutex::new(()) }
+    pub(super) fn new(
+        reconciler: &'a Reconciler<L, P>,
+        id: StoreId,
+        interrupt: CancellationToken,
+        probe: Option<Probe>,
+    ) -> Self {
+        Self { reconciler, id, interrupt, probe, making: Mutex::new(()) }
     }
 
     pub(super) async fn run(self) -> (StoreId, Outcome) {
+        let Some(probe) = &self.probe else { return self.claimed(None).await };
+        let found = tokio::select! {
+            found = supervise::caught("probe", probe.observe(&self.reconciler.provisioner)) => found.unwrap_or_else(|panicked| {
+                tracing::error!(store = %self.id, %panicked, "a probe broke off");
+                Found::Nothing
+            }),
+            () = self.interrupt.cancelled() => return (self.id, Outcome::RetryIn(Duration::ZERO)),
+        };
+        match found {
+            Found::Nothing => {
+                let known = Store::clone(&probe.store);
+                (self.id, Outcome::Rest(Box::new(known)))
+            }
+            Found::Suspect => (self.id, Outcome::Suspect),
+            Found::Change(observed) => self.claimed(Some(observed)).await,
+        }
+    }
+
+    /// Works on the store under its claim. `observed` comes from the probe.
+    async fn claimed(self, observed: Option<Observed>) -> (StoreId, Outcome) {
         let Reconciler { ledger, owner, policy, .. } = self.reconciler;
         let taken = Instant::now();
         let claim = match ledger.claim(&self.id, owner, policy.lease).await {
@@ -101,7 +132,7 @@ impl<'a, L: Ledger, P: Provisioner> Run<'a, L, P> {
         };
         // Whichever ends first drops the others; dropped work stops what it started.
         let outcome = tokio::select! {
-            outcome = self.work(&claim) => outcome,
+            outcome = self.work(&claim, observed) => outcome,
             lease::Lost = lease::keep(self.id.as_str(), policy.lease, taken, || self.renew(&claim)) => {
                 tracing::warn!(store = %self.id, "the claim was lost; stopping");
                 return (self.id, Outcome::RetryIn(policy.lease));
@@ -128,7 +159,7 @@ impl<'a, L: Ledger, P: Provisioner> Run<'a, L, P> {
         Ok(renewed.is_some_and(|renewed| renewed.fence == claim.fence))
     }
 
-    async fn work(&self, claim: &Claim) -> Outcome {
+    async fn work(&self, claim: &Claim, observed: Option<Observed>) -> Outcome {
         let store = match self.reconciler.ledger.load(&self.id).await {
             Ok(Some(store)) => store,
             Ok(None) => return Outcome::Nothing,
@@ -137,11 +168,13 @@ impl<'a, L: Ledger, P: Provisioner> Run<'a, L, P> {
                 return Outcome::RetryIn(PAUSE);
             }
         };
-        let Self { reconciler, making, .. } = self;
+        let Self { reconciler, making, probe, .. } = self;
         let pipeline = reconciler.provisioner.engines().pipeline(store.spec.engine);
-        let observed = Observed::nothing(pipeline);
-        let store = with_steps_of(store, pipeline);
-        let mut work = Work { reconciler, making, fence: claim.fence, store, observed, done: None, at: None };
+        let probed = probe.as_ref().filter(|probe| probe.is_of(&store));
+        let confirmed = probed.is_some_and(|probe| probe.suspect);
+        let observed = observed.filter(|_| probed.is_some()).unwrap_or_else(|| Observed::nothing(pipeline));
+        let (fence, store) = (claim.fence, with_steps_of(store, pipeline));
+        let mut work = Work { reconciler, making, fence, store, observed, done: None, at: None, confirmed };
         match supervise::caught("run", work.until_at_rest()).await {
             Ok(outcome) => outcome,
             // To record it may panic as well, where the store itself is what cannot be dealt with.
@@ -163,6 +196,7 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
             let halt = match Box::pin(self.act(action)).await {
                 Ok(Turn::Again) => continue,
                 Ok(Turn::Over) => return Outcome::Rest(Box::new(self.store.clone())),
+                Ok(Turn::Suspect) => return Outcome::Suspect,
                 Err(Halt::Step(error)) => match self.fail(error).await {
                     Ok(()) => return Outcome::Rest(Box::new(self.store.clone())),
                     Err(halt) => halt,
@@ -204,6 +238,7 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
             Action::Ensure(step) => self.ensure(step).await?,
             Action::Await(step) => self.wait(step).await?,
             Action::Converge(evidence) => self.converge(evidence).await?,
+            Action::Degrade(_) if self.store.state == State::Ready && !self.confirmed => return Ok(Turn::Suspect),
             Action::Degrade(evidence) => self.degrade(evidence).await?,
             Action::NoteLoss => self.note_loss().await?,
             Action::ObserveRemains => {
@@ -305,15 +340,7 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
         Ok(())
     }
 
-    async fn degrade(&mut self, seen: Vec<Evidence>) -> Result<(), Halt> {
-        let evidence = if self.store.state == State::Ready {
-            match self.confirm(seen).await? {
-                Some(evidence) => evidence,
-                None => return Ok(()),
-            }
-        } else {
-            seen
-        };
+    async fn degrade(&mut self, evidence: Vec<Evidence>) -> Result<(), Halt> {
         let mut next = self.after(Event::ProbeFailed)?;
         let (step, pipeline) = (self.at, self.observed.pipeline());
         let attempt = attempt(&next, step);
@@ -330,19 +357,6 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
         self.record(next).await?;
         tracing::warn!(store = %self.store.id, attempt, "degraded");
         Ok(())
-    }
-
-    /// Looks again: one lost probe is no reason to call a shop broken. `None` when all is well.
-    async fn confirm(&mut self, first: Vec<Evidence>) -> Result<Option<Vec<Evidence>>, Halt> {
-        tokio::time::sleep(CONFIRM).await;
-        let Some(proof) = self.observed.pipeline().proof() else { return Ok(Some(first)) };
-        self.observed.note(proof, Seen::Unknown);
-        self.observe(proof).await?;
-        Ok(match self.observed.step(proof) {
-            Seen::Known(Progress::Done(_)) => None,
-            Seen::Known(Progress::Failing(evidence)) => Some(evidence.clone()),
-            _ => Some(first),
-        })
     }
 
     /// Shows the failure, and when it is tried again.

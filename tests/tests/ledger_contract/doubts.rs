@@ -44,6 +44,7 @@ async fn nothing_is_written_to_a_history_in_doubt_and_everything_can_be_read<W: 
             ledger.write(fenced).await.map(drop),
             ledger.claim(&store.id, &owner, LEASE).await.map(drop),
             ledger.take_duty(Duty::Cron, &owner, LEASE).await.map(drop),
+            ledger.announce(&owner, LEASE).await.map(drop),
             ledger.sweep(Duration::ZERO, 10).await.map(drop),
         ];
         for (i, said) in refused.into_iter().enumerate() {

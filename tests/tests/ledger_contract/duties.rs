@@ -13,6 +13,7 @@ on_both! {
     an_expired_duty_goes_to_another_owner_with_a_higher_fence,
     a_duty_is_given_back_by_its_owner_alone,
     a_duty_and_the_claims_of_stores_are_apart,
+    a_replica_lives_as_long_as_it_says_so,
 }
 
 const LONG: Duration = Duration::from_secs(3600);
@@ -60,4 +61,21 @@ async fn a_duty_and_the_claims_of_stores_are_apart<W: World>() {
     assert_ne!(claim.fence, duty);
     ledger.release(&claim).await.expect("an answer");
     assert_eq!(take(&ledger, "two", LONG).await, None);
+}
+
+async fn a_replica_lives_as_long_as_it_says_so<W: World>() {
+    let world = W::new().await;
+    let (ledger, other) = (world.ledger(), world.reopen().await);
+    let [one, two] = ["one of two words", "two"].map(|name| Owner(name.to_owned()));
+    assert_eq!(ledger.announce(&one, LONG).await, Ok(vec![one.clone()]));
+    let mut both = other.announce(&two, SHORT).await.expect("an answer");
+    both.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+    assert_eq!(both, [one.clone(), two.clone()]);
+    until("the second to be gone", async || {
+        let living = ledger.announce(&one, LONG).await.expect("an answer");
+        (living == [one.clone()]).then_some(())
+    })
+    .await;
+    other.announce(&two, LONG).await.expect("an answer");
+    assert_eq!(other.announce(&one, Duration::ZERO).await, Ok(vec![two]), "the note is taken back");
 }

@@ -27,6 +27,7 @@ async fn every_call(server: &RedisServer, config: RedisConfig) -> Result<(), Led
     ledger.release(&claim).await?;
     let duty = ledger.take_duty(Duty::Cron, &one, lease).await?.expect("the duty");
     ledger.leave_duty(Duty::Cron, duty).await?;
+    assert_eq!(ledger.announce(&one, lease).await?, [one]);
     let store = ledger.write(event(&store, Event::DeleteRequested)).await?.into_store();
     ledger.write(event(&store, Event::Removed)).await?;
     // In the place of a tombstone.

@@ -34,13 +34,14 @@ async fn all_keys_are_under_one_hash_tag_and_ledgers_are_apart() {
         let lease = std::time::Duration::from_secs(60);
         ledger.claim(&parsed("store-a"), &Owner("one".to_owned()), lease).await.expect("an answer").expect("a claim");
         ledger.take_duty(Duty::Cron, &Owner("one".to_owned()), lease).await.expect("an answer").expect("the duty");
+        ledger.announce(&Owner("one".to_owned()), lease).await.expect("an answer");
         assert_eq!(last(ledger).await, Revision(4));
     }
     assert_ne!(one.epoch(), two.epoch());
     let keys = server.cli(["KEYS", "*"]).await;
     let mut names: Vec<_> = keys.lines().filter_map(|key| key.strip_prefix("{one}:")).collect();
     names.sort_unstable();
-    assert_eq!(names, ["claims", "duties", "log", "meta", "operation:r-1", "stores", "tombstones"]);
+    assert_eq!(names, ["claims", "duties", "log", "meta", "operation:r-1", "replicas", "stores", "tombstones"]);
     assert!(keys.lines().all(|key| key.starts_with("{one}:") || key.starts_with("{two}:")), "{keys}");
 }
 

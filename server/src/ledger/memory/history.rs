@@ -33,6 +33,8 @@ pub(super) struct History {
     operations: HashMap<RequestId, Answer>,
     claims: HashMap<StoreId, Claim>,
     duties: HashMap<Duty, Held>,
+    /// Until when each replica is taken to live.
+    replicas: HashMap<Owner, Timestamp>,
     /// The last fence that was given.
     fence: u64,
 }
@@ -88,6 +90,7 @@ impl History {
             operations: HashMap::new(),
             claims: HashMap::new(),
             duties: HashMap::new(),
+            replicas: HashMap::new(),
             fence: 0,
         }
     }
@@ -212,6 +215,13 @@ impl History {
         if self.duties.get(&duty).is_some_and(|held| held.fence == fence) {
             self.duties.remove(&duty);
         }
+    }
+
+    pub(super) fn announce(&mut self, owner: &Owner, lease: Duration) -> Vec<Owner> {
+        let now = self.now();
+        self.replicas.insert(owner.clone(), now.after(lease));
+        self.replicas.retain(|_, expires| *expires > now);
+        self.replicas.keys().cloned().collect()
     }
 
     pub(super) fn replaced(&self) -> LedgerError {

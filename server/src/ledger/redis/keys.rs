@@ -15,6 +15,8 @@ pub(super) struct Keys {
     pub(super) claims: String,
     /// Hash: name of a duty -> who has it, as a claim.
     pub(super) duties: String,
+    /// Sorted set: owner -> until when it is taken to live, in microseconds of Redis time.
+    pub(super) replicas: String,
     /// Sorted set: id of a deleted store -> when it was deleted, in microseconds of Redis time.
     pub(super) tombstones: String,
     operation: String,
@@ -31,6 +33,7 @@ impl Keys {
             log: key("log"),
             claims: key("claims"),
             duties: key("duties"),
+            replicas: key("replicas"),
             tombstones: key("tombstones"),
             operation: key("operation:"),
         }

@@ -23,6 +23,7 @@ pub(crate) const APPLICATION: Workload = Workload { kind: Kind::Deployment, name
 pub(crate) const ENGINE: EngineDef = EngineDef {
     facts: EngineFacts { engine: Engine::new("woocommerce"), pipeline: Pipeline::new(&FACTS) },
     steps: &STEPS,
+    application: APPLICATION,
     credentials: CredentialsDef {
         keys: &KEYS,
         password: "admin-password",

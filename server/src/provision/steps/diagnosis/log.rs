@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, api::LogParams};
 use sendstores_core::{Diagnosis, Store, provisioner::StepError};
 
-use crate::provision::{Context, names, redact, steps::credentials};
+use crate::provision::{Context, redact, steps::credentials};
 
 /// Many of these are visits, which are left out.
 const LINES: i64 = 200;
@@ -42,8 +42,9 @@ pub(super) async fn read(context: &Context, store: &Store, source: &Source) -> R
     // Without knowing the secrets, nothing is shown that may hold them.
     let secrets = credentials::values(context, store).await?;
     let is_fatal = is_fatal(&text) && is_fatal(&lines(context, store, source, FRESH_SECONDS).await.unwrap_or_default());
+    let of_application = source.container == context.engine(store)?.application.name;
     let secrets: Vec<&str> = secrets.iter().map(String::as_str).collect();
-    Ok(Tail { text: tail(whole_lines(&text), source.container == names::APPLICATION, &secrets), is_fatal })
+    Ok(Tail { text: tail(whole_lines(&text), of_application, &secrets), is_fatal })
 }
 
 async fn lines(context: &Context, store: &Store, source: &Source, seconds: i64) -> Result<String, StepError> {

@@ -12,7 +12,7 @@ use kube::{
 use sendstores_core::{Store, failure::FailureReason, provisioner::StepError};
 use tokio::time::{Instant, timeout_at};
 
-use crate::provision::{Context, names, watch::Changes};
+use crate::provision::{Context, watch::Changes};
 
 /// How the API refuses to change such a field.
 const REFUSED: &str = "updates to statefulset spec for fields other than";
@@ -22,31 +22,37 @@ pub(super) async fn after(context: &Context, store: &Store, error: &StepError) -
     if !error.message.contains(REFUSED) {
         return Ok(false);
     }
+    let Some(name) = context.engine(store)?.stateful_set() else { return Ok(false) };
     let api: Api<StatefulSet> = context.cluster.in_store(store);
-    let Some(live) = context.cluster.call(api.get_opt(names::DATABASE)).await? else { return Ok(true) };
+    let Some(live) = context.cluster.call(api.get_opt(name)).await? else { return Ok(true) };
     let policy = live.spec.as_ref().and_then(|spec| spec.pod_management_policy.as_deref());
     if policy == Some("Parallel") {
         // Something else cannot be changed, such as the size of the volume. That is for the operator to decide.
         return Ok(false);
     }
     let this = Preconditions { uid: live.metadata.uid.clone(), resource_version: None };
-    match context.cluster.call(api.delete(names::DATABASE, &DeleteParams::orphan().preconditions(this))).await {
+    match context.cluster.call(api.delete(name, &DeleteParams::orphan().preconditions(this))).await {
         Ok(_) => tracing::info!(store = %store.id, "the database's StatefulSet is replaced; its pod stays"),
         Err(error) if error.is_not_found() || error.is_conflict() => {}
         Err(error) => return Err(error.into()),
     }
-    until_gone(context, &api, &live).await?;
+    until_gone(context, &api, name, &live).await?;
     Ok(true)
 }
 
 /// The pod is first released from its owner; helm would otherwise change an object that is about to go.
-async fn until_gone(context: &Context, api: &Api<StatefulSet>, before: &StatefulSet) -> Result<(), StepError> {
+async fn until_gone(
+    context: &Context,
+    api: &Api<StatefulSet>,
+    name: &str,
+    before: &StatefulSet,
+) -> Result<(), StepError> {
     let deadline = Instant::now() + context.deadlines.trouble;
-    let this = format!("metadata.name={}", names::DATABASE);
+    let this = format!("metadata.name={name}");
     loop {
         let mut changes = Changes::open(&context.cluster, api.clone(), Some(&this)).await?;
         loop {
-            let live = context.cluster.call(api.get_metadata_opt(names::DATABASE)).await?;
+            let live = context.cluster.call(api.get_metadata_opt(name)).await?;
             if live.is_none_or(|live| live.metadata.uid != before.metadata.uid) {
                 return Ok(());
             }

@@ -1,0 +1,83 @@
+//! Which replicas live, as the ledger has it, and so which stores are probed from here.
+//!
+//! Each replica announces itself for a lease, three times a lease. Two replicas may disagree for a moment: then a store is
+//! probed by both, or by neither, which harms nothing.
+
+use std::{
+    sync::{PoisonError, RwLock},
+    time::Duration,
+};
+
+use sendstores_core::{
+    StoreId,
+    ledger::{Ledger, Owner},
+    shard,
+};
+use tokio::time::{Instant, sleep, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+use crate::mirror::Mirror;
+
+/// The replicas that live.
+#[derive(Default)]
+pub(super) struct Members(RwLock<Vec<Owner>>);
+
+// === impl Members ===
+
+impl Members {
+    /// Whether `owner` is responsible for the store. Nobody is while the ledger does not say who lives.
+    pub(super) fn is_responsible(&self, owner: &Owner, id: &StoreId) -> bool {
+        let members = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        shard::responsible(id.as_str(), &members) == Some(owner)
+    }
+
+    /// Announces `owner` and learns who else lives, until `stop`.
+    pub(super) async fn follow<L: Ledger>(
+        &self,
+        ledger: &L,
+        mirror: &Mirror,
+        owner: &Owner,
+        lease: Duration,
+        stop: &CancellationToken,
+    ) {
+        tokio::select! {
+            () = self.announce(ledger, mirror, owner, lease) => {}
+            () = stop.cancelled() => {}
+        }
+        self.set(Vec::new());
+        // So that the others take over at once.
+        if let Err(error) = ledger.announce(owner, Duration::ZERO).await {
+            tracing::debug!(%error, "the other replicas were not told of the end; they notice it");
+        }
+    }
+
+    /// Never returns.
+    async fn announce<L: Ledger>(&self, ledger: &L, mirror: &Mirror, owner: &Owner, lease: Duration) {
+        let mut valid_until = Instant::now();
+        loop {
+            mirror.dependable().await;
+            let asked = Instant::now();
+            match timeout_at(asked + lease, ledger.announce(owner, lease)).await {
+                Ok(Ok(members)) => {
+                    valid_until = asked + lease;
+                    self.set(members);
+                }
+                Ok(Err(error)) => tracing::debug!(%error, "the ledger was not asked which replicas live"),
+                Err(_) => tracing::debug!("the ledger did not answer which replicas live"),
+            }
+            // Others have taken over by then.
+            if Instant::now() >= valid_until {
+                self.set(Vec::new());
+            }
+            sleep(lease / 3).await;
+        }
+    }
+
+    fn set(&self, members: Vec<Owner>) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() != members.len() {
+            tracing::info!(replicas = members.len(), "the replicas that share the probes");
+        }
+        *known = members;
+    }
+}
