@@ -7,6 +7,7 @@ use crate::{
     history::{CallId, Happening, History, HistoryEntry},
     id::{StoreId, Tenant, Uid},
     label::Labels,
+    release::Release,
     revision::Revision,
     shop::ShopSettings,
     state::{Event, IllegalTransition, State},
@@ -45,6 +46,8 @@ pub struct Store {
     pub update_time: Timestamp,
     pub ready_time: Option<Timestamp>,
     pub delete_time: Option<Timestamp>,
+    /// What it was made from, as last seen when it was READY. `None`: it never was, or an older program wrote the record.
+    pub made_from: Option<Box<Release>>,
 }
 
 /// What a new store is made from.
@@ -86,6 +89,7 @@ impl Store {
             update_time: now,
             ready_time: None,
             delete_time: None,
+            made_from: None,
         }
     }
 

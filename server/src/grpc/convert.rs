@@ -29,6 +29,8 @@ pub(super) fn store(store: &Store) -> wire::Store {
         update_time,
         ready_time,
         delete_time,
+        // For mending and adopting; not part of the contract.
+        made_from: _,
     } = store;
     wire::Store {
         id: id.to_string(),

@@ -3,6 +3,7 @@
 //! The revision is not in it: the ledger that writes the record sets it, and keeps it beside.
 
 mod diagnosis;
+mod release;
 mod shop;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ use sendstores_core::{
 use serde::{Deserialize, Serialize};
 
 use diagnosis::DiagnosisRecord;
+use release::ReleaseRecord;
 use shop::ShopRecord;
 
 /// Raised when an older program could misread a record. Fields may be added without raising it, because a reader
@@ -53,6 +55,8 @@ pub(super) struct StoreRecord {
     ready_time: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     delete_time: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    made_from: Option<Box<ReleaseRecord>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -175,6 +179,7 @@ impl From<&Store> for StoreRecord {
             update_time,
             ready_time,
             delete_time,
+            made_from,
         } = store;
         Self {
             version: VERSION,
@@ -196,6 +201,7 @@ impl From<&Store> for StoreRecord {
             update_time: update_time.as_micros(),
             ready_time: ready_time.map(Timestamp::as_micros),
             delete_time: delete_time.map(Timestamp::as_micros),
+            made_from: made_from.as_deref().map(|release| Box::new(release.into())),
         }
     }
 }
@@ -223,6 +229,7 @@ impl StoreRecord {
             update_time: Timestamp::from_micros(self.update_time),
             ready_time: self.ready_time.map(Timestamp::from_micros),
             delete_time: self.delete_time.map(Timestamp::from_micros),
+            made_from: self.made_from.map(|release| Box::new((*release).into())),
         })
     }
 }

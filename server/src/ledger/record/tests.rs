@@ -1,7 +1,14 @@
-use proptest::{collection::vec, option, prelude::*, sample::select, strategy::ValueTree};
+use proptest::{
+    collection::{btree_map, vec},
+    option,
+    prelude::*,
+    sample::select,
+    strategy::ValueTree,
+};
 use sendstores_core::{
-    ShopSettings,
+    Release, ShopSettings,
     diagnosis::{Diagnosis, ObjectEvent},
+    release::Volume,
     shop::{Catalogue, DimensionUnit, PaymentMethod, WeightUnit},
 };
 
@@ -103,14 +110,32 @@ fn entry() -> impl Strategy<Value = HistoryEntry> {
     })
 }
 
+fn release() -> impl Strategy<Value = Release> {
+    let volume = (any::<String>(), option::of(any::<String>())).prop_map(|(size, class)| Volume { size, class });
+    let objects = (btree_map(any::<String>(), any::<String>(), 0..3), btree_map(any::<String>(), volume, 0..3));
+    let digests = (any::<String>(), any::<String>(), option::of(any::<String>()));
+    (any::<u32>(), any::<String>(), digests, objects).prop_map(
+        |(revision, chart, (chart_digest, values_digest, source), (images, volumes))| Release {
+            revision,
+            chart,
+            chart_digest,
+            values_digest,
+            source,
+            images,
+            volumes,
+        },
+    )
+}
+
 fn store() -> impl Strategy<Value = Store> {
     let names = (option::of(Just("acme.eu_1")), vec(("[a-z]{1,9}", "[A-Z]{0,9}"), 0..4), any::<String>());
+    let made_from = option::of(release().prop_map(Box::new));
     let status =
         (select(&State::ALL[..]), option::of(failure()), vec(step(), 0..8), vec(evidence(), 0..4), vec(entry(), 0..20));
     let counts = (any::<u64>(), any::<u64>(), any::<u64>());
     let times = (time(), time(), option::of(time()), option::of(time()));
-    (names, shop(), status, counts, times).prop_map(
-        |((tenant, labels, url), shop, (state, failure, steps, evidence, history), counts, times)| Store {
+    (names, shop(), status, counts, (times, made_from)).prop_map(
+        |((tenant, labels, url), shop, (state, failure, steps, evidence, history), counts, (times, made_from))| Store {
             id: parsed("store-ab12cd34"),
             uid: parsed("0193b0a0-7c3e-7000-8000-0000000000af"),
             tenant: tenant.map(parsed),
@@ -129,6 +154,7 @@ fn store() -> impl Strategy<Value = Store> {
             update_time: times.1,
             ready_time: times.2,
             delete_time: times.3,
+            made_from,
         },
     )
 }
@@ -166,6 +192,16 @@ fn a_record_from_before_there_was_a_history_is_read() {
     record.as_object_mut().expect("an object").remove("history");
     let store = decode(record.to_string().as_bytes(), Revision(7)).expect("decodes");
     assert_eq!(store.history.entries(), []);
+}
+
+#[test]
+fn a_record_that_does_not_say_what_its_store_was_made_from_is_read() {
+    let mut record = any_record();
+    record.as_object_mut().expect("an object").remove("made_from");
+    assert_eq!(decode(record.to_string().as_bytes(), Revision(7)).expect("decodes").made_from, None);
+    record["made_from"] = serde_json::json!({"chart": "woocommerce-9", "colour": "blue"});
+    let made_from = decode(record.to_string().as_bytes(), Revision(7)).expect("decodes").made_from.expect("some of it");
+    assert_eq!((made_from.chart.as_str(), made_from.revision), ("woocommerce-9", 0));
 }
 
 #[test]
@@ -212,7 +248,7 @@ fn a_new_store_is_small() {
     let steps: Vec<_> = STEPS.map(StepName::new).into_iter().map(Step::pending).collect();
     let mut store = decode(record.to_string().as_bytes(), Revision(1)).expect("decodes");
     store.steps = steps;
-    (store.evidence, store.failure) = (Vec::new(), None);
+    (store.evidence, store.failure, store.made_from) = (Vec::new(), None, None);
     let call = Some(parsed("0193b0a0-7c3e-7000-8000-0000000000af"));
     let created = HistoryEntry { time: Timestamp::from_micros(1_700_000_000_000_000), what: Happening::Created, call };
     store.history = [created].into_iter().collect();
