@@ -3,12 +3,15 @@
 use std::{
     convert::Infallible,
     fs,
+    io::Write,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use http::{Request, Response};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use flate2::{Compression, write::GzEncoder};
+use http::{Method, Request, Response};
 use kube::client::Body;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -28,6 +31,8 @@ pub enum Deed {
     Flood,
     /// Fails as helm does when the schema refuses the values.
     RefuseValues,
+    /// Fails as helm does when an object cannot be changed in place, as long as there is a release.
+    RefuseChange,
 }
 
 /// The shim and what it recorded.
@@ -63,6 +68,23 @@ impl HelmShim {
         fs::read_to_string(self.path(name)).unwrap_or_default()
     }
 
+    /// Has the cluster keep a revision with these labels and this content.
+    pub fn keep_release(&self, labels: &str, content: &Value) {
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+        gzip.write_all(content.to_string().as_bytes()).expect("packed");
+        let packed = BASE64_STANDARD.encode(gzip.finish().expect("packed"));
+        fs::write(self.path("release"), packed).expect("write the release");
+        fs::write(self.path("record"), labels).expect("write the record");
+    }
+
+    /// Has the cluster keep a claim; once it is deleted it stays until it is taken away here.
+    pub fn set_claim(&self, there: bool) {
+        match there {
+            true => fs::write(self.path("claim"), "").expect("write the claim"),
+            false => fs::remove_file(self.path("claim")).expect("remove the claim"),
+        }
+    }
+
     /// The arguments of all calls.
     pub fn arguments(&self) -> Vec<String> {
         self.recorded("argv").lines().map(str::to_owned).collect()
@@ -72,19 +94,27 @@ impl HelmShim {
     pub fn kubernetes(&self) -> kube::Client {
         let folder = Arc::clone(&self.folder);
         let service = tower::service_fn(move |request: Request<Body>| {
-            let answer = answer(folder.path(), request.uri().path());
+            let answer = answer(folder.path(), request.method(), request.uri().path());
             async move { Ok::<_, Infallible>(answer) }
         });
         kube::Client::new(service, "default")
     }
 }
 
-/// Answers for helm's version, and records the call: each argument on a line, the environment and the input.
+/// Answers for helm's version, and records the call: each argument on a line, the environment, the input, the chart and the
+/// values files.
 const PRELUDE: &str = r#"
 [ "$1" = version ] && { printf v4.3.1; exit 0; }
 for argument in "$@"; do printf '%s\n' "$argument" >> "$here/argv"; done
 env > "$here/env"
 cat > "$here/stdin"
+[ "$1" = upgrade ] && { rm -rf "$here/chart"; cp -r "$3" "$here/chart"; rm -f "$here/values"; }
+before=
+for argument in "$@"; do
+    [ "$before" = --values ] && [ "$argument" != - ] && cat "$argument" >> "$here/values"
+    before=$argument
+done
+[ "$1" = uninstall ] && { rm -f "$here/record"; exit 0; }
 work() {
     while [ "$1" != --labels ]; do shift; done
     printf %s "$2" > "$here/record.new"
@@ -103,20 +133,52 @@ fn script(deed: Deed) -> &'static str {
         Deed::WorkThenFail => r#"work "$@"; echo 'Error: said too late' >&2; exit 1"#,
         Deed::Hang => r#"trap '' TERM; sleep 1000 & say_pids $$ $!; while :; do sleep 1000; done"#,
         Deed::Flood => r#"yes 0123456789abcdef >&2 & say_pids $$ $!; yes"#,
+        Deed::RefuseChange => {
+            r#"[ -e "$here/record" ] || { work "$@"; exit 0; }
+               echo "Error: StatefulSet.apps \"mysql\" is invalid: spec: Forbidden: updates to statefulset spec for fields other than 'replicas' are forbidden" >&2
+               exit 1"#
+        }
         Deed::RefuseValues => {
             r#"echo "Error: values don't meet the specifications of the schema(s) in the following chart(s):" >&2; exit 1"#
         }
     }
 }
 
-fn answer(folder: &Path, path: &str) -> Response<Body> {
-    let items: Vec<Value> = match fs::read_to_string(folder.join("record")) {
-        Ok(labels) if path.ends_with("/secrets") => vec![record(&labels)],
-        _ => Vec::new(),
+fn answer(folder: &Path, method: &Method, path: &str) -> Response<Body> {
+    let kept = |name: &str| fs::read_to_string(folder.join(name));
+    if path.ends_with("/persistentvolumeclaims") && method == Method::DELETE && folder.join("claim").exists() {
+        fs::write(folder.join("claim"), "deleted").expect("mark the claim");
+        return response(&nothing());
+    }
+    let found = match path.rsplit('/').next() {
+        Some("secrets") => kept("record").map(|labels| record(&labels)),
+        Some("persistentvolumeclaims") => kept("claim").map(|state| claim(&state)),
+        Some("sh.helm.release.v1.store.v1") => match kept("release") {
+            Ok(release) => return response(&json!({"data": {"release": BASE64_STANDARD.encode(release)}})),
+            Err(error) => Err(error),
+        },
+        _ => return response(&nothing()),
     };
-    let list =
-        json!({"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadataList", "metadata": {}, "items": items});
-    Response::new(Body::from(list.to_string().into_bytes()))
+    let items: Vec<Value> = found.into_iter().collect();
+    response(
+        &json!({"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadataList", "metadata": {}, "items": items}),
+    )
+}
+
+fn nothing() -> Value {
+    json!({"apiVersion": "v1", "kind": "List", "items": [], "metadata": {}})
+}
+
+fn response(answer: &Value) -> Response<Body> {
+    Response::new(Body::from(answer.to_string().into_bytes()))
+}
+
+fn claim(state: &str) -> Value {
+    let mut metadata = json!({"name": "data-mysql-0"});
+    if state == "deleted" {
+        metadata["deletionTimestamp"] = json!("2026-01-02T03:04:05Z");
+    }
+    json!({"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata", "metadata": metadata})
 }
 
 fn record(labels: &str) -> Value {

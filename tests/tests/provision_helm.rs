@@ -7,8 +7,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use sendstores_core::{
-    Store,
+    Release, Store,
     failure::FailureReason,
     observed::{Progress, Seen},
     provisioner::{Provisioner, StepError},
@@ -20,6 +21,7 @@ use sendstores_tests::{
     steps,
     wait::until,
 };
+use serde_json::json;
 
 /// Enough for the shim to say its processes on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(4);
@@ -168,6 +170,117 @@ async fn a_dropped_step_takes_helm_with_it() {
         pids = told_pids(&shim) => pids,
     };
     all_gone(&pids).await;
+}
+
+/// A revision as helm keeps it, of a chart and of values that no server of today has.
+fn made_long_ago() -> serde_json::Value {
+    let template = BASE64_STANDARD.encode("kind: {{ .Values.kind }}");
+    json!({"version": 1, "chart": {
+        "metadata": {"apiVersion": "v2", "name": "woocommerce", "version": "0.0.1"},
+        "templates": [{"name": "templates/old.yaml", "data": template}],
+        "values": {"storage": {"database": "1Gi"}},
+    }, "config": {"storage": {"database": "5Gi"}, "store": {"id": "store-shim"}}})
+}
+
+/// A store that was READY once, whose release is of another chart and of other values than this server's.
+fn complete() -> (HelmShim, Store) {
+    let shim = HelmShim::new(Deed::Work);
+    shim.keep_release("sendstores.dev/digest=0123,sendstores.dev/exposed=true", &made_long_ago());
+    let mut store = store();
+    store.ready_time = Some(store.create_time);
+    (shim, store)
+}
+
+#[tokio::test]
+async fn a_store_that_was_ready_is_mended_with_what_it_was_made_from() {
+    let (shim, store) = complete();
+    let provisioner = provisioner(&shim, LONG);
+    let done = Seen::Known(Progress::Done(Vec::new()));
+    assert_eq!(provisioner.observe(&store, StepName::Release).await, Ok(done), "it is of another chart, and stays so");
+    provisioner.ensure(&store, StepName::Release).await.expect("mended");
+    assert_eq!(shim.recorded("chart/templates/old.yaml"), "kind: {{ .Values.kind }}");
+    assert!(shim.recorded("chart/Chart.yaml").contains("0.0.1"));
+    let values: serde_json::Value = serde_json::from_str(&shim.recorded("values")).expect("one values file");
+    assert_eq!(values, made_long_ago()["config"]);
+    let said: serde_json::Value = serde_json::from_str(&shim.recorded("stdin")).expect("one JSON document");
+    assert_eq!(said, json!({"ingress": {"enabled": true}}), "an older chart may know nothing else");
+    assert_eq!(
+        shim.recorded("record"),
+        "sendstores.dev/digest=0123,sendstores.dev/exposed=true",
+        "and is called the same"
+    );
+}
+
+#[tokio::test]
+async fn a_store_that_was_never_ready_takes_what_the_server_has_now() {
+    let (shim, mut store) = complete();
+    store.ready_time = None;
+    let provisioner = provisioner(&shim, LONG);
+    let seen = provisioner.observe(&store, StepName::Release).await.expect("seen");
+    assert!(matches!(seen, Seen::Known(Progress::Partial(_))), "{seen:?}");
+    provisioner.ensure(&store, StepName::Release).await.expect("made");
+    assert!(shim.recorded("chart/Chart.yaml").starts_with("apiVersion"), "the server's own chart");
+    assert!(shim.recorded("chart/templates/old.yaml").is_empty());
+}
+
+#[tokio::test]
+async fn without_any_record_of_helm_only_the_files_that_a_store_was_made_from_will_do() {
+    let shim = HelmShim::new(Deed::Work);
+    let mut store = store();
+    store.ready_time = Some(store.create_time);
+    let release = |source: &str| {
+        let [chart, chart_digest, values_digest] = ["woocommerce-0.0.1", "aa", "bb"].map(str::to_owned);
+        let (images, volumes) = Default::default();
+        let source = Some(source.to_owned());
+        Some(Box::new(Release { revision: 1, chart, chart_digest, values_digest, source, images, volumes }))
+    };
+    store.made_from = release("0123");
+    let provisioner = provisioner(&shim, LONG);
+    let refused = provisioner.ensure(&store, StepName::Release).await.expect_err("other files");
+    assert!(!refused.terminal && refused.message.contains("woocommerce-0.0.1"), "{refused}");
+    assert!(shim.arguments().is_empty(), "helm was not run");
+    // What an earlier server made says nothing of its files.
+    store.made_from = None;
+    provisioner.ensure(&store, StepName::Release).await.expect("made");
+    let digest = shim.recorded("record").split(['=', ',']).nth(1).expect("a digest").to_owned();
+    fs::remove_file(shim.path("record")).expect("helm's record is lost");
+    store.made_from = release(&digest);
+    provisioner.ensure(&store, StepName::Release).await.expect("made from the same files");
+}
+
+#[tokio::test]
+async fn a_store_that_nobody_could_visit_is_made_anew_where_a_correction_cannot_be_made_in_place() {
+    let shim = HelmShim::new(Deed::RefuseChange);
+    shim.keep_release("sendstores.dev/digest=0123,sendstores.dev/exposed=false", &made_long_ago());
+    shim.set_claim(true);
+    let (provisioner, store) = (provisioner(&shim, LONG), store());
+    let ensure = async || provisioner.ensure(&store, StepName::Release).await;
+    let told = ensure().await.expect_err("it takes a while");
+    assert!(!told.terminal && told.message.contains("made anew"), "{told}");
+    assert_eq!(shim.recorded("claim"), "deleted");
+    assert_eq!(provisioner.observe(&store, StepName::Release).await, Ok(Seen::Absent));
+    let upgrades = || shim.arguments().iter().filter(|argument| *argument == "upgrade").count();
+    assert_eq!(upgrades(), 1);
+    ensure().await.expect_err("the volumes are still there");
+    assert_eq!(upgrades(), 1, "nothing is installed onto volumes that go");
+    shim.set_claim(false);
+    ensure().await.expect("made anew");
+    assert_eq!(upgrades(), 2);
+}
+
+#[tokio::test]
+async fn nothing_is_made_anew_that_somebody_could_have_visited() {
+    for (exposed, was_ready) in [(true, false), (true, true), (false, true)] {
+        let shim = HelmShim::new(Deed::RefuseChange);
+        shim.keep_release(&format!("sendstores.dev/digest=0123,sendstores.dev/exposed={exposed}"), &made_long_ago());
+        shim.set_claim(true);
+        let mut store = store();
+        store.ready_time = was_ready.then_some(store.create_time);
+        let error = provisioner(&shim, LONG).ensure(&store, StepName::Release).await.expect_err("refused");
+        assert_eq!(error.reason, FailureReason::ObjectRefused, "{error}");
+        assert_eq!(shim.recorded("claim"), "", "the volumes stay");
+        assert!(!shim.arguments().contains(&"uninstall".to_owned()));
+    }
 }
 
 /// Plays the server in [`helm_dies_with_a_server_that_is_killed`].

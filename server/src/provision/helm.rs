@@ -1,7 +1,8 @@
 //! helm, as a program. Its exit code is a hint; what became of a release is read from the cluster.
 
 mod bundle;
-mod failure;
+pub(crate) mod content;
+pub(crate) mod failure;
 mod flags;
 pub(crate) mod release;
 mod values;
@@ -15,7 +16,7 @@ use std::{
 use sendstores_core::{Store, failure::FailureReason, provisioner::StepError};
 use tokio::sync::OnceCell;
 
-use self::{bundle::Bundle, flags::Major};
+use self::{bundle::Bundle, content::Content, flags::Major};
 use super::{
     config::HelmConfig,
     names,
@@ -35,13 +36,15 @@ pub(crate) struct Helm {
     bundle: OnceCell<Bundle>,
 }
 
-/// Where the values of a revision come from, apart from the store's own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Base {
+/// Where the values of a revision come from, apart from the store's own, and its chart.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Base<'a> {
     /// The values files of this environment.
     Files,
     /// The revision before: made from the same files, or changed by hand since.
     Before,
+    /// A revision that is kept as it is, its chart included, and what its maker called it.
+    Kept(&'a Content, Option<&'a str>),
 }
 
 /// What was found out about the program.
@@ -63,22 +66,35 @@ impl Helm {
     }
 
     /// Installs or upgrades, without waiting for the pods.
-    pub(crate) async fn upgrade(&self, store: &Store, exposed: bool, base: Base) -> Result<(), StepError> {
-        let labels = release::labels(&self.digest(store).await?, exposed);
+    pub(crate) async fn upgrade(&self, store: &Store, exposed: bool, base: Base<'_>) -> Result<(), StepError> {
         let mut arguments: Vec<OsString> = vec!["upgrade".into(), names::RELEASE.into()];
-        arguments.push(self.config.chart.clone().into());
+        let mut unpacked = None;
+        let (labels, document) = match base {
+            Base::Files | Base::Before => {
+                arguments.push(self.config.chart.clone().into());
+                (release::labels(Some(&self.digest(store).await?), exposed), values::document(store, exposed))
+            }
+            Base::Kept(content, source) => {
+                let folder = self.config.cache.join("kept").join(store.id.as_str());
+                let kept = content.unpack(folder).map_err(|error| self.unusable(&format!("{error}")))?;
+                arguments.push(kept.chart().into());
+                unpacked = Some(kept);
+                (release::labels(source, exposed), values::exposure(exposed))
+            }
+        };
         arguments.extend(["--install", "--namespace", store.id.as_str()].map(OsString::from));
-        match base {
-            Base::Files => {
+        match (base, &unpacked) {
+            (Base::Before, _) => arguments.push("--reuse-values".into()),
+            (_, Some(kept)) => arguments.extend(["--values".into(), kept.values().into()]),
+            (_, None) => {
                 for file in &self.config.values {
                     arguments.extend(["--values".into(), file.clone().into()]);
                 }
             }
-            Base::Before => arguments.push("--reuse-values".into()),
         }
         arguments.extend(["--values", "-", "--labels", labels.as_str()].map(OsString::from));
         arguments.extend(self.tool().await?.major.upgrade().iter().map(OsString::from));
-        self.act(arguments, values::document(store, exposed).into_bytes()).await
+        self.act(arguments, document.into_bytes()).await
     }
 
     /// Removes a release whose first installation never ended. Volumes and namespace stay.

@@ -26,6 +26,20 @@ const CLUSTER_UNAVAILABLE: [&str; 10] = [
     "too many requests",
 ];
 
+/// Something is to be changed that Kubernetes lets nobody change in place: a claim's class or size, a StatefulSet's
+/// templates, a selector.
+const UNCHANGEABLE: [&str; 4] = [
+    "is immutable",
+    "updates to statefulset spec for fields other than",
+    "field can not be less than",
+    "only dynamically provisioned pvc can be resized",
+];
+
+/// Whether helm failed because an object would have to be made anew.
+pub(crate) fn is_unchangeable(error: &StepError) -> bool {
+    UNCHANGEABLE.iter().any(|words| error.message.contains(words))
+}
+
 pub(super) fn classify(end: End, stderr: &str, deadline: Duration) -> StepError {
     let has = |words: &[&str]| words.iter().any(|word| stderr.contains(word));
     let tail = redact::message(stderr);
@@ -70,6 +84,14 @@ mod tests {
         for (stderr, reason, terminal) in cases {
             let error = classify(End::Exited(1), stderr, Duration::from_secs(1));
             assert_eq!((error.reason, error.terminal), (reason, terminal), "{stderr}");
+        }
+        let larger = "Error: cannot patch \"mysql\" with kind StatefulSet: StatefulSet.apps \"mysql\" is invalid: spec: Forbidden: \
+            updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template' are forbidden";
+        let classed = "Error: cannot patch \"wp-content\": PersistentVolumeClaim \"wp-content\" is invalid: spec: Forbidden: spec \
+            is immutable after creation except resources.requests and volumeAttributesClassName for bound claims";
+        for (stderr, unchangeable) in [(larger, true), (classed, true), (schema, false)] {
+            let error = classify(End::Exited(1), stderr, Duration::from_secs(1));
+            assert_eq!(is_unchangeable(&error), unchangeable, "{stderr}");
         }
         let late = classify(End::TimedOut, schema, Duration::from_secs(9));
         assert_eq!((late.reason, late.terminal), (FailureReason::ReleaseFailed, false));

@@ -18,9 +18,10 @@ pub(crate) fn selector() -> String {
     format!("owner=helm,name={}", names::RELEASE)
 }
 
-/// The value of helm's `--labels`.
-pub(super) fn labels(digest: &str, exposed: bool) -> String {
-    format!("{DIGEST}={digest},{EXPOSED}={exposed}")
+/// The value of helm's `--labels`. Without a digest the revision keeps that of the one before it, if it has one.
+pub(super) fn labels(digest: Option<&str>, exposed: bool) -> String {
+    let digest = digest.map(|digest| format!("{DIGEST}={digest},")).unwrap_or_default();
+    format!("{digest}{EXPOSED}={exposed}")
 }
 
 /// One revision of a release.
@@ -69,6 +70,12 @@ impl History {
     /// The revision whose objects the cluster has, as far as helm knows.
     pub(crate) fn in_force(&self) -> Option<&Record> {
         self.0.iter().find(|record| record.status == Status::Deployed)
+    }
+
+    /// The revision that says what the store is made from: the one in force, or else the last one that worked.
+    pub(crate) fn last_good(&self) -> Option<&Record> {
+        let worked = |record: &&Record| record.status == Status::Superseded;
+        self.in_force().or_else(|| self.0.iter().find(worked))
     }
 
     /// Whether the last revision that ever worked had the Ingress in it.
@@ -154,7 +161,11 @@ mod tests {
             let history =
                 History::new(&[secret(4, status, &[]), secret(3, "deployed", &[]), secret(2, "superseded", &[])]);
             assert_eq!(history.in_force().map(|record| record.version), Some(3), "{status}");
+            assert_eq!(history.last_good().map(|record| record.version), Some(3), "{status}");
         }
+        let interrupted = History::new(&[secret(3, "pending-upgrade", &[]), secret(2, "superseded", &[])]);
+        assert_eq!(interrupted.last_good().map(|record| record.version), Some(2));
+        assert!(History::new(&[secret(1, "failed", &[])]).last_good().is_none());
     }
 
     #[test]
@@ -168,7 +179,7 @@ mod tests {
 
     #[test]
     fn labels_are_what_is_read_back() {
-        let text = labels("0123", true);
+        let text = labels(Some("0123"), true);
         let pairs: Vec<(&str, &str)> = text.split(',').filter_map(|pair| pair.split_once('=')).collect();
         let history = History::new(&[secret(1, "deployed", &pairs)]);
         let newest = history.newest().unwrap();

@@ -1,7 +1,7 @@
 //! The store's own values: the one document that helm reads on its standard input.
 
 use sendstores_core::Store;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::provision::names;
 
@@ -18,6 +18,23 @@ pub(super) fn document(store: &Store, exposed: bool) -> String {
         "ingress": {"enabled": exposed},
     })
     .to_string()
+}
+
+/// What alone is said to a revision that keeps all its other values.
+pub(super) fn exposure(exposed: bool) -> String {
+    json!({"ingress": {"enabled": exposed}}).to_string()
+}
+
+/// Values without what [`document`] sets for one store.
+pub(super) fn environment(mut values: Value) -> Value {
+    if let Value::Object(values) = &mut values {
+        values.remove("store");
+        values.remove("credentials");
+        if let Some(Value::Object(ingress)) = values.get_mut("ingress") {
+            ingress.remove("enabled");
+        }
+    }
+    values
 }
 
 /// The host part of an origin, without the port.

@@ -1,8 +1,11 @@
 //! The helm release. Whether there is one, and of what, the cluster says; helm only works on it.
+//!
+//! A store that was READY once stays what it was made from, whatever chart and values this server has: mending it applies
+//! what helm's own record holds. Only a store that was never READY takes what the server has now.
 
 mod replace;
 
-use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Secret};
 use kube::{
     Api,
     api::{DeleteParams, ListParams},
@@ -20,6 +23,8 @@ use crate::provision::{
     engines::{StepDef, Watches},
     helm::{
         Base,
+        content::Content,
+        failure,
         release::{self, History, Record, Status},
     },
 };
@@ -41,6 +46,9 @@ pub(crate) const STEP: StepDef = StepDef {
 async fn observe(context: &Context, store: &Store) -> Result<Seen<Progress>, StepError> {
     let history = history(context, store).await?;
     let Some(newest) = history.newest() else { return Ok(Seen::Absent) };
+    if stays_as_it_is(store) && newest.status == Status::Deployed {
+        return Ok(done());
+    }
     let wanted = context.helm.digest(store).await?;
     Ok(match &newest.status {
         Status::Deployed if newest.digest.as_deref() == Some(wanted.as_str()) => done(),
@@ -49,7 +57,13 @@ async fn observe(context: &Context, store: &Store) -> Result<Seen<Progress>, Ste
     })
 }
 
-/// Brings the release to what we would install now, exposed if it was before.
+/// Whether the store keeps the chart and the values that it was made from.
+fn stays_as_it_is(store: &Store) -> bool {
+    store.ready_time.is_some()
+}
+
+/// Brings the release to what the store was made from, or to what we would install now if it was never READY; exposed if
+/// it was before.
 pub(crate) async fn ensure(context: &Context, store: &Store) -> Result<(), StepError> {
     let exposed = history(context, store).await?.was_exposed();
     make(context, store, exposed).await
@@ -62,26 +76,37 @@ pub(crate) async fn is_exposed(context: &Context, store: &Store) -> Result<bool,
 }
 
 pub(crate) async fn make(context: &Context, store: &Store, exposed: bool) -> Result<(), StepError> {
-    let wanted = context.helm.digest(store).await?;
+    let digest = context.helm.digest(store).await?;
     let before = history(context, store).await?;
-    if let Some(newest) = before.newest() {
-        heal(context, store, newest, &wanted).await?;
+    let kept = kept(context, store, &before, &digest).await?;
+    if is_replaceable(store, &before) && !claims_that_go(context, store).await?.is_empty() {
+        return Err(start_over(context, store, &before).await?);
     }
-    let mut outcome = context.helm.upgrade(store, exposed, base(&before, &wanted)).await;
+    if let Some(newest) = before.newest() {
+        heal(context, store, newest, &digest).await?;
+    }
+    let (base, wanted) = match &kept {
+        Some((content, source)) => (Base::Kept(content, source.as_deref()), source.as_deref()),
+        None => (base(&before, &digest), Some(digest.as_str())),
+    };
+    let mut outcome = context.helm.upgrade(store, exposed, base).await;
     if let Err(error) = &outcome
         && replace::after(context, store, error).await?
     {
-        outcome = context.helm.upgrade(store, exposed, base(&before, &wanted)).await;
+        outcome = context.helm.upgrade(store, exposed, base).await;
     }
     let history = history(context, store).await?;
-    let reached = history.newest().is_some_and(|newest| {
-        newest.status == Status::Deployed
-            && newest.exposed == exposed
-            && newest.digest.as_deref() == Some(wanted.as_str())
+    let reached = history.newest().filter(|newest| {
+        newest.status == Status::Deployed && newest.exposed == exposed && newest.digest.as_deref() == wanted
     });
     match outcome {
+        Ok(()) if reached.is_some() => Ok(()),
         // helm may have failed behind its work, for example while it said so.
-        _ if reached => Ok(()),
+        Err(_) if reached.map(|newest| newest.version) > before.newest().map(|newest| newest.version) => Ok(()),
+        Err(error) if is_replaceable(store, &before) && failure::is_unchangeable(&error) => {
+            tracing::warn!(store = %store.id, %error, "never opened, and cannot be changed in place; it is made anew");
+            Err(start_over(context, store, &history).await?)
+        }
         Err(error) => Err(error),
         Ok(()) => {
             let found = history.newest().map_or("no release", |newest| newest.status.describe());
@@ -94,11 +119,82 @@ pub(crate) async fn make(context: &Context, store: &Store, exposed: bool) -> Res
 /// A release that was changed by hand keeps the labels of the revision before. While our own files say what they said then,
 /// whatever differs is newer than they are: an image put in by hand is not taken out again by mending something else, since
 /// no WordPress goes back to an older version of its database.
-fn base(before: &History, wanted: &str) -> Base {
+fn base(before: &History, wanted: &str) -> Base<'static> {
     match before.in_force() {
         Some(record) if record.digest.as_deref() == Some(wanted) => Base::Before,
         _ => Base::Files,
     }
+}
+
+/// What a store keeps that was READY once, and what its maker called it. `None`: this server's files are right for it.
+async fn kept(
+    context: &Context,
+    store: &Store,
+    before: &History,
+    digest: &str,
+) -> Result<Option<(Content, Option<String>)>, StepError> {
+    if !stays_as_it_is(store) {
+        return Ok(None);
+    }
+    let refused = |why: String| Err(StepError::retryable(FailureReason::ReleaseFailed, why));
+    match before.last_good() {
+        Some(record) => match content(context, store, record).await? {
+            Ok(content) => Ok(Some((content, record.digest.clone()))),
+            Err(_) if record.digest.as_deref() == Some(digest) => Ok(None),
+            Err(why) => refused(format!(
+                "the chart and the values that the store was made from cannot be read from helm's record {}: {why}; start \
+                 a server with those files (their digest is {})",
+                record.secret,
+                record.digest.as_deref().unwrap_or("not known"),
+            )),
+        },
+        None => match store.made_from.as_deref().and_then(|made| Some((&made.chart, made.source.as_deref()?))) {
+            Some((chart, source)) if source != digest => refused(format!(
+                "helm's records of the store are gone, and it was made from another chart or other values ({chart}, digest \
+                 {source}) than this server has (digest {digest}); start a server with those files",
+            )),
+            Some(_) | None => Ok(None),
+        },
+    }
+}
+
+/// What a revision holds, or why that cannot be read.
+pub(crate) async fn content(
+    context: &Context,
+    store: &Store,
+    record: &Record,
+) -> Result<Result<Content, String>, StepError> {
+    let api: Api<Secret> = context.cluster.in_store(store);
+    let secret = context.cluster.call(api.get_opt(&record.secret)).await?;
+    let data = secret.and_then(|secret| secret.data).and_then(|mut data| data.remove("release"));
+    Ok(data.map_or_else(|| Err("it is gone".to_owned()), |data| Content::decode(&data.0)))
+}
+
+/// Whether nothing is lost when all of the store is made anew: nobody could ever visit it.
+fn is_replaceable(store: &Store, before: &History) -> bool {
+    !stays_as_it_is(store) && !before.was_exposed()
+}
+
+/// The claims of the store that are being removed.
+async fn claims_that_go(context: &Context, store: &Store) -> Result<Vec<String>, StepError> {
+    let api: Api<PersistentVolumeClaim> = context.cluster.in_store(store);
+    let claims = context.cluster.call(api.list_metadata(&ListParams::default())).await?.items;
+    let going = claims.into_iter().filter(|claim| claim.metadata.deletion_timestamp.is_some());
+    Ok(going.filter_map(|claim| claim.metadata.name).collect())
+}
+
+/// Removes the release and its volumes; what to tell until they are gone. The claims come first: they stay while pods use
+/// them, and say after a crash that the rest has to go, too.
+async fn start_over(context: &Context, store: &Store, history: &History) -> Result<StepError, StepError> {
+    let api: Api<PersistentVolumeClaim> = context.cluster.in_store(store);
+    let (how, all) = (DeleteParams::background(), ListParams::default());
+    context.cluster.call(api.delete_collection(&how, &all)).await?;
+    if history.newest().is_some() {
+        context.helm.uninstall(store).await?;
+    }
+    let message = "the store was never READY, and what was corrected cannot be changed in place: what was made so far is \
+                   being removed, and the store is made anew";
+    Ok(StepError::retryable(FailureReason::ReleaseFailed, message))
 }
 
 /// Clears away what an interrupted helm left, and which keeps every later one out. Nobody works on this release but
@@ -109,7 +205,9 @@ fn base(before: &History, wanted: &str) -> Base {
 /// undone as a whole, since its objects may have fields that cannot be changed; volumes stay then as well.
 async fn heal(context: &Context, store: &Store, newest: &Record, wanted: &str) -> Result<(), StepError> {
     match newest.status {
-        Status::PendingInstall if newest.digest.as_deref() != Some(wanted) => context.helm.uninstall(store).await,
+        Status::PendingInstall if !stays_as_it_is(store) && newest.digest.as_deref() != Some(wanted) => {
+            context.helm.uninstall(store).await
+        }
         Status::PendingInstall | Status::PendingChange | Status::Uninstalling => {
             let api: Api<Secret> = context.cluster.in_store(store);
             match context.cluster.call(api.delete(&newest.secret, &DeleteParams::default())).await {
@@ -122,7 +220,7 @@ async fn heal(context: &Context, store: &Store, newest: &Record, wanted: &str) -
     }
 }
 
-async fn history(context: &Context, store: &Store) -> Result<History, StepError> {
+pub(crate) async fn history(context: &Context, store: &Store) -> Result<History, StepError> {
     let api: Api<Secret> = context.cluster.in_store(store);
     let how = ListParams::default().labels(&release::selector());
     let records = context.cluster.call(api.list_metadata(&how)).await?;
