@@ -47,7 +47,9 @@ fn run(config: Config, command: Option<Command>) -> ExitCode {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         match command {
             None => runtime.block_on(build::serve(config, telemetry::init_metrics()?)),
-            Some(Command::Adopt { dry_run }) => runtime.block_on(adopt::adopt(&config, dry_run)),
+            Some(Command::Adopt { dry_run, force }) => {
+                runtime.block_on(adopt::adopt(&config, adopt::How { dry_run, force }))
+            }
         }
     })();
     match result {

@@ -117,6 +117,9 @@ pub enum Command {
         /// Only print what would be done.
         #[arg(long)]
         dry_run: bool,
+        /// Go on where most of the complete stores that Redis knows have no namespace: they are shown as FAILED.
+        #[arg(long)]
+        force: bool,
     },
 }
 

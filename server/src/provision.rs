@@ -14,6 +14,7 @@ mod exec;
 mod fake_api;
 mod helm;
 mod names;
+mod origin;
 mod process;
 mod proxy;
 mod redact;
@@ -26,8 +27,8 @@ mod watch;
 use std::{sync::Arc, time::Duration};
 
 use sendstores_core::{
-    Diagnosis, Engines, FailureReason, Store,
-    adoption::{Census, Found},
+    Diagnosis, Engines, FailureReason, Release, Store, StoreId,
+    adoption::{Census, Found, Inventory},
     credentials::{ReadCredentials, Reading},
     cron::RunCron,
     observed::{Progress, Remains, Seen},
@@ -104,6 +105,14 @@ impl Provisioner for KubeProvisioner {
         Box::pin(wait::step(&self.context, store, step, last)).await
     }
 
+    async fn made_from(&self, store: &Store) -> Result<Option<Release>, StepError> {
+        origin::of(&self.context, store).await
+    }
+
+    async fn remember(&self, store: &Store) -> Result<(), StepError> {
+        steps::namespace::remember(&self.context, store).await
+    }
+
     async fn observe_remains(&self, store: &Store) -> Result<Seen<Remains>, StepError> {
         steps::removal::observe(&self.context, store).await
     }
@@ -130,6 +139,14 @@ impl ReadCredentials for KubeProvisioner {
 impl Census for KubeProvisioner {
     async fn take(&self) -> Result<Vec<Found>, StepError> {
         census::take(&self.context).await
+    }
+
+    async fn find(&self, ids: &[StoreId]) -> Result<Inventory, StepError> {
+        census::find(&self.context, ids).await
+    }
+
+    async fn recall(&self, found: Vec<Found>) -> Result<Vec<Found>, StepError> {
+        census::recall(&self.context, found).await
     }
 }
 

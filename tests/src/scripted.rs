@@ -8,7 +8,7 @@ use std::{
 
 use futures::{FutureExt, future::BoxFuture};
 use sendstores_core::{
-    Diagnosis, Engines, Evidence, FailureReason, StepName, Store, StoreId, Timestamp,
+    Diagnosis, Engines, Evidence, FailureReason, Release, StepName, Store, StoreId, Timestamp,
     credentials::{Credentials, Password, ReadCredentials, Reading},
     cron::RunCron,
     evidence::Check,
@@ -99,6 +99,9 @@ struct State {
     late: usize,
     selling: bool,
     cron: Cron,
+    remembered: HashMap<StoreId, (Option<Timestamp>, Option<Release>)>,
+    /// Why the next memory is not kept.
+    forgetful: Option<StepError>,
     /// The cluster does not answer for credentials.
     credentials_error: Option<StepError>,
 }
@@ -207,6 +210,29 @@ impl ScriptedProvisioner {
     /// The password of a store: another for each store, also for a later one of the same id.
     pub fn password(store: &Store) -> String {
         format!("Canary{}{}", store.id, store.uid).replace('-', "")
+    }
+
+    /// What every store is made from.
+    pub fn release(store: &Store) -> Release {
+        Release {
+            revision: 2,
+            chart: "scripted-1".to_owned(),
+            chart_digest: "aa".to_owned(),
+            values_digest: "bb".to_owned(),
+            source: None,
+            images: [("shop".to_owned(), format!("shop:{}", store.spec.engine.as_str()))].into(),
+            volumes: BTreeMap::new(),
+        }
+    }
+
+    /// The next time that something is to be remembered fails with this.
+    pub fn forget_once(&self, error: StepError) {
+        self.state().forgetful = Some(error);
+    }
+
+    /// When the store was READY first and what it was made from, as the cluster remembers it.
+    pub fn remembered(&self, id: &StoreId) -> Option<(Option<Timestamp>, Option<Release>)> {
+        self.state().remembered.get(id).cloned()
     }
 
     /// Every act so far, in order.
@@ -350,6 +376,19 @@ impl Provisioner for ScriptedProvisioner {
             }
             self.0.changed.notified().await;
         }
+    }
+
+    async fn made_from(&self, store: &Store) -> Result<Option<Release>, StepError> {
+        Ok(Some(Self::release(store)))
+    }
+
+    async fn remember(&self, store: &Store) -> Result<(), StepError> {
+        let mut state = self.state();
+        if let Some(error) = state.forgetful.take() {
+            return Err(error);
+        }
+        state.remembered.insert(store.id.clone(), (store.ready_time, store.made_from.as_deref().cloned()));
+        Ok(())
     }
 
     async fn observe_remains(&self, store: &Store) -> Result<Seen<Remains>, StepError> {

@@ -144,7 +144,8 @@ async fn an_empty_redis_and_a_wrong_database_are_noticed_at_the_start_and_every_
         assert_eq!(intent(&store), intent(before));
         let told: Vec<_> = store.history.iter().map(wire::HistoryEntry::event).collect();
         use wire::history_entry::Event;
-        assert_eq!(told, [Event::Created, Event::Adopted, Event::Ready]);
+        assert_eq!(told, [Event::Created, Event::Adopted], "it was READY before, and is not made again");
+        assert_eq!(store.ready_time, before.ready_time);
     }
     assert_eq!(world.namespaces(), namespaces, "no namespace was removed or made");
     let token = sendstores_client::ResumeToken::from(token);
@@ -155,6 +156,88 @@ async fn an_empty_redis_and_a_wrong_database_are_noticed_at_the_start_and_every_
     world.end(&client, &ids).await;
     let ended = tokio::task::spawn_blocking(move || server.terminate(Duration::from_secs(60)).0);
     assert!(ended.await.expect("its end").success());
+}
+
+/// What must not change in a store: its workloads, its images, and helm's revisions.
+fn untouched(world: &World, id: &str) -> Vec<serde_json::Value> {
+    let workloads = world.cluster.get(&["-n", id, "deployments,statefulsets"]);
+    let made = |item: &serde_json::Value| {
+        let template = &item["spec"]["template"]["spec"]["containers"][0]["image"];
+        serde_json::json!([item["metadata"]["uid"], item["metadata"]["generation"], template])
+    };
+    let records = world.cluster.get(&["-n", id, "secrets", "-l", "owner=helm"]);
+    let name = |item: &serde_json::Value| item["metadata"]["name"].clone();
+    let of = |list: &serde_json::Value| list["items"].as_array().cloned().unwrap_or_default();
+    of(&workloads).iter().map(made).chain(of(&records).iter().map(name)).collect()
+}
+
+/// Removes the annotations that an earlier version did not write.
+fn made_by_an_earlier_version(world: &World, id: &str) {
+    let annotations = ["sendstores.dev/ready-time-", "sendstores.dev/made-from-"];
+    let output = world.cluster.kubectl(&[&["annotate", "namespace", id], &annotations[..]].concat());
+    assert!(output.status.success(), "{output:?}");
+}
+
+#[tokio::test]
+async fn a_server_with_newer_images_takes_shops_back_as_they_are() {
+    let mut world = World::new().await;
+    let ids = ["store-adopt-kept", "store-adopt-early"];
+    let (server, client) = world.serve().await;
+    for id in ids {
+        world.make(&client, id).await;
+        // The merchant has removed the sample product.
+        let path = format!("/api/v1/namespaces/{id}/services/http:wordpress:80/proxy/standin/catalogue/empty");
+        assert!(world.cluster.kubectl(&["get", "--raw", &path]).status.success());
+    }
+    let annotations = world.cluster.get(&["namespace", ids[0]])["metadata"]["annotations"].clone();
+    assert!(annotations["sendstores.dev/ready-time"].is_string(), "{annotations}");
+    let made_from = annotations["sendstores.dev/made-from"].as_str().unwrap_or_default();
+    assert!(made_from.contains("tag") || made_from.contains("simulated"), "its images: {made_from}");
+    server.kill9();
+    made_by_an_earlier_version(&world, ids[1]);
+    let before = ids.map(|id| untouched(&world, id));
+
+    let newer = NamedTempFile::new().expect("a file");
+    let values = "{images: {woocommerce: {tag: newer}, mysql: {tag: newer}}, storage: {database: 20Gi}}";
+    std::fs::write(newer.path(), values).expect("write");
+    world.cluster = world.cluster.clone().with_values(newer.path().into());
+    world.redis.cli(["FLUSHALL"]).await;
+    let (server, client) = world.serve().await;
+    assert_read_only(&server, &client, ids[1]).await;
+    text(&world.adopt(&[]));
+    for id in ids {
+        reach(&client, id, State::Ready).await;
+    }
+    assert_eq!(ids.map(|id| untouched(&world, id)), before, "nothing was made again");
+
+    // Also when it has to be mended, which Kubernetes would refuse with the newer values.
+    drop(server);
+    let server = world.server_on(0).flag("--probe-interval=1s").start_ready().await;
+    let client = server.client().await;
+    for (id, before) in ids.iter().zip(&before) {
+        let deleted = world.cluster.kubectl(&["-n", id, "delete", "ingress/wordpress"]);
+        assert!(deleted.status.success(), "{deleted:?}");
+        until("the Ingress to be made again", async || {
+            world.cluster.kubectl(&["-n", id, "get", "ingress/wordpress"]).status.success().then_some(())
+        })
+        .await;
+        reach(&client, id, State::Ready).await;
+        assert_eq!(untouched(&world, id)[..2], before[..2], "the workloads are as they were");
+    }
+    world.end(&client, &ids).await;
+}
+
+#[tokio::test]
+async fn under_a_wrong_name_nothing_is_taken_for_lost() {
+    let world = World::new().await;
+    let (_server, client) = world.serve().await;
+    let id = "store-adopt-named";
+    world.make(&client, id).await;
+    let wrong = world.cluster.server_of("another", &format!("{}/0", world.redis.url()));
+    let adopted = wrong.command().arg("adopt").output().expect("run it");
+    assert!(text(&adopted).contains("nothing to do"), "it is found by its own name: {adopted:?}");
+    assert_eq!(client.get(id).await.expect("it is there").state(), State::Ready);
+    world.end(&client, &[id]).await;
 }
 
 #[tokio::test]

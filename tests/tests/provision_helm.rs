@@ -196,8 +196,8 @@ async fn a_store_that_was_ready_is_mended_with_what_it_was_made_from() {
     let (shim, store) = complete();
     let provisioner = provisioner(&shim, LONG);
     let done = Seen::Known(Progress::Done(Vec::new()));
-    assert_eq!(provisioner.observe(&store, StepName::Release).await, Ok(done), "it is of another chart, and stays so");
-    provisioner.ensure(&store, StepName::Release).await.expect("mended");
+    assert_eq!(provisioner.observe(&store, steps::RELEASE).await, Ok(done), "it is of another chart, and stays so");
+    provisioner.ensure(&store, steps::RELEASE).await.expect("mended");
     assert_eq!(shim.recorded("chart/templates/old.yaml"), "kind: {{ .Values.kind }}");
     assert!(shim.recorded("chart/Chart.yaml").contains("0.0.1"));
     let values: serde_json::Value = serde_json::from_str(&shim.recorded("values")).expect("one values file");
@@ -216,9 +216,9 @@ async fn a_store_that_was_never_ready_takes_what_the_server_has_now() {
     let (shim, mut store) = complete();
     store.ready_time = None;
     let provisioner = provisioner(&shim, LONG);
-    let seen = provisioner.observe(&store, StepName::Release).await.expect("seen");
+    let seen = provisioner.observe(&store, steps::RELEASE).await.expect("seen");
     assert!(matches!(seen, Seen::Known(Progress::Partial(_))), "{seen:?}");
-    provisioner.ensure(&store, StepName::Release).await.expect("made");
+    provisioner.ensure(&store, steps::RELEASE).await.expect("made");
     assert!(shim.recorded("chart/Chart.yaml").starts_with("apiVersion"), "the server's own chart");
     assert!(shim.recorded("chart/templates/old.yaml").is_empty());
 }
@@ -236,16 +236,16 @@ async fn without_any_record_of_helm_only_the_files_that_a_store_was_made_from_wi
     };
     store.made_from = release("0123");
     let provisioner = provisioner(&shim, LONG);
-    let refused = provisioner.ensure(&store, StepName::Release).await.expect_err("other files");
+    let refused = provisioner.ensure(&store, steps::RELEASE).await.expect_err("other files");
     assert!(!refused.terminal && refused.message.contains("woocommerce-0.0.1"), "{refused}");
     assert!(shim.arguments().is_empty(), "helm was not run");
     // What an earlier server made says nothing of its files.
     store.made_from = None;
-    provisioner.ensure(&store, StepName::Release).await.expect("made");
+    provisioner.ensure(&store, steps::RELEASE).await.expect("made");
     let digest = shim.recorded("record").split(['=', ',']).nth(1).expect("a digest").to_owned();
     fs::remove_file(shim.path("record")).expect("helm's record is lost");
     store.made_from = release(&digest);
-    provisioner.ensure(&store, StepName::Release).await.expect("made from the same files");
+    provisioner.ensure(&store, steps::RELEASE).await.expect("made from the same files");
 }
 
 #[tokio::test]
@@ -254,11 +254,11 @@ async fn a_store_that_nobody_could_visit_is_made_anew_where_a_correction_cannot_
     shim.keep_release("sendstores.dev/digest=0123,sendstores.dev/exposed=false", &made_long_ago());
     shim.set_claim(true);
     let (provisioner, store) = (provisioner(&shim, LONG), store());
-    let ensure = async || provisioner.ensure(&store, StepName::Release).await;
+    let ensure = async || provisioner.ensure(&store, steps::RELEASE).await;
     let told = ensure().await.expect_err("it takes a while");
     assert!(!told.terminal && told.message.contains("made anew"), "{told}");
     assert_eq!(shim.recorded("claim"), "deleted");
-    assert_eq!(provisioner.observe(&store, StepName::Release).await, Ok(Seen::Absent));
+    assert_eq!(provisioner.observe(&store, steps::RELEASE).await, Ok(Seen::Absent));
     let upgrades = || shim.arguments().iter().filter(|argument| *argument == "upgrade").count();
     assert_eq!(upgrades(), 1);
     ensure().await.expect_err("the volumes are still there");
@@ -276,7 +276,7 @@ async fn nothing_is_made_anew_that_somebody_could_have_visited() {
         shim.set_claim(true);
         let mut store = store();
         store.ready_time = was_ready.then_some(store.create_time);
-        let error = provisioner(&shim, LONG).ensure(&store, StepName::Release).await.expect_err("refused");
+        let error = provisioner(&shim, LONG).ensure(&store, steps::RELEASE).await.expect_err("refused");
         assert_eq!(error.reason, FailureReason::ObjectRefused, "{error}");
         assert_eq!(shim.recorded("claim"), "", "the volumes stay");
         assert!(!shim.arguments().contains(&"uninstall".to_owned()));

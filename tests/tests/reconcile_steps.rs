@@ -142,6 +142,36 @@ async fn steps_are_taken_once_and_in_order() {
 }
 
 #[tokio::test]
+async fn the_cluster_remembers_a_store_before_the_ledger_says_that_it_is_ready() {
+    let world = World::new();
+    world.cluster.forget_once(StepError::retryable(FailureReason::ClusterUnavailable, "scripted"));
+    let id = world.create("store-a").await;
+    let store = world.reach(&id, State::Ready).await;
+    let release = ScriptedProvisioner::release(&store);
+    assert_eq!(store.made_from.as_deref(), Some(&release));
+    assert_eq!(world.cluster.remembered(&id), Some((store.ready_time, Some(release))));
+}
+
+#[tokio::test]
+async fn a_store_that_is_taken_back_as_complete_is_only_probed() {
+    let world = World::new();
+    let id = world.create("store-a").await;
+    let before = world.reach(&id, State::Ready).await;
+    let acts = world.cluster.acts();
+    // Another ledger, of which nothing is left.
+    let world =
+        World { ledger: MemoryLedger::default(), stop: CancellationToken::new(), cluster: world.cluster.clone() };
+    let (ready_time, made_from) = (before.ready_time.expect("READY once"), before.made_from.clone());
+    let taken_back = samples::store("store-a").complete_since(ready_time, made_from, SystemTime::now().into());
+    let write = Write { store: taken_back, expected: Expected::Vacant, fence: None, operation: None };
+    world.ledger.write(write).await.expect("taken back");
+    world.replica("b");
+    let store = world.reach(&id, State::Ready).await;
+    assert_eq!((store.ready_time, store.made_from), (before.ready_time, before.made_from));
+    assert_eq!(world.cluster.acts(), acts, "nothing is made again");
+}
+
+#[tokio::test]
 async fn a_step_that_fails_or_loses_its_answer_is_tried_again_until_it_holds() {
     for step in steps::ALL {
         for turn in [passing(FailureReason::ClusterUnavailable), Turn::DoneButLost] {

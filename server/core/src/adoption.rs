@@ -13,10 +13,14 @@ use crate::{
     failure::{Failure, FailureReason},
     id::{StoreId, Uid},
     provisioner::StepError,
+    release::Release,
     state::{Event, State},
     store::{NewStore, Store},
     time::Timestamp,
 };
+
+/// The label of a namespace that says which store's it is.
+pub const UID_LABEL: &str = "sendstores.dev/uid";
 
 /// A namespace of ours.
 #[derive(Clone, Debug)]
@@ -30,17 +34,44 @@ pub struct Found {
     pub intent: Result<Box<Intent>, String>,
 }
 
-/// What was asked for, as a namespace remembers it.
+/// What was asked for and what came of it, as a namespace remembers it.
 #[derive(Clone, Debug)]
 pub struct Intent {
     pub new: NewStore,
     pub generation: u64,
+    /// When the store was READY for the first time. `None`: never, or an older program made the namespace.
+    pub ready_time: Option<Timestamp>,
+    pub made_from: Option<Box<Release>>,
 }
 
-/// The port to all namespaces of ours.
+/// The port to all namespaces of ours. Nothing here changes anything.
 pub trait Census: Clone + Send + Sync + 'static {
-    /// Every namespace that carries our labels. Never changes anything.
+    /// Every namespace that carries our labels.
     fn take(&self) -> impl Future<Output = Result<Vec<Found>, StepError>> + Send;
+
+    /// The namespaces that have these names, whatever labels they carry.
+    fn find(&self, ids: &[StoreId]) -> impl Future<Output = Result<Inventory, StepError>> + Send;
+
+    /// The same namespaces, and when their stores were READY first where an older program did not note it there: a store
+    /// that was opened to visitors counts as READY from then on.
+    fn recall(&self, found: Vec<Found>) -> impl Future<Output = Result<Vec<Found>, StepError>> + Send;
+}
+
+/// What the cluster has.
+#[derive(Clone, Debug, Default)]
+pub struct Inventory {
+    pub found: Vec<Found>,
+    /// Stores whose namespace is there by name, and does not say whose it is.
+    pub unmarked: BTreeSet<StoreId>,
+}
+
+/// So many complete stores have no namespace that the cluster is most likely not the right one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shortfall {
+    /// Complete stores that the ledger knows.
+    pub known: usize,
+    /// Those of them that have no namespace.
+    pub missing: usize,
 }
 
 /// What is to be done about one store.
@@ -57,17 +88,42 @@ pub enum Finding {
     Missing(Box<Store>),
     /// The ledger has it as missing, and somebody has put its namespace back: this record is to be written.
     Returned(Box<Store>),
+    /// The ledger has it as never complete, and its namespace says that it was: this record is to be written.
+    Complete(Box<Store>),
     /// Nobody but a human can tell what is right; left alone.
     Undecided(String),
 }
 
 /// Compares what the ledger has with what the cluster has, store by store, in the order of ids.
-pub fn compare(records: &[Store], found: &[Found], now: Timestamp) -> BTreeMap<StoreId, Finding> {
+pub fn compare(records: &[Store], inventory: &Inventory, now: Timestamp) -> BTreeMap<StoreId, Finding> {
+    let Inventory { found, unmarked } = inventory;
     let by_id: BTreeMap<_, _> = records.iter().map(|store| (&store.id, store)).collect();
     let seen: BTreeSet<_> = found.iter().map(|found| &found.id).collect();
     let there = found.iter().map(|found| (found.id.clone(), of_namespace(found, by_id.get(&found.id).copied(), now)));
     let gone = records.iter().filter(|store| !seen.contains(&store.id));
-    there.chain(gone.map(|store| (store.id.clone(), without_namespace(store, now)))).collect()
+    let finding = |store: &Store| match without_namespace(store, now) {
+        Finding::Missing(_) if unmarked.contains(&store.id) => Finding::Undecided(format!(
+            "its namespace is there, and its labels do not say that it is this store's: if it is, put back {UID_LABEL}={}",
+            store.uid
+        )),
+        finding => finding,
+    };
+    there.chain(gone.map(|store| (store.id.clone(), finding(store)))).collect()
+}
+
+/// The stores that would be found missing, to be looked for by name first: a label that was changed is no loss.
+pub fn missing(findings: &BTreeMap<StoreId, Finding>) -> Vec<StoreId> {
+    let missing = findings.iter().filter(|(_, finding)| matches!(finding, Finding::Missing(_)));
+    missing.map(|(id, _)| id.clone()).collect()
+}
+
+/// `Some` where more than half of the complete stores are missing.
+pub fn shortfall(records: &[Store], findings: &BTreeMap<StoreId, Finding>) -> Option<Shortfall> {
+    let missing = missing(findings).len();
+    let complete = |store: &&Store| store.state.next(Event::NamespaceLost).is_ok() && !is_missing(store);
+    let never_ready = |store: &&Store| store.state == State::Failed && store.ready_time.is_none();
+    let known = records.iter().filter(complete).filter(|store| !never_ready(store)).count();
+    (missing * 2 > known).then_some(Shortfall { known, missing })
 }
 
 /// Whether the ledger has no record of a store that stands in the cluster: what betrays a ledger that is empty, an old
@@ -82,7 +138,7 @@ fn of_namespace(found: &Found, record: Option<&Store>, now: Timestamp) -> Findin
             State::Deleting | State::Deleted => Finding::Known,
             _ if found.going => Finding::Going(Box::new(going(store.clone(), now))),
             State::Failed if is_missing(store) => Finding::Returned(Box::new(store.returned(now))),
-            _ => Finding::Known,
+            _ => forgotten(store, found, now).map_or(Finding::Known, |complete| Finding::Complete(Box::new(complete))),
         },
         // An earlier store's end.
         Some(_) if found.going => Finding::Known,
@@ -96,8 +152,21 @@ fn of_namespace(found: &Found, record: Option<&Store>, now: Timestamp) -> Findin
     }
 }
 
+/// The store as its namespace remembers it, if the ledger does not know that it was READY.
+fn forgotten(store: &Store, found: &Found, now: Timestamp) -> Option<Store> {
+    let Intent { ready_time, made_from, .. } = &**found.intent.as_ref().ok()?;
+    let ready_time = ready_time.filter(|_| store.ready_time.is_none())?;
+    matches!(store.state, State::Provisioning | State::Failed)
+        .then(|| store.clone().complete_since(ready_time, made_from.clone(), now))
+}
+
 fn taken_back(found: &Found, intent: &Intent, now: Timestamp) -> Store {
-    let store = Store::adopted(intent.new.clone(), intent.generation, found.created, now);
+    let Intent { new, generation, ready_time, made_from } = intent;
+    let store = Store::adopted(new.clone(), *generation, found.created, now);
+    let store = match ready_time {
+        Some(time) => store.complete_since(*time, made_from.clone(), now),
+        None => store,
+    };
     if found.going { going(store, now) } else { store }
 }
 
@@ -142,7 +211,8 @@ impl Finding {
     pub fn into_record(self) -> Option<Store> {
         match self {
             Self::Known | Self::Undecided(_) => None,
-            Self::Unknown(store) | Self::Going(store) | Self::Missing(store) | Self::Returned(store) => Some(*store),
+            Self::Unknown(store) | Self::Going(store) | Self::Missing(store) => Some(*store),
+            Self::Returned(store) | Self::Complete(store) => Some(*store),
         }
     }
 }
@@ -152,10 +222,14 @@ impl fmt::Display for Finding {
         match self {
             Self::Known => f.write_str("known"),
             Self::Unknown(store) if store.state == State::Deleting => f.write_str("adopted; its removal is under way"),
+            Self::Unknown(store) if store.ready_time.is_some() => {
+                f.write_str("adopted as complete; probed, and left as it is")
+            }
             Self::Unknown(_) => f.write_str("adopted"),
             Self::Going(_) => f.write_str("its removal is under way"),
             Self::Missing(_) => f.write_str("its namespace is gone; shown as FAILED, nothing is made in its place"),
             Self::Returned(_) => f.write_str("its namespace is back; looked at step by step"),
+            Self::Complete(_) => f.write_str("it was complete; probed, and left as it is"),
             Self::Undecided(why) => write!(f, "left alone: {why}"),
         }
     }
@@ -164,7 +238,13 @@ impl fmt::Display for Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{label::Labels, store::fixture};
+    use crate::{
+        label::Labels,
+        observed::Observed,
+        plan::{Action, plan},
+        step::StepState,
+        store::fixture,
+    };
 
     const OTHER: &str = "0193b0a0-7c3e-7000-8000-0000000000ff";
 
@@ -188,7 +268,7 @@ mod tests {
             url: store.url,
             pipeline: fixture::PIPELINE,
         };
-        let intent = Ok(Box::new(Intent { new, generation: 3 }));
+        let intent = Ok(Box::new(Intent { new, generation: 3, ready_time: None, made_from: None }));
         Found { id: store.id, uid, created: at(created), going, intent }
     }
 
@@ -197,7 +277,8 @@ mod tests {
     }
 
     fn finding(record: Option<Store>, found: Option<Found>) -> Finding {
-        let all = compare(record.as_slice(), found.as_slice(), at(9));
+        let inventory = Inventory { found: found.into_iter().collect(), unmarked: BTreeSet::new() };
+        let all = compare(record.as_slice(), &inventory, at(9));
         assert_eq!(all.len(), 1);
         all.into_values().next().expect("one finding")
     }
@@ -211,6 +292,52 @@ mod tests {
         assert_eq!((store.state, store.generation, store.create_time), (State::Provisioning, 3, at(5)));
         let Finding::Unknown(store) = finding(None, Some(same(true))) else { panic!("adopted") };
         assert_eq!(store.state, State::Deleting);
+    }
+
+    /// A namespace that says its store was READY.
+    fn complete(going: bool) -> Found {
+        let release = Release {
+            revision: 2,
+            chart: "woocommerce-1".to_owned(),
+            chart_digest: "aa".to_owned(),
+            values_digest: "bb".to_owned(),
+            source: None,
+            images: BTreeMap::new(),
+            volumes: BTreeMap::new(),
+        };
+        let mut found = same(going);
+        if let Ok(intent) = &mut found.intent {
+            (intent.ready_time, intent.made_from) = (Some(at(6)), Some(Box::new(release)));
+        }
+        found
+    }
+
+    #[test]
+    fn a_store_that_was_complete_is_taken_back_as_one_and_not_made_again() {
+        let Finding::Unknown(store) = finding(None, Some(complete(false))) else { panic!("adopted") };
+        assert_eq!((store.state, store.ready_time, store.observed_generation), (State::Degraded, Some(at(6)), 3));
+        assert_eq!(store.made_from.as_ref().map(|made| made.chart.as_str()), Some("woocommerce-1"));
+        assert!(store.steps.iter().all(|step| step.state == StepState::Succeeded));
+        let probed = plan(&store, &Observed::nothing(fixture::PIPELINE), at(9));
+        assert_eq!(probed, Action::Observe(fixture::STOREFRONT), "it is only probed");
+        // If its namespace is lost from now on, that is a loss.
+        assert!(lost(&store, at(9)).is_some());
+        let Finding::Unknown(store) = finding(None, Some(complete(true))) else { panic!("adopted") };
+        assert_eq!((store.state, store.ready_time), (State::Deleting, Some(at(6))));
+    }
+
+    #[test]
+    fn an_old_copy_learns_that_a_store_was_complete() {
+        for state in [State::Provisioning, State::Failed] {
+            let Finding::Complete(known) = finding(Some(store(state)), Some(complete(false))) else {
+                panic!("{state}")
+            };
+            assert_eq!((known.state, known.ready_time, known.failure), (State::Degraded, Some(at(6)), None));
+            assert_eq!(known.generation, store(state).generation, "nothing else was asked for");
+        }
+        let ready = Store { ready_time: Some(at(5)), ..store(State::Provisioning) };
+        assert_eq!(finding(Some(ready), Some(complete(false))), Finding::Known);
+        assert_eq!(finding(Some(store(State::Ready)), Some(complete(false))), Finding::Known);
     }
 
     #[test]
@@ -254,6 +381,38 @@ mod tests {
         assert_eq!((back.state, back.failure, back.ready_time), (State::Provisioning, None, Some(at(6))));
         let failed = Store { ready_time: Some(at(6)), ..store(State::Failed) };
         assert_eq!(finding(Some(failed), Some(same(false))), Finding::Known, "failed for something else");
+    }
+
+    #[test]
+    fn a_namespace_without_the_labels_of_its_store_is_no_loss() {
+        let unmarked = Inventory { found: Vec::new(), unmarked: [store(State::Ready).id].into() };
+        let findings = compare(&[store(State::Ready)], &unmarked, at(9));
+        assert_eq!(missing(&findings), []);
+        let told = findings.into_values().next().expect("one finding").to_string();
+        assert!(told.contains("left alone") && told.contains(store(State::Ready).uid.as_str()), "{told}");
+    }
+
+    #[test]
+    fn too_few_namespaces_are_told_from_a_loss() {
+        let all = |records: &[Store], there: usize| {
+            let there = records.iter().take(there).map(|store| Found { id: store.id.clone(), ..same(false) });
+            let inventory = Inventory { found: there.collect(), unmarked: BTreeSet::new() };
+            shortfall(records, &compare(records, &inventory, at(9)))
+        };
+        let ready = |name: &str| Store { ready_time: Some(at(6)), state: State::Ready, ..fixture::store(name) };
+        let five: Vec<Store> = ["a", "b", "c", "d", "e"].map(|name| ready(&format!("store-{name}"))).into();
+        assert_eq!(all(&five, 0), Some(Shortfall { known: 5, missing: 5 }));
+        assert_eq!(all(&five, 2), Some(Shortfall { known: 5, missing: 3 }));
+        for enough in [3, 4, 5] {
+            assert_eq!(all(&five, enough), None, "{enough}");
+        }
+        assert_eq!(all(&five[..1], 0), Some(Shortfall { known: 1, missing: 1 }));
+        // Nothing that counts: on its way, never READY, ended, or told already.
+        let told = lost(&five[0], at(7)).expect("lost");
+        let others = [State::Provisioning, State::Failed, State::Deleting, State::Deleted].map(store);
+        assert_eq!(all(&others, 0), None);
+        assert_eq!(all(&[told], 0), None);
+        assert_eq!(all(&[], 0), None);
     }
 
     #[test]

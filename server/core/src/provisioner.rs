@@ -7,6 +7,7 @@ use crate::{
     engine::Engines,
     failure::FailureReason,
     observed::{Progress, Remains, Seen},
+    release::Release,
     step::StepName,
     store::Store,
 };
@@ -44,6 +45,13 @@ pub trait Provisioner: Clone + Send + Sync + 'static {
         step: StepName,
         last: &Progress,
     ) -> impl Future<Output = Result<Seen<Progress>, StepError>> + Send;
+
+    /// What the store is made from now, as far as the cluster says. Never changes anything.
+    fn made_from(&self, store: &Store) -> impl Future<Output = Result<Option<Release>, StepError>> + Send;
+
+    /// Has the cluster remember what it takes to adopt the store: what was asked for, when it was READY first, and what it
+    /// was made from. Safe to do again.
+    fn remember(&self, store: &Store) -> impl Future<Output = Result<(), StepError>> + Send;
 
     /// Looks at what is left of a store. Never changes anything. A namespace that is not this store's is not its.
     fn observe_remains(&self, store: &Store) -> impl Future<Output = Result<Seen<Remains>, StepError>> + Send;

@@ -102,6 +102,28 @@ impl Store {
         store
     }
 
+    /// The store as one that was READY for the first time at `ready_time`, whatever the ledger remembers of it. It is
+    /// DEGRADED until a probe has seen it sell: it is not made again, and not changed.
+    #[must_use]
+    pub fn complete_since(self, ready_time: Timestamp, made_from: Option<Box<Release>>, now: Timestamp) -> Self {
+        let adopted = self.history.entries().last().is_some_and(|entry| entry.what == Happening::Adopted);
+        let mut store = Self {
+            state: State::Degraded,
+            failure: None,
+            steps: self.steps.iter().map(|step| Step::pending(step.name)).collect(),
+            observed_generation: self.generation,
+            update_time: now,
+            ready_time: Some(ready_time),
+            made_from,
+            ..self
+        };
+        store.finish_steps(now);
+        if !adopted {
+            store.happened(Happening::Adopted, None, now);
+        }
+        store
+    }
+
     /// A store that was missing, once its namespace is back: on its way again, with what is known of its past.
     pub fn returned(&self, now: Timestamp) -> Self {
         let mut back = Self {

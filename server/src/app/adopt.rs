@@ -1,10 +1,13 @@
 //! `sendstores-server adopt`: takes back into Redis the stores that stand in the cluster.
 
-use std::{collections::BTreeMap, time::SystemTime};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    time::SystemTime,
+};
 
 use sendstores_core::{
     StoreId,
-    adoption::{self, Census, Finding},
+    adoption::{self, Census, Finding, Inventory, Shortfall},
     ledger::Ledger,
 };
 
@@ -14,29 +17,42 @@ use crate::{args::Config, ledger::RedisLedger, provision::KubeProvisioner, super
 /// What is noted in Redis meanwhile, and stays if this process dies on its way.
 const UNDER_WAY: &str = "stores are being taken back from the cluster";
 
+/// How it is done.
+#[derive(Clone, Copy)]
+pub(super) struct How {
+    /// Only print what would be done.
+    pub(super) dry_run: bool,
+    /// Also where most of the known stores have no namespace.
+    pub(super) force: bool,
+}
+
 /// Prints what differs, and writes it unless `dry_run`.
-pub(super) async fn adopt(config: &Config, dry_run: bool) -> Result<(), TaskError> {
+pub(super) async fn adopt(config: &Config, how: How) -> Result<(), TaskError> {
     let ledger = RedisLedger::connect(build::redis(config)).await?;
     let census = build::provisioner(config).await?;
     let doubt = ledger.doubt().await?;
     if let Some(why) = &doubt {
         println!("Redis is in doubt: {why}.");
     }
-    let findings = compare(&ledger, &census).await?;
+    let (findings, shortfall) = compare(&ledger, &census).await?;
     print(&findings);
+    if let Some(shortfall) = shortfall.filter(|_| !how.force) {
+        return Err(refusal(shortfall, config).into());
+    }
     let missing = findings.into_values().filter_map(Finding::into_record).count();
     if missing == 0 && doubt.is_none() {
         println!("Redis knows every store in the cluster: nothing to do.");
         return Ok(());
     }
-    if dry_run {
+    if how.dry_run {
         println!("{missing} records would be written, and a new history begun.");
         return Ok(());
     }
     // Not every server has to have noticed yet. What is compared from here on is changed by nobody, so that nothing which
     // was acknowledged is written over.
     ledger.cast_doubt(UNDER_WAY).await?;
-    let stores: Vec<_> = compare(&ledger, &census).await?.into_values().filter_map(Finding::into_record).collect();
+    let (findings, _) = compare(&ledger, &census).await?;
+    let stores: Vec<_> = findings.into_values().filter_map(Finding::into_record).collect();
     let written = stores.len();
     ledger.adopt(stores).await?;
     println!(
@@ -46,12 +62,37 @@ pub(super) async fn adopt(config: &Config, dry_run: bool) -> Result<(), TaskErro
     Ok(())
 }
 
+type Findings = BTreeMap<StoreId, Finding>;
+
 /// In this order: a namespace is made behind its record, so that one that was found has one.
-async fn compare(ledger: &RedisLedger, census: &KubeProvisioner) -> Result<BTreeMap<StoreId, Finding>, TaskError> {
+async fn compare(ledger: &RedisLedger, census: &KubeProvisioner) -> Result<(Findings, Option<Shortfall>), TaskError> {
     let found = census.take().await?;
     let records = ledger.scan().await?;
     println!("In the cluster: {} namespaces. In Redis: {} records.", found.len(), records.len());
-    Ok(adoption::compare(&records, &found, SystemTime::now().into()))
+    let known: HashMap<_, _> = records.iter().map(|store| (&store.id, store)).collect();
+    let (unknown, mut found): (Vec<_>, Vec<_>) =
+        found.into_iter().partition(|found| adoption::is_unknown(found, known.get(&found.id).copied()));
+    found.extend(census.recall(unknown).await?);
+    let mut inventory = Inventory { found, unmarked: BTreeSet::new() };
+    let now = SystemTime::now().into();
+    let missing = adoption::missing(&adoption::compare(&records, &inventory, now));
+    let by_name = census.find(&missing).await?;
+    inventory.found.extend(by_name.found);
+    inventory.unmarked = by_name.unmarked;
+    let findings = adoption::compare(&records, &inventory, now);
+    let shortfall = adoption::shortfall(&records, &findings);
+    Ok((findings, shortfall))
+}
+
+fn refusal(Shortfall { known, missing }: Shortfall, config: &Config) -> String {
+    let context = config.kube_context.as_deref().unwrap_or("the current one");
+    format!(
+        "{} namespaces found, {known} complete stores known: is this the right cluster (context: {context}) and --instance \
+         ({})? Nothing was written. Give this command the flags and the environment of the servers. If {missing} namespaces \
+         are really gone, repeat it with --force: their stores are shown as FAILED then, and nothing is made in their place",
+        known - missing,
+        config.instance,
+    )
 }
 
 fn print(findings: &BTreeMap<StoreId, Finding>) {

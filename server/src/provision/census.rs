@@ -1,18 +1,29 @@
 //! Every namespace of ours, and what its annotations remember.
 
-use k8s_openapi::api::core::v1::Namespace;
-use kube::{Api, ResourceExt, api::ListParams};
+use futures::{StreamExt, TryStreamExt, stream};
+use k8s_openapi::api::core::v1::{Namespace, Secret};
+use kube::{
+    Api, ResourceExt,
+    api::{ListParams, PartialObjectMeta},
+};
 use sendstores_core::{
-    Labels, Timestamp,
-    adoption::{Found, Intent},
+    Labels, StoreId, Timestamp,
+    adoption::{Found, Intent, Inventory},
     provisioner::StepError,
     store::NewStore,
 };
 
-use super::{Context, engines::FACTS, names, settings};
+use super::{
+    Context,
+    engines::FACTS,
+    helm::release::{self, History},
+    names, settings,
+};
 
 /// How many namespaces are asked for at a time.
 const PAGE: u32 = 500;
+/// How many requests for single stores are under way at once.
+const AT_ONCE: usize = 16;
 
 pub(super) async fn take(context: &Context) -> Result<Vec<Found>, StepError> {
     let api: Api<Namespace> = context.cluster.all();
@@ -27,6 +38,41 @@ pub(super) async fn take(context: &Context) -> Result<Vec<Found>, StepError> {
             _ => return Ok(all),
         }
     }
+}
+
+pub(super) async fn find(context: &Context, ids: &[StoreId]) -> Result<Inventory, StepError> {
+    let api: Api<Namespace> = context.cluster.all();
+    let get = async |id: &StoreId| context.cluster.call(api.get_opt(id.as_str())).await;
+    let all: Vec<_> = stream::iter(ids).map(get).buffer_unordered(AT_ONCE).try_collect().await?;
+    let mut inventory = Inventory::default();
+    for namespace in all.into_iter().flatten() {
+        match found(&namespace) {
+            Some(found) => inventory.found.push(found),
+            None => inventory.unmarked.extend(namespace.name_any().parse::<StoreId>()),
+        }
+    }
+    Ok(inventory)
+}
+
+pub(super) async fn recall(context: &Context, found: Vec<Found>) -> Result<Vec<Found>, StepError> {
+    let recalled = async |mut found: Found| {
+        if let Ok(intent) = &mut found.intent
+            && intent.ready_time.is_none()
+        {
+            let records: Api<Secret> = context.cluster.in_namespace(&found.id);
+            let how = ListParams::default().labels(&release::selector());
+            intent.ready_time = opened(&context.cluster.call(records.list_metadata(&how)).await?.items);
+        }
+        Ok::<_, StepError>(found)
+    };
+    stream::iter(found).map(recalled).buffered(AT_ONCE).try_collect().await
+}
+
+/// When the store was opened to visitors, as far back as helm's records reach: the Ingress comes after all else.
+fn opened(records: &[PartialObjectMeta<Secret>]) -> Option<Timestamp> {
+    let opened = |record: &&PartialObjectMeta<Secret>| History::new([*record]).was_exposed();
+    let times = records.iter().filter(opened).filter_map(|record| record.metadata.creation_timestamp.as_ref());
+    times.map(|time| Timestamp::from_micros(time.0.as_microsecond())).min()
 }
 
 /// `None` for one that carries our labels and cannot be a store's: somebody else made it so.
@@ -48,6 +94,8 @@ fn found(namespace: &Namespace) -> Option<Found> {
 /// What the namespace says was asked for.
 fn intent(namespace: &Namespace, found: &Found) -> Result<Intent, String> {
     let annotation = |name: &str| namespace.annotations().get(name);
+    let unusable =
+        |name: &str, why: &str| tracing::warn!(namespace = %found.id, name, why, "an annotation cannot be read");
     let required = |name: &str| annotation(name).ok_or_else(|| format!("the annotation {name} is missing"));
     let unreadable = |name: &str, error: &dyn std::fmt::Display| format!("the annotation {name}: {error}");
     let labels: Vec<(String, String)> =
@@ -67,7 +115,13 @@ fn intent(namespace: &Namespace, found: &Found) -> Result<Intent, String> {
         spec,
         url: required(names::URL)?.clone(),
     };
-    Ok(Intent { new, generation })
+    // Whatever it says: it is there because the store was READY once.
+    let ready_time = annotation(names::READY_TIME).map(|text| {
+        settings::read_time(text).inspect_err(|why| unusable(names::READY_TIME, why)).unwrap_or(found.created)
+    });
+    let made_from = annotation(names::MADE_FROM)
+        .and_then(|text| settings::read_release(text).inspect_err(|why| unusable(names::MADE_FROM, why)).ok());
+    Ok(Intent { new, generation, ready_time, made_from: made_from.map(Box::new) })
 }
 
 #[cfg(test)]
@@ -89,10 +143,43 @@ mod tests {
         let found = found(&namespace()).unwrap();
         assert_eq!((&found.id, &found.uid, found.going), (&store.id, &store.uid, false));
         assert_eq!(found.created.as_micros(), 1_767_323_045_000_000);
-        let Intent { new, generation } = *found.intent.unwrap();
-        assert_eq!(generation, store.generation);
+        let Intent { new, generation, ready_time, made_from } = *found.intent.unwrap();
+        assert_eq!((generation, ready_time, made_from), (store.generation, None, None));
         assert_eq!((new.id, new.uid, new.tenant), (store.id, store.uid, store.tenant));
         assert_eq!((new.labels, new.spec, new.url), (store.labels, store.spec, store.url));
+    }
+
+    #[test]
+    fn a_namespace_says_that_its_store_was_ready_and_what_it_was_made_from() {
+        let mut store = fixtures::store();
+        let ready_time = Some(Timestamp::from_micros(1_767_323_999_123_456));
+        (store.ready_time, store.made_from) = (ready_time, Some(Box::new(fixtures::release())));
+        let mut namespace = steps::namespace::wanted(&store, "here");
+        let intent = found(&namespace).unwrap().intent.unwrap();
+        assert_eq!((intent.ready_time, intent.made_from), (ready_time, store.made_from));
+        // Damaged, they still say that the store was complete.
+        for name in [names::READY_TIME, names::MADE_FROM] {
+            namespace.metadata.annotations.as_mut().unwrap().insert(name.to_owned(), "{".to_owned());
+        }
+        let found = found(&namespace).unwrap();
+        let intent = found.intent.unwrap();
+        assert_eq!((intent.ready_time, intent.made_from), (Some(found.created), None));
+    }
+
+    #[test]
+    fn a_store_that_was_opened_was_ready() {
+        let record = |version: &str, status: &str, exposed: &str, day: u8| {
+            let labels = serde_json::json!({"version": version, "status": status, "sendstores.dev/exposed": exposed});
+            let meta = serde_json::json!({"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata", "metadata": {
+                "name": "record", "labels": labels, "creationTimestamp": format!("2026-01-{day:02}T00:00:00Z")}});
+            serde_json::from_value::<PartialObjectMeta<Secret>>(meta).unwrap()
+        };
+        let at = |day: &str| Some(settings::read_time(&format!("2026-01-{day}T00:00:00Z")).unwrap());
+        assert_eq!(opened(&[record("1", "deployed", "false", 1)]), None, "made, and not opened");
+        assert_eq!(opened(&[record("1", "failed", "true", 1)]), None, "was to be opened");
+        let later = [record("4", "deployed", "true", 9), record("3", "superseded", "true", 5)];
+        assert_eq!(opened(&later), at("05"));
+        assert_eq!(opened(&[]), None);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use kube::{
     Api, Client, Resource,
     api::{Patch, PatchParams, PostParams},
 };
-use sendstores_core::Store;
+use sendstores_core::{Store, StoreId};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{errors::CallError, names};
@@ -61,7 +61,15 @@ impl Cluster {
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
     {
-        Api::namespaced(self.client.clone(), store.id.as_str())
+        self.in_namespace(&store.id)
+    }
+
+    /// Objects in the namespace of the store that has this id.
+    pub(crate) fn in_namespace<K>(&self, id: &StoreId) -> Api<K>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
+    {
+        Api::namespaced(self.client.clone(), id.as_str())
     }
 
     /// Objects of the whole cluster.

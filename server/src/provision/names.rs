@@ -6,7 +6,7 @@ pub(crate) const MANAGER: &str = "sendstores";
 // Labels of a store's namespace and of what the control plane puts into it.
 pub(crate) const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 pub(crate) const STORE: &str = "sendstores.dev/store";
-pub(crate) const UID: &str = "sendstores.dev/uid";
+pub(crate) const UID: &str = sendstores_core::adoption::UID_LABEL;
 /// Of the namespace alone: which of several control planes on one cluster.
 pub(crate) const INSTANCE: &str = "sendstores.dev/instance";
 
@@ -17,6 +17,10 @@ pub(crate) const SPEC_DIGEST: &str = "sendstores.dev/spec-digest";
 pub(crate) const TENANT: &str = "sendstores.dev/tenant";
 pub(crate) const LABELS: &str = "sendstores.dev/labels";
 pub(crate) const URL: &str = "sendstores.dev/url";
+/// When the store was READY for the first time. Absent: never.
+pub(crate) const READY_TIME: &str = "sendstores.dev/ready-time";
+/// What the store was made from.
+pub(crate) const MADE_FROM: &str = "sendstores.dev/made-from";
 
 /// Quota and limit range.
 pub(crate) const LIMITS: &str = "store";

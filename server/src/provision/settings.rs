@@ -1,12 +1,15 @@
 //! A store's spec as JSON, for the namespace's annotations.
 
 mod read;
+mod release;
 
-use sendstores_core::{StoreSpec, shop::ShopSettings};
+use k8s_openapi::jiff;
+use sendstores_core::{StoreSpec, Timestamp, shop::ShopSettings};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 pub(crate) use read::read;
+pub(crate) use release::{read_release, release};
 
 /// The whole spec; there is no secret in it.
 pub(crate) fn spec(spec: &StoreSpec) -> Value {
@@ -18,6 +21,17 @@ pub(crate) fn digest(spec_json: &Value) -> String {
     // serde_json sorts the keys of an object, so the same spec always has the same text.
     let hash = Sha256::digest(spec_json.to_string());
     hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A point in time, as RFC 3339.
+pub(crate) fn time(time: Timestamp) -> String {
+    jiff::Timestamp::from_microsecond(time.as_micros()).unwrap_or_default().to_string()
+}
+
+/// What [`time`] wrote.
+pub(crate) fn read_time(text: &str) -> Result<Timestamp, String> {
+    let time: jiff::Timestamp = text.parse().map_err(|error| format!("{error}"))?;
+    Ok(Timestamp::from_micros(time.as_microsecond()))
 }
 
 fn shop(shop: &ShopSettings) -> Value {

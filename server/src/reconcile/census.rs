@@ -2,12 +2,12 @@
 //! another one, to a process that did not see it happen.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     time::{Duration, SystemTime},
 };
 
 use sendstores_core::{
-    adoption::{self, Census, Finding, Found},
+    adoption::{self, Census, Finding, Found, Inventory},
     backoff::Backoff,
     ledger::{Ledger, LedgerError},
     provisioner::StepError,
@@ -72,12 +72,14 @@ impl<L: Ledger, C: Census> CensusTaker<L, C> {
         if !unknown.is_empty() {
             self.mirror.distrust(&told(&unknown), false);
         }
-        for (id, finding) in adoption::compare(&records, &found, SystemTime::now().into()) {
+        let (namespaces, unknown) = (found.len(), unknown.len());
+        let inventory = Inventory { found, unmarked: BTreeSet::new() };
+        for (id, finding) in adoption::compare(&records, &inventory, SystemTime::now().into()) {
             if let Finding::Missing(_) = finding {
-                tracing::warn!(store = %id, "the namespace of a store that was complete is gone");
+                tracing::warn!(store = %id, "the namespace of a store that was complete is not there, or not marked as ours");
             }
         }
-        tracing::info!(namespaces = found.len(), unknown = unknown.len(), "the cluster was compared with the ledger");
+        tracing::info!(namespaces, unknown, "the cluster was compared with the ledger");
         Ok(())
     }
 }

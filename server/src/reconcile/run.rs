@@ -323,6 +323,10 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
         let mut next = self.after(Event::Converged)?;
         next.evidence = Evidence::renewed(&self.store.evidence, evidence);
         let before = self.store.state;
+        let provisioner = &self.reconciler.provisioner;
+        next.made_from = provisioner.made_from(&next).await?.map(Box::new).or(next.made_from);
+        // Before the record: whenever the ledger is lost, no store that was READY is taken for one that never was.
+        provisioner.remember(&next).await?;
         self.record(next).await?;
         match before {
             State::Ready => tracing::info!(store = %self.store.id, "ready; another look found something else"),

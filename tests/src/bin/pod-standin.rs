@@ -4,7 +4,7 @@
 //! pod it runs in, so that only one store can be made at a time; any number can be looked at.
 //!
 //! `pod-standin serve` is the web server of all simulated pods at once (or of another address, `serve ADDRESS`). At `/standin/cron` it says how often a pod was
-//! asked to do what it has scheduled; behind `/standin/cron/hang` no run of it comes to its end, until `/standin/cron/go`. tests/tests/e2e_store.rs proves the same
+//! asked to do what it has scheduled; behind `/standin/cron/hang` no run of it comes to its end, until `/standin/cron/go`. After `/standin/catalogue/empty` it has no product. tests/tests/e2e_store.rs proves the same
 //! statements on the real pods; nothing in the product knows of this.
 
 use std::{
@@ -32,6 +32,8 @@ struct Cron {
     /// When a run last came to its end.
     ended: Option<Instant>,
     hangs: bool,
+    /// The merchant has removed the sample product, and sells nothing yet.
+    is_empty: bool,
 }
 
 fn main() -> ExitCode {
@@ -179,7 +181,13 @@ fn page(path: &str, pod: IpAddr) -> (&'static str, String) {
         "payment_methods": ["cod", "bacs"],
         "shipping_rates": [{"shipping_rates": [{"rate_id": "flat_rate:1", "name": "Flat rate", "selected": true}]}],
     });
+    let is_empty = cron(pod, |cron| cron.is_empty);
     match path {
+        "/standin/catalogue/empty" => {
+            cron(pod, |cron| cron.is_empty = true);
+            ("text/plain", String::new())
+        }
+        "/wp-json/wc/store/v1/products" if is_empty => ("application/json", "[]".to_owned()),
         "/wp-cron.php" => {
             cron(pod, run);
             ("text/html", String::new())

@@ -1,7 +1,8 @@
 //! A store for unit tests.
 
 use sendstores_core::{
-    Labels, ShopSettings, Store, StoreSpec, Timestamp,
+    Labels, Release, ShopSettings, Store, StoreSpec, Timestamp,
+    release::Volume,
     shop::{Catalogue, DimensionUnit, PaymentMethod, WeightUnit},
     store::NewStore,
 };
@@ -10,6 +11,20 @@ use crate::provision::engines::woocommerce;
 
 pub(crate) fn store() -> Store {
     store_titled("Test shop")
+}
+
+/// What a store was made from.
+pub(crate) fn release() -> Release {
+    let volume = |class: Option<&str>| Volume { size: "10Gi".to_owned(), class: class.map(str::to_owned) };
+    Release {
+        revision: 2,
+        chart: "woocommerce-0.1.0".to_owned(),
+        chart_digest: "aa".repeat(32),
+        values_digest: "bb".repeat(32),
+        source: Some("0123".to_owned()),
+        images: [("mysql".to_owned(), "registry.example.com/mysql:1@sha256:cc".to_owned())].into(),
+        volumes: [("data-mysql-0".to_owned(), volume(Some("ssd"))), ("wp-content".to_owned(), volume(None))].into(),
+    }
 }
 
 pub(crate) fn store_titled(title: &str) -> Store {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{LimitRange, Namespace, ResourceQuota};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
-use kube::{Api, api::PostParams};
+use kube::{Api, ResourceExt, api::PostParams};
 use sendstores_core::{
     StepFacts, StepName, Store,
     failure::FailureReason,
@@ -61,13 +61,7 @@ async fn observe(context: &Context, store: &Store) -> Result<Seen<Progress>, Ste
 }
 
 async fn observe_ours(context: &Context, store: &Store, namespace: &Namespace) -> Result<Seen<Progress>, StepError> {
-    let wanted = wanted(store, &context.instance);
-    let has = |live: &Option<BTreeMap<String, String>>, wanted: &Option<BTreeMap<String, String>>| {
-        let mut pairs = wanted.iter().flatten();
-        pairs.all(|(key, value)| live.as_ref().and_then(|live| live.get(key)) == Some(value))
-    };
-    let (live, want) = (&namespace.metadata, &wanted.metadata);
-    if !has(&live.labels, &want.labels) || !has(&live.annotations, &want.annotations) {
+    if !is_marked(namespace, &wanted(store, &context.instance)) {
         return Ok(partial("the namespace is not marked as it should be"));
     }
     let cluster = &context.cluster;
@@ -94,9 +88,46 @@ async fn observe_ours(context: &Context, store: &Store, namespace: &Namespace) -
     })
 }
 
+/// Whether the namespace has all labels and annotations of `wanted`.
+fn is_marked(namespace: &Namespace, wanted: &Namespace) -> bool {
+    let has = |live: &Option<BTreeMap<String, String>>, wanted: &Option<BTreeMap<String, String>>| {
+        let mut pairs = wanted.iter().flatten();
+        pairs.all(|(key, value)| live.as_ref().and_then(|live| live.get(key)) == Some(value))
+    };
+    let (live, want) = (&namespace.metadata, &wanted.metadata);
+    has(&live.labels, &want.labels) && has(&live.annotations, &want.annotations)
+}
+
+/// Has the namespace remember what it takes to adopt the store, if it does not yet.
+pub(crate) async fn remember(context: &Context, store: &Store) -> Result<(), StepError> {
+    let Owner::This { namespace, going: false } = ownership::look(context, store).await? else { return Ok(()) };
+    match is_marked(&namespace, &wanted(store, &context.instance)) {
+        true => Ok(()),
+        false => mark(context, store, &namespace).await,
+    }
+}
+
+/// Gives a namespace of this store its labels and annotations.
+async fn mark(context: &Context, store: &Store, namespace: &Namespace) -> Result<(), StepError> {
+    let mut wanted = wanted(store, &context.instance);
+    // With its uid, so that a namespace that took its place meanwhile is not changed.
+    wanted.metadata.uid = namespace.metadata.uid.clone();
+    keep_past(&mut wanted, namespace);
+    let api = context.cluster.all::<Namespace>();
+    Ok(context.cluster.apply(&api, store.id.as_str(), &wanted).await?)
+}
+
+/// An old copy of the ledger may not know what became of the store since. The namespace does not forget it.
+fn keep_past(wanted: &mut Namespace, live: &Namespace) {
+    for name in [names::READY_TIME, names::MADE_FROM] {
+        if let Some(value) = live.annotations().get(name) {
+            wanted.annotations_mut().entry(name.to_owned()).or_insert_with(|| value.clone());
+        }
+    }
+}
+
 async fn ensure(context: &Context, store: &Store) -> Result<(), StepError> {
     let cluster = &context.cluster;
-    let mut wanted = wanted(store, &context.instance);
     match ownership::look(context, store).await? {
         Owner::Foreign => return Err(ownership::conflict(store)),
         Owner::This { going: true, .. } | Owner::EarlierGoing => {
@@ -106,13 +137,9 @@ async fn ensure(context: &Context, store: &Store) -> Result<(), StepError> {
         Owner::Nobody => {
             let api = cluster.all::<Namespace>();
             let how = PostParams { field_manager: Some(names::MANAGER.to_owned()), ..PostParams::default() };
-            cluster.call(api.create(&how, &wanted)).await?;
+            cluster.call(api.create(&how, &wanted(store, &context.instance))).await?;
         }
-        Owner::This { namespace, .. } => {
-            // With its uid, so that a namespace that took its place meanwhile is not changed.
-            wanted.metadata.uid = namespace.metadata.uid;
-            cluster.apply(&cluster.all::<Namespace>(), store.id.as_str(), &wanted).await?;
-        }
+        Owner::This { namespace, .. } => mark(context, store, &namespace).await?,
     }
     let policies: Api<NetworkPolicy> = cluster.in_store(store);
     let (quotas, limits): (Api<ResourceQuota>, Api<LimitRange>) = (cluster.in_store(store), cluster.in_store(store));
@@ -138,6 +165,12 @@ pub(crate) fn wanted(store: &Store, instance: &str) -> Namespace {
     if let Some(tenant) = &store.tenant {
         annotations.push((names::TENANT, tenant.to_string()));
     }
+    if let Some(time) = store.ready_time {
+        annotations.push((names::READY_TIME, settings::time(time)));
+    }
+    if let Some(release) = &store.made_from {
+        annotations.push((names::MADE_FROM, settings::release(release).to_string()));
+    }
     let mut namespace = Namespace::default();
     namespace.metadata.name = Some(store.id.to_string());
     namespace.metadata.labels = Some(
@@ -157,4 +190,32 @@ pub(super) fn marks(store: &Store) -> BTreeMap<String, String> {
     [(names::MANAGED_BY, names::MANAGER), (names::STORE, store.id.as_str()), (names::UID, store.uid.as_str())]
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use sendstores_core::Timestamp;
+
+    use super::*;
+    use crate::provision::steps::fixtures;
+
+    #[test]
+    fn a_namespace_does_not_forget_what_an_old_copy_of_the_ledger_does_not_know() {
+        let never = fixtures::store();
+        let mut once = never.clone();
+        (once.ready_time, once.made_from) = (Some(Timestamp::from_micros(7)), Some(Box::new(fixtures::release())));
+        let live = wanted(&once, "here");
+        assert!(is_marked(&live, &wanted(&never, "here")) && !is_marked(&wanted(&never, "here"), &live));
+        let mut marked = wanted(&never, "here");
+        keep_past(&mut marked, &live);
+        assert_eq!(marked.annotations(), live.annotations());
+        once.ready_time = Some(Timestamp::from_micros(8));
+        let mut newer = wanted(&once, "here");
+        keep_past(&mut newer, &live);
+        assert_ne!(
+            newer.annotations()[names::READY_TIME],
+            live.annotations()[names::READY_TIME],
+            "the ledger's is newer"
+        );
+    }
 }
