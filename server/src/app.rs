@@ -47,8 +47,8 @@ fn run(config: Config, command: Option<Command>) -> ExitCode {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         match command {
             None => runtime.block_on(build::serve(config, telemetry::init_metrics()?)),
-            Some(Command::Adopt { dry_run, force }) => {
-                runtime.block_on(adopt::adopt(&config, adopt::How { dry_run, force }))
+            Some(Command::Adopt { dry_run, force, this_cluster }) => {
+                runtime.block_on(adopt::adopt(&config, adopt::How { dry_run, force, this_cluster }))
             }
         }
     })();

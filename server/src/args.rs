@@ -120,6 +120,9 @@ pub enum Command {
         /// Go on where most of the complete stores that Redis knows have no namespace: they are shown as FAILED.
         #[arg(long)]
         force: bool,
+        /// The stores of this Redis stand in this cluster from now on, whichever they stood in before.
+        #[arg(long)]
+        this_cluster: bool,
     },
 }
 

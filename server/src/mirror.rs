@@ -33,6 +33,7 @@ struct Inner {
     revision: watch::Sender<Revision>,
     status: watch::Sender<Status>,
     doubt: watch::Sender<Option<Doubt>>,
+    elsewhere: watch::Sender<Option<String>>,
     fresh: Fresh,
     age: Age,
 }
@@ -94,6 +95,7 @@ impl Mirror {
             revision: watch::Sender::new(Revision::ZERO),
             status: watch::Sender::new(Status::Loading),
             doubt: watch::Sender::new(None),
+            elsewhere: watch::Sender::new(None),
             fresh: Fresh::default(),
             age: Age::default(),
         }))
@@ -146,6 +148,29 @@ impl Mirror {
         self.0.doubt.subscribe()
     }
 
+    /// Why nothing is written although the ledger is believed: this server reaches another cluster than that of its stores.
+    pub fn elsewhere(&self) -> watch::Receiver<Option<String>> {
+        self.0.elsewhere.subscribe()
+    }
+
+    /// From now on nothing is written because of `why`; `None`: the cluster is the right one.
+    pub fn set_elsewhere(&self, why: Option<String>) {
+        let told = why.clone();
+        self.0
+            .elsewhere
+            .send_if_modified(|known| {
+                let changed = *known != why;
+                *known = why;
+                // Before anybody can see it, so that who sees the one sees the other.
+                metrics::gauge!("sendstores_wrong_cluster").set(if known.is_some() { 1.0 } else { 0.0 });
+                changed
+            })
+            .then(|| match told {
+                Some(why) => tracing::error!(why, "WRONG CLUSTER: nothing is written, made or removed"),
+                None => tracing::info!("the cluster is the right one again"),
+            });
+    }
+
     /// From now on the ledger is not believed. The first doubt stays: it is most likely the cause of the rest.
     pub fn distrust(&self, why: &str, complete: bool) {
         let first = self.0.doubt.send_if_modified(|doubt| {
@@ -160,22 +185,28 @@ impl Mirror {
         }
     }
 
-    /// Returns once the memory is complete, follows the log, and the ledger is believed.
+    /// Returns once the memory is complete, follows the log, the ledger is believed, and the cluster is the right one.
     pub async fn dependable(&self) {
         let (mut status, mut doubt) = (self.0.status.subscribe(), self.0.doubt.subscribe());
+        let mut elsewhere = self.0.elsewhere.subscribe();
         loop {
-            // The mirror owns both senders: neither ends before it.
+            // The mirror owns all senders: none ends before it.
             let _ = status.wait_for(|status| *status == Status::Live).await;
+            let _ = elsewhere.wait_for(Option::is_none).await;
             let _ = doubt.wait_for(Option::is_none).await;
-            if *self.0.status.borrow() == Status::Live {
+            if *self.0.status.borrow() == Status::Live && self.0.elsewhere.borrow().is_none() {
                 return;
             }
         }
     }
 
-    /// Returns once the ledger is not believed.
+    /// Returns once the ledger is not believed, or the cluster is not the right one.
     pub async fn doubted(&self) {
-        let _ = self.0.doubt.subscribe().wait_for(Option::is_some).await;
+        let (mut doubt, mut elsewhere) = (self.0.doubt.subscribe(), self.0.elsewhere.subscribe());
+        tokio::select! {
+            _ = doubt.wait_for(Option::is_some) => {}
+            _ = elsewhere.wait_for(Option::is_some) => {}
+        }
     }
 
     /// The ledger is believed again.

@@ -29,6 +29,7 @@ use std::{sync::Arc, time::Duration};
 use sendstores_core::{
     Diagnosis, Engines, FailureReason, Release, Store, StoreId,
     adoption::{Census, Found, Inventory},
+    cluster::{Identify, Identity},
     credentials::{ReadCredentials, Reading},
     cron::RunCron,
     observed::{Progress, Remains, Seen},
@@ -147,6 +148,12 @@ impl Census for KubeProvisioner {
 
     async fn recall(&self, found: Vec<Found>) -> Result<Vec<Found>, StepError> {
         census::recall(&self.context, found).await
+    }
+}
+
+impl Identify for KubeProvisioner {
+    async fn identify(&self) -> Result<Identity, StepError> {
+        census::identify(&self.context).await
     }
 }
 

@@ -9,7 +9,8 @@ use std::{
 
 use sendstores_core::{
     Epoch, Revision, Store, StoreId,
-    ledger::{Claim, Duty, Fence, Ledger, LedgerError, LogPage, Operation, Owner, Write, Written},
+    cluster::ClusterUid,
+    ledger::{Claim, Duty, Fence, Ledger, LedgerError, LogPage, Operation, Owner, SetCluster, Write, Written},
 };
 use sendstores_server::ledger::MemoryLedger;
 
@@ -129,6 +130,10 @@ impl Ledger for Interposed {
 
     async fn rejoin(&self) -> Result<(), LedgerError> {
         self.inner.rejoin().await
+    }
+
+    async fn cluster(&self, set: SetCluster<'_>) -> Result<Option<ClusterUid>, LedgerError> {
+        self.inner.cluster(set).await
     }
 
     async fn adopt(&self, stores: Vec<Store>) -> Result<(), LedgerError> {

@@ -13,6 +13,7 @@ pub mod interposed;
 pub mod ledger;
 pub mod life;
 pub mod logs;
+pub mod namespaces;
 pub mod oracle;
 pub mod outside;
 pub mod plane;

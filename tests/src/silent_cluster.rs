@@ -1,16 +1,22 @@
-//! A Kubernetes API that takes every request and answers none: whoever works against it stays at work.
+//! A Kubernetes API that takes every request and answers none: whoever works against it stays at work. It says only that it
+//! does not say which cluster it is.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tempfile::NamedTempFile;
 use tokio::{
-    io::{AsyncBufReadExt, BufReader},
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
     sync::watch,
     task::JoinHandle,
 };
 
 use crate::cluster::kubeconfig_of;
+
+const NOT_SAID: &str = concat!(
+    "HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\nContent-Length: 87\r\n\r\n",
+    r#"{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"NotFound","code":404  }"#
+);
 
 /// One such cluster, with a kubeconfig of its own, so that a test knows which server it hears.
 pub struct SilentCluster {
@@ -60,17 +66,23 @@ impl Drop for SilentCluster {
     }
 }
 
-async fn serve(mut connection: TcpStream, heard: Arc<Mutex<Vec<String>>>, mut hung_up: watch::Receiver<()>) {
-    let mut lines = BufReader::new(&mut connection).lines();
+async fn serve(connection: TcpStream, heard: Arc<Mutex<Vec<String>>>, mut hung_up: watch::Receiver<()>) {
+    let (reader, mut writer) = connection.into_split();
+    let mut lines = BufReader::new(reader).lines();
     let listen = async {
+        let mut asks_which = false;
         while let Ok(Some(line)) = lines.next_line().await {
             if line.ends_with("HTTP/1.1") {
+                asks_which = line.contains("/namespaces/kube-system ");
                 heard.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+            } else if line.is_empty() && asks_which {
+                writer.write_all(NOT_SAID.as_bytes()).await?;
             }
         }
+        Ok::<_, std::io::Error>(())
     };
     tokio::select! {
-        () = listen => {}
+        _ = listen => {}
         _ = hung_up.changed() => {}
     }
 }

@@ -159,8 +159,7 @@ async fn a_store_that_is_taken_back_as_complete_is_only_probed() {
     let before = world.reach(&id, State::Ready).await;
     let acts = world.cluster.acts();
     // Another ledger, of which nothing is left.
-    let world =
-        World { ledger: MemoryLedger::default(), stop: CancellationToken::new(), cluster: world.cluster.clone() };
+    let world = World { cluster: world.cluster.clone(), ..World::without_replica() };
     let (ready_time, made_from) = (before.ready_time.expect("READY once"), before.made_from.clone());
     let taken_back = samples::store("store-a").complete_since(ready_time, made_from, SystemTime::now().into());
     let write = Write { store: taken_back, expected: Expected::Vacant, fence: None, operation: None };

@@ -5,6 +5,7 @@
 use std::{fmt, future::Future, time::Duration};
 
 use crate::{
+    cluster::ClusterUid,
     id::{RequestId, StoreId},
     revision::{Epoch, Revision},
     state::State,
@@ -81,6 +82,16 @@ pub struct Change {
     pub before: Before,
     /// The store behind the change.
     pub store: Store,
+}
+
+/// Which cluster is kept as that of all stores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SetCluster<'a> {
+    No,
+    /// This one, if none is kept yet.
+    IfNone(&'a ClusterUid),
+    /// This one, whichever is kept.
+    Instead(&'a ClusterUid),
 }
 
 /// What a store was before a change, so that a reader who begins in the middle of the log can tell what left a filter.
@@ -216,6 +227,10 @@ pub trait Ledger: Clone + Send + Sync + 'static {
     /// Goes on with the history that is there now, if it can be trusted: the one that this process knows, at least as far
     /// as it knows it, or one that [`Ledger::adopt`] began. Refused with `InDoubt` or `EpochChanged` otherwise.
     fn rejoin(&self) -> impl Future<Output = Result<(), LedgerError>> + Send;
+
+    /// Which cluster the stores of this ledger stand in, kept before it answers as `set` says. `None`: none is kept.
+    /// [`SetCluster::IfNone`] keeps nothing in a history that is in doubt.
+    fn cluster(&self, set: SetCluster<'_>) -> impl Future<Output = Result<Option<ClusterUid>, LedgerError>> + Send;
 
     /// Begins another history with what the ledger holds, written over by `stores`, and without a doubt; all or nothing.
     /// Every token, claim and handle of the history before is void. The handle that was used goes on with the new one.

@@ -2,11 +2,12 @@
 //!
 //! Nothing here waits, talks or stores: no runtime, no wire format, no database, no Kubernetes. The ports
 //! ([`ledger::Ledger`], [`provisioner::Provisioner`], [`credentials::ReadCredentials`],
-//! [`cron::RunCron`], [`adoption::Census`]) say what the domain needs of the world; the server's rooms
+//! [`cron::RunCron`], [`adoption::Census`], [`cluster::Identify`]) say what the domain needs of the world; the server's rooms
 //! provide it.
 
 pub mod adoption;
 pub mod backoff;
+pub mod cluster;
 pub mod credentials;
 pub mod cron;
 pub mod diagnosis;

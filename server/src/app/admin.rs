@@ -72,7 +72,10 @@ async fn readyz(State(admin): State<Admin>) -> (StatusCode, String) {
         // It answers reads as well as any other replica would.
         Status::Live => match &*admin.mirror.doubt().borrow() {
             Some(doubt) => (StatusCode::OK, format!("read-only: {}\n", doubt.why)),
-            None => (StatusCode::OK, "ok\n".to_owned()),
+            None => match &*admin.mirror.elsewhere().borrow() {
+                Some(why) => (StatusCode::OK, format!("read-only: {why}\n")),
+                None => (StatusCode::OK, "ok\n".to_owned()),
+            },
         },
         Status::Loading => (StatusCode::SERVICE_UNAVAILABLE, "reading the stores from Redis\n".to_owned()),
         Status::Stale(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),

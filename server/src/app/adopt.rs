@@ -8,7 +8,8 @@ use std::{
 use sendstores_core::{
     StoreId,
     adoption::{self, Census, Finding, Inventory, Shortfall},
-    ledger::Ledger,
+    cluster::{ClusterUid, Identify, Identity},
+    ledger::{Ledger, SetCluster},
 };
 
 use super::build;
@@ -24,12 +25,15 @@ pub(super) struct How {
     pub(super) dry_run: bool,
     /// Also where most of the known stores have no namespace.
     pub(super) force: bool,
+    /// Also where Redis keeps another cluster as that of its stores.
+    pub(super) this_cluster: bool,
 }
 
 /// Prints what differs, and writes it unless `dry_run`.
 pub(super) async fn adopt(config: &Config, how: How) -> Result<(), TaskError> {
     let ledger = RedisLedger::connect(build::redis(config)).await?;
     let census = build::provisioner(config).await?;
+    let cluster = right_cluster(&ledger, &census, how.this_cluster).await?;
     let doubt = ledger.doubt().await?;
     if let Some(why) = &doubt {
         println!("Redis is in doubt: {why}.");
@@ -41,6 +45,7 @@ pub(super) async fn adopt(config: &Config, how: How) -> Result<(), TaskError> {
     }
     let missing = findings.into_values().filter_map(Finding::into_record).count();
     if missing == 0 && doubt.is_none() {
+        keep(&ledger, cluster.as_ref().filter(|_| !how.dry_run)).await?;
         println!("Redis knows every store in the cluster: nothing to do.");
         return Ok(());
     }
@@ -54,11 +59,43 @@ pub(super) async fn adopt(config: &Config, how: How) -> Result<(), TaskError> {
     let (findings, _) = compare(&ledger, &census).await?;
     let stores: Vec<_> = findings.into_values().filter_map(Finding::into_record).collect();
     let written = stores.len();
+    keep(&ledger, cluster.as_ref()).await?;
     ledger.adopt(stores).await?;
     println!(
         "{written} records were written, and history {} has begun. Running servers go on by themselves.",
         ledger.epoch()
     );
+    Ok(())
+}
+
+/// The cluster that is asked, unless Redis keeps another one. `None`: it does not say which it is.
+async fn right_cluster(
+    ledger: &RedisLedger,
+    census: &KubeProvisioner,
+    this_cluster: bool,
+) -> Result<Option<ClusterUid>, TaskError> {
+    let here = match census.identify().await? {
+        Identity::Known(uid) => uid,
+        Identity::Hidden(why) => {
+            println!("The cluster does not say which one it is: {why}.");
+            return Ok(None);
+        }
+    };
+    match ledger.cluster(SetCluster::No).await? {
+        Some(kept) if kept != here && !this_cluster => Err(format!(
+            "this is the cluster {here}, and the stores of this Redis stand in the cluster {kept}. Nothing was written. Give \
+             this command the kubeconfig and the context of that cluster; if the stores have moved here, repeat it with \
+             --this-cluster"
+        )
+        .into()),
+        _ => Ok(Some(here)),
+    }
+}
+
+async fn keep(ledger: &RedisLedger, cluster: Option<&ClusterUid>) -> Result<(), TaskError> {
+    if let Some(uid) = cluster {
+        ledger.cluster(SetCluster::Instead(uid)).await?;
+    }
     Ok(())
 }
 

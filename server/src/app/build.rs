@@ -15,7 +15,7 @@ use crate::{
     ledger::{RedisConfig, RedisLedger},
     mirror::Mirror,
     provision::{self, KubeProvisioner},
-    reconcile::{CensusTaker, CronDriver, CronPolicy, Places, Policy, Reconciler},
+    reconcile::{CensusTaker, CronDriver, CronPolicy, Guarded, Home, Places, Policy, Reconciler},
     supervise::{Phase, TaskError, Tasks},
 };
 
@@ -67,8 +67,10 @@ pub(super) async fn serve(config: Config, metrics: PrometheusHandle) -> Result<(
         |stop| async { Ok(mirror.follow(ledger, stop).await?) }
     });
     let taker = CensusTaker { ledger: ledger.clone(), mirror: mirror.clone(), census: provisioner.clone() };
-    first_look(&taker).await;
-    tasks.spawn("census", Phase::Front, |stop| taker.run(stop));
+    let mut home = Home::new(taker);
+    first_look(&mut home).await;
+    let guarded = home.guard(provisioner.clone());
+    tasks.spawn("cluster", Phase::Front, |stop| home.run(stop));
     let credentials = Arc::new(provisioner.clone());
     api.attach(Backend { ledger: ledger.clone(), mirror: mirror.clone(), credentials });
     serving.cancel();
@@ -79,7 +81,7 @@ pub(super) async fn serve(config: Config, metrics: PrometheusHandle) -> Result<(
             Ok(())
         }
     });
-    spawn_workers(&mut tasks, &config, ledger, mirror, provisioner);
+    spawn_workers(&mut tasks, &config, ledger, mirror, guarded);
 
     let signal = async {
         if let Err(error) = stop.await {
@@ -89,10 +91,10 @@ pub(super) async fn serve(config: Config, metrics: PrometheusHandle) -> Result<(
     Ok(tasks.run(signal, config.drain_timeout).await?)
 }
 
-/// Before anything is written: is this the Redis that knows the stores of this cluster? A cluster that does not answer is
-/// asked again later, and nobody waits for it.
-async fn first_look<L: Ledger>(taker: &CensusTaker<L, KubeProvisioner>) {
-    match tokio::time::timeout(FIRST_LOOK, taker.compare()).await {
+/// Before anything is written: is this the cluster that the stores stand in, and the Redis that knows them? A cluster that
+/// does not answer is asked again later, and nothing else waits for it.
+async fn first_look<L: Ledger>(home: &mut Home<L, KubeProvisioner>) {
+    match tokio::time::timeout(FIRST_LOOK, home.check()).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::warn!(%error, "the cluster cannot be compared with Redis yet"),
         Err(_) => tracing::warn!("the cluster cannot be compared with Redis yet: no answer"),
@@ -105,7 +107,7 @@ fn spawn_workers<L: Ledger>(
     config: &Config,
     ledger: L,
     mirror: Mirror,
-    provisioner: KubeProvisioner,
+    provisioner: Guarded<KubeProvisioner>,
 ) {
     let owner = owner();
     if let Some(interval) = config.cron_interval {

@@ -101,8 +101,11 @@ impl<L: Ledger> StoreApi<L> {
     /// The same, if something may be written.
     pub(super) fn writable(&self) -> Result<&Backend<L>, Refusal> {
         let backend = self.backend()?;
-        match &*backend.mirror.doubt().borrow() {
-            Some(doubt) => Err(Refusal::ReadOnly { why: doubt.why.clone() }),
+        if let Some(doubt) = &*backend.mirror.doubt().borrow() {
+            return Err(Refusal::ReadOnly { why: doubt.why.clone() });
+        }
+        match &*backend.mirror.elsewhere().borrow() {
+            Some(why) => Err(Refusal::ReadOnly { why: why.clone() }),
             None => Ok(backend),
         }
     }

@@ -13,7 +13,8 @@ use std::{
 
 use sendstores_core::{
     Epoch, Revision, Store, StoreId,
-    ledger::{Change, Claim, Duty, Fence, Ledger, LedgerError, LogPage, Operation, Owner, Write, Written},
+    cluster::ClusterUid,
+    ledger::{Change, Claim, Duty, Fence, Ledger, LedgerError, LogPage, Operation, Owner, SetCluster, Write, Written},
 };
 use tokio::{
     sync::Notify,
@@ -269,6 +270,16 @@ impl Ledger for MemoryLedger {
         }
         *known = Known { epoch: history.epoch.clone(), seen: history.revision, read: None };
         Ok(())
+    }
+
+    async fn cluster(&self, set: SetCluster<'_>) -> Result<Option<ClusterUid>, LedgerError> {
+        let mut history = self.ours()?;
+        match set {
+            SetCluster::No => {}
+            SetCluster::IfNone(_) if history.cluster.is_some() || history.doubt.is_some() => {}
+            SetCluster::IfNone(uid) | SetCluster::Instead(uid) => history.cluster = Some(uid.clone()),
+        }
+        Ok(history.cluster.clone())
     }
 
     async fn adopt(&self, stores: Vec<Store>) -> Result<(), LedgerError> {

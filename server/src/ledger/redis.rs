@@ -3,6 +3,7 @@
 //! fred is named in this room and nowhere else. What it does by itself is kept to holding a connection; deadlines and
 //! repetitions are ours (`connection.rs`), because only the scripts know what may be repeated.
 
+mod cluster;
 mod commands;
 mod config;
 mod connection;
@@ -26,8 +27,10 @@ use std::{
 use fred::types::{Value, scripts::Script};
 use sendstores_core::{
     Epoch, Revision, Store, StoreId, Timestamp,
+    cluster::ClusterUid,
     ledger::{
-        Claim, Duty, Expected, Fence, Ledger, LedgerError, LogPage, OPERATION_WINDOW, Operation, Owner, Write, Written,
+        Claim, Duty, Expected, Fence, Ledger, LedgerError, LogPage, OPERATION_WINDOW, Operation, Owner, SetCluster,
+        Write, Written,
     },
 };
 use tokio::sync::Mutex;
@@ -330,6 +333,10 @@ impl Ledger for RedisLedger {
 
     async fn rejoin(&self) -> Result<(), LedgerError> {
         self.join_again().await
+    }
+
+    async fn cluster(&self, set: SetCluster<'_>) -> Result<Option<ClusterUid>, LedgerError> {
+        self.ask_cluster(set).await
     }
 
     async fn adopt(&self, stores: Vec<Store>) -> Result<(), LedgerError> {

@@ -9,6 +9,7 @@ use kube::{
 use sendstores_core::{
     Labels, StoreId, Timestamp,
     adoption::{Found, Intent, Inventory},
+    cluster::Identity,
     provisioner::StepError,
     store::NewStore,
 };
@@ -37,6 +38,25 @@ pub(super) async fn take(context: &Context) -> Result<Vec<Found>, StepError> {
             Some(token) if !token.is_empty() => page = page.continue_token(&token),
             _ => return Ok(all),
         }
+    }
+}
+
+/// The uid of the namespace that every cluster has, and keeps for as long as it lives.
+pub(super) async fn identify(context: &Context) -> Result<Identity, StepError> {
+    let api: Api<Namespace> = context.cluster.all();
+    match context.cluster.call(api.get_metadata_opt(names::OF_THE_CLUSTER)).await {
+        Ok(namespace) => Ok(identity(namespace.and_then(|namespace| namespace.metadata.uid))),
+        Err(error) if error.is_forbidden() => Ok(Identity::Hidden(StepError::from(error).message)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn identity(uid: Option<String>) -> Identity {
+    let uid =
+        uid.ok_or_else(|| "no uid".to_owned()).and_then(|uid| uid.parse().map_err(|error| format!("uid {error}")));
+    match uid {
+        Ok(uid) => Identity::Known(uid),
+        Err(why) => Identity::Hidden(format!("the namespace {} has {why}", names::OF_THE_CLUSTER)),
     }
 }
 

@@ -10,6 +10,9 @@ pub(crate) const UID: &str = sendstores_core::adoption::UID_LABEL;
 /// Of the namespace alone: which of several control planes on one cluster.
 pub(crate) const INSTANCE: &str = "sendstores.dev/instance";
 
+/// The namespace whose uid is the cluster's.
+pub(crate) const OF_THE_CLUSTER: &str = "kube-system";
+
 // Annotations of a store's namespace: all that it takes to adopt the store again when the ledger is lost.
 pub(crate) const GENERATION: &str = "sendstores.dev/generation";
 pub(crate) const SPEC: &str = "sendstores.dev/spec";

@@ -3,21 +3,17 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    time::{Duration, SystemTime},
+    time::SystemTime,
 };
 
 use sendstores_core::{
     adoption::{self, Census, Finding, Found, Inventory},
-    backoff::Backoff,
     ledger::{Ledger, LedgerError},
     provisioner::StepError,
 };
-use tokio_util::sync::CancellationToken;
 
-use crate::{mirror::Mirror, supervise::TaskError};
+use crate::mirror::Mirror;
 
-/// While the cluster does not answer, it is asked again after a second, then ever more seldom.
-const BACKOFF: Backoff = Backoff { first: Duration::from_secs(1), most: Duration::from_secs(30) };
 /// Ids named in a warning.
 const NAMED: usize = 3;
 
@@ -40,24 +36,6 @@ pub enum CensusError {
 // === impl CensusTaker ===
 
 impl<L: Ledger, C: Census> CensusTaker<L, C> {
-    /// Compares as soon as the cluster answers. Runs until `stop`.
-    pub async fn run(self, stop: CancellationToken) -> Result<(), TaskError> {
-        let compared = async {
-            let mut attempt = 1;
-            while let Err(error) = self.compare().await {
-                tracing::debug!(%error, attempt, "the cluster could not be compared with the ledger");
-                tokio::time::sleep(BACKOFF.wait(attempt, 0.5)).await;
-                attempt = attempt.saturating_add(1);
-            }
-            std::future::pending().await
-        };
-        tokio::select! {
-            () = compared => {}
-            () = stop.cancelled() => {}
-        }
-        Ok(())
-    }
-
     /// Compares now. A store that only the cluster has means that the ledger is not to be believed.
     pub async fn compare(&self) -> Result<(), CensusError> {
         // In this order: a namespace is made behind its record, so that one that was found has one.

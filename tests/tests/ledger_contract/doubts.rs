@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use sendstores_core::{
     Event, Revision, State,
-    ledger::{Claim, Duty, Expected, Ledger, LedgerError, LogPage, Owner, Write},
+    cluster::ClusterUid,
+    ledger::{Claim, Duty, Expected, Ledger, LedgerError, LogPage, Owner, SetCluster, Write},
 };
 use sendstores_tests::{
     ledger::{apply, creation, event, last, settled, update, written},
@@ -23,6 +24,8 @@ on_both! {
     another_history_is_not_joined_unless_it_was_adopted,
     an_adopted_history_holds_what_was_there_and_what_was_written_over_it,
     what_was_adopted_can_be_changed_claimed_and_swept,
+    the_cluster_that_is_kept_first_stays_until_another_is_put_in_its_place,
+    in_doubt_only_a_decision_sets_the_cluster,
 }
 
 const LEASE: Duration = Duration::from_secs(60);
@@ -204,4 +207,27 @@ async fn what_was_adopted_can_be_changed_claimed_and_swept<W: World>() {
     let claim = ledger.claim(&id, &Owner("one".to_owned()), LEASE).await.expect("answered").expect("free");
     let write = Write { fence: Some(claim.fence), expected: Expected::Revision(store.revision), ..update(&store) };
     apply(&ledger, write).await;
+}
+
+async fn the_cluster_that_is_kept_first_stays_until_another_is_put_in_its_place<W: World>() {
+    let world = W::new().await;
+    let ledger = world.ledger();
+    let (one, two) = (parsed::<ClusterUid>("uid-1"), parsed::<ClusterUid>("uid-2"));
+    assert_eq!(ledger.cluster(SetCluster::No).await, Ok(None));
+    assert_eq!(ledger.cluster(SetCluster::IfNone(&one)).await, Ok(Some(one.clone())));
+    assert_eq!(ledger.cluster(SetCluster::IfNone(&two)).await, Ok(Some(one.clone())));
+    assert_eq!(world.reopen().await.cluster(SetCluster::No).await, Ok(Some(one)));
+    assert_eq!(ledger.cluster(SetCluster::Instead(&two)).await, Ok(Some(two.clone())));
+    apply(&ledger, creation("store-a")).await;
+    ledger.cast_doubt("a test says so").await.expect("cast");
+    ledger.adopt(Vec::new()).await.expect("adopted");
+    assert_eq!(ledger.cluster(SetCluster::No).await, Ok(Some(two)), "another history of the same stores");
+}
+
+async fn in_doubt_only_a_decision_sets_the_cluster<W: World>() {
+    let ledger = W::new().await.ledger();
+    ledger.cast_doubt("a test says so").await.expect("cast");
+    let uid = parsed::<ClusterUid>("uid-1");
+    assert_eq!(ledger.cluster(SetCluster::IfNone(&uid)).await, Ok(None));
+    assert_eq!(ledger.cluster(SetCluster::Instead(&uid)).await, Ok(Some(uid)));
 }

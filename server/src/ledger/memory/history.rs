@@ -7,6 +7,7 @@ use std::{
 
 use sendstores_core::{
     Epoch, RequestId, Revision, State, Store, StoreId, Timestamp,
+    cluster::ClusterUid,
     ledger::{Before, Claim, Duty, Expected, Fence, LedgerError, OPERATION_WINDOW, Operation, Owner, Write, Written},
 };
 
@@ -26,6 +27,8 @@ pub(super) struct History {
     pub(super) doubt: Option<String>,
     /// Began by adoption.
     pub(super) adopted: bool,
+    /// Which cluster the stores stand in.
+    pub(super) cluster: Option<ClusterUid>,
     /// How many changes the log keeps.
     pub(super) length: usize,
     stores: HashMap<StoreId, Entry>,
@@ -84,6 +87,7 @@ impl History {
             blank: false,
             doubt: None,
             adopted: false,
+            cluster: None,
             length,
             stores: HashMap::new(),
             log: VecDeque::new(),

@@ -5,7 +5,7 @@ use sendstores_core::RequestId;
 /// All keys of one ledger, under one hash tag so that Redis Cluster keeps them on one node.
 pub(super) struct Keys {
     /// Hash: `epoch`, `format`, `revision` (the last one given), `fence` (the last one given), `tip` (which write gave it), `doubt` (why nothing may be
-    /// written; absent when all is well), `adopted` (the epoch before, in a history that began by adoption).
+    /// written; absent when all is well), `adopted` (the epoch before, in a history that began by adoption), `cluster` (the uid of the cluster that the stores stand in).
     pub(super) meta: String,
     /// Hash: id -> stored value.
     pub(super) stores: String,

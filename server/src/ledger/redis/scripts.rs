@@ -25,6 +25,7 @@ pub(super) struct Scripts {
     pub(super) sweep: Script,
     pub(super) doubt: Script,
     pub(super) adopt: Script,
+    pub(super) cluster: Script,
 }
 
 /// How many replicas are waited for, and how long.
@@ -59,6 +60,7 @@ impl Scripts {
             sweep: within_history!("scripts/sweep.lua"),
             doubt: Script::from_lua(concat!(include_str!("scripts/head.lua"), include_str!("scripts/doubt.lua"))),
             adopt: Script::from_lua(include_str!("scripts/adopt.lua")),
+            cluster: within_history!("scripts/cluster.lua"),
         }
     }
 }
