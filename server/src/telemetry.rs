@@ -44,7 +44,9 @@ pub fn init_logs(format: LogFormat, filter: EnvFilter) -> Result<(), TelemetryEr
 pub fn log_panics() {
     std::panic::set_hook(Box::new(|panic: &PanicHookInfo<'_>| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        let message = without_quotes(panic.payload_as_str().unwrap_or_default());
+        let payload = panic.payload();
+        let formatted = || payload.downcast_ref::<String>().map(String::as_str);
+        let message = without_quotes(payload.downcast_ref::<&str>().copied().or_else(formatted).unwrap_or_default());
         // Empty unless RUST_BACKTRACE asks for it.
         let backtrace = Backtrace::capture();
         tracing::error!(place, message, %backtrace, "a panic: please report this line");
