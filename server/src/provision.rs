@@ -13,6 +13,8 @@ mod exec;
 #[cfg(test)]
 mod fake_api;
 mod helm;
+#[cfg(test)]
+mod hostile;
 mod names;
 mod origin;
 mod process;

@@ -147,7 +147,10 @@ fn intent(namespace: &Namespace, found: &Found) -> Result<Intent, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provision::steps::{self, fixtures};
+    use crate::provision::{
+        hostile,
+        steps::{self, fixtures},
+    };
 
     /// What the step `namespace` makes of a store, as the cluster shows it.
     fn namespace() -> Namespace {
@@ -224,5 +227,19 @@ mod tests {
         let mut namespace = namespace();
         namespace.metadata.name = Some("store-other".to_owned());
         assert!(found(&namespace).is_none());
+    }
+
+    #[test]
+    fn no_annotation_ends_anything() {
+        let good = serde_json::to_value(namespace()).unwrap();
+        hostile::check(&hostile::damaged(good), |damaged| {
+            if let Ok(damaged) = serde_json::from_value(damaged) {
+                let _found = found(&damaged);
+            }
+        });
+        let spec = namespace().metadata.annotations.unwrap()[names::SPEC].clone();
+        hostile::check(&hostile::body(serde_json::from_str(&spec).unwrap()), |body| {
+            let _spec = settings::read(&String::from_utf8_lossy(&body));
+        });
     }
 }

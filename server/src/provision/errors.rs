@@ -85,6 +85,7 @@ pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::provision::hostile;
 
     fn api(code: u16) -> StepError {
         let status = kube::core::Status::failure("refused", "Because").with_code(code);
@@ -122,5 +123,14 @@ mod tests {
         let error = StepError::from(CallError::Kube(kube::Error::Service(refused.into())));
         assert_eq!(error.reason, FailureReason::ClusterUnavailable);
         assert_eq!(error.message.matches("connection refused").count(), 1, "{}", error.message);
+    }
+
+    #[test]
+    fn no_answer_of_kubernetes_ends_anything() {
+        hostile::check(&hostile::text(), |text| {
+            let status = kube::core::Status::failure(&text, &text).with_code(422);
+            let error = StepError::from(CallError::Kube(kube::Error::Api(status.boxed())));
+            hostile::assert_fit(&error.message, redact::LONGEST);
+        });
     }
 }

@@ -149,6 +149,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::provision::hostile;
 
     #[tokio::test]
     async fn of_a_flood_the_last_whole_lines_are_kept() {
@@ -169,5 +170,11 @@ mod tests {
         assert_eq!(code(failed("124")), Some(124));
         assert_eq!(code(failed("many")), None);
         assert_eq!(code(json!({"status": "Failure", "reason": "InternalError", "message": "container is gone"})), None);
+    }
+
+    #[test]
+    fn no_status_ends_anything() {
+        let good = json!({"status": "Failure", "details": {"causes": [{"reason": "ExitCode", "message": "124"}]}});
+        hostile::check(&hostile::damaged(good), |status| drop(serde_json::from_value(status).map(|s| exit_code(&s))));
     }
 }

@@ -131,7 +131,7 @@ fn unreachable(status: u16, message: &str) -> Result<Reply, StepError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provision::steps::fixtures;
+    use crate::provision::{hostile, steps::fixtures};
 
     #[test]
     fn the_shop_sees_its_own_scheme() {
@@ -154,5 +154,20 @@ mod tests {
         assert!(api_status(&HeaderMap::new(), b"<html>").is_none());
         assert!(matches!(unreachable(503, "x"), Ok(Reply::Unreachable(_))));
         assert!(unreachable(403, "x").is_err());
+    }
+
+    #[test]
+    fn no_answer_ends_anything() {
+        let good = serde_json::json!({"kind": "Status", "apiVersion": "v1", "message": "no endpoints"});
+        for content_type in ["application/json", "text/plain"] {
+            let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, content_type.parse().unwrap())]);
+            hostile::check(&hostile::body(good.clone()), |body| {
+                let said = api_status(&headers, &body).map(|message| unreachable(503, &message));
+                if let Some(Ok(Reply::Unreachable(why))) = said {
+                    hostile::assert_fit(&why, redact::LONGEST);
+                }
+            });
+            hostile::huge().iter().for_each(|body| drop(api_status(&headers, body)));
+        }
     }
 }

@@ -44,27 +44,31 @@ fn is_printable(c: &char) -> bool {
     !text::is_unprintable(*c)
 }
 
-/// Takes out the word behind `password=`, `token:` and the like.
+/// Takes out what follows `password=`, `token:` and the like: the rest of the word, or the next one.
 fn without_marked(line: &str) -> String {
     let mut hide_next = false;
     let words = line.split(' ').map(|word| {
         let lower = word.to_ascii_lowercase();
         if std::mem::take(&mut hide_next) && !word.is_empty() {
             // "authorization: Bearer VALUE": the scheme is not the value.
-            hide_next = lower == "bearer" || lower == "basic";
+            hide_next = ends_in_scheme(&lower);
             return if hide_next { word.to_owned() } else { "[redacted]".to_owned() };
         }
-        let Some(end) = MARKERS.iter().filter_map(|marker| lower.find(marker).map(|at| at + marker.len())).max() else {
+        // The first of them: what follows it may hold another.
+        let Some(end) = MARKERS.iter().filter_map(|marker| lower.find(marker).map(|at| at + marker.len())).min() else {
             return word.to_owned();
         };
         match lower[end..].find(['=', ':']).map(|at| end + at + 1) {
-            Some(at) if at < word.len() => format!("{}[redacted]", &word[..at]),
+            Some(at) if at < word.len() => {
+                hide_next = ends_in_scheme(&lower[at..]);
+                format!("{}[redacted]", &word[..at])
+            }
             Some(_) => {
                 hide_next = true;
                 word.to_owned()
             }
             None => {
-                hide_next = lower == "bearer";
+                hide_next = lower.ends_with("bearer");
                 word.to_owned()
             }
         }
@@ -72,17 +76,24 @@ fn without_marked(line: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// Takes `user:password@` out of addresses.
+/// `Bearer`, also in quotes and behind other words: the value comes next.
+fn ends_in_scheme(lower: &str) -> bool {
+    let last = lower.rsplit(|c: char| !c.is_alphanumeric()).find(|part| !part.is_empty());
+    matches!(last, Some("bearer" | "basic"))
+}
+
+/// Takes `user:password@` out of addresses, also of those within other addresses.
 fn without_userinfo(line: &str) -> String {
-    let words = line.split(' ').map(|word| match word.split_once("://") {
-        Some((scheme, rest)) => {
-            let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-            match rest[..end].rfind('@') {
-                Some(at) => format!("{scheme}://[redacted]{}", &rest[at..]),
-                None => word.to_owned(),
+    let words = line.split(' ').map(|word| {
+        let mut parts = word.split("://");
+        let first = parts.next().unwrap_or_default().to_owned();
+        parts.fold(first, |before, part| {
+            let end = part.find(['/', '?', '#']).unwrap_or(part.len());
+            match part[..end].rfind('@') {
+                Some(at) => format!("{before}://[redacted]{}", &part[at..]),
+                None => format!("{before}://{part}"),
             }
-        }
-        None => word.to_owned(),
+        })
     });
     words.collect::<Vec<_>>().join(" ")
 }
@@ -102,6 +113,7 @@ fn ends_of(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::provision::hostile;
 
     #[test]
     fn secrets_do_not_survive() {
@@ -116,6 +128,10 @@ mod tests {
             "https://S3cretCanary@host",
             "{\"password\":\"S3cretCanary\"}",
             "bearer S3cretCanary",
+            "password=S3cretCanary&token",
+            "{\"Authorization\":\"Bearer S3cretCanary\"}",
+            "Authorization: \"Basic S3cretCanary\"",
+            "GET http://a/?to=https://user:S3cretCanary@host/path",
         ] {
             assert!(!message(text).contains(canary), "{text} -> {}", message(text));
         }
@@ -142,5 +158,17 @@ mod tests {
         let short = message(&text);
         assert!(short.chars().count() <= MAX_MESSAGE + 5, "{}", short.chars().count());
         assert!(short.starts_with("begin") && short.ends_with("end"));
+    }
+
+    #[test]
+    fn whatever_is_shown_is_short_and_holds_no_secret() {
+        hostile::check(&hostile::text_with_secret(), |text| {
+            let shown = message_without(&text, &[hostile::KNOWN]);
+            hostile::assert_fit(&shown, LONGEST);
+            assert!(!shown.contains(hostile::KNOWN), "{shown:?}");
+            hostile::assert_fit(&short(&text, 64), 64);
+        });
+        let [.., huge] = hostile::huge();
+        hostile::assert_fit(&message(&String::from_utf8_lossy(&huge)), LONGEST);
     }
 }

@@ -61,6 +61,7 @@ pub(super) fn classify(end: End, stderr: &str, deadline: Duration) -> StepError 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::provision::hostile;
 
     #[test]
     fn the_words_of_helm_are_understood() {
@@ -107,5 +108,15 @@ mod tests {
                 assert!(!error.message.contains("S3cretCanary") && error.message.contains("[redacted]"), "{error}");
             }
         }
+    }
+
+    #[test]
+    fn no_output_ends_anything() {
+        hostile::check(&hostile::text(), |stderr| {
+            for end in [End::Exited(1), End::Killed, End::TimedOut] {
+                let error = classify(end, &stderr, Duration::from_secs(1));
+                hostile::assert_fit(&error.message, redact::LONGEST + 40);
+            }
+        });
     }
 }

@@ -127,7 +127,10 @@ impl Status {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::provision::hostile;
 
     fn secret(version: u32, status: &str, extra: &[(&str, &str)]) -> PartialObjectMeta<Secret> {
         let version = version.to_string();
@@ -184,5 +187,19 @@ mod tests {
         let history = History::new(&[secret(1, "deployed", &pairs)]);
         let newest = history.newest().unwrap();
         assert_eq!((newest.digest.as_deref(), newest.exposed), (Some("0123"), true));
+    }
+
+    #[test]
+    fn no_record_ends_anything() {
+        let good = json!([{"metadata": {"name": "sh.helm.release.v1.store.v1", "labels": {"owner": "helm", "name": "store",
+            "status": "deployed", "version": "1", DIGEST: "abc", EXPOSED: "true"}}}]);
+        hostile::check(&hostile::damaged(good), |records| {
+            let Ok(records) = serde_json::from_value::<Vec<PartialObjectMeta<Secret>>>(records) else { return };
+            let history = History::new(&records);
+            let _found = (history.newest(), history.in_force(), history.was_exposed());
+        });
+        hostile::check(&hostile::text(), |word| {
+            let _major = crate::provision::helm::flags::Major::of(&word);
+        });
     }
 }

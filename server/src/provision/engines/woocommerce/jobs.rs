@@ -39,6 +39,7 @@ fn judge(reply: &Reply) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::provision::hostile;
 
     fn answered(status: u16) -> Reply {
         Reply::Shop(Answer { status, headers: Default::default(), body: "password=S3cret".into() })
@@ -51,5 +52,13 @@ mod tests {
             let why = judge(&reply).expect_err("no run");
             assert!(!why.contains("S3cret"), "{why}");
         }
+    }
+
+    #[test]
+    fn no_answer_ends_anything() {
+        hostile::check(&hostile::body(serde_json::json!("password=S3cret")), |body| {
+            let why = judge(&Reply::Shop(Answer { status: 500, headers: Default::default(), body: body.into() }));
+            hostile::assert_fit(&why.expect_err("no run"), redact::LONGEST);
+        });
     }
 }

@@ -160,3 +160,18 @@ fn evidence(check: Check, finding: Finding) -> Evidence {
     let shown = |text: String| redact::message(&text);
     Evidence::new(check, finding.map(shown).map_err(shown), Timestamp::from(SystemTime::now()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provision::hostile;
+
+    #[test]
+    fn what_a_shop_says_of_itself_is_shown_short_and_plain() {
+        hostile::check(&hostile::text(), |text| {
+            for finding in [Ok(text.clone()), Err(text)] {
+                hostile::assert_fit(&evidence(Check::Cart, finding).finding, Evidence::MAX_FINDING);
+            }
+        });
+    }
+}

@@ -49,6 +49,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::provision::hostile;
 
     fn event(kind: &str, name: &str, second: u32, reason: &str) -> Value {
         json!({"metadata": {}, "involvedObject": {"kind": kind, "name": name}, "reason": reason,
@@ -88,5 +89,18 @@ mod tests {
         .unwrap();
         assert_eq!(about(&all, "Deployment", "wordpress").len(), 1);
         assert!(about(&all, "StatefulSet", "wordpress").is_empty());
+    }
+
+    #[test]
+    fn no_event_ends_anything() {
+        let mut good = event("Pod", "mysql-0", 1, "BackOff");
+        good["eventTime"] = json!("2026-01-01T00:00:00.000001Z");
+        hostile::check(&hostile::damaged(json!([good, good, good])), |all| {
+            let Ok(all) = serde_json::from_value::<Vec<Event>>(all) else { return };
+            for told in about(&all, "Pod", "mysql-0") {
+                hostile::assert_fit(&told.reason, ObjectEvent::MAX_REASON);
+                hostile::assert_fit(&told.message, ObjectEvent::MAX_MESSAGE);
+            }
+        });
     }
 }

@@ -108,6 +108,7 @@ fn without_mail(line: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::provision::hostile;
 
     #[test]
     fn visits_secrets_and_addresses_are_left_out() {
@@ -146,5 +147,20 @@ mod tests {
         let cut = format!("{}\n{}", "a".repeat(100), "S3cret".repeat(limit));
         assert_eq!(whole_lines(&cut[..limit]), "a".repeat(100));
         assert_eq!(whole_lines("short\nS3cret"), "short\nS3cret");
+    }
+
+    #[test]
+    fn no_log_ends_anything_or_shows_a_secret() {
+        hostile::check(&hostile::text_with_secret(), |text| {
+            for of_application in [true, false] {
+                let shown = tail(&text, of_application, &[hostile::KNOWN]);
+                assert!(!shown.contains(hostile::KNOWN), "{shown:?}");
+                shown.lines().for_each(|line| hostile::assert_fit(line, Diagnosis::MAX_LOG));
+                assert!(shown.chars().count() <= Diagnosis::MAX_LOG);
+            }
+        });
+        for huge in hostile::huge() {
+            assert!(tail(&String::from_utf8_lossy(&huge), true, &[]).chars().count() <= Diagnosis::MAX_LOG);
+        }
     }
 }

@@ -178,7 +178,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::provision::engines::woocommerce::DATABASE;
+    use crate::provision::{engines::woocommerce::DATABASE, hostile};
 
     fn sight(pods: Value, claims: Value, warnings: Value) -> Sight {
         Sight {
@@ -281,5 +281,24 @@ mod tests {
             Rollout::Complete
         );
         assert_eq!(deployed(json!({"observedGeneration": 1, "replicas": 1, "readyReplicas": 1})), Rollout::UnderWay);
+    }
+
+    #[test]
+    fn nothing_that_a_cluster_shows_ends_anything() {
+        let event = json!({"metadata": {}, "reason": "ProvisioningFailed", "message": "disk full",
+            "involvedObject": {"kind": "PersistentVolumeClaim", "name": "data-mysql-0"}});
+        let mut pods = pod(json!({"waiting": {"reason": "CrashLoopBackOff", "message": "back-off"}}));
+        pods[0]["status"]["conditions"] = json!([{"type": "PodScheduled", "status": "False", "message": "unbound"}]);
+        let claims = json!([{"metadata": {"name": "data-mysql-0"}, "status": {"phase": "Pending"}}]);
+        let shown = (hostile::damaged(pods), hostile::damaged(claims), hostile::damaged(json!([event])));
+        hostile::check(&shown, |(pods, claims, warnings)| {
+            let sight = Sight {
+                workload: "mysql",
+                pods: serde_json::from_value(pods).unwrap_or_default(),
+                claims: serde_json::from_value(claims).unwrap_or_default(),
+                warnings: serde_json::from_value(warnings).unwrap_or_default(),
+            };
+            hostile::assert_fit(&judge(&sight, StepName::Database).detail, redact::LONGEST);
+        });
     }
 }

@@ -52,6 +52,7 @@ pub(super) fn judge(program: &str, output: &Output, limit: Duration, secrets: &[
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::provision::hostile;
 
     fn judged(code: i32, stdout: &str) -> Result<(), StepError> {
         let output = Output { code, stdout: stdout.to_owned(), stderr: "PHP Fatal: pw S3cret".to_owned() };
@@ -80,5 +81,17 @@ mod tests {
     #[test]
     fn the_password_is_never_told() {
         assert!(!judged(255, "Admin S3cret").unwrap_err().message.contains("S3cret"));
+    }
+
+    #[test]
+    fn no_output_ends_anything_or_shows_a_secret() {
+        let good = serde_json::json!({"ok": false, "reason": "PHP_FATAL", "detail": "pw S3cretCanary"});
+        let lines = (hostile::body(good), hostile::text_with_secret());
+        hostile::check(&lines, |(stdout, stderr)| {
+            let output = Output { code: 1, stdout: String::from_utf8_lossy(&stdout).into_owned(), stderr };
+            let refused = judge("install", &output, Duration::from_secs(60), &[hostile::KNOWN]).unwrap_err();
+            hostile::assert_fit(&refused.message, redact::LONGEST);
+            assert!(!refused.message.contains(hostile::KNOWN), "{refused}");
+        });
     }
 }

@@ -93,6 +93,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::provision::hostile;
 
     fn parsed(change: &[(&str, Value)]) -> Option<State> {
         let mut answer = json!({"database": "ok", "installed": true, "tables": 51, "admin": true, "active": true,
@@ -150,5 +151,17 @@ mod tests {
         for nonsense in ["", "\n", "PHP Fatal error", "{\"database\":\"ok\"}", "[]"] {
             assert_eq!(State::parse(nonsense), None, "{nonsense}");
         }
+    }
+
+    #[test]
+    fn no_output_ends_anything() {
+        let good = json!({"database": "ok", "installed": true, "admin": true, "active": true, "woocommerce_code": "1",
+            "woocommerce_version": "1", "woocommerce_db_version": "1", "wc_installing": false, "marker": "m",
+            "bootstrap_version": 3, "completed_version": 2, "restorable": true, "restore_attempts": 2});
+        hostile::check(&hostile::body(good), |body| {
+            if let Some(State::NoDatabase(why)) = State::parse(&String::from_utf8_lossy(&body)) {
+                hostile::assert_fit(&why, redact::LONGEST);
+            }
+        });
     }
 }

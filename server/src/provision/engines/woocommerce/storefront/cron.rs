@@ -109,7 +109,7 @@ mod tests {
     use http::HeaderMap;
 
     use super::*;
-    use crate::provision::proxy::Answer;
+    use crate::provision::{hostile, proxy::Answer};
 
     fn answered(status: u16, body: &str) -> Reply {
         Reply::Shop(Answer { status, headers: HeaderMap::new(), body: body.to_owned().into() })
@@ -138,5 +138,15 @@ mod tests {
         assert_eq!(judged(0), judged(120));
         assert!(judged(121).is_err_and(|text| text.contains("more than 2m")));
         assert_eq!(judged(121), judged(4000));
+    }
+
+    #[test]
+    fn no_answer_of_a_shop_ends_anything() {
+        hostile::check(&hostile::body(serde_json::json!({"age": 61})), |body| {
+            let reply = Reply::Shop(Answer { status: 200, headers: HeaderMap::new(), body: body.into() });
+            if let Ok(last) = last_run(&reply) {
+                let _found = judge_run(&last, Duration::from_secs(120));
+            }
+        });
     }
 }

@@ -101,7 +101,7 @@ mod tests {
     use sendstores_core::{Evidence, Timestamp};
 
     use super::*;
-    use crate::provision::steps::fixtures;
+    use crate::provision::{hostile, steps::fixtures};
 
     const URL: &str = "http://store-test0001.localhost:8080";
 
@@ -149,5 +149,13 @@ mod tests {
         for harmless in [Seen::Nobody("refused".to_owned()), Seen::Shop("shows".to_owned())] {
             assert!(!counts(&seen_before(&[true]), &harmless), "{harmless:?}");
         }
+    }
+
+    #[test]
+    fn no_page_ends_anything() {
+        hostile::check(&hostile::body(serde_json::json!([URL, "Tea"])), |body| {
+            let answer = Answer { status: 200, headers: HeaderMap::new(), body: body.into() };
+            let _seen = judge(URL, "/shop/", Visit::Answered(answer), Some("Tea")).finding();
+        });
     }
 }

@@ -3,6 +3,7 @@ use http::HeaderMap;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::provision::hostile;
 
 fn reply(status: u16, body: impl Into<Bytes>) -> Reply {
     Reply::Shop(Answer { status, headers: HeaderMap::new(), body: body.into() })
@@ -122,4 +123,26 @@ fn a_cart_token_is_needed() {
     let Reply::Shop(mut answer) = json_reply(200, &json!({})) else { unreachable!() };
     answer.headers.insert("cart-token", "abc".parse().unwrap());
     assert_eq!(cart_token(&Reply::Shop(answer)).unwrap(), "abc");
+}
+
+#[test]
+fn no_answer_of_a_shop_ends_anything() {
+    let judged = |answer: &Reply| {
+        for sample_due in [true, false] {
+            if let Ok(Some(product)) = catalogue(answer, sample_due) {
+                assert!(product.least() > 0 && !product.describe().is_empty());
+                let _found = shop_page("/shop/", answer, Some(&product.name));
+            }
+            let _found = cart(answer, sample_due);
+        }
+        let _found = (shop_page("/shop/", answer, None), cart_token(answer));
+    };
+    let cart = json!({"needs_shipping": true, "has_calculated_shipping": true, "payment_methods": ["cod"],
+        "shipping_rates": [{"shipping_rates": [{"name": "Flat rate", "selected": true}]}]});
+    let mut product = product();
+    product["add_to_cart"] = json!({"minimum": 1});
+    for (status, good) in [(200, json!([product])), (201, cart), (500, json!(PAGE))] {
+        hostile::check(&hostile::body(good), |body| judged(&reply(status, body)));
+        hostile::huge().into_iter().for_each(|body| judged(&reply(status, body)));
+    }
 }
