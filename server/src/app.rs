@@ -5,17 +5,22 @@ mod adopt;
 mod build;
 mod signal;
 
-use std::{error::Error, process::ExitCode};
+use std::{error::Error, process::ExitCode, time::Duration};
 
 use clap::Parser;
+use futures::FutureExt;
+use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::{
     args::{Args, Command, Config, Problems},
+    supervise::TaskError,
     telemetry,
 };
 
 /// Exit code of a configuration that cannot be used.
 const EXIT_CONFIG: u8 = 2;
+/// How long the end waits for tasks to be dropped.
+const CLEANUP: Duration = Duration::from_millis(500);
 
 /// Everything `main` does.
 pub fn main() -> ExitCode {
@@ -46,7 +51,13 @@ fn run(config: Config, command: Option<Command>) -> ExitCode {
         telemetry::log_panics();
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         match command {
-            None => runtime.block_on(build::serve(config, telemetry::init_metrics()?)),
+            None => {
+                let metrics = telemetry::init_metrics()?;
+                let served = runtime.block_on(serve_until_told_twice(config, metrics));
+                // Tasks are dropped, and with them the programs they have started. A name that is being resolved is not waited for.
+                runtime.shutdown_timeout(CLEANUP);
+                served
+            }
             Some(Command::Adopt { dry_run, force, this_cluster }) => {
                 runtime.block_on(adopt::adopt(&config, adopt::How { dry_run, force, this_cluster }))
             }
@@ -58,6 +69,15 @@ fn run(config: Config, command: Option<Command>) -> ExitCode {
             tracing::error!(error = chain(error.as_ref()), "this is the end");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Stops in order at the first signal, and at once at the second.
+async fn serve_until_told_twice(config: Config, metrics: PrometheusHandle) -> Result<(), TaskError> {
+    let (first, second) = signal::listen()?;
+    tokio::select! {
+        served = Box::pin(build::serve(config, metrics, first.boxed())) => served,
+        () = second => Err("stopped at once, by a second signal".into()),
     }
 }
 

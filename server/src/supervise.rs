@@ -97,7 +97,8 @@ impl Tasks {
             Phase::Front => (&mut self.front, self.stopping.clone()),
             Phase::Back => (&mut self.back, self.front_ended.clone()),
         };
-        let task = task(token);
+        // Boxed, so that what a task is made of does not make the types of those that hold it ever deeper.
+        let task = task(token).boxed();
         set.spawn(async move {
             let result = caught(name, task).await.unwrap_or_else(|panicked| Err(panicked.into()));
             Exit { name, result }

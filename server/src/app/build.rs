@@ -2,13 +2,14 @@
 
 use std::{num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
 
+use futures::future::BoxFuture;
 use metrics_exporter_prometheus::PrometheusHandle;
 use sendstores_core::ledger::{Ledger, LedgerError, Owner};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{admin, signal};
+use super::admin;
 use crate::{
     args::Config,
     grpc::{Backend, Limits, Server, StoreApi, StreamLimits},
@@ -28,8 +29,12 @@ const FIRST_LOOK: Duration = Duration::from_millis(500);
 /// How long to wait before Redis is tried again at the start.
 const LEDGER_PAUSE: Duration = Duration::from_millis(500);
 
-/// Serves until a signal, or until a task ends that should not.
-pub(super) async fn serve(config: Config, metrics: PrometheusHandle) -> Result<(), TaskError> {
+/// Serves until `stop`, or until a task ends that should not.
+pub(super) async fn serve(
+    config: Config,
+    metrics: PrometheusHandle,
+    mut stop: BoxFuture<'static, ()>,
+) -> Result<(), TaskError> {
     let grpc = bind("--listen", config.listen).await?;
     let admin = bind("--admin-listen", config.admin_listen).await?;
     let mut tasks = Tasks::new();
@@ -52,14 +57,9 @@ pub(super) async fn serve(config: Config, metrics: PrometheusHandle) -> Result<(
         Ok(())
     });
 
-    let stop = signal::stop_requested();
-    tokio::pin!(stop);
     let ledger = tokio::select! {
         ledger = reach_ledger(&config) => ledger?,
-        stopped = stop.as_mut() => {
-            stopped?;
-            return Ok(tasks.run(std::future::ready(()), config.drain_timeout).await?);
-        }
+        () = &mut stop => return Ok(tasks.run(std::future::ready(()), config.drain_timeout).await?),
     };
     let provisioner = provisioner(&config).await?;
     tasks.spawn("mirror", Phase::Back, {
@@ -83,12 +83,7 @@ pub(super) async fn serve(config: Config, metrics: PrometheusHandle) -> Result<(
     });
     spawn_workers(&mut tasks, &config, ledger, mirror, guarded);
 
-    let signal = async {
-        if let Err(error) = stop.await {
-            tracing::error!(%error, "signals cannot be listened to");
-        }
-    };
-    Ok(tasks.run(signal, config.drain_timeout).await?)
+    Ok(tasks.run(stop, config.drain_timeout).await?)
 }
 
 /// Before anything is written: is this the cluster that the stores stand in, and the Redis that knows them? A cluster that

@@ -1,15 +1,37 @@
 //! The signals that ask the process to stop.
 
-use tokio::signal::unix::{SignalKind, signal};
+use std::io;
 
-/// Returns at the first SIGTERM or SIGINT. A later one ends the process at once: the default is in force again only
-/// for what was not asked for, so the second is listened to as well.
-pub(super) async fn stop_requested() -> std::io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// SIGTERM and SIGINT, from the moment this was made.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+/// Two futures: the first returns at the first signal that asks to stop, the second at the next one. Both listen from now
+/// on, so none is lost while the process starts.
+pub(super) fn listen() -> io::Result<(impl Future<Output = ()>, impl Future<Output = ()>)> {
+    let (mut one, mut two) = (Signals::new()?, Signals::new()?);
+    let second = async move {
+        two.next().await;
+        two.next().await;
+    };
+    Ok((async move { one.next().await }, second))
+}
+
+// === impl Signals ===
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
-    Ok(())
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }

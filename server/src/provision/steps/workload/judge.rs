@@ -293,12 +293,12 @@ mod tests {
         let shown = (hostile::damaged(pods), hostile::damaged(claims), hostile::damaged(json!([event])));
         hostile::check(&shown, |(pods, claims, warnings)| {
             let sight = Sight {
-                workload: "mysql",
+                workload: Some(DATABASE),
                 pods: serde_json::from_value(pods).unwrap_or_default(),
                 claims: serde_json::from_value(claims).unwrap_or_default(),
                 warnings: serde_json::from_value(warnings).unwrap_or_default(),
             };
-            hostile::assert_fit(&judge(&sight, StepName::Database).detail, redact::LONGEST);
+            hostile::assert_fit(&judge(&sight, FailureReason::DatabaseUnavailable).detail, redact::LONGEST);
         });
     }
 }
