@@ -16,6 +16,9 @@ use sendstores_core::{
 use super::Workload;
 use crate::provision::{errors, redact};
 
+/// After a run of this length the kubelet restarts a container at once.
+const LONG_RUN_SECONDS: i64 = 600;
+
 /// Whether the cluster has brought about what the workload's object asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rollout {
@@ -137,7 +140,7 @@ fn judge_unscheduled(sight: &Sight, message: &str, usual: FailureReason) -> Verd
 fn judge_container(sight: &Sight, pod: &Pod, container: &ContainerStatus, usual: FailureReason) -> Verdict {
     let state = container.state.clone().unwrap_or_default();
     let ended = exit(&state).or_else(|| container.last_state.as_ref().and_then(exit));
-    let waiting = state.waiting.unwrap_or_default();
+    let waiting = state.waiting.clone().unwrap_or_default();
     let (why, message) = (waiting.reason.unwrap_or_default(), waiting.message.unwrap_or_default());
     match (why.as_str(), ended) {
         ("ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" | "ErrImageNeverPull" | "RegistryUnavailable", _) => {
@@ -146,6 +149,10 @@ fn judge_container(sight: &Sight, pod: &Pod, container: &ContainerStatus, usual:
         ("CreateContainerConfigError" | "CreateContainerError" | "RunContainerError", _) => {
             stuck(FailureReason::ObjectRefused, format!("the container cannot be made: {message}"))
         }
+        ("", Some(how)) if state.running.is_some() && !keeps_ending(container) => {
+            let detail = format!("the container has ended ({how}), was started again and does not answer yet");
+            Verdict(Outlook::Starting, usual, detail)
+        }
         (_, Some(how)) => stuck(usual, format!("the container keeps ending: {how}")),
         ("", None) => Verdict(Outlook::Starting, usual, "the container runs and does not answer yet".to_owned()),
         (_, None) => match latest(sight, &["FailedMount", "FailedAttachVolume"], &pod.name_any()) {
@@ -153,6 +160,17 @@ fn judge_container(sight: &Sight, pod: &Pod, container: &ContainerStatus, usual:
             None => going(usual, "image and container are being prepared"),
         },
     }
+}
+
+/// Whether a container that runs again is one that ends again and again: not after its first restart, and not after a run
+/// so long that the kubelet, too, begins its back-off anew.
+fn keeps_ending(container: &ContainerStatus) -> bool {
+    let before = container.last_state.as_ref().and_then(|state| state.terminated.as_ref());
+    let lasted = before.and_then(|run| {
+        let (begun, ended) = (run.started_at.as_ref()?, run.finished_at.as_ref()?);
+        Some(ended.0.as_second().saturating_sub(begun.0.as_second()))
+    });
+    container.restart_count > 1 && lasted.is_none_or(|seconds| seconds < LONG_RUN_SECONDS)
 }
 
 /// How a container ended, if it did.
@@ -225,6 +243,26 @@ mod tests {
         let running =
             judge(&sight(pod(json!({"running": {}})), json!([]), json!([])), FailureReason::DatabaseUnavailable);
         assert_eq!(running.outlook, Outlook::Starting);
+    }
+
+    #[test]
+    fn one_restart_is_no_crash_loop() {
+        let seen = |restarts: u32, finished: &str| {
+            let mut pods = pod(json!({"running": {"startedAt": "2026-01-02T00:00:00Z"}}));
+            let status = &mut pods[0]["status"]["containerStatuses"][0];
+            status["restartCount"] = json!(restarts);
+            status["lastState"] = json!({"terminated": {"exitCode": 137, "reason": "OOMKilled",
+                "startedAt": "2026-01-01T00:00:00Z", "finishedAt": finished}});
+            judge(&sight(pods, json!([]), json!([])), StepName::Database)
+        };
+        let (soon, late) = ("2026-01-01T00:00:30Z", "2026-01-01T20:00:00Z");
+        for (restarts, finished) in [(1, soon), (1, late), (7, late)] {
+            let seen = seen(restarts, finished);
+            assert_eq!(seen.outlook, Outlook::Starting, "{restarts} {finished}");
+            assert!(seen.detail.contains("OOMKilled, exit code 137"), "{}", seen.detail);
+        }
+        assert_eq!(seen(2, soon).outlook, Outlook::Stuck);
+        assert!(seen(2, soon).detail.starts_with("the container keeps ending"));
     }
 
     #[test]
