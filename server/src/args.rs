@@ -11,7 +11,11 @@ use secrecy::SecretString;
 pub use check::Problems;
 pub use url_template::UrlTemplate;
 
-use crate::{ledger::Durability, telemetry::LogFormat};
+use crate::{
+    ledger::Durability,
+    provision::{Deadlines, Quota},
+    telemetry::LogFormat,
+};
 
 /// The SendStores control plane: creates, keeps and removes isolated e-commerce stores on Kubernetes, over gRPC.
 ///
@@ -85,6 +89,16 @@ pub struct Args {
     /// must.
     #[arg(long, env = "SENDSTORES_CRON_INTERVAL", default_value = "60s")]
     pub cron_interval: String,
+    /// What one store may use, as NAME=AMOUNT of its ResourceQuota; may be repeated. Defaults: requests.cpu=2,
+    /// requests.memory=4Gi, limits.cpu=8, limits.memory=8Gi, requests.storage=50Gi, pods=8, persistentvolumeclaims=4,
+    /// services=4. A store takes up another quota when it is made or mended.
+    #[arg(long = "quota", env = "SENDSTORES_QUOTA", value_name = "NAME=AMOUNT", value_delimiter = ',')]
+    pub quota: Vec<String>,
+    /// How long a step may take without progress, as NAME=DURATION; may be repeated. Defaults: call=10s, helm=2m,
+    /// helm-grace=5s, wait=5m, start=1m, trouble=20s, state=15s, restore=2m, install=1m, activate=2m, configure=2m, probe=15s,
+    /// cron=15s, storefront=1m, removal=30s. What each is: docs/operations.md, "Deadlines".
+    #[arg(long = "deadline", env = "SENDSTORES_DEADLINE", value_name = "NAME=DURATION", value_delimiter = ',')]
+    pub deadlines: Vec<String>,
     /// How long stopping may take: open calls end, streams are told to go on elsewhere, then everything is cut.
     #[arg(long, env = "SENDSTORES_DRAIN_TIMEOUT", default_value = "8s")]
     pub drain_timeout: String,
@@ -148,6 +162,8 @@ pub struct Config {
     pub probe_interval: Option<Duration>,
     pub probe_concurrency: usize,
     pub cron_interval: Option<Duration>,
+    pub quota: Quota,
+    pub deadlines: Deadlines,
     pub drain_timeout: Duration,
     pub max_streams: usize,
     pub max_streams_per_peer: Option<NonZeroUsize>,
@@ -180,6 +196,8 @@ impl Config {
             probe_interval,
             probe_concurrency,
             cron_interval,
+            quota,
+            deadlines,
             drain_timeout,
             max_streams,
             max_streams_per_peer,
@@ -207,6 +225,8 @@ impl Config {
             ("probe-interval", humantime::format_duration(probe_interval.unwrap_or_default()).to_string()),
             ("probe-concurrency", probe_concurrency.to_string()),
             ("cron-interval", humantime::format_duration(cron_interval.unwrap_or_default()).to_string()),
+            ("quota", quota.to_string()),
+            ("deadline", deadlines.to_string()),
             ("drain-timeout", humantime::format_duration(*drain_timeout).to_string()),
             ("max-streams", max_streams.to_string()),
             ("max-streams-per-peer", max_streams_per_peer.map_or(0, NonZeroUsize::get).to_string()),

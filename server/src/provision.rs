@@ -19,6 +19,7 @@ mod names;
 mod origin;
 mod process;
 mod proxy;
+mod quantity;
 mod redact;
 mod settings;
 mod steps;

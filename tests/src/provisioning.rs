@@ -66,7 +66,7 @@ impl Rig {
             program: helm.program(),
             chart,
             values: files,
-            cache: self.folder.path().join("helm"),
+            cache: Some(self.folder.path().join("helm")),
             kubeconfig: Some(self.kubeconfig.clone()),
             kube_context: None,
         };

@@ -30,6 +30,23 @@ fn the_configuration_is_printed_without_secrets() {
 }
 
 #[test]
+fn quota_and_deadlines_are_settings_of_the_environment_too() {
+    let options =
+        ServerOptions::without_cluster("redis://127.0.0.1:1").flag("--print-config").flag("--deadline=wait=10m");
+    let output = options.env("SENDSTORES_QUOTA", "requests.storage=100Gi,pods=12").command().output().expect("run");
+    assert!(output.status.success());
+    let text = String::from_utf8_lossy(&output.stdout);
+    for part in ["requests.storage=100Gi", "pods=12", "wait=10m", "trouble=20s"] {
+        assert!(text.contains(part), "{part} is missing in {text}");
+    }
+    let options = ServerOptions::without_cluster("redis://127.0.0.1:1").flag("--quota=requests.storage=1Gi");
+    let output = options.flag("--deadline=nap=1s").command().output().expect("run");
+    assert_eq!(output.status.code(), Some(2));
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains("--deadline: \"nap=1s\"") && text.contains("storage.database"), "{text}");
+}
+
+#[test]
 fn help_hides_the_redis_password() {
     let options = ServerOptions::without_cluster("redis://127.0.0.1:1").flag("--help");
     let output = options.env("SENDSTORES_REDIS_URL", "redis://:hunter2@127.0.0.1:1").command().output().expect("run");

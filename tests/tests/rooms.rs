@@ -9,7 +9,7 @@ use std::{
 /// What each room of the server may import of the others; core and the contract are given.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("app", &["args", "grpc", "ledger", "mirror", "provision", "reconcile", "supervise", "telemetry"]),
-    ("args", &["ledger", "telemetry"]),
+    ("args", &["ledger", "provision", "telemetry"]),
     ("grpc", &["mirror", "supervise"]),
     ("ledger", &[]),
     ("mirror", &[]),

@@ -1,6 +1,6 @@
 //! Puts the rooms together: bind first, then reach the ledger, then serve from it.
 
-use std::{num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -162,15 +162,15 @@ pub(super) async fn provisioner(config: &Config) -> Result<KubeProvisioner, Task
         program: config.helm.clone(),
         chart: config.chart.clone(),
         values: config.values.clone(),
-        cache: helm_cache(),
+        cache: None,
         kubeconfig: None,
         kube_context: config.kube_context.clone(),
     };
     let config = provision::Config {
         helm,
-        deadlines: Default::default(),
+        deadlines: config.deadlines,
         cron_interval: config.cron_interval,
-        quota: Default::default(),
+        quota: config.quota.clone(),
         instance: config.instance.clone(),
     };
     Ok(KubeProvisioner::new(config, clients))
@@ -178,11 +178,6 @@ pub(super) async fn provisioner(config: &Config) -> Result<KubeProvisioner, Task
 
 fn no_cluster(error: &dyn std::fmt::Display) -> TaskError {
     format!("no cluster: set KUBECONFIG or --kube-context, or run inside one: {error}").into()
-}
-
-/// Helm wants a folder it can write to; ours holds nothing worth keeping.
-fn helm_cache() -> PathBuf {
-    std::env::temp_dir().join(format!("sendstores-helm-{}", std::process::id()))
 }
 
 fn owner() -> Owner {

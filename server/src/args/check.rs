@@ -5,12 +5,17 @@ use std::{
     net::{SocketAddr, ToSocketAddrs},
     num::NonZeroUsize,
     ops::RangeInclusive,
+    path::{Path, PathBuf},
     str::FromStr,
     time::Duration,
 };
 
 use super::{Args, Config};
-use crate::{ledger::Durability, telemetry::LogFormat};
+use crate::{
+    ledger::Durability,
+    provision::{Deadlines, Quota},
+    telemetry::LogFormat,
+};
 
 /// Everything that is wrong with the arguments.
 #[derive(Debug, PartialEq, Eq)]
@@ -61,6 +66,11 @@ impl Args {
         let log = p.take("log", log_filter(&self.log));
         let chart = p.take("chart", chart(self.chart));
         let values: Vec<_> = self.values.into_iter().filter_map(|path| p.take("values", file(path))).collect();
+        let mut deadlines = Deadlines::default();
+        for setting in &self.deadlines {
+            p.take("deadline", deadlines.set(setting));
+        }
+        let quota = quota(p, &self.quota, chart.as_deref(), &values);
 
         let config = (|| {
             Some(Config {
@@ -83,6 +93,8 @@ impl Args {
                 probe_interval: unless_never(probe_interval?),
                 probe_concurrency: usize::try_from(probe_concurrency?).ok()?,
                 cron_interval: unless_never(cron_interval?),
+                quota,
+                deadlines,
                 drain_timeout: drain_timeout?,
                 max_streams: usize::try_from(max_streams?).ok()?,
                 max_streams_per_peer: NonZeroUsize::new(usize::try_from(per_peer?).ok()?),
@@ -95,6 +107,18 @@ impl Args {
             _ => Err(problems),
         }
     }
+}
+
+/// The quota that these settings make of the default, if the volumes of this chart and environment fit into it.
+fn quota(problems: &mut Problems, settings: &[String], chart: Option<&Path>, values: &[PathBuf]) -> Quota {
+    let mut quota = Quota::default();
+    for setting in settings {
+        problems.take("quota", quota.set(setting));
+    }
+    let files: Vec<_> =
+        chart.map(|chart| chart.join("values.yaml")).into_iter().chain(values.iter().cloned()).collect();
+    problems.take("quota", quota.holds_volumes(&files));
+    quota
 }
 
 fn address(text: &str) -> Result<SocketAddr, String> {
@@ -225,6 +249,21 @@ mod tests {
         assert_eq!(config.cron_interval, Some(Duration::from_secs(120)));
         let refused = check(&["--probe-interval=2d", "--cron-interval=2d"]).expect_err("refused").to_string();
         assert!(refused.contains("--probe-interval") && refused.contains("--cron-interval"), "{refused}");
+    }
+
+    #[test]
+    fn quota_and_deadlines_are_settings_and_a_bad_one_is_named() {
+        let config = check(&["--quota=requests.storage=100Gi,pods=12", "--deadline=wait=10m"]).expect("valid");
+        let printed = config.print();
+        for part in ["requests.storage=100Gi", "pods=12", "wait=10m", "trouble=20s"] {
+            assert!(printed.contains(part), "{part} is missing in: {printed}");
+        }
+        let problems =
+            check(&["--quota=disks=1", "--quota=pods=few", "--deadline=nap=1s", "--quota=requests.storage=1Gi"]);
+        let text = problems.expect_err("problems").to_string();
+        for part in ["\"disks=1\"", "\"pods=few\"", "\"nap=1s\"", "storage.database"] {
+            assert!(text.contains(part), "{part} is missing in: {text}");
+        }
     }
 
     #[test]

@@ -81,7 +81,7 @@ fn config() -> Config {
             program: "helm".into(),
             chart: "chart".into(),
             values: Vec::new(),
-            cache: "cache".into(),
+            cache: Some("cache".into()),
             kubeconfig: None,
             kube_context: None,
         },

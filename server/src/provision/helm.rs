@@ -9,11 +9,14 @@ mod values;
 
 use std::{
     ffi::OsString,
+    fs::Permissions,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use sendstores_core::{Store, failure::FailureReason, provisioner::StepError};
+use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
 use self::{bundle::Bundle, content::Content, flags::Major};
@@ -34,6 +37,8 @@ pub(crate) struct Helm {
     grace: Duration,
     tool: OnceCell<Tool>,
     bundle: OnceCell<Bundle>,
+    /// Where the configuration names no folder.
+    scratch: OnceCell<TempDir>,
 }
 
 /// Where the values of a revision come from, apart from the store's own, and its chart.
@@ -57,7 +62,7 @@ struct Tool {
 
 impl Helm {
     pub(crate) fn new(config: HelmConfig, deadline: Duration, grace: Duration) -> Self {
-        Self { config, deadline, grace, tool: OnceCell::new(), bundle: OnceCell::new() }
+        Self { config, deadline, grace, tool: OnceCell::new(), bundle: OnceCell::new(), scratch: OnceCell::new() }
     }
 
     /// The digest that a release of `store` made by us now would carry.
@@ -126,7 +131,7 @@ impl Helm {
         let run = Run {
             program: &self.config.program,
             arguments,
-            environment: self.environment(),
+            environment: self.environment().await?,
             withheld: WITHHELD,
             input,
             deadline: self.deadline,
@@ -137,8 +142,9 @@ impl Helm {
     }
 
     /// Everything helm would otherwise take from a home folder.
-    fn environment(&self) -> Vec<(&'static str, OsString)> {
-        let folder = |name: &str| self.config.cache.join(name).into_os_string();
+    async fn environment(&self) -> Result<Vec<(&'static str, OsString)>, StepError> {
+        let cache = self.cache().await?;
+        let folder = |name: &str| cache.join(name).into_os_string();
         let mut environment = vec![
             ("HELM_CACHE_HOME", folder("cache")),
             ("HELM_CONFIG_HOME", folder("config")),
@@ -150,7 +156,19 @@ impl Helm {
         if let Some(kubeconfig) = &self.config.kubeconfig {
             environment.push(("KUBECONFIG", kubeconfig.clone().into()));
         }
-        environment
+        Ok(environment)
+    }
+
+    /// A temporary folder has a random name and lets only this user in: on a shared machine another user could otherwise
+    /// prepare it, with a plug-in or a repository for helm in it.
+    async fn cache(&self) -> Result<&Path, StepError> {
+        if let Some(folder) = &self.config.cache {
+            return Ok(folder);
+        }
+        let private = Permissions::from_mode(0o700);
+        let made = async { tempfile::Builder::new().prefix("sendstores-helm-").permissions(private).tempdir() };
+        let folder = self.scratch.get_or_try_init(|| made).await;
+        folder.map(TempDir::path).map_err(|error| self.unusable(&format!("no folder for its caches: {error}")))
     }
 
     async fn bundle(&self) -> Result<&Bundle, StepError> {
@@ -188,5 +206,30 @@ impl Helm {
     fn unusable(&self, why: &str) -> StepError {
         let message = format!("{} cannot be used: {why}", self.config.program.display());
         StepError::retryable(FailureReason::ReleaseFailed, redact::message(&message))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_folder_of_a_process_is_its_own_and_goes_with_it() {
+        let config = HelmConfig {
+            program: "helm".into(),
+            chart: "chart".into(),
+            values: Vec::new(),
+            cache: None,
+            kubeconfig: None,
+            kube_context: None,
+        };
+        let (one, other) =
+            [config.clone(), config].map(|config| Helm::new(config, Duration::ZERO, Duration::ZERO)).into();
+        let folder = one.cache().await.unwrap().to_owned();
+        assert_eq!(one.cache().await.unwrap(), folder);
+        assert_ne!(other.cache().await.unwrap(), folder);
+        assert_eq!(std::fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
+        drop(one);
+        assert!(!folder.exists());
     }
 }

@@ -18,21 +18,10 @@ use super::marks;
 use crate::provision::{config::Quota, names};
 
 pub(super) fn quota(store: &Store, quota: &Quota) -> ResourceQuota {
-    let Quota { requests_cpu, requests_memory, limits_cpu, limits_memory, requests_storage, pods, claims, services } =
-        quota;
-    let hard = quantities([
-        ("requests.cpu", requests_cpu.as_str()),
-        ("requests.memory", requests_memory),
-        ("limits.cpu", limits_cpu),
-        ("limits.memory", limits_memory),
-        ("requests.storage", requests_storage),
-        ("pods", &pods.to_string()),
-        ("persistentvolumeclaims", &claims.to_string()),
-        ("services", &services.to_string()),
-        // A store is reached through the Ingress alone.
-        ("services.nodeports", "0"),
-        ("services.loadbalancers", "0"),
-    ]);
+    // A store is reached through the Ingress alone.
+    let closed = [("services.nodeports", "0"), ("services.loadbalancers", "0")];
+    let hard = quota.amounts().chain(closed);
+    let hard = hard.map(|(name, amount)| (name.to_owned(), Quantity(amount.to_owned()))).collect();
     let spec = ResourceQuotaSpec { hard: Some(hard), ..ResourceQuotaSpec::default() };
     ResourceQuota { metadata: named(store, names::LIMITS), spec: Some(spec), status: None }
 }
