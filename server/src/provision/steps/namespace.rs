@@ -74,9 +74,9 @@ async fn observe_ours(context: &Context, store: &Store, namespace: &Namespace) -
     let counted = quota.as_ref().is_some_and(|quota| {
         quota.status.as_ref().is_some_and(|s| s.hard == quota.spec.as_ref().and_then(|s| s.hard.clone()))
     });
-    let same = quota.and_then(|quota| quota.spec) == walls::quota(store, &context.quota).spec
-        && limits.and_then(|limits| limits.spec) == walls::limits(store).spec
-        && policy.and_then(|policy| policy.spec) == walls::default_deny(store).spec;
+    let same = quota.is_some_and(|live| walls::is_bound_by(&live, &walls::quota(store, &context.quota)))
+        && limits.is_some_and(|live| walls::has_defaults(&live, &walls::limits(store)))
+        && policy.is_some_and(|live| walls::denies_all(&live));
     Ok(match (same, counted) {
         (false, _) => partial("quota, limits or network policy are missing or changed"),
         // Until then the API refuses whatever the quota speaks of.
