@@ -32,7 +32,8 @@ pub enum Happening {
     Adopted,
 }
 
-/// The newest entries of one store, in the order of time.
+/// The newest entries of one store, in the order of time. Reads of the credentials, which callers can make as often as they
+/// like, and all other entries have half of the room each; one half may use what the other leaves free.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct History(Vec<HistoryEntry>);
 
@@ -91,11 +92,16 @@ impl History {
         &self.0
     }
 
-    /// Adds an entry; the oldest goes when there are too many.
+    /// Adds an entry. When there are too many, the oldest goes of those that have more than their half.
     pub fn push(&mut self, entry: HistoryEntry) {
+        let is_read = |entry: &HistoryEntry| entry.what == Happening::CredentialsRead;
         self.0.push(entry);
-        let surplus = self.0.len().saturating_sub(Self::MOST);
-        self.0.drain(..surplus);
+        while self.0.len() > Self::MOST {
+            let reads = self.0.iter().filter(|entry| is_read(entry)).count();
+            let surplus_is_reads = reads > Self::MOST / 2;
+            let Some(oldest) = self.0.iter().position(|entry| is_read(entry) == surplus_is_reads) else { return };
+            self.0.remove(oldest);
+        }
     }
 
     /// Says which call brought about the newest entry.
@@ -128,6 +134,21 @@ mod tests {
         let history: History = (0..40).map(at).collect();
         let kept: Vec<i64> = history.entries().iter().map(|entry| entry.time.as_micros()).collect();
         assert_eq!(kept, (24..40).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn reads_of_the_credentials_do_not_push_out_the_life_of_the_store_nor_the_other_way_round() {
+        let entry = |what| HistoryEntry { time: Timestamp::from_micros(0), what, call: None };
+        let count = |history: &History, what| history.entries().iter().filter(|entry| entry.what == what).count();
+        let mut history: History = [Happening::Created, Happening::Ready].into_iter().map(entry).collect();
+        (0..40).for_each(|_| history.push(entry(Happening::CredentialsRead)));
+        assert_eq!(history.entries().len(), History::MOST);
+        assert_eq!(history.entries()[..2], [entry(Happening::Created), entry(Happening::Ready)]);
+        (0..40).for_each(|_| history.push(entry(Happening::Adopted)));
+        assert_eq!(count(&history, Happening::CredentialsRead), 8);
+        assert_eq!(count(&history, Happening::Adopted), 8);
+        history.push(entry(Happening::DeleteRequested));
+        assert_eq!(history.entries().last(), Some(&entry(Happening::DeleteRequested)));
     }
 
     #[test]
