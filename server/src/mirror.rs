@@ -9,6 +9,7 @@ mod entry;
 mod follow;
 mod fresh;
 mod index;
+mod snapshot;
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -18,6 +19,7 @@ use tokio::sync::watch;
 pub use cursor::{Compacted, Cursor};
 pub use entry::Entry;
 pub use index::Change;
+pub use snapshot::Snapshot;
 
 use age::Age;
 use fresh::Fresh;
@@ -34,6 +36,7 @@ struct Inner {
     status: watch::Sender<Status>,
     doubt: watch::Sender<Option<Doubt>>,
     elsewhere: watch::Sender<Option<String>>,
+    snapshots: snapshot::Shared,
     fresh: Fresh,
     age: Age,
 }
@@ -96,6 +99,7 @@ impl Mirror {
             status: watch::Sender::new(Status::Loading),
             doubt: watch::Sender::new(None),
             elsewhere: watch::Sender::new(None),
+            snapshots: snapshot::Shared::default(),
             fresh: Fresh::default(),
             age: Age::default(),
         }))
@@ -114,11 +118,18 @@ impl Mirror {
         Page { stores, more, position: index.position() }
     }
 
-    /// Everything that `filter` means, and a cursor that goes on right behind it.
+    /// Everything that `filter` means, and a cursor that goes on right after it.
     pub fn snapshot(&self, filter: &StoreFilter) -> (Vec<Arc<Entry>>, Cursor) {
+        let (stores, cursor) = self.shared_snapshot(filter.clone());
+        (stores.collect(), cursor)
+    }
+
+    /// The same for a caller who takes the stores one at a time, with pauses.
+    pub fn shared_snapshot(&self, filter: StoreFilter) -> (Snapshot, Cursor) {
         let revisions = self.0.revision.subscribe();
         let index = self.read();
-        (index.select(filter, None, usize::MAX), Cursor::new(self.clone(), index.position(), revisions))
+        let snapshot = self.0.snapshots.snapshot(&index, filter);
+        (snapshot, Cursor::new(self.clone(), index.position(), revisions))
     }
 
     /// A cursor that goes on right behind `after`.

@@ -20,7 +20,7 @@ use futures::{StreamExt, stream::FuturesUnordered};
 use sendstores_core::{
     State, Store, StoreFilter, StoreId,
     backoff::Backoff,
-    ledger::{Ledger, Owner},
+    ledger::{Ledger, Owner, TOMBSTONE_AGE},
     lifecycle::{DueTime, QueueClass, Work},
     provisioner::Provisioner,
 };
@@ -41,8 +41,7 @@ use members::Members;
 use probe::Probe;
 use run::{Outcome, Run};
 
-/// How tombstones are removed: long behind any history a watcher could still read.
-const TOMBSTONE_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
+/// How tombstones are removed.
 const SWEEP_EVERY: Duration = Duration::from_secs(600);
 const SWEEP_MOST: usize = 1_000;
 /// How long runs may take to give their claims back when the process stops.

@@ -20,11 +20,14 @@ pub enum Read {
     Scan,
     /// A page of the log behind this revision.
     Log(Revision),
+    /// The record of one store.
+    Load,
 }
 
 type Hook = Box<dyn FnMut(Read) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
 
-/// Clones share the ledger and the hook. The hook is called before a page of the log is read, and in the middle of a scan.
+/// Clones share the ledger and the hook. The hook is called before a page of the log or one record is read, and in the
+/// middle of a scan.
 #[derive(Clone)]
 pub struct Interposed {
     inner: MemoryLedger,
@@ -74,6 +77,7 @@ impl Ledger for Interposed {
     }
 
     async fn load(&self, id: &StoreId) -> Result<Option<Store>, LedgerError> {
+        self.call(Read::Load).await;
         self.inner.load(id).await
     }
 

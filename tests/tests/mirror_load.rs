@@ -10,7 +10,7 @@ use sendstores_core::{
 };
 use sendstores_server::{
     ledger::MemoryLedger,
-    mirror::{Compacted, Cursor, Mirror, Position, Status},
+    mirror::{Compacted, Cursor, Mirror, Position, Snapshot, Status},
 };
 use sendstores_tests::{
     interposed::{Interposed, Read},
@@ -239,6 +239,7 @@ async fn who_reads_while_everything_is_read_again_waits_for_it_and_is_not_refuse
             match read {
                 Read::Scan => scans.acquire().await.expect("open").forget(),
                 Read::Log(_) => drop(log.acquire().await.expect("open")),
+                Read::Load => {}
             }
         }
     });
@@ -302,4 +303,56 @@ async fn watchers_of_a_history_that_ended_are_told_when_another_was_adopted() {
     assert_eq!(told.err(), Some(Compacted));
     assert_eq!(mirror.position().epoch, ledger.reopen().epoch());
     assert_eq!(mirror.get(&store.id).map(|store| store.revision), Some(Revision(1)));
+}
+
+#[tokio::test]
+async fn watchers_that_begin_at_one_revision_share_one_snapshot() {
+    let ledger = MemoryLedger::default();
+    for id in ["store-a", "store-b", "store-c"] {
+        create(&ledger, id, if id == "store-b" { "other" } else { "acme" }).await;
+    }
+    tombstone(&ledger, "store-d").await;
+    let (mirror, _guard) = follow(ledger.reopen(), RING).await;
+    let of_acme = StoreFilter { tenant: Some(parsed("acme")), ..StoreFilter::default() };
+    let deleted = StoreFilter { states: [State::Deleted].into(), ..StoreFilter::default() };
+    let named = StoreFilter { ids: [parsed("store-c"), parsed("store-x")].into(), ..StoreFilter::default() };
+    let begin = |filter: &StoreFilter| mirror.shared_snapshot(filter.clone()).0;
+    let ids = |filter: &StoreFilter| begin(filter).map(|store| store.id.to_string()).collect::<Vec<_>>();
+    assert_eq!(ids(&StoreFilter::default()), ["store-a", "store-b", "store-c"]);
+    assert_eq!((ids(&of_acme), ids(&deleted)), (vec!["store-a".into(), "store-c".into()], vec!["store-d".into()]));
+    assert_eq!(ids(&named), ["store-c"]);
+
+    let store = mirror.get(&parsed("store-a")).expect("a store");
+    let alone = Arc::strong_count(&store);
+    let begun: Vec<_> = (0..100).flat_map(|_| [begin(&StoreFilter::default()), begin(&of_acme)]).collect();
+    assert_eq!(Arc::strong_count(&store), alone + 1, "two hundred snapshots hold one list");
+
+    // A snapshot stays as it was; the next one is of the new revision.
+    mirror.reach(happen(&ledger, "store-a", Event::DeleteRequested).await.revision).await;
+    let states = |stores: Snapshot| stores.map(|store| store.state).collect::<Vec<_>>();
+    assert_eq!(states(begin(&of_acme))[0], State::Deleting);
+    for old in begun {
+        assert_eq!(states(old)[0], State::Provisioning);
+    }
+    assert_eq!(Arc::strong_count(&store), alone - 1, "nothing is kept once it was read, the index has another");
+}
+
+#[tokio::test(start_paused = true)]
+async fn changes_arrive_while_old_tombstones_are_forgotten() {
+    let ledger = MemoryLedger::default();
+    let store = tombstone(&ledger, "store-a").await;
+    // A ledger that answers no question about one record.
+    let interposed = Interposed::new(ledger.reopen(), |read| async move {
+        if read == Read::Load {
+            std::future::pending::<()>().await;
+        }
+    });
+    let (mirror, _guard) = follow(interposed, RING).await;
+    assert!(mirror.get(&store.id).is_some());
+    // The time of the test is no one's but its own: it goes on when all wait.
+    tokio::time::sleep(Duration::from_secs(700)).await;
+    let created = create(&ledger, "store-b", "acme").await;
+    tokio::time::timeout(DEADLINE, mirror.reach(created.revision)).await.expect("in time");
+    assert_eq!(mirror.get(&store.id), None, "its time was over years ago");
+    assert!(mirror.get(&created.id).is_some());
 }

@@ -117,6 +117,9 @@ pub enum LogPage {
 /// How long a repeated operation is recognised.
 pub const OPERATION_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// How long the record of a DELETED store is kept: longer than any watcher is away that can still resume.
+pub const TOMBSTONE_AGE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
 /// Why the ledger did not do as asked. Each variant is a thing the caller does differently.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LedgerError {

@@ -23,7 +23,7 @@ use super::{
     streams::{Peer, Place},
     token,
 };
-use crate::mirror::{Change, Compacted, Cursor, Entry, Mirror, Position};
+use crate::mirror::{Change, Compacted, Cursor, Mirror, Position, Snapshot};
 
 /// How long a stream is silent at most.
 const HEARTBEAT: Duration = Duration::from_secs(10);
@@ -35,8 +35,8 @@ struct Watcher {
     filter: StoreFilter,
     mirror: Mirror,
     cursor: Cursor,
-    /// Stores of the snapshot that were not sent yet, last first.
-    snapshot: Option<Snapshot>,
+    /// The snapshot, until all of it and `synced` were sent.
+    snapshot: Option<Opening>,
     ready: VecDeque<Bytes>,
     stopping: CancellationToken,
     course: Course,
@@ -56,8 +56,8 @@ enum Course {
     Ended,
 }
 
-struct Snapshot {
-    stores: std::vec::IntoIter<Arc<Entry>>,
+struct Opening {
+    stores: Snapshot,
     sent: i64,
 }
 
@@ -82,8 +82,8 @@ impl<L: Ledger> StoreApi<L> {
         let (snapshot, cursor) = match position {
             None => {
                 backend.all_are_known()?;
-                let (stores, cursor) = backend.mirror.snapshot(&filter);
-                (Some(Snapshot { stores: stores.into_iter(), sent: 0 }), cursor)
+                let (stores, cursor) = backend.mirror.shared_snapshot(filter.clone());
+                (Some(Opening { stores, sent: 0 }), cursor)
             }
             // Another history, or one of which we know less than the caller: what followed the token is lost.
             Some(position) if position.epoch != here.epoch || position.revision > here.revision => {

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use sendstores_core::{
     Revision,
-    ledger::{Change, Ledger, LedgerError, LogPage},
+    ledger::{Change, Ledger, LedgerError, LogPage, TOMBSTONE_AGE},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -16,7 +16,7 @@ const PAGE: usize = 512;
 const WAIT: Duration = Duration::from_secs(2);
 /// How long to wait behind a failed read.
 const PAUSE: Duration = Duration::from_millis(200);
-/// How often forgotten tombstones are looked for.
+/// How often old tombstones are forgotten.
 const SWEEP: Duration = Duration::from_secs(600);
 
 // === impl Mirror ===
@@ -57,7 +57,7 @@ impl Mirror {
             }
             if *loaded && swept.elapsed() > SWEEP {
                 swept = tokio::time::Instant::now();
-                self.forget_tombstones(ledger).await;
+                self.forget_tombstones();
             }
         }
     }
@@ -169,12 +169,11 @@ impl Mirror {
         tokio::time::sleep(PAUSE).await;
     }
 
-    async fn forget_tombstones<L: Ledger>(&self, ledger: &L) {
-        let tombstones = self.read().tombstones();
-        for id in tombstones {
-            if let Ok(None) = ledger.load(&id).await {
-                self.write().forget(&id);
-            }
+    /// Forgets the tombstones that the ledger removes at their age, too. The ledger is not asked: no change would reach
+    /// readers and watchers meanwhile. If the two clocks differ, a tombstone is here for a little less or longer than there.
+    fn forget_tombstones(&self) {
+        if let Some(then) = SystemTime::now().checked_sub(TOMBSTONE_AGE) {
+            self.write().forget_tombstones(then.into());
         }
     }
 }

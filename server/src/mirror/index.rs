@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use sendstores_core::{
-    Epoch, Revision, State, Store, StoreFilter, StoreId,
+    Epoch, Revision, State, Store, StoreFilter, StoreId, Timestamp,
     ledger::{self, Before},
 };
 
@@ -128,6 +128,11 @@ impl Index {
         range.map(|(_, store)| store).filter(|store| filter.matches(store)).take(most).cloned().collect()
     }
 
+    /// Every store in the order of ids, tombstones included.
+    pub(super) fn all(&self) -> impl ExactSizeIterator<Item = &Arc<Entry>> {
+        self.stores.values()
+    }
+
     pub(super) fn len(&self) -> usize {
         self.stores.len()
     }
@@ -157,15 +162,8 @@ impl Index {
         Some(self.ring.range(start..).take(most).cloned().collect())
     }
 
-    /// Forgets a tombstone. A store that took the id meanwhile stays.
-    pub(super) fn forget(&mut self, id: &StoreId) {
-        if self.stores.get(id).is_some_and(|store| store.state == State::Deleted) {
-            self.stores.remove(id);
-        }
-    }
-
-    pub(super) fn tombstones(&self) -> Vec<StoreId> {
-        let deleted = |store: &&Arc<Entry>| store.state == State::Deleted;
-        self.stores.values().filter(deleted).map(|store| store.id.clone()).collect()
+    /// Forgets the stores that were DELETED before `then`.
+    pub(super) fn forget_tombstones(&mut self, then: Timestamp) {
+        self.stores.retain(|_, store| store.state != State::Deleted || store.update_time >= then);
     }
 }
