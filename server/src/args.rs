@@ -1,13 +1,15 @@
 //! Configuration: every flag is an environment variable too, and every problem is named at once.
 
+mod access;
 mod check;
 mod url_template;
 
-use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Parser, Subcommand};
 use secrecy::SecretString;
 
+pub use access::Access;
 pub use check::Problems;
 pub use url_template::UrlTemplate;
 
@@ -102,12 +104,8 @@ pub struct Args {
     /// How long stopping may take: open calls end, streams are told to go on elsewhere, then everything is cut.
     #[arg(long, env = "SENDSTORES_DRAIN_TIMEOUT", default_value = "8s")]
     pub drain_timeout: String,
-    /// How many WatchStatus streams may be open at once.
-    #[arg(long, env = "SENDSTORES_MAX_STREAMS", default_value = "20000")]
-    pub max_streams: String,
-    /// How many of them one peer may have: an IPv4 address, or a /64 network of IPv6; 0: all. A proxy in front is one peer.
-    #[arg(long, env = "SENDSTORES_MAX_STREAMS_PER_PEER", default_value = "10000")]
-    pub max_streams_per_peer: String,
+    #[command(flatten)]
+    pub access: access::AccessArgs,
     /// How log lines look: auto (text on a terminal, JSON elsewhere), text or json.
     #[arg(long, env = "SENDSTORES_LOG_FORMAT", default_value = "auto")]
     pub log_format: String,
@@ -165,8 +163,7 @@ pub struct Config {
     pub quota: Quota,
     pub deadlines: Deadlines,
     pub drain_timeout: Duration,
-    pub max_streams: usize,
-    pub max_streams_per_peer: Option<NonZeroUsize>,
+    pub access: Access,
     pub log_format: LogFormat,
     pub log: String,
 }
@@ -199,8 +196,7 @@ impl Config {
             quota,
             deadlines,
             drain_timeout,
-            max_streams,
-            max_streams_per_peer,
+            access,
             log_format,
             log,
         } = self;
@@ -228,12 +224,11 @@ impl Config {
             ("quota", quota.to_string()),
             ("deadline", deadlines.to_string()),
             ("drain-timeout", humantime::format_duration(*drain_timeout).to_string()),
-            ("max-streams", max_streams.to_string()),
-            ("max-streams-per-peer", max_streams_per_peer.map_or(0, NonZeroUsize::get).to_string()),
             ("log-format", format!("{log_format:?}").to_lowercase()),
             ("log", log.clone()),
         ]
         .into_iter()
+        .chain(access.print())
         .map(|(name, value)| format!("{name} = {value}\n"))
         .collect()
     }

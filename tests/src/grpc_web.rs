@@ -7,12 +7,17 @@ use tokio::{io::AsyncWriteExt, net::TcpStream};
 
 /// The connection, once the call was sent.
 pub async fn call(server: SocketAddr, method: &str, message: &impl Message, header: &str) -> TcpStream {
+    call_as(server, "localhost", method, message, header).await
+}
+
+/// The same, by a name that the browser has for the server.
+pub async fn call_as(server: SocketAddr, host: &str, method: &str, message: &impl Message, header: &str) -> TcpStream {
     let message = message.encode_to_vec();
     let mut body = vec![0];
     body.extend(u32::try_from(message.len()).expect("short").to_be_bytes());
     body.extend(&message);
     let head = format!(
-        "POST /sendstores.v1.StoreService/{method} HTTP/1.1\r\nHost: x\r\n\
+        "POST /sendstores.v1.StoreService/{method} HTTP/1.1\r\nHost: {host}\r\n\
          Content-Type: application/grpc-web+proto\r\n{header}Content-Length: {}\r\nConnection: close\r\n\r\n",
         body.len()
     );

@@ -159,3 +159,34 @@ async fn a_server_that_starts_again_has_all_its_places() {
         }
     }
 }
+
+#[tokio::test]
+async fn one_peer_cannot_take_the_connections_of_others() {
+    let redis = RedisServer::start().await;
+    let server = options(&redis).flag("--max-connections-per-peer=3").start_ready().await;
+    let list = async |client: &Client| client.list(StoreFilter::default()).await;
+    let mut taken = Vec::new();
+    for _ in 0..3 {
+        let client = client_from("127.0.0.1", &server).await;
+        list(&client).await.expect("one of three");
+        taken.push(client);
+    }
+    let error = list(&client_from("127.0.0.1", &server).await).await.expect_err("no place");
+    assert!(matches!(error, Error::ResourceExhausted { retry_after: Some(_), .. }), "{error}");
+    assert_eq!(error.reason(), Some("TOO_MANY_CONNECTIONS"));
+    assert_eq!(error.cause().and_then(|cause| cause.metadata()).expect("metadata")["limit"], "3");
+
+    // More than are answered with a reason.
+    let mut crowd = Vec::new();
+    for _ in 0..200 {
+        crowd.push(TcpStream::connect(server.grpc).await.expect("connect"));
+    }
+    list(&client_from("127.0.0.2", &server).await).await.expect("others are not affected");
+    list(&taken[0]).await.expect("nor is what was there before");
+    drop((taken, crowd));
+    until("the places to come back", async || {
+        let client = client_from("127.0.0.1", &server).await;
+        list(&client).await.ok()
+    })
+    .await;
+}

@@ -124,6 +124,34 @@ async fn grpc_web_answers_on_the_same_port() {
     assert!(answer.contains("grpc-status:0"), "{answer}");
 }
 
+/// The status of a List as a browser asks for it that has this name for the server.
+async fn list_as(server: &Server, host: &str) -> String {
+    let mut stream = grpc_web::call_as(server.grpc, host, "List", &wire::ListRequest::default(), "").await;
+    let mut answer = Vec::new();
+    tokio::time::timeout(DEADLINE, stream.read_to_end(&mut answer)).await.expect("in time").expect("an answer");
+    let answer = String::from_utf8_lossy(&answer).replace(": ", ":");
+    let status = answer.split("grpc-status:").nth(1).expect("a status");
+    status.chars().take_while(char::is_ascii_digit).collect()
+}
+
+#[tokio::test]
+async fn a_browser_is_answered_only_by_names_that_are_meant_for_the_server() {
+    let redis = RedisServer::start().await;
+    let server = ServerOptions::without_cluster(&redis.url()).start_ready().await;
+    for host in [server.grpc.to_string().as_str(), "localhost", "admin.localhost:7443"] {
+        assert_eq!(list_as(&server, host).await, "0", "{host}");
+    }
+    // A page of this name had its name resolved to the server's address.
+    assert_eq!(list_as(&server, "rebound.example").await, "7");
+    let name = "http://anything.example".parse().expect("a name");
+    let channel = Channel::from_shared(server.url()).expect("a URL").origin(name).connect().await.expect("connect");
+    let mut native = wire::store_service_client::StoreServiceClient::new(channel);
+    native.list(wire::ListRequest::default()).await.expect("no browser speaks this");
+
+    let given = ServerOptions::without_cluster(&redis.url()).flag("--allowed-host=rebound.example");
+    assert_eq!(list_as(&given.start_ready().await, "rebound.example").await, "0");
+}
+
 #[tokio::test]
 async fn grpc_web_can_watch() {
     let redis = RedisServer::start().await;

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::admin;
 use crate::{
     args::Config,
-    grpc::{Backend, Limits, Server, StoreApi, StreamLimits},
+    grpc::{AllowedHosts, Backend, Limits, Server, StoreApi, StreamLimits},
     ledger::{RedisConfig, RedisLedger},
     mirror::Mirror,
     provision::{self, KubeProvisioner},
@@ -46,6 +46,8 @@ pub(super) async fn serve(
     let api =
         StoreApi::new(Arc::new(move |id| template.url(id)), provision::ENGINES, limits(&config), stopping.clone());
     let (server, reporter) = Server::new(api.clone()).await?;
+    let hosts = config.access.allowed_hosts.clone().map_or(AllowedHosts::Any, AllowedHosts::Named);
+    let server = server.allow(config.access.max_connections_per_peer, hosts);
     tracing::info!(listen = %grpc.local_addr()?, admin = %admin.local_addr()?, "listening");
     tasks.spawn("admin", Phase::Back, {
         let mirror = mirror.clone();
@@ -115,7 +117,7 @@ fn spawn_workers<L: Ledger>(
 }
 
 fn limits(config: &Config) -> Limits {
-    let streams = StreamLimits { all: config.max_streams, per_peer: config.max_streams_per_peer };
+    let streams = StreamLimits { all: config.access.max_streams, per_peer: config.access.max_streams_per_peer };
     Limits { calls: Limits::CALLS, streams, deadline: Limits::DEADLINE }
 }
 

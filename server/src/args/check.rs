@@ -3,7 +3,6 @@
 use std::{
     fmt,
     net::{SocketAddr, ToSocketAddrs},
-    num::NonZeroUsize,
     ops::RangeInclusive,
     path::{Path, PathBuf},
     str::FromStr,
@@ -24,7 +23,7 @@ pub struct Problems(Vec<String>);
 // === impl Problems ===
 
 impl Problems {
-    fn take<T>(&mut self, flag: &str, result: Result<T, String>) -> Option<T> {
+    pub(super) fn take<T>(&mut self, flag: &str, result: Result<T, String>) -> Option<T> {
         result.map_err(|why| self.0.push(format!("--{flag}: {why}"))).ok()
     }
 }
@@ -60,8 +59,7 @@ impl Args {
         let probe_concurrency = p.take("probe-concurrency", number(&self.probe_concurrency, 1..=1_000));
         let cron_interval = p.take("cron-interval", duration(&self.cron_interval, 0..=86_400));
         let drain_timeout = p.take("drain-timeout", duration(&self.drain_timeout, 1..=600));
-        let max_streams = p.take("max-streams", number(&self.max_streams, 1..=1_000_000));
-        let per_peer = p.take("max-streams-per-peer", number(&self.max_streams_per_peer, 0..=1_000_000));
+        let access = self.access.check(listen, p);
         let log_format = p.take("log-format", log_format(&self.log_format));
         let log = p.take("log", log_filter(&self.log));
         let chart = p.take("chart", chart(self.chart));
@@ -96,8 +94,7 @@ impl Args {
                 quota,
                 deadlines,
                 drain_timeout: drain_timeout?,
-                max_streams: usize::try_from(max_streams?).ok()?,
-                max_streams_per_peer: NonZeroUsize::new(usize::try_from(per_peer?).ok()?),
+                access: access?,
                 log_format: log_format?,
                 log: log?,
             })
@@ -163,7 +160,7 @@ fn durability(text: &str) -> Result<Durability, String> {
     found.ok_or_else(|| format!("{text:?} is none of always, everysec, unchecked, dev"))
 }
 
-fn number(text: &str, range: RangeInclusive<u64>) -> Result<u64, String> {
+pub(super) fn number(text: &str, range: RangeInclusive<u64>) -> Result<u64, String> {
     let refused = || format!("{text:?} is not a number from {} to {}", range.start(), range.end());
     u64::from_str(text).ok().filter(|number| range.contains(number)).ok_or_else(refused)
 }

@@ -29,7 +29,12 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{port::Port, streams::Peer, turn::Turn};
+use super::{
+    peers::Peer,
+    port::{Port, refuse},
+    status::Refusal,
+    turn::Turn,
+};
 use crate::supervise::Spawner;
 
 /// How long a peer may take to say which protocol it speaks.
@@ -59,21 +64,28 @@ pin_project! {
     }
 }
 
-/// Serves one peer until it leaves, falls silent too early, or `stop` is cancelled and its open calls have ended.
+/// Serves one peer until it leaves, falls silent too early, or `stop` is cancelled and its open calls have ended. With a
+/// `refusal`, that is the answer to all of its calls.
 pub(super) async fn serve<L: Ledger>(
     stream: TcpStream,
     peer: Peer,
     port: Arc<Port<L>>,
     spawner: Spawner,
+    refusal: Option<Refusal>,
     stop: CancellationToken,
 ) {
     let read = Arc::new(AtomicU64::new(0));
     let builder = builder(spawner);
     let io = TokioIo::new(Counted { stream, read: read.clone() });
     let service = service_fn(move |request| {
-        let port = port.clone();
+        let (port, refusal) = (port.clone(), refusal.clone());
         // On the heap at once, because it is large and would be moved by everybody who hands it on.
-        Box::pin(async move { Ok::<_, Infallible>(port.answer(peer, request).await) })
+        Box::pin(async move {
+            Ok::<_, Infallible>(match refusal {
+                Some(refusal) => refuse(request, refusal).await,
+                None => port.answer(peer, request).await,
+            })
+        })
     });
     let connection = builder.serve_connection(io, service);
     tokio::pin!(connection);

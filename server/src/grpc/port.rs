@@ -5,20 +5,22 @@
 use std::convert::Infallible;
 
 use axum::Router;
-use http::{HeaderValue, Request, Response, Version, header::CONTENT_TYPE};
+use http::{Request, Response};
 use hyper::body::Incoming;
 use sendstores_core::ledger::Ledger;
 use sendstores_proto::v1::store_service_server::StoreServiceServer;
-use tonic::body::Body;
+use tonic::{Status, body::Body};
 use tonic_web::GrpcWebLayer;
 use tower::{Layer, Service, ServiceExt, service_fn};
 
 use super::{
     StoreApi,
     encoded::{self, MessageSizes, RequestBody},
+    hosts::{AllowedHosts, is_plain_grpc},
     meters::Method,
     observe::observe,
-    streams::Peer,
+    peers::Peer,
+    status::Refusal,
 };
 
 /// The service and what is beside it on its port.
@@ -27,6 +29,7 @@ pub(super) struct Port<L: Ledger> {
     service: StoreServiceServer<StoreApi<L>>,
     sizes: MessageSizes,
     rest: Router,
+    hosts: AllowedHosts,
 }
 
 // === impl Port ===
@@ -36,15 +39,23 @@ impl<L: Ledger> Port<L> {
         let service = StoreServiceServer::new(api.clone())
             .max_decoding_message_size(sizes.request)
             .max_encoding_message_size(sizes.response);
-        Self { api, service, sizes, rest }
+        Self { api, service, sizes, rest, hosts: AllowedHosts::Any }
+    }
+
+    /// The same, for browsers that come by one of these names.
+    pub(super) fn for_hosts(self, hosts: AllowedHosts) -> Self {
+        Self { hosts, ..self }
     }
 
     /// Answers a call of `peer`.
     pub(super) async fn answer(&self, peer: Peer, mut request: Request<Incoming>) -> Response<Body> {
         request.extensions_mut().insert(peer);
+        if let Err(refusal) = self.hosts.check(&request) {
+            return refuse(request, refusal).await;
+        }
         observe(request, async |method, request| match method {
             Method::Health | Method::Reflection | Method::Other => Box::pin(self.pass_on(request)).await,
-            _ if speaks_grpc(&request) => self.call(method, request).await,
+            _ if is_plain_grpc(&request) => self.call(method, request).await,
             _ => Box::pin(self.call_by_web(method, request)).await,
         })
         .await
@@ -74,8 +85,7 @@ impl<L: Ledger> Port<L> {
     }
 }
 
-/// Whether the messages of a request need no translation.
-fn speaks_grpc<B>(request: &Request<B>) -> bool {
-    let is_web = |value: &HeaderValue| value.as_bytes().starts_with(b"application/grpc-web");
-    request.version() == Version::HTTP_2 && !request.headers().get(CONTENT_TYPE).is_some_and(is_web)
+/// Answers a call with a refusal, whatever it asks for.
+pub(super) async fn refuse<B>(request: Request<B>, refusal: Refusal) -> Response<Body> {
+    observe(request, async |_, _| Status::from(refusal).into_http()).await
 }

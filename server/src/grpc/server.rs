@@ -1,6 +1,6 @@
 //! The gRPC port: the service, health, reflection and gRPC-Web on one listener.
 
-use std::{sync::Arc, time::Duration};
+use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
 use axum::{body::Body, extract::Request, response::Response};
 use http::StatusCode;
@@ -10,7 +10,15 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Status, service::Routes};
 use tonic_health::server::HealthReporter;
 
-use super::{StoreApi, connection, encoded::MessageSizes, port::Port, streams::StreamLimits};
+use super::{
+    StoreApi, connection,
+    encoded::MessageSizes,
+    hosts::AllowedHosts,
+    peers::{Peer, Peers},
+    port::Port,
+    status::Refusal,
+    streams::StreamLimits,
+};
 use crate::supervise::Group;
 
 /// The largest request there is: a Create with every field at its limit has less than 8 KiB.
@@ -19,6 +27,10 @@ const MAX_REQUEST: usize = 64 * 1024;
 const MAX_RESPONSE: usize = 8 * 1024 * 1024;
 /// Connections at once.
 const MAX_CONNECTIONS: usize = 20_000;
+/// How many connections of peers that have too many are answered at once, so that their clients learn why, and for how
+/// long. Further ones are closed without a word.
+const REFUSED_CONNECTIONS: usize = 64;
+const REFUSED_FOR: Duration = Duration::from_secs(5);
 /// How long to wait when the process has no file descriptor left for a new connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -40,7 +52,8 @@ pub struct ServerError(#[from] tonic_reflection::server::Error);
 
 /// The gRPC port, ready to serve.
 pub struct Server<L: Ledger> {
-    port: Arc<Port<L>>,
+    port: Port<L>,
+    connections: Peers,
 }
 
 // === impl Limits ===
@@ -70,12 +83,19 @@ impl<L: Ledger> Server<L> {
         let rest =
             routes.into_axum_router().reset_fallback().layer(tonic_web::GrpcWebLayer::new()).fallback(no_such_path);
         let sizes = MessageSizes { request: MAX_REQUEST, response: MAX_RESPONSE };
-        Ok((Self { port: Arc::new(Port::new(api, sizes, rest)) }, reporter))
+        Ok((Self { port: Port::new(api, sizes, rest), connections: Peers::new(None) }, reporter))
+    }
+
+    /// The same, with at most so many connections of one peer, and for browsers that come by one of these names.
+    #[must_use]
+    pub fn allow(self, connections_per_peer: Option<NonZeroUsize>, hosts: AllowedHosts) -> Self {
+        Self { port: self.port.for_hosts(hosts), connections: Peers::new(connections_per_peer) }
     }
 
     /// Serves until `stop`, then lets open calls end. Dropped, it cuts every connection.
     pub async fn serve(self, listener: TcpListener, stop: CancellationToken) {
         let group = Group::default();
+        let (port, refusals) = (Arc::new(self.port), Arc::new(Semaphore::new(REFUSED_CONNECTIONS)));
         let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         loop {
             let slot = tokio::select! {
@@ -98,10 +118,21 @@ impl<L: Ledger> Server<L> {
                 tracing::debug!(%error, "a connection ended before it began");
                 continue;
             }
-            let connection = connection::serve(stream, peer.into(), self.port.clone(), group.spawner(), stop.clone());
-            group.spawner().spawn(async move {
-                connection.await;
-                drop(slot);
+            let (peer, spawner) = (Peer::from(peer), group.spawner());
+            let place = self.connections.admit(peer);
+            let refusal = place.is_none().then(|| Refusal::TooManyConnections { most: self.connections.most() });
+            let refused = refusal.as_ref().map(|_| refusals.clone().try_acquire_owned());
+            if let Some(Err(_)) = refused {
+                continue;
+            }
+            let served = connection::serve(stream, peer, port.clone(), group.spawner(), refusal, stop.clone());
+            spawner.spawn(async move {
+                if refused.is_some() {
+                    let _cut = tokio::time::timeout(REFUSED_FOR, served).await;
+                } else {
+                    served.await;
+                }
+                drop((slot, place, refused));
             });
         }
         drop(listener);

@@ -17,9 +17,10 @@ use tonic::{Request, Response, Status};
 use super::{
     Limits, deadline,
     observe::REQUEST_ID,
+    peers::Peer,
     shown,
     status::Refusal,
-    streams::{Peer, Place, Streams},
+    streams::{Place, Streams},
 };
 use crate::mirror::{Consistency, Doubt, Mirror};
 

@@ -52,6 +52,8 @@ pub(super) enum Refusal {
     HistoryCompacted { oldest: Revision },
     TooManyRequests { most: usize },
     TooManyStreams { most: usize, scope: Scope },
+    TooManyConnections { most: usize },
+    HostNotAllowed,
     Starting,
     Draining,
     LedgerUnavailable,
@@ -80,6 +82,8 @@ impl Refusal {
             Self::HistoryCompacted { .. } => (Code::OutOfRange, "HISTORY_COMPACTED"),
             Self::TooManyRequests { .. } => (Code::ResourceExhausted, "TOO_MANY_REQUESTS"),
             Self::TooManyStreams { .. } => (Code::ResourceExhausted, "TOO_MANY_STREAMS"),
+            Self::TooManyConnections { .. } => (Code::ResourceExhausted, "TOO_MANY_CONNECTIONS"),
+            Self::HostNotAllowed => (Code::PermissionDenied, "HOST_NOT_ALLOWED"),
             Self::Starting => (Code::Unavailable, "STARTING"),
             Self::Draining => (Code::Unavailable, "DRAINING"),
             Self::LedgerUnavailable => (Code::Unavailable, "LEDGER_UNAVAILABLE"),
@@ -117,6 +121,10 @@ impl Refusal {
             Self::TooManyStreams { most, scope: Scope::Peer } => {
                 return format!("this server keeps {most} streams open for one address; close some of yours");
             }
+            Self::TooManyConnections { most } => {
+                return format!("this server keeps {most} connections for one address; close some of yours");
+            }
+            Self::HostNotAllowed => "this server does not answer browsers under this host name (--allowed-host)",
             Self::PageTokenInvalid => {
                 "page_token: was not given out by this service for this filter; begin at the first page"
             }
@@ -141,9 +149,11 @@ impl Refusal {
             Self::CredentialsNotReady(id) | Self::StoreDeleting(id) => ("store_id", id.to_string()),
             Self::HistoryCompacted { oldest } => ("oldest_revision", oldest.to_string()),
             Self::TooManyRequests { most } | Self::TooManyStreams { most, scope: _ } => ("limit", most.to_string()),
+            Self::TooManyConnections { most } => ("limit", most.to_string()),
             Self::InvalidFields(_) | Self::RequestIdReused | Self::PageTokenInvalid | Self::ResumeTokenInvalid => {
                 return HashMap::new();
             }
+            Self::HostNotAllowed => return HashMap::new(),
             Self::Starting | Self::Draining | Self::LedgerUnavailable | Self::LedgerFull => return HashMap::new(),
             Self::ReadOnly { .. } => return HashMap::new(),
             Self::ClusterUnavailable | Self::DeadlineExceeded | Self::Internal => return HashMap::new(),
@@ -183,6 +193,10 @@ impl Refusal {
             Self::Starting | Self::Draining | Self::LedgerUnavailable | Self::LedgerFull | Self::ClusterUnavailable => {
                 details.set_retry_info(Some(RETRY));
             }
+            Self::TooManyConnections { .. } => {
+                details.set_retry_info(Some(RETRY));
+            }
+            Self::HostNotAllowed => {}
             Self::HistoryCompacted { .. } | Self::ReadOnly { .. } | Self::DeadlineExceeded | Self::Internal => {}
         }
     }
@@ -330,6 +344,8 @@ mod tests {
             (Refusal::HistoryCompacted { oldest: Revision(7) }, Code::OutOfRange, "HISTORY_COMPACTED"),
             (Refusal::TooManyRequests { most: 1 }, Code::ResourceExhausted, "TOO_MANY_REQUESTS"),
             (Refusal::TooManyStreams { most: 1, scope: Scope::Peer }, Code::ResourceExhausted, "TOO_MANY_STREAMS"),
+            (Refusal::TooManyConnections { most: 1 }, Code::ResourceExhausted, "TOO_MANY_CONNECTIONS"),
+            (Refusal::HostNotAllowed, Code::PermissionDenied, "HOST_NOT_ALLOWED"),
             (Refusal::Starting, Code::Unavailable, "STARTING"),
             (Refusal::Draining, Code::Unavailable, "DRAINING"),
             (Refusal::LedgerUnavailable, Code::Unavailable, "LEDGER_UNAVAILABLE"),

@@ -17,10 +17,11 @@ use super::{
     StoreApi, convert,
     encoded::encode,
     parse::{self, Violations},
+    peers::Peer,
     service::Messages,
     shown::{self, Event},
     status::Refusal,
-    streams::{Peer, Place},
+    streams::Place,
     token,
 };
 use crate::mirror::{Change, Compacted, Cursor, Mirror, Position, Snapshot};

@@ -1,0 +1,97 @@
+//! Who may call, and how much one caller may take.
+
+use std::{net::SocketAddr, num::NonZeroUsize};
+
+use clap::Args;
+
+use super::check::{Problems, number};
+
+/// The flags.
+#[derive(Debug, Args)]
+pub struct AccessArgs {
+    /// How many WatchStatus streams may be open at once.
+    #[arg(long, env = "SENDSTORES_MAX_STREAMS", default_value = "20000")]
+    pub max_streams: String,
+    /// How many of them one peer may have: an IPv4 address, or a /64 network of IPv6; 0: all. A proxy in front is one peer.
+    #[arg(long, env = "SENDSTORES_MAX_STREAMS_PER_PEER", default_value = "10000")]
+    pub max_streams_per_peer: String,
+    /// How many of the 20,000 connections one peer may have; 0: all. A proxy in front is one peer.
+    #[arg(long, env = "SENDSTORES_MAX_CONNECTIONS_PER_PEER", default_value = "10000")]
+    pub max_connections_per_peer: String,
+    /// Host name by which a browser may call (gRPC-Web, HTTP/1); may be repeated; "*": any. Addresses and localhost are
+    /// always allowed. Default: none on a loopback --listen, any elsewhere.
+    #[arg(long = "allowed-host", env = "SENDSTORES_ALLOWED_HOSTS", value_delimiter = ',')]
+    pub allowed_hosts: Vec<String>,
+}
+
+/// [`AccessArgs`], checked.
+#[derive(Debug)]
+pub struct Access {
+    pub max_streams: usize,
+    pub max_streams_per_peer: Option<NonZeroUsize>,
+    pub max_connections_per_peer: Option<NonZeroUsize>,
+    /// `None`: any.
+    pub allowed_hosts: Option<Vec<String>>,
+}
+
+// === impl AccessArgs ===
+
+impl AccessArgs {
+    pub(super) fn check(self, listen: Option<SocketAddr>, problems: &mut Problems) -> Option<Access> {
+        let max_streams = problems.take("max-streams", number(&self.max_streams, 1..=1_000_000));
+        let streams = problems.take("max-streams-per-peer", number(&self.max_streams_per_peer, 0..=1_000_000));
+        let connections =
+            problems.take("max-connections-per-peer", number(&self.max_connections_per_peer, 0..=1_000_000));
+        Some(Access {
+            max_streams: usize::try_from(max_streams?).ok()?,
+            max_streams_per_peer: bound(streams?),
+            max_connections_per_peer: bound(connections?),
+            allowed_hosts: allowed_hosts(listen?, &self.allowed_hosts),
+        })
+    }
+}
+
+/// 0 says none.
+fn bound(most: u64) -> Option<NonZeroUsize> {
+    NonZeroUsize::new(usize::try_from(most).unwrap_or(usize::MAX))
+}
+
+/// `None`: any. A port that is not loopback is for clients and proxies, which call it by names that only the operator knows.
+fn allowed_hosts(listen: SocketAddr, given: &[String]) -> Option<Vec<String>> {
+    let any = given.iter().any(|host| host == "*") || (given.is_empty() && !listen.ip().is_loopback());
+    (!any).then(|| given.iter().map(|host| host.to_ascii_lowercase()).collect())
+}
+
+// === impl Access ===
+
+impl Access {
+    /// As `name = value`, one a flag.
+    pub(super) fn print(&self) -> [(&'static str, String); 4] {
+        let most = |bound: Option<NonZeroUsize>| bound.map_or(0, NonZeroUsize::get).to_string();
+        let hosts = self.allowed_hosts.as_ref().map_or_else(|| "*".to_owned(), |names| names.join(","));
+        [
+            ("max-streams", self.max_streams.to_string()),
+            ("max-streams-per-peer", most(self.max_streams_per_peer)),
+            ("max-connections-per-peer", most(self.max_connections_per_peer)),
+            ("allowed-host", hosts),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_loopback_port_has_a_list_of_hosts_unless_one_is_given() {
+        let hosts = |listen: &str, given: &[&str]| {
+            let given: Vec<_> = given.iter().map(|host| (*host).to_owned()).collect();
+            allowed_hosts(listen.parse().expect("an address"), &given)
+        };
+        assert_eq!(hosts("127.0.0.1:7443", &[]), Some(Vec::new()));
+        assert_eq!(hosts("[::1]:7443", &["Admin.Example"]), Some(vec!["admin.example".to_owned()]));
+        assert_eq!(hosts("127.0.0.1:7443", &["*"]), None);
+        assert_eq!(hosts("0.0.0.0:7443", &[]), None);
+        assert_eq!(hosts("0.0.0.0:7443", &["a.example"]), Some(vec!["a.example".to_owned()]));
+    }
+}
