@@ -119,10 +119,10 @@ impl Server {
         Client::connect(&self.url()).await.expect("connect")
     }
 
-    /// Waits until `/readyz` says ok.
+    /// Waits until all calls are answered, also those that need Redis.
     pub async fn ready(&self) {
         until("the server to be ready", async || {
-            let answer = crate::http::get(self.admin, "/readyz").await.ok()?;
+            let answer = crate::http::get(self.admin, "/readyz/redis").await.ok()?;
             (answer.0 == 200).then_some(())
         })
         .await;

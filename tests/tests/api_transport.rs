@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use prost::Message;
-use sendstores_client::{CreateStore, Error, v1 as wire};
+use sendstores_client::{CreateStore, Error, ListStores, v1 as wire};
 use sendstores_tests::{
     grpc_web, http,
     redis::RedisServer,
@@ -33,14 +33,16 @@ async fn health(server: &Server, service: &str) -> ServingStatus {
 }
 
 #[tokio::test]
-async fn health_is_not_serving_until_redis_answers_and_again_when_it_is_gone() {
+async fn a_server_without_redis_is_ready_for_stale_reads_once_it_has_read_the_stores() {
     let mut redis = RedisServer::start().await;
     redis.kill9();
     let server = ServerOptions::without_cluster(&redis.url()).start().await;
     assert_eq!(health(&server, "").await, ServingStatus::NotServing);
     assert_eq!(health(&server, SERVICE).await, ServingStatus::NotServing);
     assert_eq!(http::get(server.admin, "/livez").await.expect("livez").0, 200);
-    assert_eq!(http::get(server.admin, "/readyz").await.expect("readyz").0, 503);
+    for path in ["/readyz", "/readyz/redis"] {
+        assert_eq!(http::get(server.admin, path).await.expect("readyz").0, 503, "{path}");
+    }
     let early = server.client().await.get("store-a").await.expect_err("too early");
     assert_eq!(early.reason(), Some("STARTING"));
 
@@ -50,8 +52,16 @@ async fn health_is_not_serving_until_redis_answers_and_again_when_it_is_gone() {
         .await;
 
     redis.kill9();
-    until("health to be NOT_SERVING", async || (health(&server, "").await == ServingStatus::NotServing).then_some(()))
-        .await;
+    until("health to be NOT_SERVING", async || {
+        (health(&server, SERVICE).await == ServingStatus::NotServing).then_some(())
+    })
+    .await;
+    // All replicas are in the same situation: if none were sent calls, there would be no stale read either.
+    assert_eq!(health(&server, "").await, ServingStatus::Serving);
+    let (code, body) = http::get(server.admin, "/readyz").await.expect("readyz");
+    assert!(code == 200 && body.starts_with("stale reads only: "), "{code} {body}");
+    assert_eq!(http::get(server.admin, "/readyz/redis").await.expect("readyz").0, 503);
+    server.client().await.list(ListStores::default().stale(true)).await.expect("a stale read");
     let gone = server.client().await.create(CreateStore::new()).await.expect_err("no Redis");
     assert!(matches!(gone, Error::Unavailable(_)), "{gone}");
 

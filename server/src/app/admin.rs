@@ -43,6 +43,7 @@ pub(super) async fn serve(
     let router = Router::new()
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(readyz))
+        .route("/readyz/redis", get(readyz_redis))
         .route("/metrics", get(render))
         .with_state(Admin { mirror, metrics, phases });
     let upkeep = async {
@@ -60,25 +61,50 @@ pub(super) async fn serve(
     }
 }
 
+/// Whether calls should be sent here. A replica that holds all stores stays ready while Redis is away: it answers stale
+/// reads, keeps watches open and refuses all else with a reason. If every replica left the Service at once, clients would
+/// find nothing at its address.
 async fn readyz(State(admin): State<Admin>) -> (StatusCode, String) {
-    if admin.phases.stopping.is_cancelled() {
-        return (StatusCode::SERVICE_UNAVAILABLE, "draining\n".to_owned());
+    match admin.not_serving() {
+        Some(why) => (StatusCode::SERVICE_UNAVAILABLE, why),
+        None => (StatusCode::OK, admin.condition()),
     }
-    let status = admin.mirror.status().borrow().clone();
-    match status {
-        Status::Live if !admin.phases.serving.is_cancelled() => {
-            (StatusCode::SERVICE_UNAVAILABLE, "comparing Redis with the cluster\n".to_owned())
+}
+
+/// Whether writes and linearizable reads are answered, too.
+async fn readyz_redis(State(admin): State<Admin>) -> (StatusCode, String) {
+    match (admin.not_serving(), admin.mirror.status().borrow().clone()) {
+        (Some(why), _) => (StatusCode::SERVICE_UNAVAILABLE, why),
+        (None, Status::Live) => (StatusCode::OK, admin.condition()),
+        (None, _) => (StatusCode::SERVICE_UNAVAILABLE, admin.condition()),
+    }
+}
+
+// === impl Admin ===
+
+impl Admin {
+    /// Why nothing can be answered, if so.
+    fn not_serving(&self) -> Option<String> {
+        if self.phases.stopping.is_cancelled() {
+            return Some("draining\n".to_owned());
         }
-        // It answers reads as well as any other replica would.
-        Status::Live => match &*admin.mirror.doubt().borrow() {
-            Some(doubt) => (StatusCode::OK, format!("read-only: {}\n", doubt.why)),
-            None => match &*admin.mirror.elsewhere().borrow() {
-                Some(why) => (StatusCode::OK, format!("read-only: {why}\n")),
-                None => (StatusCode::OK, "ok\n".to_owned()),
-            },
-        },
-        Status::Loading => (StatusCode::SERVICE_UNAVAILABLE, "reading the stores from Redis\n".to_owned()),
-        Status::Stale(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
+        if *self.mirror.status().borrow() == Status::Loading {
+            return Some("reading the stores from Redis\n".to_owned());
+        }
+        (!self.phases.serving.is_cancelled()).then(|| "comparing Redis with the cluster\n".to_owned())
+    }
+
+    /// What is not answered, or "ok".
+    fn condition(&self) -> String {
+        if let Status::Stale(why) = &*self.mirror.status().borrow() {
+            return format!("stale reads only: {why}\n");
+        }
+        let (doubt, elsewhere) = (self.mirror.doubt(), self.mirror.elsewhere());
+        let doubted = doubt.borrow().as_ref().map(|doubt| doubt.why.clone());
+        match doubted.or_else(|| elsewhere.borrow().clone()) {
+            Some(why) => format!("read-only: {why}\n"),
+            None => "ok\n".to_owned(),
+        }
     }
 }
 

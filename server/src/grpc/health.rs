@@ -1,4 +1,4 @@
-//! Whether the service is well, as `grpc.health.v1` and `/readyz` tell it.
+//! Whether the service is well, as `grpc.health.v1` reports it.
 
 use sendstores_core::ledger::Ledger;
 use sendstores_proto::v1::store_service_server::StoreServiceServer;
@@ -8,11 +8,22 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 use super::StoreApi;
 use crate::mirror::{Mirror, Status};
 
-/// Says how it is: the empty name stands for the whole server.
-pub(super) async fn report(reporter: &HealthReporter, serving: bool) {
-    let status = if serving { ServingStatus::Serving } else { ServingStatus::NotServing };
-    reporter.set_service_status("", status).await;
-    reporter.set_service_status(service_name(), status).await;
+/// What the server can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Health {
+    /// Nothing yet, or nothing any more.
+    NotServing,
+    /// Redis is away: stale reads and open watches.
+    StaleOnly,
+    Serving,
+}
+
+/// Reports it under two names. The empty one stands for the whole server and decides who is sent calls at all (a probe of
+/// Kubernetes); that of the service is for clients who choose among replicas.
+pub(super) async fn report(reporter: &HealthReporter, health: Health) {
+    let status = |serving| if serving { ServingStatus::Serving } else { ServingStatus::NotServing };
+    reporter.set_service_status("", status(health != Health::NotServing)).await;
+    reporter.set_service_status(service_name(), status(health == Health::Serving)).await;
 }
 
 fn service_name() -> &'static str {
@@ -23,19 +34,23 @@ fn service_name() -> &'static str {
 // === impl StoreApi ===
 
 impl<L: Ledger> StoreApi<L> {
-    /// Keeps health true: SERVING while the mirror follows the log, NOT_SERVING while it does not and once the server
-    /// drains.
+    /// Keeps health true. The service is SERVING while the mirror follows the log; the whole server also while Redis is
+    /// away. Both are NOT_SERVING while everything is read, and once the server drains.
     pub async fn keep_health(reporter: HealthReporter, mirror: Mirror, stop: CancellationToken) {
         let mut status = mirror.status();
         loop {
-            let serving = *status.borrow_and_update() == Status::Live;
-            report(&reporter, serving).await;
-            tracing::info!(serving, "health");
+            let health = match *status.borrow_and_update() {
+                Status::Loading => Health::NotServing,
+                Status::Stale(_) => Health::StaleOnly,
+                Status::Live => Health::Serving,
+            };
+            report(&reporter, health).await;
+            tracing::info!(?health, "health");
             tokio::select! {
                 changed = status.changed() => if changed.is_err() { break },
                 () = stop.cancelled() => break,
             }
         }
-        report(&reporter, false).await;
+        report(&reporter, Health::NotServing).await;
     }
 }

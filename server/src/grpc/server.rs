@@ -13,6 +13,7 @@ use tonic_health::server::HealthReporter;
 use super::{
     StoreApi, connection,
     encoded::MessageSizes,
+    health::Health,
     hosts::AllowedHosts,
     peers::{Peer, Peers},
     port::Port,
@@ -71,7 +72,7 @@ impl<L: Ledger> Server<L> {
     /// The port for `api`, and the reporter that says whether it is well. Health begins with NOT_SERVING.
     pub async fn new(api: StoreApi<L>) -> Result<(Self, HealthReporter), ServerError> {
         let (reporter, health) = tonic_health::server::health_reporter();
-        super::health::report(&reporter, false).await;
+        super::health::report(&reporter, Health::NotServing).await;
         let reflection = || {
             tonic_reflection::server::Builder::configure()
                 .register_encoded_file_descriptor_set(sendstores_proto::FILE_DESCRIPTOR_SET)
