@@ -118,6 +118,7 @@ impl<L: Ledger, P: Provisioner> Reconciler<L, P> {
             while let Some((class, id)) = desk.next() {
                 runs.extend(self.start(class, &id, &mut desk, members));
             }
+            desk.report();
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = self.mirror.doubted() => break,

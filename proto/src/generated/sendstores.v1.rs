@@ -322,7 +322,8 @@ pub struct Evidence {
     /// What was found, for a human. At most 512 characters.
     #[prost(string, tag = "3")]
     pub finding: ::prost::alloc::string::String,
-    /// When it was looked at. Of a READY store looks that find the same are recorded once an hour.
+    /// When it was probed. A READY store is probed all the time; a probe that finds the same is recorded only when what is
+    /// shown here is 6 to 12 hours old.
     #[prost(message, optional, tag = "4")]
     pub check_time: ::core::option::Option<::prost_types::Timestamp>,
     /// When it passed for the first time; not set where it never did.

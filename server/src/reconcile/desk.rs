@@ -72,8 +72,19 @@ impl Desk {
             if running.values().filter(|run| run.class == class).count() >= places.of(class) {
                 return None;
             }
-            queue.pop_ready(|id| !running.contains_key(id)).map(|id| (class, id))
+            let (id, waited) = queue.pop_ready(|id| !running.contains_key(id))?;
+            metrics::histogram!("sendstores_queue_wait_seconds", "queue" => class.as_str())
+                .record(waited.as_secs_f64());
+            Some((class, id))
         })
+    }
+
+    /// Shows how many stores are due and find no free place.
+    pub(super) fn report(&self) {
+        for (class, queue) in QueueClass::ALL.into_iter().zip(&self.queues) {
+            let ready = u32::try_from(queue.ready()).unwrap_or(u32::MAX);
+            metrics::gauge!("sendstores_queue_ready", "queue" => class.as_str()).set(f64::from(ready));
+        }
     }
 
     /// Returns once another store has become due. Safe to drop while waiting.

@@ -26,7 +26,7 @@ pub(super) enum Found {
     /// The store does not sell. One lost probe is no reason to call it DEGRADED: it is probed again first.
     Suspect,
     /// Something to record, or to repair: what was observed of the store as it was probed.
-    Change(Observed),
+    Change(Box<Observed>),
 }
 
 // === impl Probe ===
@@ -48,7 +48,7 @@ impl Probe {
         match plan(store, &observed, SystemTime::now().into()) {
             Action::Rest(_) => counted("unchanged", Found::Nothing),
             Action::Degrade(_) if !self.suspect => counted("suspect", Found::Suspect),
-            _ => counted("changed", Found::Change(observed)),
+            _ => counted("changed", Found::Change(Box::new(observed))),
         }
     }
 

@@ -7,6 +7,7 @@ use std::{
 
 use futures::StreamExt;
 use sendstores_core::StoreId;
+use tokio::time::Instant;
 use tokio_util::time::{DelayQueue, delay_queue::Key};
 
 /// The longest wait: a store that is due later is looked at once before. A time of a record may be any, and the timer
@@ -18,7 +19,8 @@ const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
 pub(super) struct Queue {
     later: DelayQueue<StoreId>,
     keys: HashMap<StoreId, Key>,
-    ready: VecDeque<StoreId>,
+    /// With the time from which each is ready.
+    ready: VecDeque<(StoreId, Instant)>,
     is_ready: HashSet<StoreId>,
 }
 
@@ -33,7 +35,7 @@ impl Queue {
         }
         if let Some(key) = self.keys.get(&id) {
             let due = self.later.deadline(key);
-            if due <= tokio::time::Instant::now() + wait {
+            if due <= Instant::now() + wait {
                 return;
             }
             self.later.remove(key);
@@ -41,19 +43,24 @@ impl Queue {
         }
         if wait.is_zero() {
             self.is_ready.insert(id.clone());
-            self.ready.push_back(id);
+            self.ready.push_back((id, Instant::now()));
         } else {
             let key = self.later.insert(id.clone(), wait);
             self.keys.insert(id, key);
         }
     }
 
-    /// The first ready store that `may_run`; the others keep their place.
-    pub(super) fn pop_ready(&mut self, may_run: impl Fn(&StoreId) -> bool) -> Option<StoreId> {
-        let place = self.ready.iter().position(may_run)?;
-        let id = self.ready.remove(place)?;
+    /// The first ready store that `may_run`, and for how long it was ready; the others keep their place.
+    pub(super) fn pop_ready(&mut self, may_run: impl Fn(&StoreId) -> bool) -> Option<(StoreId, Duration)> {
+        let place = self.ready.iter().position(|(id, _)| may_run(id))?;
+        let (id, since) = self.ready.remove(place)?;
         self.is_ready.remove(&id);
-        Some(id)
+        Some((id, since.elapsed()))
+    }
+
+    /// How many stores are ready.
+    pub(super) fn ready(&self) -> usize {
+        self.ready.len()
     }
 
     /// Whether a store is ready that nobody has taken.
@@ -68,7 +75,7 @@ impl Queue {
                 let id = expired.into_inner();
                 self.keys.remove(&id);
                 if self.is_ready.insert(id.clone()) {
-                    self.ready.push_back(id);
+                    self.ready.push_back((id, Instant::now()));
                 }
             }
             None => std::future::pending().await,
@@ -90,10 +97,11 @@ mod tests {
         queue.push(id("store-a"), Duration::from_secs(60));
         queue.push(id("store-a"), Duration::from_secs(5));
         queue.push(id("store-a"), Duration::from_secs(30));
-        let begun = tokio::time::Instant::now();
+        let begun = Instant::now();
         queue.due().await;
         assert_eq!(begun.elapsed().as_secs(), 5);
-        assert_eq!(queue.pop_ready(|_| true), Some(id("store-a")));
+        tokio::time::advance(Duration::from_secs(2)).await;
+        assert_eq!(queue.pop_ready(|_| true), Some((id("store-a"), Duration::from_secs(2))));
         assert_eq!(queue.pop_ready(|_| true), None);
         assert!(queue.later.is_empty());
     }
@@ -103,8 +111,10 @@ mod tests {
         let mut queue = Queue::default();
         queue.push(id("store-a"), Duration::ZERO);
         queue.push(id("store-b"), Duration::ZERO);
-        assert_eq!(queue.pop_ready(|store| *store != id("store-a")), Some(id("store-b")));
-        assert_eq!(queue.pop_ready(|_| true), Some(id("store-a")));
+        let popped = queue.pop_ready(|store| *store != id("store-a"));
+        assert_eq!(popped, Some((id("store-b"), Duration::ZERO)));
+        assert_eq!(queue.ready(), 1);
+        assert_eq!(queue.pop_ready(|_| true), Some((id("store-a"), Duration::ZERO)));
     }
 
     #[tokio::test(start_paused = true)]

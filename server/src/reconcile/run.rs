@@ -110,7 +110,7 @@ impl<'a, L: Ledger, P: Provisioner> Run<'a, L, P> {
                 (self.id, Outcome::Rest(Box::new(known)))
             }
             Found::Suspect => (self.id, Outcome::Suspect),
-            Found::Change(observed) => self.claimed(Some(observed)).await,
+            Found::Change(observed) => self.claimed(Some(*observed)).await,
         }
     }
 

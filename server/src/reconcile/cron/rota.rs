@@ -63,7 +63,7 @@ impl Rota {
 
     /// The first whose turn it is.
     pub(super) fn next(&mut self) -> Option<StoreId> {
-        self.queue.pop_ready(|_| true)
+        self.queue.pop_ready(|_| true).map(|(id, _)| id)
     }
 
     pub(super) fn is_anyone_due(&self) -> bool {
