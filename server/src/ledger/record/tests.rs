@@ -256,3 +256,19 @@ fn a_new_store_is_small() {
     let size = encode(&store).expect("encodes").len();
     assert!(size < 1536, "{size}");
 }
+
+/// The records that were written before, one file each; a change of the format adds files and changes none.
+#[test]
+fn records_of_an_earlier_program_are_read_and_written_back_as_they_were() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/records/v1");
+    let mut read = 0;
+    for file in std::fs::read_dir(folder).expect("the folder of records") {
+        let path = file.expect("a file").path();
+        let text = std::fs::read(&path).expect("a record");
+        let store = decode(&text, Revision(7)).expect("decodes");
+        let json = |text: &[u8]| serde_json::from_slice::<serde_json::Value>(text).expect("JSON");
+        assert_eq!(json(encode(&store).expect("encodes").as_bytes()), json(&text), "{}", path.display());
+        read += 1;
+    }
+    assert!(read >= 8, "{read} records");
+}
