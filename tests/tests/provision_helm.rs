@@ -35,7 +35,7 @@ fn provisioner(shim: &HelmShim, deadline: Duration) -> KubeProvisioner {
         program: shim.program(),
         values: vec![chart.join("values-local.yaml")],
         chart,
-        cache: shim.path("cache"),
+        cache: Some(shim.path("cache")),
         kubeconfig: None,
         kube_context: None,
     };
@@ -294,7 +294,7 @@ async fn role_of_a_server_that_will_be_killed() {
         program: program.into(),
         chart: Path::new(env!("CARGO_MANIFEST_DIR")).join("../charts/woocommerce"),
         values: Vec::new(),
-        cache: folder.join("cache"),
+        cache: Some(folder.join("cache")),
         kubeconfig: None,
         kube_context: None,
     };

@@ -80,7 +80,7 @@ impl Helm {
                 (release::labels(Some(&self.digest(store).await?), exposed), values::document(store, exposed))
             }
             Base::Kept(content, source) => {
-                let folder = self.config.cache.join("kept").join(store.id.as_str());
+                let folder = self.cache().await?.join("kept").join(store.id.as_str());
                 let kept = content.unpack(folder).map_err(|error| self.unusable(&format!("{error}")))?;
                 arguments.push(kept.chart().into());
                 unpacked = Some(kept);

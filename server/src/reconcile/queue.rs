@@ -126,6 +126,6 @@ mod tests {
         }
         queue.push(id("store-a"), Duration::from_secs(1));
         queue.due().await;
-        assert_eq!(queue.pop_ready(|_| true), Some(id("store-a")));
+        assert_eq!(queue.pop_ready(|_| true), Some((id("store-a"), Duration::ZERO)));
     }
 }

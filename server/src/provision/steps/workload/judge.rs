@@ -253,7 +253,7 @@ mod tests {
             status["restartCount"] = json!(restarts);
             status["lastState"] = json!({"terminated": {"exitCode": 137, "reason": "OOMKilled",
                 "startedAt": "2026-01-01T00:00:00Z", "finishedAt": finished}});
-            judge(&sight(pods, json!([]), json!([])), StepName::Database)
+            judge(&sight(pods, json!([]), json!([])), FailureReason::DatabaseUnavailable)
         };
         let (soon, late) = ("2026-01-01T00:00:30Z", "2026-01-01T20:00:00Z");
         for (restarts, finished) in [(1, soon), (1, late), (7, late)] {
