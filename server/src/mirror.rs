@@ -13,7 +13,10 @@ mod snapshot;
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use sendstores_core::{Epoch, Revision, StoreFilter, StoreId, ledger::LedgerError};
+use sendstores_core::{
+    Epoch, Revision, StoreFilter, StoreId,
+    ledger::{LedgerError, Unreadable},
+};
 use tokio::sync::watch;
 
 pub use cursor::{Compacted, Cursor};
@@ -107,6 +110,11 @@ impl Mirror {
 
     pub fn get(&self, id: &StoreId) -> Option<Arc<Entry>> {
         self.read().get(id)
+    }
+
+    /// Why the store of this id is set aside, if it is: its newest record cannot be read.
+    pub fn unreadable(&self, id: &StoreId) -> Option<Unreadable> {
+        self.read().unreadable().get(id).cloned()
     }
 
     /// Up to `most` stores that `filter` means, behind the id `after`, in the order of ids.

@@ -21,7 +21,7 @@ use sendstores_core::{
     State, Store, StoreFilter, StoreId,
     backoff::Backoff,
     ledger::{Ledger, Owner, TOMBSTONE_AGE},
-    lifecycle::{DueTime, QueueClass, Work},
+    lifecycle::{DueTime, QueueClass},
     provisioner::Provisioner,
 };
 use tokio::time::Instant;
@@ -149,8 +149,8 @@ impl<L: Ledger, P: Provisioner> Reconciler<L, P> {
 
     fn queue(&self, store: &Store, desk: &mut Desk) {
         let row = store.state.lifecycle();
-        // A store of an engine that only a newer server has is left to that one; to remove it takes no engine.
-        if row.work != Work::Remove && self.provisioner.engines().get(store.spec.engine).is_none() {
+        // Only a newer server knows what this store needs, also to be removed.
+        if self.provisioner.engines().foreign_word(store).is_some() {
             return;
         }
         if let Some(wait) = Due::of(store, self.policy.probe_interval).wait() {

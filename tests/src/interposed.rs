@@ -10,7 +10,7 @@ use std::{
 use sendstores_core::{
     Epoch, Revision, Store, StoreId,
     cluster::ClusterUid,
-    ledger::{Claim, Duty, Fence, Ledger, LedgerError, LogPage, Operation, Owner, SetCluster, Write, Written},
+    ledger::{Claim, Duty, Fence, Ledger, LedgerError, LogPage, Operation, Owner, Scan, SetCluster, Write, Written},
 };
 use sendstores_server::ledger::MemoryLedger;
 
@@ -82,13 +82,13 @@ impl Ledger for Interposed {
     }
 
     /// No snapshot: of the records, every other one is as it was before the hook.
-    async fn scan(&self) -> Result<Vec<Store>, LedgerError> {
-        let old = self.inner.scan().await?;
+    async fn scan(&self) -> Result<Scan, LedgerError> {
+        let old = self.inner.scan().await?.stores;
         self.call(Read::Scan).await;
-        let new = self.inner.scan().await?;
+        let Scan { stores: new, unreadable } = self.inner.scan().await?;
         let even = |store: &&Store| store.id.as_str().bytes().last().is_some_and(|byte| byte % 2 == 0);
         let (old, new) = (old.iter().filter(even), new.iter().filter(|store| !even(store)));
-        Ok(old.chain(new).cloned().collect())
+        Ok(Scan { stores: old.chain(new).cloned().collect(), unreadable })
     }
 
     async fn read_log(&self, after: Revision, most: usize, wait: Duration) -> Result<LogPage, LedgerError> {

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use sendstores_core::{
     Event, Revision, Store, Timestamp,
-    ledger::{Expected, Ledger, LedgerError, Operation, Write, Written},
+    ledger::{Change, Expected, Ledger, LedgerError, Operation, Scan, Write, Written},
 };
 use uuid::Uuid;
 
@@ -12,6 +12,17 @@ use crate::{
     samples::{self, parsed},
     wait::until,
 };
+
+/// A change whose record can be read.
+pub trait Readable {
+    fn store(&self) -> &Store;
+}
+
+impl Readable for Change {
+    fn store(&self) -> &Store {
+        self.record.as_ref().expect("a record that can be read")
+    }
+}
 
 pub fn operation(id: &str, digest: &str) -> Operation {
     Operation { id: parsed(id), digest: digest.to_owned() }
@@ -44,6 +55,13 @@ pub async fn tombstone<L: Ledger>(ledger: &L, id: &str) -> Store {
     let store = apply(ledger, creation(id)).await;
     let store = apply(ledger, event(&store, Event::DeleteRequested)).await;
     apply(ledger, event(&store, Event::Removed)).await
+}
+
+/// Every store, none of which is set aside.
+pub async fn stores<L: Ledger>(ledger: &L) -> Result<Vec<Store>, LedgerError> {
+    let Scan { stores, unreadable } = ledger.scan().await?;
+    assert_eq!(unreadable, []);
+    Ok(stores)
 }
 
 pub async fn last<L: Ledger>(ledger: &L) -> Revision {

@@ -26,4 +26,5 @@ pub mod shop;
 pub mod silent_cluster;
 pub mod steps;
 pub mod swallow;
+pub mod versions;
 pub mod wait;

@@ -146,7 +146,7 @@ async fn watch_on(client: &Client, filter: &StoreFilter, known: &mut Known, toke
 
 /// What is, by the ledger itself.
 async fn truth(ledger: &RedisLedger, means: impl Fn(&Store) -> bool) -> Known {
-    let stores = ledger.scan().await.expect("all records");
+    let stores = sendstores_tests::ledger::stores(ledger).await.expect("all records");
     stores.iter().filter(|store| means(store)).map(|store| (store.id.to_string(), store.revision.0)).collect()
 }
 

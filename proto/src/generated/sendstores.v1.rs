@@ -97,7 +97,7 @@ pub mod failure {
     )]
     #[repr(i32)]
     pub enum Reason {
-        /// Never sent.
+        /// A reason that the server does not know, because a newer version of the server wrote it; `message` begins with its name.
         Unspecified = 0,
         /// The Kubernetes API could not be reached or did not answer. Retried.
         ClusterUnavailable = 1,
@@ -229,7 +229,7 @@ pub mod diagnosis {
 }
 /// One part of the way from intent to a working store, in the order they are taken:
 /// "namespace", "credentials", "release", "database", "application", "bootstrap", "storefront".
-/// A store that is being deleted shows one step more: "removal".
+/// A store that is being deleted shows one step more: "removal". A newer version of the server may have added others.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Step {
     /// Name of the step.
@@ -267,7 +267,7 @@ pub mod step {
     )]
     #[repr(i32)]
     pub enum State {
-        /// Never sent.
+        /// A state that the server does not know, because a newer version of the server wrote it.
         Unspecified = 0,
         /// Not begun.
         Pending = 1,
@@ -360,7 +360,7 @@ pub mod history_entry {
     )]
     #[repr(i32)]
     pub enum Event {
-        /// Never sent.
+        /// Something that the server does not know, because a newer version of the server wrote it.
         Unspecified = 0,
         /// Its creation was accepted.
         Created = 1,
@@ -483,7 +483,8 @@ pub mod store {
     )]
     #[repr(i32)]
     pub enum State {
-        /// Never sent.
+        /// A state that the server does not know, because a newer version of the server wrote it: during a rolling update, or
+        /// after a rollback. The store is shown and kept; only servers of the newer version work on it.
         Unspecified = 0,
         /// Being made for the first time.
         Provisioning = 1,
@@ -571,7 +572,8 @@ pub struct StoreFilter {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum Engine {
-    /// Not said: the server takes ENGINE_WOOCOMMERCE.
+    /// In a request, not said: the server takes ENGINE_WOOCOMMERCE. In an answer, an engine that the server does not know,
+    /// because a newer version of the server wrote it.
     Unspecified = 0,
     /// WordPress with WooCommerce on a MySQL-compatible database.
     Woocommerce = 1,
@@ -600,7 +602,8 @@ impl Engine {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum PaymentMethod {
-    /// Never a valid entry of a list.
+    /// Not valid in a request. In an answer, a method that the server does not know, because a newer version of the server
+    /// wrote it.
     Unspecified = 0,
     /// Cash on delivery.
     CashOnDelivery = 1,
@@ -633,7 +636,8 @@ impl PaymentMethod {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum Catalogue {
-    /// Not said: the server takes CATALOGUE_SAMPLE.
+    /// In a request, not said: the server takes CATALOGUE_SAMPLE. In an answer, a catalogue that the server does not know,
+    /// because a newer version of the server wrote it.
     Unspecified = 0,
     /// One published sample product with SKU SAMPLE-1, so that the shop can be tried at once.
     Sample = 1,
@@ -926,7 +930,8 @@ pub mod store_service_client {
     /// docs/errors.md, and BadRequest, ResourceInfo or RetryInfo where they fit. Every call may also answer:
     /// UNAVAILABLE (LEDGER_UNAVAILABLE: Redis cannot be reached; DRAINING: this server is stopping; both: try again),
     /// FAILED_PRECONDITION (READ_ONLY: Redis has lost something, and an operator has to decide how to go on; reads are answered
-    /// from memory where it is complete),
+    /// from memory where it is complete; calls that concern one store: RECORD_UNREADABLE, the store's record is damaged or was
+    /// written by a newer version of the server, and List and WatchStatus leave the store out until it can be read),
     /// DEADLINE_EXCEEDED (DEADLINE_EXCEEDED: neither the caller's deadline nor the server's own of 10 s was met),
     /// RESOURCE_EXHAUSTED (TOO_MANY_REQUESTS: more than 1,024 calls at once on this server; not WatchStatus, which has places of
     /// its own) and INTERNAL (INTERNAL: the server's log has the details under the request id). A request may have 64 KiB at most; a larger one is answered with
@@ -1088,6 +1093,8 @@ pub mod store_service_client {
         ///
         /// INVALID_ARGUMENT: INVALID_FIELD, REQUEST_ID_REUSED. NOT_FOUND: STORE_NOT_FOUND, unless `allow_missing`.
         /// ABORTED: ETAG_MISMATCH, the store has changed since the given etag; WRITE_CONFLICT, it keeps changing, try again.
+        /// FAILED_PRECONDITION: STORE_FOREIGN, a newer version of the server wrote its state or engine: call a server of that
+        /// version.
         pub async fn delete(
             &mut self,
             request: impl tonic::IntoRequest<super::DeleteRequest>,
@@ -1157,7 +1164,8 @@ pub mod store_service_client {
         /// The credentials are made early on; they log in from when the step "bootstrap" has succeeded.
         ///
         /// INVALID_ARGUMENT: INVALID_FIELD. NOT_FOUND: STORE_NOT_FOUND, it never was or is gone.
-        /// FAILED_PRECONDITION: CREDENTIALS_NOT_READY, they are not made yet; STORE_DELETING, the store is being deleted.
+        /// FAILED_PRECONDITION: CREDENTIALS_NOT_READY, they are not made yet; STORE_DELETING, the store is being deleted;
+        /// STORE_FOREIGN, as Delete.
         /// ABORTED: WRITE_CONFLICT, the store keeps changing, try again. RESOURCE_EXHAUSTED: LEDGER_FULL, the call could not be
         /// recorded. UNAVAILABLE: CLUSTER_UNAVAILABLE, the Kubernetes API did not answer within 5 s, try again.
         pub async fn get_credentials(
@@ -1237,6 +1245,8 @@ pub mod store_service_server {
         ///
         /// INVALID_ARGUMENT: INVALID_FIELD, REQUEST_ID_REUSED. NOT_FOUND: STORE_NOT_FOUND, unless `allow_missing`.
         /// ABORTED: ETAG_MISMATCH, the store has changed since the given etag; WRITE_CONFLICT, it keeps changing, try again.
+        /// FAILED_PRECONDITION: STORE_FOREIGN, a newer version of the server wrote its state or engine: call a server of that
+        /// version.
         async fn delete(
             &self,
             request: tonic::Request<super::DeleteRequest>,
@@ -1278,7 +1288,8 @@ pub mod store_service_server {
         /// The credentials are made early on; they log in from when the step "bootstrap" has succeeded.
         ///
         /// INVALID_ARGUMENT: INVALID_FIELD. NOT_FOUND: STORE_NOT_FOUND, it never was or is gone.
-        /// FAILED_PRECONDITION: CREDENTIALS_NOT_READY, they are not made yet; STORE_DELETING, the store is being deleted.
+        /// FAILED_PRECONDITION: CREDENTIALS_NOT_READY, they are not made yet; STORE_DELETING, the store is being deleted;
+        /// STORE_FOREIGN, as Delete.
         /// ABORTED: WRITE_CONFLICT, the store keeps changing, try again. RESOURCE_EXHAUSTED: LEDGER_FULL, the call could not be
         /// recorded. UNAVAILABLE: CLUSTER_UNAVAILABLE, the Kubernetes API did not answer within 5 s, try again.
         async fn get_credentials(
@@ -1295,7 +1306,8 @@ pub mod store_service_server {
     /// docs/errors.md, and BadRequest, ResourceInfo or RetryInfo where they fit. Every call may also answer:
     /// UNAVAILABLE (LEDGER_UNAVAILABLE: Redis cannot be reached; DRAINING: this server is stopping; both: try again),
     /// FAILED_PRECONDITION (READ_ONLY: Redis has lost something, and an operator has to decide how to go on; reads are answered
-    /// from memory where it is complete),
+    /// from memory where it is complete; calls that concern one store: RECORD_UNREADABLE, the store's record is damaged or was
+    /// written by a newer version of the server, and List and WatchStatus leave the store out until it can be read),
     /// DEADLINE_EXCEEDED (DEADLINE_EXCEEDED: neither the caller's deadline nor the server's own of 10 s was met),
     /// RESOURCE_EXHAUSTED (TOO_MANY_REQUESTS: more than 1,024 calls at once on this server; not WatchStatus, which has places of
     /// its own) and INTERNAL (INTERNAL: the server's log has the details under the request id). A request may have 64 KiB at most; a larger one is answered with

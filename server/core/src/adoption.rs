@@ -12,6 +12,7 @@ use std::{
 use crate::{
     failure::{Failure, FailureReason},
     id::{StoreId, Uid},
+    ledger::Scan,
     provisioner::StepError,
     release::Release,
     state::{Event, State},
@@ -95,9 +96,12 @@ pub enum Finding {
 }
 
 /// Compares what the ledger has with what the cluster has, store by store, in the order of ids.
-pub fn compare(records: &[Store], inventory: &Inventory, now: Timestamp) -> BTreeMap<StoreId, Finding> {
+pub fn compare(records: &Scan, inventory: &Inventory, now: Timestamp) -> BTreeMap<StoreId, Finding> {
+    let Scan { stores: records, unreadable } = records;
     let Inventory { found, unmarked } = inventory;
     let by_id: BTreeMap<_, _> = records.iter().map(|store| (&store.id, store)).collect();
+    let set_aside = unreadable.iter().filter_map(|record| Some((record.id.clone()?, record)));
+    let set_aside = set_aside.map(|(id, record)| (id, Finding::Undecided(record.to_string())));
     let seen: BTreeSet<_> = found.iter().map(|found| &found.id).collect();
     let there = found.iter().map(|found| (found.id.clone(), of_namespace(found, by_id.get(&found.id).copied(), now)));
     let gone = records.iter().filter(|store| !seen.contains(&store.id));
@@ -108,7 +112,7 @@ pub fn compare(records: &[Store], inventory: &Inventory, now: Timestamp) -> BTre
         )),
         finding => finding,
     };
-    there.chain(gone.map(|store| (store.id.clone(), finding(store)))).collect()
+    there.chain(gone.map(|store| (store.id.clone(), finding(store)))).chain(set_aside).collect()
 }
 
 /// The stores that would be found missing, to be looked for by name first: a label that was changed is no loss.
@@ -134,6 +138,7 @@ pub fn is_unknown(found: &Found, record: Option<&Store>) -> bool {
 
 fn of_namespace(found: &Found, record: Option<&Store>, now: Timestamp) -> Finding {
     match record {
+        Some(store) if store.uid == found.uid && store.is_foreign() => Finding::Known,
         Some(store) if store.uid == found.uid => match store.state {
             State::Deleting | State::Deleted => Finding::Known,
             _ if found.going => Finding::Going(Box::new(going(store.clone(), now))),
@@ -176,6 +181,10 @@ fn going(store: Store, now: Timestamp) -> Store {
 }
 
 fn without_namespace(store: &Store, now: Timestamp) -> Finding {
+    // Whether it has a namespace is for the version that knows it.
+    if store.is_foreign() {
+        return Finding::Known;
+    }
     if store.state == State::Failed && (store.ready_time.is_none() || is_missing(store)) {
         return Finding::Known;
     }
@@ -276,11 +285,33 @@ mod tests {
         found(fixture::store("store-a").uid.as_str(), 5, going)
     }
 
+    fn scan(stores: &[Store]) -> Scan {
+        Scan { stores: stores.to_vec(), unreadable: Vec::new() }
+    }
+
+    fn inventory(found: Vec<Found>) -> Inventory {
+        Inventory { found, unmarked: BTreeSet::new() }
+    }
+
     fn finding(record: Option<Store>, found: Option<Found>) -> Finding {
-        let inventory = Inventory { found: found.into_iter().collect(), unmarked: BTreeSet::new() };
-        let all = compare(record.as_slice(), &inventory, at(9));
+        let all = compare(&scan(record.as_slice()), &inventory(found.into_iter().collect()), at(9));
         assert_eq!(all.len(), 1);
         all.into_values().next().expect("one finding")
+    }
+
+    #[test]
+    fn what_cannot_be_read_or_is_of_a_newer_version_is_left_alone() {
+        let unreadable = crate::ledger::Unreadable {
+            id: Some(fixture::store("store-a").id),
+            revision: crate::revision::Revision(7),
+            why: "its version is 2".to_owned(),
+        };
+        let records = Scan { stores: Vec::new(), unreadable: vec![unreadable] };
+        let all = compare(&records, &inventory(vec![same(false)]), at(9));
+        assert!(all.into_values().all(|finding| matches!(finding, Finding::Undecided(_))));
+        let restoring = store(State::kept("RESTORING").expect("a word"));
+        assert_eq!(finding(Some(restoring.clone()), Some(same(true))), Finding::Known);
+        assert_eq!(finding(Some(restoring), None), Finding::Known);
     }
 
     #[test]
@@ -386,7 +417,7 @@ mod tests {
     #[test]
     fn a_namespace_without_the_labels_of_its_store_is_no_loss() {
         let unmarked = Inventory { found: Vec::new(), unmarked: [store(State::Ready).id].into() };
-        let findings = compare(&[store(State::Ready)], &unmarked, at(9));
+        let findings = compare(&scan(&[store(State::Ready)]), &unmarked, at(9));
         assert_eq!(missing(&findings), []);
         let told = findings.into_values().next().expect("one finding").to_string();
         assert!(told.contains("left alone") && told.contains(store(State::Ready).uid.as_str()), "{told}");
@@ -397,7 +428,7 @@ mod tests {
         let all = |records: &[Store], there: usize| {
             let there = records.iter().take(there).map(|store| Found { id: store.id.clone(), ..same(false) });
             let inventory = Inventory { found: there.collect(), unmarked: BTreeSet::new() };
-            shortfall(records, &compare(records, &inventory, at(9)))
+            shortfall(records, &compare(&scan(records), &inventory, at(9)))
         };
         let ready = |name: &str| Store { ready_time: Some(at(6)), state: State::Ready, ..fixture::store(name) };
         let five: Vec<Store> = ["a", "b", "c", "d", "e"].map(|name| ready(&format!("store-{name}"))).into();

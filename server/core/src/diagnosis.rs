@@ -111,6 +111,9 @@ fn usual(id: &StoreId, reason: FailureReason, object: &str) -> String {
         }
         FailureReason::RemovalBlocked => removal(id, object),
         FailureReason::Internal => "Report it with the server's log lines of this store".to_owned(),
+        FailureReason::Unknown(reason) => {
+            format!("Ask a replica of the newer version that wrote the reason {reason}; this one does not know it")
+        }
     }
 }
 

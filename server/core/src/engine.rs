@@ -5,7 +5,8 @@ use std::fmt;
 use crate::{
     failure::FailureReason,
     step::{StepFacts, StepName},
-    word,
+    store::Store,
+    word::Word,
 };
 
 /// The name of an engine, such as `woocommerce`. A store may have one that this server does not know: a newer server made it.
@@ -37,7 +38,7 @@ impl Engine {
 
     /// A name read from outside; `None` if it is not an engine's name by its form.
     pub fn parse(name: &str) -> Option<Self> {
-        word::intern(name).map(Self)
+        Word::intern(name).map(|word| Self(word.as_str()))
     }
 
     pub fn as_str(self) -> &'static str {
@@ -108,6 +109,12 @@ impl Engines {
     /// `None`: this server does not have the engine.
     pub fn get(self, engine: Engine) -> Option<&'static EngineFacts> {
         self.0.iter().find(|facts| facts.engine == engine)
+    }
+
+    /// What of `store` only a newer version knows: its state, or its engine.
+    pub fn foreign_word(self, store: &Store) -> Option<Word> {
+        let engine = store.spec.engine;
+        store.foreign_word().or_else(|| self.get(engine).is_none().then(|| Word::of(engine.as_str())))
     }
 
     /// The steps of an engine's stores; none for an engine that this server does not have.

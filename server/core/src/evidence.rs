@@ -1,6 +1,9 @@
 //! What was seen of the running shop.
 
-use crate::time::Timestamp;
+use crate::{
+    time::Timestamp,
+    word::{self, Word},
+};
 
 /// One thing that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +31,8 @@ pub enum Check {
     /// The shop answers at its public address, as seen from where the server runs. What cannot be reached from there
     /// may well be reached by visitors, so this one may fail in a shop that is READY.
     Ingress,
+    /// What a newer version looks at. This one cannot look at it again.
+    Unknown(Word),
 }
 
 // === impl Evidence ===
@@ -44,7 +49,7 @@ impl Evidence {
     }
 
     /// What the store shows after another look: what was `seen`, and when each of it first passed. Where nothing was looked
-    /// at, what was known `before` stays.
+    /// at, what was known `before` stays, and so do the findings of a newer version, which this one cannot renew.
     #[must_use]
     pub fn renewed(before: &[Self], seen: Vec<Self>) -> Vec<Self> {
         if seen.is_empty() {
@@ -52,13 +57,17 @@ impl Evidence {
         }
         let first_pass = |check| before.iter().find(|old| old.check == check).and_then(|old| old.first_pass_time);
         let remembering = |new: Self| Self { first_pass_time: first_pass(new.check).or(new.first_pass_time), ..new };
-        seen.into_iter().map(remembering).collect()
+        let seen_again = |old: &&Self| seen.iter().any(|new| new.check == old.check);
+        let of_newer = before.iter().filter(|old| !old.check.is_known() && !seen_again(old)).cloned();
+        let of_newer: Vec<_> = of_newer.collect();
+        seen.into_iter().map(remembering).chain(of_newer).collect()
     }
 }
 
 // === impl Check ===
 
 impl Check {
+    /// All that are known.
     pub const ALL: [Self; 5] = [Self::ShopPage, Self::StoreApi, Self::Cart, Self::Cron, Self::Ingress];
 
     pub fn as_str(self) -> &'static str {
@@ -68,7 +77,17 @@ impl Check {
             Self::Cart => "cart",
             Self::Cron => "cron",
             Self::Ingress => "ingress",
+            Self::Unknown(word) => word.as_str(),
         }
+    }
+
+    pub fn is_known(self) -> bool {
+        !matches!(self, Self::Unknown(_))
+    }
+
+    /// The check that `text` names, known or not. `None`: it is no word.
+    pub fn kept(text: &str) -> Option<Self> {
+        word::kept(text, &Self::ALL, Self::as_str, Self::Unknown)
     }
 }
 
@@ -103,6 +122,16 @@ mod tests {
         assert_eq!(Evidence::renewed(&gone, Vec::new()), gone, "nothing was looked at");
         let fewer = Evidence::renewed(&gone, vec![at(5, Check::ShopPage, true)]);
         assert_eq!(fewer.len(), 1, "what is not looked at any more is not shown");
+    }
+
+    #[test]
+    fn what_a_newer_version_found_is_kept() {
+        let backup = at(1, Check::kept("backup").expect("a word"), true);
+        let before = [backup.clone(), at(1, Check::ShopPage, true)];
+        let after = Evidence::renewed(&before, vec![at(2, Check::ShopPage, true)]);
+        assert_eq!(after.last(), Some(&backup));
+        let again = Evidence::renewed(&after, after.clone());
+        assert_eq!(again.len(), 2, "kept once");
     }
 
     #[test]

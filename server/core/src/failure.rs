@@ -2,7 +2,12 @@
 
 use std::fmt;
 
-use crate::{diagnosis::Diagnosis, step::StepName, time::Timestamp};
+use crate::{
+    diagnosis::Diagnosis,
+    step::StepName,
+    time::Timestamp,
+    word::{self, Word},
+};
 
 /// The stable reasons; docs/errors.md has a section for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -26,6 +31,8 @@ pub enum FailureReason {
     StorefrontUnavailable,
     RemovalBlocked,
     Internal,
+    /// One of a newer version.
+    Unknown(Word),
 }
 
 /// What failed, and when it is tried again.
@@ -51,6 +58,7 @@ impl Failure {
 // === impl FailureReason ===
 
 impl FailureReason {
+    /// All that are known.
     pub const ALL: [Self; 19] = [
         Self::ClusterUnavailable,
         Self::NamespaceConflict,
@@ -94,7 +102,13 @@ impl FailureReason {
             Self::StorefrontUnavailable => "STOREFRONT_UNAVAILABLE",
             Self::RemovalBlocked => "REMOVAL_BLOCKED",
             Self::Internal => "INTERNAL",
+            Self::Unknown(word) => word.as_str(),
         }
+    }
+
+    /// The reason that `text` names, known or not. `None`: it is no word.
+    pub fn kept(text: &str) -> Option<Self> {
+        word::kept(text, &Self::ALL, Self::as_str, Self::Unknown)
     }
 }
 

@@ -2,7 +2,11 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::{text::Invalid, time::Timestamp};
+use crate::{
+    text::Invalid,
+    time::Timestamp,
+    word::{self, Word},
+};
 
 /// The id of one call, as the caller is told it and the server's log has it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -30,6 +34,8 @@ pub enum Happening {
     DeleteRequested,
     /// It was found in the cluster when the ledger had lost it, and taken back.
     Adopted,
+    /// Something that a newer version did.
+    Unknown(Word),
 }
 
 /// The newest entries of one store, in the order of time. Reads of the credentials, which callers can make as often as they
@@ -68,6 +74,7 @@ impl fmt::Display for CallId {
 // === impl Happening ===
 
 impl Happening {
+    /// All that are known.
     pub const ALL: [Self; 5] =
         [Self::Created, Self::Ready, Self::CredentialsRead, Self::DeleteRequested, Self::Adopted];
 
@@ -78,7 +85,13 @@ impl Happening {
             Self::CredentialsRead => "CREDENTIALS_READ",
             Self::DeleteRequested => "DELETE_REQUESTED",
             Self::Adopted => "ADOPTED",
+            Self::Unknown(word) => word.as_str(),
         }
+    }
+
+    /// What `text` names, known or not. `None`: it is no word.
+    pub fn kept(text: &str) -> Option<Self> {
+        word::kept(text, &Self::ALL, Self::as_str, Self::Unknown)
     }
 }
 

@@ -80,8 +80,26 @@ pub enum Written {
 pub struct Change {
     pub revision: Revision,
     pub before: Before,
-    /// The store behind the change.
-    pub store: Store,
+    /// The store after the change, unless its record cannot be read.
+    pub record: Result<Store, Unreadable>,
+}
+
+/// A record that this program cannot decode: it is damaged, or a newer program wrote it in another version of the
+/// format. It concerns one store: that store is set aside (not shown, not worked on, its id is taken), and all others go
+/// on. It is back when a record that can be read is written in its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// `None` where not even this can be read; only in the log.
+    pub id: Option<StoreId>,
+    pub revision: Revision,
+    pub why: String,
+}
+
+/// Every record there is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scan {
+    pub stores: Vec<Store>,
+    pub unreadable: Vec<Unreadable>,
 }
 
 /// Which cluster is kept as that of all stores.
@@ -144,8 +162,11 @@ pub enum LedgerError {
     /// Somebody saw that the ledger lost something. It can be read, and nothing is written before [`Ledger::adopt`].
     #[error("the ledger may have lost something: {0}")]
     InDoubt(String),
-    /// What is stored cannot be understood.
-    #[error("a stored record cannot be read: {0}")]
+    /// The record that was asked for cannot be decoded. Other records are not concerned.
+    #[error("{0}")]
+    Unreadable(Box<Unreadable>),
+    /// What the ledger is or says cannot be understood.
+    #[error("the ledger cannot be understood: {0}")]
     Corrupt(String),
     /// The ledger is not set up as it must be.
     #[error("the ledger is not set up safely: {0}")]
@@ -164,18 +185,19 @@ pub trait Ledger: Clone + Send + Sync + 'static {
     fn last_revision(&self) -> impl Future<Output = Result<Revision, LedgerError>> + Send;
 
     /// Writes the record, appends to the log and keeps the operation, all or nothing, in this order of refusals:
-    /// `EpochChanged`, `InDoubt`, operation known (`Repeated` or `OperationReused`), `Conflict`, `Fenced`.
+    /// `EpochChanged`, `InDoubt`, operation known (`Repeated` or `OperationReused`), `Conflict`, `Fenced`. In the place of a
+    /// record that cannot be read, `Conflict` is `Unreadable`.
     /// Durable when it returns. A call that is delivered twice by the transport is applied once.
     fn write(&self, write: Write) -> impl Future<Output = Result<Written, LedgerError>> + Send;
 
     /// What the operation answered, if it happened. `OperationReused` if its id was used for another body.
     fn recall(&self, operation: &Operation) -> impl Future<Output = Result<Option<Store>, LedgerError>> + Send;
 
-    /// The record of one store, tombstones included.
+    /// The record of one store, tombstones included. `Unreadable` if it cannot be decoded.
     fn load(&self, id: &StoreId) -> impl Future<Output = Result<Option<Store>, LedgerError>> + Send;
 
     /// Every record, tombstones included, in no order. Not a snapshot: changes made meanwhile may be in it or not.
-    fn scan(&self) -> impl Future<Output = Result<Vec<Store>, LedgerError>> + Send;
+    fn scan(&self) -> impl Future<Output = Result<Scan, LedgerError>> + Send;
 
     /// Up to `most` changes behind `after`; waits up to `wait` for the first one.
     fn read_log(
@@ -268,15 +290,64 @@ impl Written {
     }
 }
 
+// === impl Scan ===
+
+impl FromIterator<Result<Store, Unreadable>> for Scan {
+    fn from_iter<I: IntoIterator<Item = Result<Store, Unreadable>>>(records: I) -> Self {
+        let mut scan = Self::default();
+        for record in records {
+            match record {
+                Ok(store) => scan.stores.push(store),
+                Err(unreadable) => scan.unreadable.push(unreadable),
+            }
+        }
+        scan
+    }
+}
+
+// === impl Unreadable ===
+
+impl Unreadable {
+    /// The same, of the store that is known to have this id.
+    pub fn of(self, id: &StoreId) -> Self {
+        Self { id: Some(id.clone()), ..self }
+    }
+}
+
+impl From<Unreadable> for LedgerError {
+    fn from(unreadable: Unreadable) -> Self {
+        Self::Unreadable(Box::new(unreadable))
+    }
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, revision, why } = self;
+        match id {
+            Some(id) => write!(f, "the record of {id} at revision {revision} cannot be read: {why}"),
+            None => write!(f, "the record at revision {revision} cannot be read: {why}"),
+        }
+    }
+}
+
 // === impl LedgerError ===
 
 impl LedgerError {
+    /// The same, of a call that concerns the store of this id.
+    pub fn of(self, id: &StoreId) -> Self {
+        match self {
+            Self::Unreadable(unreadable) => (*unreadable).of(id).into(),
+            other => other,
+        }
+    }
+
     /// Whether the same call may go through later.
     pub fn retryable(&self) -> bool {
         match self {
             Self::Unavailable(_) | Self::Full(_) => true,
             Self::Conflict(_) | Self::OperationReused | Self::Fenced => false,
-            Self::EpochChanged(_) | Self::InDoubt(_) | Self::Corrupt(_) | Self::Unsafe(_) => false,
+            Self::EpochChanged(_) | Self::InDoubt(_) | Self::Unsafe(_) => false,
+            Self::Unreadable(_) | Self::Corrupt(_) => false,
         }
     }
 

@@ -32,7 +32,7 @@ pub mod step;
 pub mod store;
 pub mod text;
 pub mod time;
-mod word;
+pub mod word;
 
 pub use diagnosis::Diagnosis;
 pub use engine::{Engine, EngineFacts, Engines, Pipeline};
@@ -50,3 +50,4 @@ pub use step::{Step, StepFacts, StepName, StepState};
 pub use store::{Store, StoreSpec};
 pub use text::Invalid;
 pub use time::Timestamp;
+pub use word::Word;

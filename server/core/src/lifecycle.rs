@@ -88,6 +88,8 @@ impl State {
             Self::Failed => (Work::Nothing, false, false, true, Make, Never),
             Self::Deleting => (Work::Remove, false, false, false, Remove, Now),
             Self::Deleted => (Work::Nothing, false, false, false, Remove, Never),
+            // A newer version knows what it means, and does it.
+            Self::Unknown(_) => (Work::Nothing, false, false, false, Make, Never),
         };
         Lifecycle { work, is_open, runs_cron, has_credentials, queue, due }
     }
@@ -195,7 +197,7 @@ mod tests {
     #[test]
     fn a_state_is_due_exactly_when_its_plan_has_something_to_do() {
         for state in State::ALL {
-            let action = plan(&in_state(state), &Observed::nothing(), Timestamp::from_micros(0));
+            let action = plan(&in_state(state), &Observed::nothing(fixture::PIPELINE), Timestamp::from_micros(0));
             let rests = action == Action::Rest(None);
             assert_eq!(rests, state.lifecycle().due == DueTime::Never, "{state}: {action:?}");
         }

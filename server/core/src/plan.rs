@@ -47,6 +47,9 @@ pub enum Action {
 
 /// Decides. Whoever carries the action out notes what came of it in `observed` and asks again.
 pub fn plan(store: &Store, observed: &Observed, now: Timestamp) -> Action {
+    if store.is_foreign() {
+        return Action::Rest(None);
+    }
     if let Some(later) = held_back(store, now) {
         return Action::Rest(later);
     }
@@ -93,8 +96,11 @@ fn was_complete(store: &Store) -> bool {
 /// the times of all looks are not worth a change each.
 fn converge(store: &Store, evidence: &[Evidence]) -> Action {
     let outcome = |one: &Evidence| (one.check, one.passed);
-    let told = store.evidence.iter().map(outcome).eq(evidence.iter().map(outcome));
-    let mut pairs = store.evidence.iter().zip(evidence);
+    // What a newer version has found is kept, and says nothing here.
+    let known = |one: &&Evidence| one.check.is_known();
+    let (shown, seen) = (|| store.evidence.iter().filter(known), || evidence.iter().filter(known));
+    let told = shown().map(outcome).eq(seen().map(outcome));
+    let mut pairs = shown().zip(seen());
     let old = pairs.any(|(before, seen)| seen.check_time.since(before.check_time) > evidence_age(store));
     match store.state {
         State::Ready if told && !old => Action::Rest(None),
@@ -170,6 +176,26 @@ mod tests {
             observed.note(earlier, done());
         }
         observed
+    }
+
+    #[test]
+    fn nothing_is_done_to_what_only_a_newer_version_knows() {
+        let method = crate::shop::PaymentMethod::kept("stripe").expect("a word");
+        // Of an engine that this version does not have, there are no steps to take.
+        let nothing = Observed::nothing(crate::engine::Pipeline::NONE);
+        for state in State::ALL.into_iter().chain(State::kept("RESTORING")).filter(|state| *state != State::Deleting) {
+            assert_eq!(plan(&in_state(state), &nothing, now()), Action::Rest(None), "{state}");
+        }
+        assert_eq!(
+            plan(&in_state(State::kept("RESTORING").expect("a word")), &Observed::nothing(fixture::PIPELINE), now()),
+            Action::Rest(None)
+        );
+        let mut store = in_state(State::Provisioning);
+        store.spec.shop.payment_methods.push(method);
+        assert_eq!(plan(&store, &Observed::nothing(fixture::PIPELINE), now()), Action::Rest(None));
+        // A removal asks for no settings.
+        store.state = State::Deleting;
+        assert_eq!(plan(&store, &Observed::nothing(fixture::PIPELINE), now()), Action::ObserveRemains);
     }
 
     #[test]

@@ -8,7 +8,10 @@ pub use codes::{Country, Currency, Locale, Timezone};
 pub use money::Money;
 pub use names::{AdminUser, Email, Title};
 
-use crate::text::Invalid;
+use crate::{
+    text::Invalid,
+    word::{self, Word},
+};
 
 /// What a shop is told when it is bootstrapped; afterwards the merchant owns it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,10 +31,23 @@ pub struct ShopSettings {
     pub catalogue: Catalogue,
 }
 
+// === impl ShopSettings ===
+
+impl ShopSettings {
+    /// A word of the settings that a newer version wrote and this one does not know: a shop cannot be set up by it here.
+    pub fn unknown_word(&self) -> Option<Word> {
+        let Self { weight_unit, dimension_unit, payment_methods, catalogue, .. } = self;
+        let methods = payment_methods.iter().find_map(|method| method.unknown());
+        methods.or(weight_unit.unknown()).or(dimension_unit.unknown()).or(catalogue.unknown())
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PaymentMethod {
     CashOnDelivery,
     BankTransfer,
+    /// One of a newer version.
+    Unknown(Word),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +55,8 @@ pub enum Catalogue {
     /// One published product, so that the shop can be tried at once.
     Sample,
     Empty,
+    /// One of a newer version.
+    Unknown(Word),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +65,8 @@ pub enum WeightUnit {
     Gram,
     Pound,
     Ounce,
+    /// One of a newer version.
+    Unknown(Word),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,17 +76,34 @@ pub enum DimensionUnit {
     Millimetre,
     Inch,
     Yard,
+    /// One of a newer version.
+    Unknown(Word),
 }
 
-/// Gives an enum the names it has in records, in the API and inside WooCommerce.
+/// Gives an enum the names it has in records, in the API and inside WooCommerce. What callers give is parsed and must be
+/// known; what records have is kept.
 macro_rules! named {
     ($type:ident, $expected:literal, $($variant:ident = $name:literal),+) => {
         impl $type {
+            /// All that are known.
             pub const ALL: &[Self] = &[$(Self::$variant),+];
 
             pub fn as_str(self) -> &'static str {
                 match self {
-                    $(Self::$variant => $name),+
+                    $(Self::$variant => $name,)+
+                    Self::Unknown(word) => word.as_str(),
+                }
+            }
+
+            /// What `text` names, known or not. `None`: it is no word.
+            pub fn kept(text: &str) -> Option<Self> {
+                word::kept(text, Self::ALL, Self::as_str, Self::Unknown)
+            }
+
+            fn unknown(self) -> Option<Word> {
+                match self {
+                    Self::Unknown(word) => Some(word),
+                    $(Self::$variant => None,)+
                 }
             }
         }

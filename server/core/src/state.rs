@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::word::{self, Word};
+
 /// Where a store is. Names in -ing pass by themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum State {
@@ -15,6 +17,8 @@ pub enum State {
     Failed,
     Deleting,
     Deleted,
+    /// One of a newer version. Nothing is known of it, so nothing leads out of it.
+    Unknown(Word),
 }
 
 /// What can happen to a store. The first four are intents of a caller, the others findings of reconcile.
@@ -52,6 +56,7 @@ pub struct IllegalTransition {
 // === impl State ===
 
 impl State {
+    /// All that are known.
     pub const ALL: [Self; 10] = [
         Self::Provisioning,
         Self::Ready,
@@ -75,12 +80,13 @@ impl State {
             Slept, SuspendRequested, UpdateRequested,
         };
         use State::{
-            Degraded, Deleted, Deleting, Failed, Provisioning, Ready, Resuming, Suspended, Suspending, Updating,
+            Degraded, Deleted, Deleting, Failed, Provisioning, Ready, Resuming, Suspended, Suspending, Unknown,
+            Updating,
         };
         let next = match (self, event) {
             (Deleting, Removed) => Deleted,
             (Deleting, DeleteRequested) => Deleting,
-            (Deleting | Deleted, _) => return Err(IllegalTransition { state: self, event }),
+            (Deleting | Deleted | Unknown(_), _) => return Err(IllegalTransition { state: self, event }),
             (_, DeleteRequested) => Deleting,
 
             (Provisioning, UpdateRequested) => Provisioning,
@@ -124,7 +130,13 @@ impl State {
             Self::Failed => "FAILED",
             Self::Deleting => "DELETING",
             Self::Deleted => "DELETED",
+            Self::Unknown(word) => word.as_str(),
         }
+    }
+
+    /// The state that `text` names, known or not. `None`: it is no word.
+    pub fn kept(text: &str) -> Option<Self> {
+        word::kept(text, &Self::ALL, Self::as_str, Self::Unknown)
     }
 }
 

@@ -2,7 +2,11 @@
 
 use std::fmt;
 
-use crate::{failure::FailureReason, time::Timestamp, word};
+use crate::{
+    failure::FailureReason,
+    time::Timestamp,
+    word::{self, Word},
+};
 
 /// The name of a step, a short lower-case word that the step's engine chose.
 ///
@@ -28,6 +32,8 @@ pub enum StepState {
     Running,
     Succeeded,
     Failed,
+    /// One of a newer version.
+    Unknown(Word),
 }
 
 /// How far one step is.
@@ -56,7 +62,7 @@ impl StepName {
     /// A name read from outside. `None` if it is not a step's name by its form, or if the process has met too many
     /// different names already (1,024).
     pub fn parse(name: &str) -> Option<Self> {
-        word::intern(name).map(Self)
+        Word::intern(name).map(|word| Self(word.as_str()))
     }
 
     pub fn as_str(self) -> &'static str {
@@ -81,7 +87,13 @@ impl StepState {
             Self::Running => "RUNNING",
             Self::Succeeded => "SUCCEEDED",
             Self::Failed => "FAILED",
+            Self::Unknown(word) => word.as_str(),
         }
+    }
+
+    /// The state that `text` names, known or not. `None`: it is no word.
+    pub fn kept(text: &str) -> Option<Self> {
+        word::kept(text, &Self::ALL, Self::as_str, Self::Unknown)
     }
 }
 

@@ -1,5 +1,7 @@
 //! A store: what was asked for, where it is, and how it moves.
 
+use std::sync::Arc;
+
 use crate::{
     engine::{Engine, Pipeline},
     evidence::Evidence,
@@ -13,6 +15,7 @@ use crate::{
     state::{Event, IllegalTransition, State},
     step::{Step, StepName, StepState},
     time::Timestamp,
+    word::Word,
 };
 
 /// What the caller wants.
@@ -48,7 +51,14 @@ pub struct Store {
     pub delete_time: Option<Timestamp>,
     /// What it was made from, as last seen when it was READY. `None`: it never was, or an older program wrote the record.
     pub made_from: Option<Box<Release>>,
+    /// What the record has beside all this; nearly always nothing.
+    pub unknown: Option<Arc<UnknownFields>>,
 }
+
+/// Fields of a record that a newer version wrote and this one does not know, in a form that only the ledger reads: it
+/// writes them back with the record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownFields(String);
 
 /// What a new store is made from.
 #[derive(Clone, Debug)]
@@ -61,6 +71,18 @@ pub struct NewStore {
     pub url: String,
     /// The steps of its engine.
     pub pipeline: Pipeline,
+}
+
+// === impl UnknownFields ===
+
+impl UnknownFields {
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 // === impl Store ===
@@ -90,6 +112,7 @@ impl Store {
             ready_time: None,
             delete_time: None,
             made_from: None,
+            unknown: None,
         }
     }
 
@@ -258,6 +281,23 @@ impl Store {
     pub fn by(mut self, call: Option<CallId>) -> Self {
         self.history.credit_newest(call);
         self
+    }
+
+    /// The state, if a newer version wrote it and this one does not know it: then nothing can be done to the store here.
+    /// [`crate::Engines::foreign_word`] knows of foreign engines, too.
+    pub fn foreign_word(&self) -> Option<Word> {
+        match self.state {
+            State::Unknown(word) => Some(word),
+            _ => None,
+        }
+    }
+
+    /// Whether a newer version made of this store what this one cannot work on: its state is not known, or a
+    /// setting of a shop that is still to be set up or kept as it was asked for. Such a store is shown and kept, and
+    /// otherwise left to replicas of that version. To remove a store its settings need not be known.
+    pub fn is_foreign(&self) -> bool {
+        let going = matches!(self.state, State::Deleting | State::Deleted);
+        self.foreign_word().is_some() || (!going && self.spec.shop.unknown_word().is_some())
     }
 
     fn happened(&mut self, what: Happening, call: Option<CallId>, time: Timestamp) {

@@ -105,8 +105,12 @@ type Findings = BTreeMap<StoreId, Finding>;
 async fn compare(ledger: &RedisLedger, census: &KubeProvisioner) -> Result<(Findings, Option<Shortfall>), TaskError> {
     let found = census.take().await?;
     let records = ledger.scan().await?;
-    println!("In the cluster: {} namespaces. In Redis: {} records.", found.len(), records.len());
-    let known: HashMap<_, _> = records.iter().map(|store| (&store.id, store)).collect();
+    let (stores, set_aside) = (records.stores.len(), records.unreadable.len());
+    println!(
+        "In the cluster: {} namespaces. In Redis: {stores} records, and {set_aside} that cannot be read.",
+        found.len()
+    );
+    let known: HashMap<_, _> = records.stores.iter().map(|store| (&store.id, store)).collect();
     let (unknown, mut found): (Vec<_>, Vec<_>) =
         found.into_iter().partition(|found| adoption::is_unknown(found, known.get(&found.id).copied()));
     found.extend(census.recall(unknown).await?);
@@ -117,7 +121,7 @@ async fn compare(ledger: &RedisLedger, census: &KubeProvisioner) -> Result<(Find
     inventory.found.extend(by_name.found);
     inventory.unmarked = by_name.unmarked;
     let findings = adoption::compare(&records, &inventory, now);
-    let shortfall = adoption::shortfall(&records, &findings);
+    let shortfall = adoption::shortfall(&records.stores, &findings);
     Ok((findings, shortfall))
 }
 

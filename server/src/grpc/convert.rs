@@ -31,6 +31,7 @@ pub(super) fn store(store: &Store) -> wire::Store {
         delete_time,
         // For mending and adopting; not part of the contract.
         made_from: _,
+        unknown: _,
     } = store;
     wire::Store {
         id: id.to_string(),
@@ -85,10 +86,12 @@ fn shop(shop: &ShopSettings) -> wire::ShopSettings {
     let payment = |method: &PaymentMethod| match method {
         PaymentMethod::CashOnDelivery => wire::PaymentMethod::CashOnDelivery.into(),
         PaymentMethod::BankTransfer => wire::PaymentMethod::BankTransfer.into(),
+        PaymentMethod::Unknown(_) => wire::PaymentMethod::Unspecified.into(),
     };
     let catalogue = match catalogue {
         Catalogue::Sample => wire::Catalogue::Sample,
         Catalogue::Empty => wire::Catalogue::Empty,
+        Catalogue::Unknown(_) => wire::Catalogue::Unspecified,
     };
     wire::ShopSettings {
         title: title.to_string(),
@@ -120,6 +123,7 @@ pub(super) fn state(state: State) -> wire::store::State {
         State::Failed => Wire::Failed,
         State::Deleting => Wire::Deleting,
         State::Deleted => Wire::Deleted,
+        State::Unknown(_) => Wire::Unspecified,
     }
 }
 
@@ -130,6 +134,7 @@ fn step(step: &Step) -> wire::Step {
         StepState::Running => wire::step::State::Running,
         StepState::Succeeded => wire::step::State::Succeeded,
         StepState::Failed => wire::step::State::Failed,
+        StepState::Unknown(_) => wire::step::State::Unspecified,
     };
     wire::Step {
         name: name.to_string(),
@@ -145,7 +150,12 @@ fn failure(id: &StoreId, failure: &Failure) -> wire::Failure {
     let Failure { reason, message, step, attempt, retry_time, diagnosis } = failure;
     wire::Failure {
         reason: self::reason(*reason).into(),
-        message: message.clone(),
+        message: match reason {
+            FailureReason::Unknown(reason) => {
+                format!("{reason}: {message}").chars().take(Failure::MAX_MESSAGE).collect()
+            }
+            _ => message.clone(),
+        },
         step: step.map(|step| step.to_string()).unwrap_or_default(),
         attempt: i32::try_from(*attempt).unwrap_or(i32::MAX),
         retry_time: retry_time.map(time),
@@ -186,6 +196,7 @@ fn reason(reason: FailureReason) -> wire::failure::Reason {
         FailureReason::PodUnschedulable => Wire::PodUnschedulable,
         FailureReason::PluginMissing => Wire::PluginMissing,
         FailureReason::PhpFatalError => Wire::PhpFatalError,
+        FailureReason::Unknown(_) => Wire::Unspecified,
     }
 }
 
@@ -209,6 +220,7 @@ fn entry(entry: &HistoryEntry) -> wire::HistoryEntry {
         Happening::CredentialsRead => Event::CredentialsRead,
         Happening::DeleteRequested => Event::DeleteRequested,
         Happening::Adopted => Event::Adopted,
+        Happening::Unknown(_) => Event::Unspecified,
     };
     wire::HistoryEntry {
         time: Some(self::time(*time)),

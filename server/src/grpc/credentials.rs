@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use sendstores_core::{
-    CallId, FailureReason, State, Store, StoreId,
+    CallId, Engines, FailureReason, State, Store, StoreId,
     credentials::{Credentials, ReadCredentials},
     ledger::{Expected, Ledger, LedgerError, Write},
 };
@@ -29,7 +29,7 @@ impl<L: Ledger> StoreApi<L> {
         let id = violations.finish(id)?;
         let Backend { ledger, credentials, .. } = self.writable()?;
         for _ in 0..ATTEMPTS {
-            let store = there(ledger.load(&id).await?, &id)?;
+            let store = there(ledger.load(&id).await?, &id, self.engines())?;
             // Read again for each attempt: what changed may be that another store has taken the id.
             let found = read(credentials.as_ref(), &store).await?;
             let recorded = store.credentials_read(call.clone(), SystemTime::now().into());
@@ -48,11 +48,15 @@ impl<L: Ledger> StoreApi<L> {
 }
 
 /// The store, unless it is gone or on its way out.
-fn there(store: Option<Store>, id: &StoreId) -> Result<Store, Refusal> {
+fn there(store: Option<Store>, id: &StoreId, engines: Engines) -> Result<Store, Refusal> {
     match store {
-        Some(store) if store.state.lifecycle().has_credentials => Ok(store),
-        Some(store) if store.state != State::Deleted => Err(Refusal::StoreDeleting(id.clone())),
-        _ => Err(Refusal::StoreNotFound(id.clone())),
+        Some(store) if store.state == State::Deleted => Err(Refusal::StoreNotFound(id.clone())),
+        Some(store) => match engines.foreign_word(&store) {
+            Some(word) => Err(Refusal::StoreForeign(id.clone(), word)),
+            None if store.state.lifecycle().has_credentials => Ok(store),
+            None => Err(Refusal::StoreDeleting(id.clone())),
+        },
+        None => Err(Refusal::StoreNotFound(id.clone())),
     }
 }
 

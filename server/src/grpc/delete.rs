@@ -59,6 +59,10 @@ impl<L: Ledger> StoreApi<L> {
             if !parsed.etag.is_empty() && parsed.etag != token::etag(&store) {
                 return Err(Refusal::EtagMismatch(parsed.id.clone()));
             }
+            // What has to be removed is for the version to say that made it so.
+            if let Some(word) = self.engines().foreign_word(&store) {
+                return Err(Refusal::StoreForeign(parsed.id.clone(), word));
+            }
             let deleting = deleting(&store, call.clone())?;
             // A repetition without a request id changes nothing, so there is nothing to write either.
             if parsed.validate_only || (store.state == State::Deleting && parsed.operation.is_none()) {

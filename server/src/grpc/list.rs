@@ -28,6 +28,9 @@ impl<L: Ledger> StoreApi<L> {
         // Looked up before the store is: what is told of the store is that new, or newer.
         let fresh = backend.mirror.ready(consistency, &backend.ledger).await?;
         let Some(store) = backend.mirror.get(&id).filter(|store| store.state != State::Deleted) else {
+            if backend.mirror.unreadable(&id).is_some() {
+                return Err(Refusal::RecordUnreadable(id));
+            }
             backend.all_are_known()?;
             return Err(Refusal::StoreNotFound(id));
         };

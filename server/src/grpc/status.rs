@@ -5,7 +5,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use sendstores_core::{
-    Revision, StoreId,
+    Revision, StoreId, Word,
     ledger::{LedgerError, OPERATION_WINDOW},
 };
 use tonic::{Code, Status};
@@ -47,18 +47,32 @@ pub(super) enum Refusal {
     WriteConflict(StoreId),
     CredentialsNotReady(StoreId),
     StoreDeleting(StoreId),
+    /// A newer version wrote its state or engine, which is this word.
+    StoreForeign(StoreId, Word),
+    RecordUnreadable(StoreId),
     PageTokenInvalid,
     ResumeTokenInvalid,
-    HistoryCompacted { oldest: Revision },
-    TooManyRequests { most: usize },
-    TooManyStreams { most: usize, scope: Scope },
-    TooManyConnections { most: usize },
+    HistoryCompacted {
+        oldest: Revision,
+    },
+    TooManyRequests {
+        most: usize,
+    },
+    TooManyStreams {
+        most: usize,
+        scope: Scope,
+    },
+    TooManyConnections {
+        most: usize,
+    },
     HostNotAllowed,
     Starting,
     Draining,
     LedgerUnavailable,
     LedgerFull,
-    ReadOnly { why: String },
+    ReadOnly {
+        why: String,
+    },
     ClusterUnavailable,
     DeadlineExceeded,
     Internal,
@@ -77,6 +91,8 @@ impl Refusal {
             Self::WriteConflict(_) => (Code::Aborted, "WRITE_CONFLICT"),
             Self::CredentialsNotReady(_) => (Code::FailedPrecondition, "CREDENTIALS_NOT_READY"),
             Self::StoreDeleting(_) => (Code::FailedPrecondition, "STORE_DELETING"),
+            Self::StoreForeign(_, _) => (Code::FailedPrecondition, "STORE_FOREIGN"),
+            Self::RecordUnreadable(_) => (Code::FailedPrecondition, "RECORD_UNREADABLE"),
             Self::PageTokenInvalid => (Code::InvalidArgument, "PAGE_TOKEN_INVALID"),
             Self::ResumeTokenInvalid => (Code::InvalidArgument, "RESUME_TOKEN_INVALID"),
             Self::HistoryCompacted { .. } => (Code::OutOfRange, "HISTORY_COMPACTED"),
@@ -108,6 +124,18 @@ impl Refusal {
                 return format!("the credentials of store {id} are not made yet; its steps tell how far it is");
             }
             Self::StoreDeleting(id) => return format!("store {id} is being deleted; its credentials are given up"),
+            Self::StoreForeign(id, word) => {
+                return format!(
+                    "a newer version of the server has made store {id} {word}, which this one does not know; call a \
+                    server of that version"
+                );
+            }
+            Self::RecordUnreadable(id) => {
+                return format!(
+                    "the record of store {id} cannot be read by this server: it is damaged, or a newer version wrote \
+                    it; the server's log says why"
+                );
+            }
             Self::TooManyRequests { most } => return format!("this server answers {most} calls at once; try again"),
             Self::TooManyStreams { most, scope: Scope::Server } => {
                 return format!("this server keeps {most} streams open; close some, or try again");
@@ -147,6 +175,7 @@ impl Refusal {
                 ("store_id", id.to_string())
             }
             Self::CredentialsNotReady(id) | Self::StoreDeleting(id) => ("store_id", id.to_string()),
+            Self::StoreForeign(id, _) | Self::RecordUnreadable(id) => ("store_id", id.to_string()),
             Self::HistoryCompacted { oldest } => ("oldest_revision", oldest.to_string()),
             Self::TooManyRequests { most } | Self::TooManyStreams { most, scope: _ } => ("limit", most.to_string()),
             Self::TooManyConnections { most } => ("limit", most.to_string()),
@@ -185,6 +214,9 @@ impl Refusal {
                 details.set_resource_info("sendstores.v1.Store", id.as_str(), "", "");
             }
             Self::CredentialsNotReady(id) | Self::StoreDeleting(id) => {
+                details.set_resource_info("sendstores.v1.Store", id.as_str(), "", "");
+            }
+            Self::StoreForeign(id, _) | Self::RecordUnreadable(id) => {
                 details.set_resource_info("sendstores.v1.Store", id.as_str(), "", "");
             }
             Self::WriteConflict(_) | Self::TooManyRequests { .. } | Self::TooManyStreams { .. } => {
@@ -235,6 +267,10 @@ impl From<LedgerError> for Refusal {
                 Self::LedgerFull
             }
             LedgerError::EpochChanged(_) | LedgerError::InDoubt(_) => Self::ReadOnly { why: error.to_string() },
+            LedgerError::Unreadable(unreadable) => {
+                tracing::error!(%unreadable, "the store is set aside");
+                unreadable.id.map_or(Self::Internal, Self::RecordUnreadable)
+            }
             error @ (LedgerError::Conflict(_)
             | LedgerError::Fenced
             | LedgerError::Corrupt(_)
@@ -328,6 +364,10 @@ mod tests {
         "store-a".parse().expect("valid")
     }
 
+    fn word() -> Word {
+        Word::intern("SLEEPING").expect("a word")
+    }
+
     fn every_refusal() -> Vec<(Refusal, Code, &'static str)> {
         let violation = Violation { field: "f".to_owned(), description: "d".to_owned() };
         vec![
@@ -339,6 +379,8 @@ mod tests {
             (Refusal::WriteConflict(id()), Code::Aborted, "WRITE_CONFLICT"),
             (Refusal::CredentialsNotReady(id()), Code::FailedPrecondition, "CREDENTIALS_NOT_READY"),
             (Refusal::StoreDeleting(id()), Code::FailedPrecondition, "STORE_DELETING"),
+            (Refusal::StoreForeign(id(), word()), Code::FailedPrecondition, "STORE_FOREIGN"),
+            (Refusal::RecordUnreadable(id()), Code::FailedPrecondition, "RECORD_UNREADABLE"),
             (Refusal::PageTokenInvalid, Code::InvalidArgument, "PAGE_TOKEN_INVALID"),
             (Refusal::ResumeTokenInvalid, Code::InvalidArgument, "RESUME_TOKEN_INVALID"),
             (Refusal::HistoryCompacted { oldest: Revision(7) }, Code::OutOfRange, "HISTORY_COMPACTED"),

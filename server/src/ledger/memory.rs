@@ -14,7 +14,9 @@ use std::{
 use sendstores_core::{
     Epoch, Revision, Store, StoreId,
     cluster::ClusterUid,
-    ledger::{Change, Claim, Duty, Fence, Ledger, LedgerError, LogPage, Operation, Owner, SetCluster, Write, Written},
+    ledger::{
+        Change, Claim, Duty, Fence, Ledger, LedgerError, LogPage, Operation, Owner, Scan, SetCluster, Write, Written,
+    },
 };
 use tokio::{
     sync::Notify,
@@ -91,6 +93,12 @@ impl MemoryLedger {
         self.shared.changed.notify_waiters();
     }
 
+    /// Writes `record` as the store's next, whatever it is: as a program of another version would.
+    pub fn put(&self, id: &StoreId, record: &str) {
+        self.history().put(id, record);
+        self.shared.changed.notify_waiters();
+    }
+
     /// A copy of everything, as a backup would be.
     pub fn copy(&self) -> MemoryCopy {
         MemoryCopy(self.history().clone())
@@ -152,16 +160,16 @@ impl MemoryLedger {
             Err(oldest) => return Ok(LogPage::Compacted { oldest }),
         };
         let change = |entry: &Logged| {
-            let &Logged { revision, tip: _, before, ref record } = entry;
-            record::decode(record.as_bytes(), revision).map(|store| Change { revision, before, store })
+            let &Logged { revision, tip: _, before, ref id, ref record } = entry;
+            let record = record::decode(record.as_bytes(), revision).map_err(|unreadable| unreadable.of(id));
+            Change { revision, before, record }
         };
         let entries: Vec<_> = entries.take(most.max(1)).collect();
         if let Some(last) = entries.last() {
             self.saw(last.revision);
             self.known().read = Some((last.revision, last.tip));
         }
-        let changes = entries.into_iter().map(change).collect::<Result<Vec<_>, _>>()?;
-        Ok(LogPage::Changes(changes))
+        Ok(LogPage::Changes(entries.into_iter().map(change).collect()))
     }
 }
 
@@ -193,8 +201,8 @@ impl Ledger for MemoryLedger {
         self.ours()?.load(id)
     }
 
-    async fn scan(&self) -> Result<Vec<Store>, LedgerError> {
-        self.ours()?.scan()
+    async fn scan(&self) -> Result<Scan, LedgerError> {
+        Ok(self.ours()?.scan())
     }
 
     async fn read_log(&self, after: Revision, most: usize, wait: Duration) -> Result<LogPage, LedgerError> {

@@ -1,20 +1,24 @@
 //! The stored form of a store: one JSON object, apart from the domain and from the API so that each can change alone.
 //!
 //! The revision is not in it: the ledger that writes the record sets it, and keeps it beside.
+//!
+//! Replicas of two versions share the records. Words and fields that this version does not know are kept, and written
+//! back with the record.
 
 mod diagnosis;
 mod release;
 mod shop;
 #[cfg(test)]
 mod tests;
+mod unknown;
 
-use std::{collections::BTreeMap, str::FromStr};
+use std::{collections::BTreeMap, str::FromStr, sync::Arc};
 
 use sendstores_core::{
     Engine, Evidence, Failure, FailureReason, Happening, HistoryEntry, Labels, Revision, State, Step, StepName,
     StepState, Store, StoreSpec, Timestamp,
     evidence::Check,
-    ledger::{Before, LedgerError},
+    ledger::{Before, LedgerError, Unreadable},
 };
 use serde::{Deserialize, Serialize};
 
@@ -22,8 +26,8 @@ use diagnosis::DiagnosisRecord;
 use release::ReleaseRecord;
 use shop::ShopRecord;
 
-/// Raised when an older program could misread a record. Fields may be added without raising it, because a reader
-/// passes over what it does not know.
+/// Raised when an older program could misread a record, which then sets that store aside. Words and fields may be added
+/// without raising it, because a reader keeps what it does not know.
 const VERSION: u32 = 1;
 
 #[derive(Serialize, Deserialize)]
@@ -103,40 +107,58 @@ struct HistoryRecord {
     call: Option<String>,
 }
 
-/// Only the version, of a record that the version may have changed beyond reading.
+/// What is read first of a record that cannot be read as a whole.
 #[derive(Deserialize)]
-struct Versioned {
-    version: u32,
+struct Head {
+    #[serde(default)]
+    version: Option<u32>,
+    #[serde(default)]
+    id: Option<String>,
 }
 
 /// The record of `store` as text.
 pub(super) fn encode(store: &Store) -> Result<String, LedgerError> {
-    serde_json::to_string(&StoreRecord::from(store)).map_err(|error| LedgerError::Corrupt(error.to_string()))
+    let record = StoreRecord::from(store);
+    let text = match &store.unknown {
+        None => serde_json::to_string(&record),
+        Some(unknown) => unknown::put_back(&record, unknown),
+    };
+    text.map_err(|error| LedgerError::Corrupt(error.to_string()))
 }
 
 /// The store that `text` is the record of, at `revision`.
-pub(super) fn decode(text: &[u8], revision: Revision) -> Result<Store, LedgerError> {
-    let unreadable = |error: serde_json::Error| LedgerError::Corrupt(format!("at revision {revision}: {error}"));
-    let read: Result<StoreRecord, _> = serde_json::from_slice(text);
-    let version = match &read {
-        Ok(record) => record.version,
-        Err(_) => serde_json::from_slice(text).map(|Versioned { version }| version).map_err(unreadable)?,
-    };
-    if version > VERSION {
-        let why = format!("at revision {revision}: its version is {version}, and this program knows {VERSION} at most");
-        return Err(LedgerError::Corrupt(why));
+pub(super) fn decode(text: &[u8], revision: Revision) -> Result<Store, Unreadable> {
+    understood(text, revision).map_err(|why| {
+        let head = serde_json::from_slice(text).unwrap_or(Head { version: None, id: None });
+        let why = match head.version {
+            Some(version) if version > VERSION => {
+                format!("its version is {version}, and this program knows {VERSION} at most")
+            }
+            _ => why,
+        };
+        Unreadable { id: head.id.and_then(|id| id.parse().ok()), revision, why }
+    })
+}
+
+fn understood(text: &[u8], revision: Revision) -> Result<Store, String> {
+    let mut complete = true;
+    let mut json = serde_json::Deserializer::from_slice(text);
+    let record: Result<StoreRecord, _> = serde_ignored::deserialize(&mut json, |_| complete = false);
+    let record = record.and_then(|record| json.end().map(|()| record)).map_err(|error| error.to_string())?;
+    if record.version > VERSION {
+        return Err(format!("its version is {}", record.version));
     }
-    read.map_err(unreadable)?
-        .into_store(revision)
-        .map_err(|why| LedgerError::Corrupt(format!("at revision {revision}: {why}")))
+    let mut store = record.into_store(revision)?;
+    if !complete {
+        let unknown = unknown::beside(text, &StoreRecord::from(&store)).map_err(|error| error.to_string())?;
+        store.unknown = unknown.map(Arc::new);
+    }
+    Ok(store)
 }
 
 /// The stored form of what a store was before a change: its state, or nothing.
-pub(super) fn before(text: &str) -> Result<Before, LedgerError> {
-    if text.is_empty() {
-        return Ok(Before::Nothing);
-    }
-    named("before", text, &State::ALL, State::as_str).map(Before::State).map_err(LedgerError::Corrupt)
+pub(super) fn before(text: &str) -> Before {
+    if text.is_empty() { Before::Nothing } else { State::kept(text).map_or(Before::Unknown, Before::State) }
 }
 
 /// Parses the text of `field`.
@@ -147,13 +169,9 @@ where
     text.parse().map_err(|error| format!("{field} {error}"))
 }
 
-/// Finds the one of `all` that is called `text`.
-fn named<T: Copy>(field: &str, text: &str, all: &[T], name: impl Fn(T) -> &'static str) -> Result<T, String> {
-    all.iter().copied().find(|&one| name(one) == text).ok_or_else(|| format!("{field} {text:?} is not known"))
-}
-
-fn step_name(field: &str, text: &str) -> Result<StepName, String> {
-    StepName::parse(text).ok_or_else(|| format!("{field} {text:?} is no name of a step"))
+/// What the text of `field` names, known or not.
+fn kept<T>(field: &str, text: &str, kept: fn(&str) -> Option<T>) -> Result<T, String> {
+    kept(text).ok_or_else(|| format!("{field} {text:?} is no word, or one too many that is not known"))
 }
 
 // === impl StoreRecord ===
@@ -180,6 +198,7 @@ impl From<&Store> for StoreRecord {
             ready_time,
             delete_time,
             made_from,
+            unknown: _,
         } = store;
         Self {
             version: VERSION,
@@ -208,8 +227,7 @@ impl From<&Store> for StoreRecord {
 
 impl StoreRecord {
     fn into_store(self, revision: Revision) -> Result<Store, String> {
-        let engine =
-            Engine::parse(&self.engine).ok_or_else(|| format!("engine {:?} is no name of an engine", self.engine))?;
+        let engine = kept("engine", &self.engine, Engine::parse)?;
         Ok(Store {
             id: parse("id", &self.id)?,
             uid: parse("uid", &self.uid)?,
@@ -217,10 +235,10 @@ impl StoreRecord {
             labels: Labels::parse(self.labels).map_err(|error| format!("labels: {error}"))?,
             spec: StoreSpec { engine, shop: self.shop.try_into()? },
             url: self.url,
-            state: named("state", &self.state, &State::ALL, State::as_str)?,
+            state: kept("state", &self.state, State::kept)?,
             failure: self.failure.map(TryInto::try_into).transpose()?,
             steps: self.steps.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
-            evidence: self.evidence.into_iter().filter_map(EvidenceRecord::read).collect(),
+            evidence: self.evidence.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
             history: self.history.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
             generation: self.generation,
             observed_generation: self.observed_generation,
@@ -230,6 +248,7 @@ impl StoreRecord {
             ready_time: self.ready_time.map(Timestamp::from_micros),
             delete_time: self.delete_time.map(Timestamp::from_micros),
             made_from: self.made_from.map(|release| Box::new((*release).into())),
+            unknown: None,
         })
     }
 }
@@ -255,9 +274,9 @@ impl TryFrom<FailureRecord> for Failure {
 
     fn try_from(record: FailureRecord) -> Result<Self, String> {
         Ok(Self {
-            reason: named("failure.reason", &record.reason, &FailureReason::ALL, FailureReason::as_str)?,
+            reason: kept("failure.reason", &record.reason, FailureReason::kept)?,
             message: record.message,
-            step: record.step.map(|step| step_name("failure.step", &step)).transpose()?,
+            step: record.step.map(|step| kept("failure.step", &step, StepName::parse)).transpose()?,
             attempt: record.attempt,
             retry_time: record.retry_time.map(Timestamp::from_micros),
             diagnosis: record.diagnosis.map(|diagnosis| Box::new((*diagnosis).into())),
@@ -286,8 +305,8 @@ impl TryFrom<StepRecord> for Step {
 
     fn try_from(record: StepRecord) -> Result<Self, String> {
         Ok(Self {
-            name: step_name("steps.name", &record.name)?,
-            state: named("steps.state", &record.state, &StepState::ALL, StepState::as_str)?,
+            name: kept("steps.name", &record.name, StepName::parse)?,
+            state: kept("steps.state", &record.state, StepState::kept)?,
             attempt: record.attempt,
             start_time: record.start_time.map(Timestamp::from_micros),
             end_time: record.end_time.map(Timestamp::from_micros),
@@ -311,14 +330,15 @@ impl From<&Evidence> for EvidenceRecord {
     }
 }
 
-impl EvidenceRecord {
-    /// None for what a newer server looked at: this one cannot look at it again, and the next look is a newer one's or its own.
-    fn read(self) -> Option<Evidence> {
-        let Self { check, passed, finding, check_time, first_pass_time } = self;
-        let check = Check::ALL.into_iter().find(|known| known.as_str() == check)?;
+impl TryFrom<EvidenceRecord> for Evidence {
+    type Error = String;
+
+    fn try_from(record: EvidenceRecord) -> Result<Self, String> {
+        let EvidenceRecord { check, passed, finding, check_time, first_pass_time } = record;
+        let check = kept("evidence.check", &check, Check::kept)?;
         // An older server wrote no first time; what passed then has passed at the latest then.
         let first_pass_time = first_pass_time.or_else(|| passed.then_some(check_time)).map(Timestamp::from_micros);
-        Some(Evidence { check, passed, finding, check_time: Timestamp::from_micros(check_time), first_pass_time })
+        Ok(Self { check, passed, finding, check_time: Timestamp::from_micros(check_time), first_pass_time })
     }
 }
 
@@ -337,7 +357,7 @@ impl TryFrom<HistoryRecord> for HistoryEntry {
     fn try_from(record: HistoryRecord) -> Result<Self, String> {
         Ok(Self {
             time: Timestamp::from_micros(record.time),
-            what: named("history.what", &record.what, &Happening::ALL, Happening::as_str)?,
+            what: kept("history.what", &record.what, Happening::kept)?,
             call: record.call.map(|call| parse("history.call", &call)).transpose()?,
         })
     }

@@ -29,8 +29,8 @@ use sendstores_core::{
     Epoch, Revision, Store, StoreId, Timestamp,
     cluster::ClusterUid,
     ledger::{
-        Claim, Duty, Expected, Fence, Ledger, LedgerError, LogPage, OPERATION_WINDOW, Operation, Owner, SetCluster,
-        Write, Written,
+        Claim, Duty, Expected, Fence, Ledger, LedgerError, LogPage, OPERATION_WINDOW, Operation, Owner, Scan,
+        SetCluster, Unreadable, Write, Written,
     },
 };
 use tokio::sync::Mutex;
@@ -157,6 +157,13 @@ fn micros(duration: Duration) -> Value {
     duration.as_micros().min(u128::from(u64::MAX >> 12)).to_string().into()
 }
 
+fn revision_of(record: &Result<Store, Unreadable>) -> Revision {
+    match record {
+        Ok(store) => store.revision,
+        Err(unreadable) => unreadable.revision,
+    }
+}
+
 impl Ledger for RedisLedger {
     fn epoch(&self) -> Epoch {
         self.known().epoch
@@ -210,7 +217,7 @@ impl Ledger for RedisLedger {
             history.to_string().into(),
         ];
         let epoch = self.known().epoch;
-        let mut reply = self.promise(&scripts.write, names, args).await?;
+        let mut reply = self.promise(&scripts.write, names, args).await.map_err(|error| error.of(&store.id))?;
         match reply.word.as_str() {
             "applied" => {
                 store.revision = reply.revision()?;
@@ -234,24 +241,29 @@ impl Ledger for RedisLedger {
         let Shared { keys, scripts, .. } = &*self.shared;
         let names = vec![keys.meta.clone(), keys.stores.clone()];
         let mut reply = self.run(Repeat::Safe, &scripts.load, names, vec![id.as_str().into()]).await?;
-        (reply.word == "found").then(|| reply.store()).transpose()
+        (reply.word == "found").then(|| reply.store()).transpose().map_err(|error| error.of(id))
     }
 
-    async fn scan(&self) -> Result<Vec<Store>, LedgerError> {
+    async fn scan(&self) -> Result<Scan, LedgerError> {
         let Shared { keys, scripts, .. } = &*self.shared;
         // The hash may be rebuilt meanwhile, and then shows a record twice.
-        let mut found: HashMap<StoreId, Store> = HashMap::new();
+        let mut found: HashMap<StoreId, Result<Store, Unreadable>> = HashMap::new();
         let mut cursor = "0".to_owned();
         loop {
             let names = vec![keys.meta.clone(), keys.stores.clone()];
             let args = vec![cursor.into(), SCAN_PAGE.to_string().into()];
             let mut page = reply::list(self.run(Repeat::Safe, &scripts.scan, names, args).await?.next()?)?.into_iter();
             cursor = reply::text(page.next())?;
-            for value in reply::list(page.next().unwrap_or(Value::Null))?.into_iter().skip(1).step_by(2) {
-                let store = reply::stored(&reply::bytes(value)?)?;
-                match found.get(&store.id) {
-                    Some(known) if known.revision >= store.revision => {}
-                    _ => drop(found.insert(store.id.clone(), store)),
+            let mut values = reply::list(page.next().unwrap_or(Value::Null))?.into_iter();
+            while let (Some(id), Some(value)) = (values.next(), values.next()) {
+                let Ok(id) = reply::text(Some(id))?.parse() else {
+                    tracing::warn!("Redis has a record under what is no id of a store; it is passed over");
+                    continue;
+                };
+                let record = reply::stored(&reply::bytes(value)?).map_err(|unreadable| unreadable.of(&id));
+                match found.get(&id) {
+                    Some(known) if revision_of(known) >= revision_of(&record) => {}
+                    _ => drop(found.insert(id, record)),
                 }
             }
             if cursor == "0" {

@@ -23,7 +23,7 @@ const SWEEP: Duration = Duration::from_secs(600);
 
 impl Mirror {
     /// Runs until `stop`. When the ledger turns out to have lost something, the memory is kept as it is, and nothing is
-    /// believed before the ledger can be trusted again. Ends with an error if the ledger cannot be understood.
+    /// believed before the ledger can be trusted again. Ends with an error if this process may not use the ledger.
     pub async fn follow<L: Ledger>(self, ledger: L, stop: CancellationToken) -> Result<(), LedgerError> {
         let followed = async {
             let mut loaded = false;
@@ -47,11 +47,21 @@ impl Mirror {
     /// Reads everything, then follows the log, until an error that time alone does not mend.
     async fn read_until_error<L: Ledger>(&self, ledger: &L, loaded: &mut bool) -> LedgerError {
         let mut swept = tokio::time::Instant::now();
+        let mut noted = None;
         loop {
             let step =
                 async { if *loaded { self.read_on(ledger).await } else { self.load(ledger).await.map(|()| true) } };
             match step.await {
                 Ok(still_loaded) => *loaded = still_loaded,
+                // Of one store it would be a record that cannot be read. What cannot be understood of the log as a whole may be
+                // put right by an operator, or by a newer server: meanwhile the memory serves reads that may be stale.
+                Err(error @ LedgerError::Corrupt(_)) => {
+                    if noted.as_ref() != Some(&error) {
+                        tracing::error!(%error, "the log cannot be understood; trying again");
+                    }
+                    noted = Some(error.clone());
+                    self.stumble(error).await;
+                }
                 Err(error) if error.retryable() => self.stumble(error).await,
                 Err(error) => return error,
             }
@@ -95,12 +105,21 @@ impl Mirror {
         let begun = SystemTime::now().into();
         let end = ledger.last_revision().await?;
         let records = ledger.scan().await?;
-        let newest = records.iter().map(|store| store.revision).max().unwrap_or(Revision::ZERO).max(end);
+        let revisions = records.stores.iter().map(|store| store.revision);
+        let revisions = revisions.chain(records.unreadable.iter().map(|record| record.revision));
+        let newest = revisions.max().unwrap_or(Revision::ZERO).max(end);
+        for unreadable in &records.unreadable {
+            tracing::error!(%unreadable, "the store is set aside until a record that can be read is written");
+        }
         let ring_size = self.read().ring_size();
         let mut index = Index::of_records(ledger.epoch(), ring_size, records, end);
         while index.revision() < newest {
             match ledger.read_log(index.revision(), PAGE, WAIT).await? {
-                LogPage::Changes(changes) => changes.into_iter().for_each(|change| index.apply(change)),
+                LogPage::Changes(changes) => {
+                    if !changes.into_iter().all(|change| index.apply(change)) {
+                        return Err(LedgerError::Unavailable("a change of an unknown store while loading".to_owned()));
+                    }
+                }
                 // The log is shorter than the ring, or other replicas' writes trim it while it is read.
                 LogPage::Compacted { oldest } if index.skip_to(oldest) => {}
                 LogPage::Compacted { .. } => {
@@ -109,6 +128,7 @@ impl Mirror {
             }
         }
         let (stores, revision, oldest) = (index.len(), index.revision(), index.floor());
+        count_unreadable(&index);
         *self.write() = index;
         self.0.revision.send_replace(revision);
         self.heed_doubt(ledger).await?;
@@ -127,7 +147,10 @@ impl Mirror {
                     self.heed_doubt(ledger).await?;
                 }
                 let to_the_end = changes.len() < PAGE;
-                self.absorb(changes);
+                if !self.absorb(changes) {
+                    tracing::warn!("a change does not say of which store it is; reading everything again");
+                    return Ok(false);
+                }
                 let revision = self.read().revision();
                 self.0.revision.send_if_modified(|at| std::mem::replace(at, revision) != revision);
                 if to_the_end {
@@ -143,12 +166,15 @@ impl Mirror {
         }
     }
 
-    fn absorb(&self, changes: Vec<Change>) {
+    /// False when a change does not say of which store it is.
+    fn absorb(&self, changes: Vec<Change>) -> bool {
         if changes.is_empty() {
-            return;
+            return true;
         }
         let mut index = self.write();
-        changes.into_iter().for_each(|change| index.apply(change));
+        let whole = changes.into_iter().all(|change| index.apply(change));
+        count_unreadable(&index);
+        whole
     }
 
     /// Another process may have seen that the ledger lost something. Had it been lost under this one's eyes, reading it
@@ -176,4 +202,9 @@ impl Mirror {
             self.write().forget_tombstones(then.into());
         }
     }
+}
+
+fn count_unreadable(index: &Index) {
+    // Fewer than there are stores: exact as a float.
+    metrics::gauge!("sendstores_unreadable_records").set(index.unreadable().len() as f64);
 }

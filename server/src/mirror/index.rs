@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use sendstores_core::{
     Epoch, Revision, State, Store, StoreFilter, StoreId, Timestamp,
-    ledger::{self, Before},
+    ledger::{self, Before, Scan, Unreadable},
 };
 
 use super::{Entry, Position};
@@ -35,6 +35,8 @@ pub struct Change {
 pub(super) struct Index {
     epoch: Epoch,
     stores: BTreeMap<StoreId, Arc<Entry>>,
+    /// Stores that are set aside, because their newest record cannot be read.
+    unreadable: BTreeMap<StoreId, Unreadable>,
     ring: VecDeque<Arc<Change>>,
     ring_size: usize,
     /// The records that `stores` began with cover every change up to here: such a change is told to watchers only.
@@ -51,6 +53,7 @@ impl Index {
         Self {
             epoch,
             stores: BTreeMap::new(),
+            unreadable: BTreeMap::new(),
             ring: VecDeque::new(),
             ring_size,
             covered: Revision::ZERO,
@@ -61,10 +64,12 @@ impl Index {
 
     /// An index of records that were read when the log's end was `end` or later. It begins before that, so that the
     /// ring can be filled with what led up to them, and is complete once it was applied everything up to the newest record.
-    pub(super) fn of_records(epoch: Epoch, ring_size: usize, stores: Vec<Store>, end: Revision) -> Self {
+    pub(super) fn of_records(epoch: Epoch, ring_size: usize, records: Scan, end: Revision) -> Self {
+        let Scan { stores, unreadable } = records;
         let stores = stores.into_iter().map(|store| (store.id.clone(), Arc::new(store.into()))).collect();
+        let unreadable = unreadable.into_iter().filter_map(|record| Some((record.id.clone()?, record))).collect();
         let begin = end.back(ring_size);
-        Self { stores, covered: end, floor: begin, revision: begin, ..Self::new(epoch, ring_size) }
+        Self { stores, unreadable, covered: end, floor: begin, revision: begin, ..Self::new(epoch, ring_size) }
     }
 
     /// The log begins at `oldest` only, and so does the ring. False when changes are missing that the records do not
@@ -79,14 +84,24 @@ impl Index {
     }
 
     /// Applies the next change of the log. One that a loaded record already covers is history: it goes to the ring alone.
-    pub(super) fn apply(&mut self, change: ledger::Change) {
-        let ledger::Change { revision, before, store } = change;
+    /// False when it cannot be told which store changed: the records must be read again.
+    #[must_use]
+    pub(super) fn apply(&mut self, change: ledger::Change) -> bool {
+        let ledger::Change { revision, before, record } = change;
         if revision <= self.revision {
-            return;
+            return true;
         }
         self.revision = revision;
+        match record {
+            Ok(store) => self.take(revision, before, store),
+            Err(unreadable) => return self.set_aside(unreadable),
+        }
+        true
+    }
+
+    fn take(&mut self, revision: Revision, before: Before, store: Store) {
         let known = self.stores.get(&store.id);
-        let history = revision <= self.covered || known.is_some_and(|known| known.revision >= revision);
+        let history = self.has_passed(&store.id, revision);
         let before = match before {
             Before::State(state) => Some(state),
             Before::Nothing => None,
@@ -99,6 +114,7 @@ impl Index {
         };
         if !history {
             self.stores.insert(store.id.clone(), store.clone());
+            self.unreadable.remove(&store.id);
         }
         self.ring.push_back(Arc::new(Change { revision, store, before, shown: OnceLock::new() }));
         if self.ring.len() > self.ring_size
@@ -106,6 +122,28 @@ impl Index {
         {
             self.floor = oldest.revision;
         }
+    }
+
+    /// Whether what is known of the store is as new as `revision`.
+    fn has_passed(&self, id: &StoreId, revision: Revision) -> bool {
+        revision <= self.covered
+            || self.stores.get(id).is_some_and(|known| known.revision >= revision)
+            || self.unreadable.get(id).is_some_and(|known| known.revision >= revision)
+    }
+
+    /// Shows the store no more: what is in memory is not how it is. Watchers are sent nothing of it until it is back.
+    fn set_aside(&mut self, unreadable: Unreadable) -> bool {
+        let Some(id) = &unreadable.id else { return unreadable.revision <= self.covered };
+        if !self.has_passed(id, unreadable.revision) {
+            tracing::error!(%unreadable, "the store is set aside until a record that can be read is written");
+            self.stores.remove(id);
+            self.unreadable.insert(id.clone(), unreadable);
+        }
+        true
+    }
+
+    pub(super) fn unreadable(&self) -> &BTreeMap<StoreId, Unreadable> {
+        &self.unreadable
     }
 
     /// Lets the ring begin behind the present revision.

@@ -2,7 +2,7 @@
 //! another one, to a process that did not see it happen.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, HashSet},
     time::SystemTime,
 };
 
@@ -44,8 +44,12 @@ impl<L: Ledger, C: Census> CensusTaker<L, C> {
             return Ok(());
         }
         let records = self.ledger.scan().await?;
-        let by_id: HashMap<_, _> = records.iter().map(|store| (&store.id, store)).collect();
-        let is_unknown = |found: &&Found| adoption::is_unknown(found, by_id.get(&found.id).copied());
+        let by_id: HashMap<_, _> = records.stores.iter().map(|store| (&store.id, store)).collect();
+        // A record that cannot be read is there all the same.
+        let set_aside: HashSet<_> = records.unreadable.iter().filter_map(|record| record.id.as_ref()).collect();
+        let is_unknown = |found: &&Found| {
+            !set_aside.contains(&found.id) && adoption::is_unknown(found, by_id.get(&found.id).copied())
+        };
         let unknown: Vec<_> = found.iter().filter(is_unknown).collect();
         if !unknown.is_empty() {
             self.mirror.distrust(&told(&unknown), false);

@@ -17,6 +17,9 @@ pub(super) enum Due {
 impl Due {
     /// A store that is on its way is due at once, or when its last failure is over; one that sells is due for a probe.
     pub(super) fn of(store: &Store, probe_interval: Option<Duration>) -> Self {
+        if store.is_foreign() {
+            return Self::Never;
+        }
         let retry = store.failure.as_ref().and_then(|failure| failure.retry_time);
         match store.state.lifecycle().due {
             DueTime::Now => Self::In(retry.map_or(Duration::ZERO, until)),

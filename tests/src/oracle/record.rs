@@ -45,7 +45,8 @@ pub fn token(token: &ResumeToken) -> Token {
 
 impl From<Change> for Entry {
     fn from(change: Change) -> Self {
-        let Change { revision, store, .. } = change;
+        let Change { revision, record, .. } = change;
+        let store = record.expect("a record that can be read");
         let name = format!("STATE_{}", store.state);
         Self {
             revision: revision.0,

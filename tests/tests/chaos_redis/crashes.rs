@@ -13,7 +13,7 @@ use sendstores_core::{
 };
 use sendstores_server::ledger::{Durability, RedisConfig, RedisLedger};
 use sendstores_tests::{
-    ledger::{creation, operation, settled},
+    ledger::{Readable, creation, operation, settled},
     redis::RedisServer,
     wait::until,
 };
@@ -105,7 +105,7 @@ async fn what_is_found_after_a_crash_is_synced_before_it_is_acknowledged() {
         let Ok(Written::Applied(store)) = call.await.expect("no panic") else { panic!("not applied") };
         server.lose_all_unsynced().await;
         let judge = RedisLedger::connect(config(&server)).await.expect("a ledger");
-        let left: Vec<_> = whole_log(&judge).await.into_iter().map(|change| change.store).collect();
+        let left: Vec<_> = whole_log(&judge).await.iter().map(|change| change.store().clone()).collect();
         assert_eq!(left, [store], "acknowledged and lost");
     }
 }
@@ -145,7 +145,7 @@ async fn lose_power_of_everysec(random: &mut StdRng) -> (usize, usize, Duration)
     // The judge begins with what is left; the one that was there is told.
     let judge = RedisLedger::connect(RedisConfig { durability: Durability::AllowEverysec, ..config(&server) });
     let log = whole_log(&judge.await.expect("a ledger")).await;
-    let lost: Vec<_> = all.iter().filter(|(_, store)| !log.iter().any(|change| change.store == *store)).collect();
+    let lost: Vec<_> = all.iter().filter(|(_, store)| !log.iter().any(|change| *change.store() == *store)).collect();
     let told = settled(async || ledger.last_revision().await).await;
     assert_eq!(matches!(told, Err(LedgerError::EpochChanged(_))), !lost.is_empty(), "told: {told:?}");
     let oldest = lost.iter().map(|(when, _)| cut.saturating_duration_since(*when)).max().unwrap_or_default();

@@ -12,7 +12,7 @@ use sendstores_core::{
 };
 use sendstores_server::ledger::{RedisConfig, RedisLedger};
 use sendstores_tests::{
-    ledger::{creation, operation, settled, update, written},
+    ledger::{Readable, creation, operation, settled, update, written},
     redis::{Guarded, RIGHTS},
     server::ServerOptions,
 };
@@ -66,7 +66,7 @@ async fn what_a_replica_has_acknowledged_outlives_the_primary() {
     told.judge(&whole_log(&ledgers[0]).await);
     let log = whole_log(&RedisLedger::connect(behind(&guarded, 0)).await.expect("a ledger")).await;
     for (id, revision) in &created {
-        let there = log.iter().any(|change| change.store.id.as_str() == id && change.revision.0 <= *revision);
+        let there = log.iter().any(|change| change.store().id.as_str() == id && change.revision.0 <= *revision);
         assert!(there, "{id} was acknowledged by the server and lost");
     }
     eprintln!(
@@ -132,7 +132,7 @@ async fn a_user_of_few_rights_comes_through_a_failover_by_sentinels_that_do_not_
     guarded.servers[0].kill9();
     guarded.failover(0).await;
     let on = written(&ledger, update(&store)).await;
-    assert_eq!(whole_log(&ledger).await.into_iter().map(|change| change.store).collect::<Vec<_>>(), [store, on]);
+    assert_eq!(whole_log(&ledger).await.iter().map(|change| change.store().clone()).collect::<Vec<_>>(), [store, on]);
 }
 
 /// Creates stores by number, and says which creations were acknowledged.
@@ -174,7 +174,7 @@ async fn what_only_a_lost_primary_had_is_lost_by_those_who_did_not_wait_and_they
     let again = written(&waits, update(&kept[0])).await;
     let log = whole_log(&waits).await;
     for store in kept.iter().chain([&again]) {
-        assert!(log.iter().any(|change| change.store == *store), "acknowledged and lost: {store:?}");
+        assert!(log.iter().any(|change| *change.store() == *store), "acknowledged and lost: {store:?}");
     }
     let told = settled(async || trusts.write(update(&hoped[0])).await).await;
     assert!(matches!(told, Err(LedgerError::EpochChanged(_))), "lost in silence: {told:?}");
@@ -212,11 +212,11 @@ async fn a_primary_that_comes_back_late_takes_no_write_that_is_then_lost() {
     acknowledged.extend(create(&ledger, "c", 0..20).await);
     let log = whole_log(&ledger).await;
     for store in &acknowledged {
-        assert!(log.iter().any(|change| change.store == *store), "acknowledged and lost: {store:?}");
+        assert!(log.iter().any(|change| *change.store() == *store), "acknowledged and lost: {store:?}");
     }
     eprintln!("{refused} of 100 writes on the old primary refused, {} acknowledged in all, 0 lost", acknowledged.len());
     // What was not acknowledged may be there, as what it was asked for; an acknowledged store has nothing else.
-    for store in log.iter().map(|change| &change.store).filter(|store| !acknowledged.contains(store)) {
+    for store in log.iter().map(|change| change.store()).filter(|store| !acknowledged.contains(store)) {
         assert!(!acknowledged.iter().any(|known| known.id == store.id), "written twice: {store:?}");
     }
 }

@@ -15,7 +15,7 @@ use sendstores_core::{
 };
 use sendstores_server::ledger::RedisLedger;
 use sendstores_tests::{
-    ledger::{creation, operation, update},
+    ledger::{Readable, creation, operation, update},
     samples::parsed,
     wait::{DEADLINE, until},
 };
@@ -67,7 +67,7 @@ impl Told {
 
     /// What was acknowledged and is not in the log as it was told.
     pub fn missing(&self, log: &[Change]) -> Vec<Store> {
-        let logged: BTreeMap<_, _> = log.iter().map(|change| (change.revision, &change.store)).collect();
+        let logged: BTreeMap<_, _> = log.iter().map(|change| (change.revision, change.store())).collect();
         let told = self.stores.lock().expect("no panic");
         told.iter().filter(|store| logged.get(&store.revision) != Some(store)).cloned().collect()
     }
@@ -79,7 +79,7 @@ impl Told {
         let mut versions: BTreeMap<_, usize> = BTreeMap::new();
         for change in log {
             // A writer never writes the same twice.
-            *versions.entry((&change.store.id, &change.store.url)).or_default() += 1;
+            *versions.entry((&change.store().id, &change.store().url)).or_default() += 1;
         }
         assert!(versions.values().all(|times| *times == 1), "written twice");
     }

@@ -13,6 +13,7 @@ use rand::RngExt;
 use sendstores_client::{Client, CreateStore};
 use sendstores_server::ledger::{RedisConfig, RedisLedger};
 use sendstores_tests::{
+    ledger::Readable,
     redis::RedisServer,
     server::{Server, ServerOptions, signal},
     silent_cluster::SilentCluster,
@@ -136,8 +137,8 @@ async fn a_replica_that_was_stopped_for_longer_than_its_leases_writes_nothing_un
     let log = whole_log(&RedisLedger::connect(RedisConfig::new(redis.url())).await.expect("a ledger")).await;
     for number in 0..STORES {
         let id = format!("store-{number}");
-        let last = log.iter().rev().find(|change| change.store.id.as_str() == id);
-        let deleting = last.is_some_and(|change| change.store.delete_time.is_some());
+        let last = log.iter().rev().find(|change| change.store().id.as_str() == id);
+        let deleting = last.is_some_and(|change| change.store().delete_time.is_some());
         assert!(deleting, "the acknowledged Delete of {id} is lost");
     }
 }

@@ -3,9 +3,9 @@
 use std::num::NonZeroU32;
 
 use sendstores_client::{Client, CreateStore, Error};
-use sendstores_core::ledger::Ledger;
 use sendstores_server::ledger::{Durability, RedisConfig, RedisLedger};
 use sendstores_tests::{
+    ledger::{Readable, stores},
     redis::{RedisOnSmallDisk, RedisServer},
     server::{Server, ServerOptions},
     wait::until,
@@ -44,12 +44,15 @@ async fn assert_whole(url: &str, durability: Durability, created: &[String]) {
         assert_eq!(change.revision.0, number as u64 + 1, "a gap in the log");
     }
     for id in created {
-        assert!(log.iter().any(|change| change.store.id.as_str() == id), "{id} was acknowledged and is not in the log");
+        assert!(
+            log.iter().any(|change| change.store().id.as_str() == id),
+            "{id} was acknowledged and is not in the log"
+        );
     }
-    for store in ledger.scan().await.expect("a scan") {
-        let newest = log.iter().rev().find(|change| change.store.id == store.id);
+    for store in stores(&ledger).await.expect("a scan") {
+        let newest = log.iter().rev().find(|change| change.store().id == store.id);
         // Our server may have written since.
-        let whole = newest.is_some_and(|change| change.store == store || change.revision < store.revision);
+        let whole = newest.is_some_and(|change| *change.store() == store || change.revision < store.revision);
         assert!(whole, "record and log are not one: {store:?}");
     }
 }

@@ -8,7 +8,7 @@ use sendstores_core::{
     ledger::{Claim, Duty, Expected, Ledger, LedgerError, LogPage, Owner, SetCluster, Write},
 };
 use sendstores_tests::{
-    ledger::{apply, creation, event, last, settled, update, written},
+    ledger::{apply, creation, event, last, settled, stores, update, written},
     samples::{self, parsed},
 };
 
@@ -54,7 +54,7 @@ async fn nothing_is_written_to_a_history_in_doubt_and_everything_can_be_read<W: 
             assert_eq!(said, Err(LedgerError::InDoubt("a test says so".to_owned())), "{i}");
         }
         assert_eq!(ledger.load(&store.id).await, Ok(Some(store.clone())));
-        assert_eq!(ledger.scan().await, Ok(vec![store.clone()]));
+        assert_eq!(stores(&ledger).await, Ok(vec![store.clone()]));
         assert_eq!(last(&ledger).await, store.revision);
         let read = ledger.read_log(store.revision.back(1), 10, Duration::ZERO).await;
         assert!(matches!(read, Ok(LogPage::Changes(changes)) if changes.len() == 1));

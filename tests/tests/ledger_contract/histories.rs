@@ -5,7 +5,7 @@ use sendstores_core::{
     ledger::{Claim, Fence, Ledger, LedgerError, LogPage, Owner},
 };
 use sendstores_tests::{
-    ledger::{apply, creation, event, last, operation, settled, update},
+    ledger::{apply, creation, event, last, operation, settled, stores, update},
     samples::{self, parsed},
 };
 
@@ -86,7 +86,7 @@ async fn a_new_history_has_another_epoch_and_is_not_taken_for_the_old_one<W: Wor
     let new = world.reopen().await;
     assert_ne!(new.epoch(), old.epoch());
     assert_eq!(last(&new).await, Revision::ZERO);
-    assert_eq!(new.scan().await, Ok(Vec::new()));
+    assert_eq!(stores(&new).await, Ok(Vec::new()));
     // It comes to the revision that the old one had, and beyond.
     let store = apply(&new, creation("store-a")).await;
     apply(&new, event(&store, Event::DeleteRequested)).await;

@@ -4,7 +4,7 @@ use sendstores_core::{
     Event, Revision, State, Store,
     ledger::{Before, Change, Ledger, LedgerError, LogPage},
 };
-use sendstores_tests::ledger::{apply, creation, event, last, tombstone, update};
+use sendstores_tests::ledger::{Readable, apply, creation, event, last, tombstone, update};
 
 use crate::worlds::World;
 
@@ -31,8 +31,8 @@ fn changes(stores: &[Store]) -> Read {
 
 fn page(page: Result<LogPage, LedgerError>) -> Read {
     let store = |change: Change| {
-        assert_eq!(change.revision, change.store.revision);
-        change.store
+        assert_eq!(change.revision, change.store().revision);
+        change.store().clone()
     };
     match page.expect("a page") {
         LogPage::Changes(changes) => Ok(changes.into_iter().map(store).collect()),
@@ -106,7 +106,7 @@ async fn a_reader_follows_without_a_gap<W: World>() {
                 let LogPage::Changes(changes) = page else { panic!("compacted at {at}") };
                 assert!(!changes.is_empty() && changes.len() <= 7);
                 for change in changes {
-                    assert_eq!((change.revision, change.store.revision), (at.next(), at.next()));
+                    assert_eq!((change.revision, change.store().revision), (at.next(), at.next()));
                     at = change.revision;
                 }
             }

@@ -27,5 +27,6 @@ mod duties;
 mod histories;
 mod log;
 mod races;
+mod versions;
 mod worlds;
 mod writes;

@@ -3,7 +3,7 @@ use sendstores_core::{
     ledger::{Ledger, LedgerError, LogPage, Write, Written},
 };
 use sendstores_tests::{
-    ledger::{apply, creation, last, operation, update},
+    ledger::{Readable, apply, creation, last, operation, stores, update},
     samples::parsed,
 };
 use tokio::task::JoinSet;
@@ -47,7 +47,7 @@ async fn one_of_many_deliveries_of_an_operation_is_applied<W: World>() {
     assert_eq!(applied, 1);
     let first = ledger.recall(&operation("r-1", "aa")).await.expect("an answer").expect("known");
     assert!(results.into_iter().all(|written| written.into_store() == first));
-    assert_eq!(ledger.scan().await, Ok(vec![first]));
+    assert_eq!(stores(&ledger).await, Ok(vec![first]));
 }
 
 async fn no_update_of_many_is_lost<W: World>() {
@@ -83,7 +83,7 @@ async fn no_update_of_many_is_lost<W: World>() {
     let LogPage::Changes(changes) = page else { panic!("compacted") };
     assert_eq!(changes.len(), 1 + 64 * 5);
     for (number, change) in (1..).zip(changes) {
-        assert_eq!((change.revision, change.store.generation), (Revision(number), number));
+        assert_eq!((change.revision, change.store().generation), (Revision(number), number));
     }
 }
 

@@ -4,7 +4,11 @@ use std::num::NonZeroU32;
 
 use sendstores_core::ledger::Ledger;
 use sendstores_server::ledger::{MemoryCopy, MemoryLedger, RedisConfig, RedisLedger};
-use sendstores_tests::redis::{Backup, RedisServer};
+use sendstores_tests::{
+    redis::{Backup, RedisServer},
+    samples::parsed,
+    versions,
+};
 
 pub(crate) const PLENTY: u32 = 100_000;
 
@@ -25,6 +29,9 @@ pub(crate) trait World: Sized + Send {
 
     /// The ledger as a process sees it that starts now.
     async fn reopen(&self) -> Self::Ledger;
+
+    /// Writes `record` as the store's next, whatever it is: as a program of another version would.
+    async fn put(&self, id: &str, record: &str);
 
     /// Loses everything.
     async fn forget(&mut self);
@@ -58,6 +65,10 @@ impl World for Memory {
 
     async fn reopen(&self) -> MemoryLedger {
         self.0.reopen()
+    }
+
+    async fn put(&self, id: &str, record: &str) {
+        self.0.put(&parsed(id), record);
     }
 
     async fn forget(&mut self) {
@@ -99,6 +110,10 @@ impl World for Redis {
 
     async fn reopen(&self) -> RedisLedger {
         Self::connect(&self.server, self.history).await
+    }
+
+    async fn put(&self, id: &str, record: &str) {
+        versions::put(&self.server, id, record).await;
     }
 
     async fn forget(&mut self) {

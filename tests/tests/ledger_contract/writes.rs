@@ -5,7 +5,7 @@ use sendstores_core::{
     ledger::{Expected, Fence, Ledger, LedgerError, Write, Written},
 };
 use sendstores_tests::{
-    ledger::{apply, creation, event, last, operation, tombstone, update},
+    ledger::{apply, creation, event, last, operation, stores, tombstone, update},
     samples::{self, parsed},
 };
 
@@ -86,7 +86,7 @@ async fn a_tombstone_stays_and_is_vacant<W: World>() {
     let dead = tombstone(&ledger, "store-a").await;
     assert_eq!(dead.state, State::Deleted);
     assert_eq!(ledger.load(&dead.id).await, Ok(Some(dead.clone())));
-    assert_eq!(ledger.scan().await, Ok(vec![dead.clone()]));
+    assert_eq!(stores(&ledger).await, Ok(vec![dead.clone()]));
     let second = apply(&ledger, creation("store-a")).await;
     assert_eq!(second.revision, dead.revision.next());
     assert_eq!(conflict(ledger.write(creation("store-a")).await), Some(second));
@@ -128,7 +128,7 @@ async fn a_refused_write_leaves_nothing<W: World>() {
     let fenced = Write { fence: Some(Fence(7)), operation: Some(operation("r-2", "aa")), ..creation("store-b") };
     assert_eq!(ledger.write(fenced).await, Err(LedgerError::Fenced));
     assert_eq!(last(&ledger).await, first.revision);
-    assert_eq!(ledger.scan().await, Ok(vec![first]));
+    assert_eq!(stores(&ledger).await, Ok(vec![first]));
     for id in ["r-1", "r-2"] {
         assert_eq!(ledger.recall(&operation(id, "aa")).await, Ok(None));
     }
@@ -164,7 +164,7 @@ async fn recall_says_what_an_operation_answered<W: World>() {
 async fn a_scan_finds_every_record<W: World>() {
     let world = W::new().await;
     let ledger = world.ledger();
-    assert_eq!(ledger.scan().await, Ok(Vec::new()));
+    assert_eq!(stores(&ledger).await, Ok(Vec::new()));
     let mut written = HashMap::new();
     for number in 0..1_200 {
         let store = apply(&ledger, creation(&format!("store-{number}"))).await;
@@ -172,7 +172,7 @@ async fn a_scan_finds_every_record<W: World>() {
     }
     let dead = tombstone(&ledger, "store-dead").await;
     written.insert(dead.id.clone(), dead);
-    let found = ledger.scan().await.expect("a scan");
+    let found = stores(&ledger).await.expect("a scan");
     assert_eq!(found.len(), written.len(), "none twice");
     for store in found {
         assert_eq!(written.get(&store.id), Some(&store));

@@ -8,7 +8,7 @@ use sendstores_core::{
 };
 use sendstores_server::ledger::{Durability, RedisConfig, RedisLedger};
 use sendstores_tests::{
-    ledger::{creation, event, operation, update},
+    ledger::{creation, event, operation, stores, update},
     redis::{Authority, RIGHTS, RedisServer, free_port},
     server::ServerOptions,
     wait::until,
@@ -36,7 +36,7 @@ async fn every_call(server: &RedisServer, config: RedisConfig) -> Result<(), Led
     ledger.write(event(&store, Event::Removed)).await?;
     assert_eq!(ledger.sweep(Duration::ZERO, 10).await?, 1);
     assert_eq!(ledger.load(&store.id).await?, None);
-    assert_eq!(ledger.scan().await?, Vec::new());
+    assert_eq!(stores(&ledger).await?, Vec::new());
     assert!(ledger.recall(&operation("r-1", "aa")).await?.is_some());
     let end = ledger.last_revision().await?;
     let page = ledger.read_log(Revision::ZERO, 10, Duration::ZERO).await?;

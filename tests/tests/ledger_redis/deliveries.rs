@@ -8,7 +8,7 @@ use sendstores_core::{
 };
 use sendstores_server::ledger::{RedisConfig, RedisLedger};
 use sendstores_tests::{
-    ledger::{apply, creation, last, operation, settled, update, written},
+    ledger::{Readable, apply, creation, last, operation, settled, stores, update, written},
     redis::{Cut, RedisProxy, RedisServer},
     samples::parsed,
     wait::until,
@@ -46,7 +46,7 @@ async fn at_each_command(name: &str, call: impl AsyncFn(&RedisLedger, &str)) -> 
 async fn assert_log(ledger: &RedisLedger, stores: &[&Store], at: &str) {
     let page = ledger.read_log(Revision::ZERO, 100, Duration::ZERO).await;
     let Ok(LogPage::Changes(changes)) = page else { panic!("{at}: {page:?}") };
-    let logged: Vec<_> = changes.iter().map(|change| &change.store).collect();
+    let logged: Vec<_> = changes.iter().map(|change| change.store()).collect();
     assert_eq!(logged, stores, "{at}");
 }
 
@@ -94,7 +94,7 @@ async fn a_read_comes_through_wherever_its_connection_is_cut() {
     let cuts = at_each_command("read", async |ledger, at| {
         let store = apply(ledger, creation("store-a")).await;
         assert_eq!(ledger.load(&store.id).await, Ok(Some(store.clone())), "{at}");
-        assert_eq!(ledger.scan().await, Ok(vec![store.clone()]), "{at}");
+        assert_eq!(stores(ledger).await, Ok(vec![store.clone()]), "{at}");
         assert_eq!(ledger.last_revision().await, Ok(Revision(1)), "{at}");
         assert_eq!(ledger.recall(&operation("r-1", "aa")).await, Ok(None), "{at}");
         let none = ledger.read_log(store.revision, 10, Duration::from_millis(5)).await;
@@ -197,6 +197,6 @@ async fn a_connection_that_swallows_commands_is_given_up() {
     .await;
     let third = written(&ledger, update(&second)).await;
     let page = settled(async || ledger.read_log(second.revision, 10, Duration::from_secs(5)).await).await;
-    assert!(matches!(page, Ok(LogPage::Changes(changes)) if changes.len() == 1 && changes[0].store == third));
+    assert!(matches!(page, Ok(LogPage::Changes(changes)) if changes.len() == 1 && *changes[0].store() == third));
     asking.abort();
 }

@@ -8,7 +8,7 @@ use sendstores_core::{
 };
 use sendstores_server::ledger::{MemoryLedger, RedisConfig, RedisLedger};
 use sendstores_tests::{
-    ledger::{apply, creation, last, operation, tombstone, update},
+    ledger::{apply, creation, last, operation, stores, tombstone, update},
     redis::RedisServer,
     samples::parsed,
 };
@@ -95,7 +95,7 @@ async fn data_without_its_head_is_no_empty_ledger() {
     let said = ledger.write(update(&store)).await;
     assert!(matches!(said, Err(LedgerError::EpochChanged(_))), "{said:?}");
     let fresh = connect(server.url()).await;
-    assert_eq!((fresh.last_revision().await, fresh.scan().await), (Ok(store.revision), Ok(vec![store.clone()])));
+    assert_eq!((fresh.last_revision().await, stores(&fresh).await), (Ok(store.revision), Ok(vec![store.clone()])));
     let said = fresh.write(update(&store)).await;
     assert!(matches!(said, Err(LedgerError::InDoubt(_))), "{said:?}");
     fresh.adopt(Vec::new()).await.expect("adopted");
@@ -112,21 +112,24 @@ async fn another_format_is_refused() {
 }
 
 #[tokio::test]
-async fn a_record_that_cannot_be_read_is_told() {
+async fn a_record_that_cannot_be_read_is_that_store_alone() {
     let server = RedisServer::start().await;
     let ledger = connect(server.url()).await;
     let store = apply(&ledger, creation("store-a")).await;
     for value in ["1 L 00:1 {\"version\":9}", "1 L 00:1 [", "nonsense"] {
         server.cli(["HSET", "{sendstores}:stores", "store-a", value]).await;
-        for said in [
-            ledger.load(&store.id).await.map(drop),
-            ledger.scan().await.map(drop),
-            ledger.write(creation("store-a")).await.map(drop),
-        ] {
-            assert!(matches!(said, Err(LedgerError::Corrupt(_))), "{value}: {said:?}");
+        let (load, write) = (ledger.load(&store.id).await.map(drop), ledger.write(creation("store-a")).await.map(drop));
+        for said in [load, write] {
+            let Err(LedgerError::Unreadable(unreadable)) = said else { panic!("{value}: {said:?}") };
+            assert_eq!(unreadable.id.as_ref(), Some(&store.id), "{value}");
         }
+        let scan = ledger.scan().await.expect("a scan");
+        assert_eq!((scan.stores.len(), scan.unreadable.len()), (0, 1), "{value}");
+        assert_eq!(scan.unreadable[0].id.as_ref(), Some(&store.id), "{value}");
     }
     assert_eq!(last(&ledger).await, store.revision);
+    server.cli(["HSET", "{sendstores}:stores", "no id of a store", "1 L 00:1 {}"]).await;
+    assert_eq!(ledger.scan().await.map(|scan| scan.unreadable.len()), Ok(1), "what is no store is passed over");
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use sendstores_core::{
 };
 use sendstores_server::ledger::RedisLedger;
 use sendstores_tests::{
-    ledger::{apply, creation, last, settled, update, written},
+    ledger::{Readable, apply, creation, last, settled, stores, update, written},
     redis::{RedisProxy, RedisServer},
     wait::until,
 };
@@ -121,11 +121,11 @@ async fn what_was_acknowledged_is_there_after_a_kill() {
     let all = everything(&ledger).await;
     for store in acknowledged.lock().expect("no panic").iter() {
         let at = usize::try_from(store.revision.0 - 1).expect("fits");
-        assert_eq!(all.get(at).map(|change| &change.store), Some(store), "acknowledged and lost");
+        assert_eq!(all.get(at).map(|change| change.store()), Some(store), "acknowledged and lost");
     }
-    for store in ledger.scan().await.expect("a scan") {
-        let newest = all.iter().rev().find(|change| change.store.id == store.id).expect("in the log");
-        assert_eq!(newest.store, store, "record and log are one");
+    for store in stores(&ledger).await.expect("a scan") {
+        let newest = all.iter().rev().find(|change| change.store().id == store.id).expect("in the log");
+        assert_eq!(*newest.store(), store, "record and log are one");
     }
 }
 

@@ -7,7 +7,7 @@ use sendstores_core::{
     ledger::{Ledger, LedgerError, LogPage, Operation, Owner, Write},
 };
 use sendstores_tests::{
-    ledger::{apply, creation, last, operation, tombstone, update},
+    ledger::{apply, creation, last, operation, stores, tombstone, update},
     redis::RedisServer,
     samples::parsed,
     wait::until,
@@ -38,7 +38,7 @@ async fn without_memory_nothing_is_written_and_all_is_read() {
 
     assert_eq!(last(&ledger).await, dead.revision);
     assert_eq!(ledger.load(&store.id).await, Ok(Some(store.clone())));
-    assert_eq!(ledger.scan().await.map(|stores| stores.len()), Ok(2));
+    assert_eq!(stores(&ledger).await.map(|stores| stores.len()), Ok(2));
     assert_eq!(ledger.recall(&known).await, Ok(Some(store.clone())));
     let page = ledger.read_log(Revision::ZERO, 10, Duration::ZERO).await;
     assert!(matches!(page, Ok(LogPage::Changes(changes)) if changes.len() == 4));

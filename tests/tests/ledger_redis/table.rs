@@ -13,7 +13,7 @@ use sendstores_core::{
 };
 use sendstores_server::ledger::{RedisConfig, RedisLedger};
 use sendstores_tests::{
-    ledger::{creation, event, last, operation, update},
+    ledger::{Readable, creation, event, last, operation, stores, update},
     redis::{Cut, RedisProxy, RedisServer},
     wait::until,
 };
@@ -210,10 +210,10 @@ impl Run<'_> {
         assert_eq!(self.ask("last revision", async || ledger.last_revision().await).await, end, "{}", self.at);
         let found = self.ask("load", async || ledger.load(&store.id).await).await;
         assert_eq!(found.as_ref(), Some(store), "{}", self.at);
-        assert_eq!(self.ask("scan", async || ledger.scan().await).await.len(), 2, "{}", self.at);
+        assert_eq!(self.ask("scan", async || stores(ledger).await).await.len(), 2, "{}", self.at);
         let page = self.ask("log", async || ledger.read_log(Revision::ZERO, 100, Duration::ZERO).await).await;
         let LogPage::Changes(changes) = page else { panic!("{}: {page:?}", self.at) };
-        assert!(changes.iter().map(|change| &change.store).eq(&self.log), "{}: {changes:#?}", self.at);
+        assert!(changes.iter().map(|change| change.store()).eq(&self.log), "{}: {changes:#?}", self.at);
     }
 }
 
@@ -233,7 +233,7 @@ async fn run(server: &RedisServer, fault: Fault, k: usize, tally: &mut Tally) ->
     let page = ledger.read_log(Revision::ZERO, 100, Duration::ZERO).await;
     let Ok(LogPage::Changes(changes)) = page else { panic!("{at}: {page:?}") };
     for (number, (change, store)) in changes.iter().zip(&log).enumerate() {
-        assert_eq!((change.revision.0, &change.store), (number as u64 + 1, store), "{at}");
+        assert_eq!((change.revision.0, change.store()), (number as u64 + 1, store), "{at}");
     }
     assert_eq!(changes.len(), log.len(), "{at}: each write once");
     met

@@ -8,7 +8,10 @@ use std::{
 use sendstores_core::{
     Epoch, RequestId, Revision, State, Store, StoreId, Timestamp,
     cluster::ClusterUid,
-    ledger::{Before, Claim, Duty, Expected, Fence, LedgerError, OPERATION_WINDOW, Operation, Owner, Write, Written},
+    ledger::{
+        Before, Claim, Duty, Expected, Fence, LedgerError, OPERATION_WINDOW, Operation, Owner, Scan, Unreadable, Write,
+        Written,
+    },
 };
 
 use crate::ledger::record;
@@ -48,6 +51,7 @@ pub(super) struct Logged {
     /// Names the write.
     pub(super) tip: u64,
     pub(super) before: Before,
+    pub(super) id: StoreId,
     pub(super) record: String,
 }
 
@@ -119,17 +123,17 @@ impl History {
         self.check_fence(&store.id, fence)?;
         let before = match expected {
             Expected::Vacant => Before::Nothing,
-            Expected::Revision(_) => self.load(&store.id)?.map_or(Before::Nothing, |known| Before::State(known.state)),
+            Expected::Revision(_) => match self.load(&store.id) {
+                Ok(known) => known.map_or(Before::Nothing, |known| Before::State(known.state)),
+                Err(_) => Before::Unknown,
+            },
         };
 
         let now = self.now();
         let record = record::encode(&store)?;
         self.revision = self.revision.next();
         store.revision = self.revision;
-        self.log.push_back(Logged { revision: self.revision, tip: rand::random(), before, record: record.clone() });
-        while self.log.len() > self.length {
-            self.log.pop_front();
-        }
+        self.log(before, &store.id, &record);
         let deleted = (store.state == State::Deleted).then_some(now);
         self.stores.insert(store.id.clone(), Entry { revision: self.revision, record: record.clone(), deleted });
         if let Some(Operation { id, digest }) = operation {
@@ -138,6 +142,22 @@ impl History {
             self.operations.insert(id, answer);
         }
         Ok(Written::Applied(store))
+    }
+
+    /// Appends the change at the present revision.
+    fn log(&mut self, before: Before, id: &StoreId, record: &str) {
+        let (revision, tip) = (self.revision, rand::random());
+        self.log.push_back(Logged { revision, tip, before, id: id.clone(), record: record.to_owned() });
+        while self.log.len() > self.length {
+            self.log.pop_front();
+        }
+    }
+
+    pub(super) fn put(&mut self, id: &StoreId, record: &str) {
+        self.revision = self.revision.next();
+        self.log(Before::Unknown, id, record);
+        let entry = Entry { revision: self.revision, record: record.to_owned(), deleted: None };
+        self.stores.insert(id.clone(), entry);
     }
 
     fn expect(&self, id: &StoreId, expected: Expected) -> Result<(), LedgerError> {
@@ -159,17 +179,17 @@ impl History {
         match self.operations.get(&operation.id) {
             Some(answer) if answer.expires <= self.now() => Ok(None),
             Some(answer) if answer.digest != operation.digest => Err(LedgerError::OperationReused),
-            Some(answer) => record::decode(answer.record.as_bytes(), answer.revision).map(Some),
+            Some(answer) => Ok(Some(record::decode(answer.record.as_bytes(), answer.revision)?)),
             None => Ok(None),
         }
     }
 
     pub(super) fn load(&self, id: &StoreId) -> Result<Option<Store>, LedgerError> {
-        self.stores.get(id).map(Entry::store).transpose()
+        self.stores.get(id).map(|entry| entry.store(id)).transpose().map_err(Into::into)
     }
 
-    pub(super) fn scan(&self) -> Result<Vec<Store>, LedgerError> {
-        self.stores.values().map(Entry::store).collect()
+    pub(super) fn scan(&self) -> Scan {
+        self.stores.iter().map(|(id, entry)| entry.store(id)).collect()
     }
 
     /// The entries of the log behind `after`, or from where it can be read if it does not reach back so far.
@@ -258,8 +278,7 @@ impl History {
         self.duties.clear();
         for (store, record) in stores.into_iter().zip(records) {
             self.revision = self.revision.next();
-            let (tip, before) = (rand::random(), Before::Unknown);
-            self.log.push_back(Logged { revision: self.revision, tip, before, record: record.clone() });
+            self.log(Before::Unknown, &store.id, &record);
             let deleted = (store.state == State::Deleted).then_some(now);
             self.stores.insert(store.id, Entry { revision: self.revision, record, deleted });
         }
@@ -294,7 +313,7 @@ impl History {
 // === impl Entry ===
 
 impl Entry {
-    fn store(&self) -> Result<Store, LedgerError> {
-        record::decode(self.record.as_bytes(), self.revision)
+    fn store(&self, id: &StoreId) -> Result<Store, Unreadable> {
+        record::decode(self.record.as_bytes(), self.revision).map_err(|unreadable| unreadable.of(id))
     }
 }

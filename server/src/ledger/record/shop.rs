@@ -1,9 +1,11 @@
 //! The stored form of a shop's settings.
 
-use sendstores_core::shop::{Country, Currency, Locale, ShopSettings, Timezone};
+use sendstores_core::shop::{
+    Catalogue, Country, Currency, DimensionUnit, Locale, PaymentMethod, ShopSettings, Timezone, WeightUnit,
+};
 use serde::{Deserialize, Serialize};
 
-use super::parse;
+use super::{kept, parse};
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct ShopRecord {
@@ -61,7 +63,7 @@ impl TryFrom<ShopRecord> for ShopSettings {
     type Error = String;
 
     fn try_from(record: ShopRecord) -> Result<Self, String> {
-        let method = |text: &String| parse("shop.payment_methods", text);
+        let method = |text: &String| kept("shop.payment_methods", text, PaymentMethod::kept);
         Ok(Self {
             title: parse("shop.title", &record.title)?,
             admin_email: parse("shop.admin_email", &record.admin_email)?,
@@ -71,11 +73,11 @@ impl TryFrom<ShopRecord> for ShopSettings {
             locale: Locale::kept(record.locale),
             timezone: Timezone::kept(record.timezone),
             taxes: record.taxes,
-            weight_unit: parse("shop.weight_unit", &record.weight_unit)?,
-            dimension_unit: parse("shop.dimension_unit", &record.dimension_unit)?,
+            weight_unit: kept("shop.weight_unit", &record.weight_unit, WeightUnit::kept)?,
+            dimension_unit: kept("shop.dimension_unit", &record.dimension_unit, DimensionUnit::kept)?,
             payment_methods: record.payment_methods.iter().map(method).collect::<Result<_, _>>()?,
             flat_rate: parse("shop.flat_rate", &record.flat_rate)?,
-            catalogue: parse("shop.catalogue", &record.catalogue)?,
+            catalogue: kept("shop.catalogue", &record.catalogue, Catalogue::kept)?,
         })
     }
 }

@@ -9,7 +9,8 @@ pub(super) struct Keys {
     pub(super) meta: String,
     /// Hash: id -> stored value.
     pub(super) stores: String,
-    /// Stream with ids `<revision>-0`: `epoch`, `record`, `tip` (names the write), `prev` (the tip before), `before`.
+    /// Stream with ids `<revision>-0`: `epoch`, `record`, `tip` (names the write), `prev` (the tip before), `id` (of the store),
+    /// `before`.
     pub(super) log: String,
     /// Hash: id -> claim.
     pub(super) claims: String,

@@ -4,8 +4,8 @@ use std::vec::IntoIter;
 
 use fred::{bytes::Bytes, types::Value};
 use sendstores_core::{
-    Revision, Store,
-    ledger::{Before, Change, LedgerError, LogPage},
+    Revision, Store, StoreId,
+    ledger::{Before, Change, LedgerError, LogPage, Unreadable},
 };
 
 use crate::ledger::record;
@@ -34,6 +34,7 @@ impl Reply {
             "doubt" => Err(LedgerError::InDoubt(reply.text()?)),
             "fenced" => Err(LedgerError::Fenced),
             "reused" => Err(LedgerError::OperationReused),
+            "headless" => Err(headless().into()),
             "conflict" => match reply.rest.next() {
                 Some(Value::Null) | None => Err(LedgerError::Conflict(None)),
                 Some(value) => Err(LedgerError::Conflict(Some(Box::new(stored(&bytes(value)?)?)))),
@@ -60,7 +61,7 @@ impl Reply {
 
     /// A stored value.
     pub(super) fn store(&mut self) -> Result<Store, LedgerError> {
-        stored(&bytes(self.next()?)?)
+        Ok(stored(&bytes(self.next()?)?)?)
     }
 }
 
@@ -93,14 +94,18 @@ pub(super) fn unexpected(what: &str) -> LedgerError {
 }
 
 /// The store of a stored value: `<revision> <mark> <attempts> <record>`.
-pub(super) fn stored(value: &[u8]) -> Result<Store, LedgerError> {
+pub(super) fn stored(value: &[u8]) -> Result<Store, Unreadable> {
     let mut parts = value.splitn(4, |&byte| byte == b' ');
     let revision =
         parts.next().and_then(|digits| std::str::from_utf8(digits).ok()).and_then(|digits| digits.parse().ok());
     let (Some(revision), Some(record)) = (revision, parts.nth(2)) else {
-        return Err(LedgerError::Corrupt("a stored value has no head".to_owned()));
+        return Err(headless());
     };
     record::decode(record, Revision(revision))
+}
+
+fn headless() -> Unreadable {
+    Unreadable { id: None, revision: Revision::ZERO, why: "the stored value does not begin as it must".to_owned() }
 }
 
 /// Some changes and what they are tied to.
@@ -121,7 +126,7 @@ pub(super) fn page(entries: Value, after: Revision, tip: Option<String>, epoch: 
         let id = text(parts.next())?;
         let revision = id.strip_suffix("-0").and_then(|digits| digits.parse().ok()).map(Revision);
         let revision = revision.ok_or_else(|| unexpected("an entry of the log has another id"))?;
-        let Fields { epoch: written_in, before, record, tip: its_tip, prev } = fields(parts.next())?;
+        let Fields { epoch: written_in, before, id, record, tip: its_tip, prev } = fields(parts.next())?;
         if written_in != epoch {
             return Err(replaced(&written_in));
         }
@@ -138,7 +143,9 @@ pub(super) fn page(entries: Value, after: Revision, tip: Option<String>, epoch: 
             return Err(forked(revision.back(1)));
         }
         tip = its_tip;
-        changes.push(Change { revision, before, store: record::decode(&record, revision)? });
+        let record = record::decode(&record, revision);
+        let record = record.map_err(|unreadable| Unreadable { id: id.or(unreadable.id), ..unreadable });
+        changes.push(Change { revision, before, record });
         due = revision.next();
     }
     Ok(Page { page: LogPage::Changes(changes), tip })
@@ -148,8 +155,9 @@ pub(super) fn page(entries: Value, after: Revision, tip: Option<String>, epoch: 
 struct Fields {
     epoch: String,
     before: Before,
+    /// Absent in what an older program wrote, as `tip` and `prev` may be.
+    id: Option<StoreId>,
     record: Bytes,
-    /// Absent in what an older program wrote.
     tip: Option<String>,
     prev: Option<String>,
 }
@@ -157,23 +165,24 @@ struct Fields {
 fn fields(value: Option<Value>) -> Result<Fields, LedgerError> {
     let mut epoch = None;
     let mut before = Before::Unknown;
-    let (mut record, mut tip, mut prev) = (None, None, None);
+    let (mut id, mut record, mut tip, mut prev) = (None, None, None, None);
     let mut parts = list(value.unwrap_or(Value::Null))?.into_iter();
     while let Some(name) = parts.next() {
         let value = parts.next();
         match text(Some(name))?.as_str() {
             "epoch" => epoch = Some(text(value)?),
-            "before" => before = record::before(&text(value)?)?,
+            "before" => before = record::before(&text(value)?),
+            "id" => id = text(value)?.parse().ok(),
             "tip" => tip = Some(text(value)?),
             "prev" => prev = Some(text(value)?).filter(|prev| !prev.is_empty()),
             "record" => record = value.map(bytes).transpose()?,
             _ => {}
         }
     }
-    let (Some(epoch), Some(record)) = (epoch, record) else {
-        return Err(unexpected("an entry of the log lacks a field"));
-    };
-    Ok(Fields { epoch, before, record, tip, prev })
+    let epoch = epoch.ok_or_else(|| unexpected("an entry of the log has no epoch"))?;
+    // Without one it is a record that cannot be read.
+    let record = record.unwrap_or_default();
+    Ok(Fields { epoch, before, id, record, tip, prev })
 }
 
 pub(super) fn list(value: Value) -> Result<Vec<Value>, LedgerError> {

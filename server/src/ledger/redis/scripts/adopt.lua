@@ -20,7 +20,7 @@ for i = 3, #ARGV, 3 do
   local id, mark, record = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   revision = revision + 1
   local written = string.format('%.0f', revision)
-  redis.call('XADD', KEYS[3], written .. '-0', 'epoch', ARGV[2], 'record', record)
+  redis.call('XADD', KEYS[3], written .. '-0', 'epoch', ARGV[2], 'record', record, 'id', id)
   -- The attempt is nobody's: no delivery of any call has it.
   redis.call('HSET', KEYS[2], id, written .. ' ' .. mark .. ' 0:' .. written .. ' ' .. record)
   if mark == 'D' then

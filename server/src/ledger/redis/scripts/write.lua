@@ -13,7 +13,8 @@ local position, current_mark, attempts
 if current then
   position, current_mark, attempts = string.match(current, '^(%d+) (%a) (%S+) ')
   if not position then
-    return redis.error_reply('CORRUPT the stored value of ' .. id .. ' has no head')
+    -- Not a stored value: only this store is concerned.
+    return {'headless'}
   end
 end
 
@@ -73,7 +74,7 @@ if mark == 'D' then
   redis.call('ZADD', KEYS[5], string.format('%.0f', now[1] * 1000000 + now[2]), id)
 end
 redis.call('XADD', KEYS[3], 'MAXLEN', '=', history, written .. '-0', 'epoch', epoch, 'record', record, 'tip', attempt,
-  'prev', tip or '', unpack(before))
+  'prev', tip or '', 'id', id, unpack(before))
 table.insert(remembered, 1, attempt .. ':' .. written)
 local value = written .. ' ' .. mark .. ' ' .. table.concat(remembered, ',') .. ' ' .. record
 redis.call('HSET', KEYS[2], id, value)
