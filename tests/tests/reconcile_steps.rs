@@ -20,6 +20,7 @@ use sendstores_tests::{
     samples,
     scripted::{Observation, ScriptedProvisioner, Turn},
     steps,
+    versions::fixture,
     wait::until,
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -130,6 +131,33 @@ async fn intend(ledger: &MemoryLedger, id: &StoreId, intent: Event) -> Option<()
 
 fn passing(reason: FailureReason) -> Turn {
     Turn::Fail(StepError::retryable(reason, "scripted"))
+}
+
+#[tokio::test]
+async fn what_only_a_newer_version_knows_is_left_to_it() {
+    let world = World::without_replica();
+    let foreign = ["state", "engine", "settings"].map(|name| {
+        let mut record = fixture(&format!("next/{name}"));
+        if name != "state" {
+            record["state"] = "PROVISIONING".into();
+        }
+        let id: StoreId = samples::parsed(&format!("store-{name}"));
+        world.ledger.put(&id, &record.to_string());
+        id
+    });
+    let damaged: StoreId = samples::parsed("store-damaged");
+    world.ledger.put(&damaged, "{");
+    world.replica("a");
+    // Queued behind them.
+    let known = world.create("store-known").await;
+    world.reach(&known, State::Ready).await;
+    world.delete(&known).await;
+    world.reach(&known, State::Deleted).await;
+    assert!(world.cluster.acts().iter().all(|(id, _)| *id == known), "{:?}", world.cluster.acts());
+    for (id, revision) in foreign.iter().zip(1..) {
+        assert_eq!(world.store(id).await.revision, Revision(revision), "{id} is as it was written");
+        assert_eq!(world.ledger.claimed_for(id).await, Ok(Duration::ZERO), "nobody claims {id}");
+    }
 }
 
 #[tokio::test]

@@ -111,9 +111,7 @@ fn usual(id: &StoreId, reason: FailureReason, object: &str) -> String {
         }
         FailureReason::RemovalBlocked => removal(id, object),
         FailureReason::Internal => "Report it with the server's log lines of this store".to_owned(),
-        FailureReason::Unknown(reason) => {
-            format!("Ask a replica of the newer version that wrote the reason {reason}; this one does not know it")
-        }
+        FailureReason::Unknown(reason) => format!("Ask a server of the newer version that wrote the reason {reason}"),
     }
 }
 

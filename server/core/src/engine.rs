@@ -114,7 +114,10 @@ impl Engines {
     /// What of `store` only a newer version knows: its state, or its engine.
     pub fn foreign_word(self, store: &Store) -> Option<Word> {
         let engine = store.spec.engine;
-        store.foreign_word().or_else(|| self.get(engine).is_none().then(|| Word::of(engine.as_str())))
+        match self.get(engine) {
+            Some(_) => store.foreign_word(),
+            None => Word::intern(engine.as_str()),
+        }
     }
 
     /// The steps of an engine's stores; none for an engine that this server does not have.

@@ -37,8 +37,8 @@ impl ShopSettings {
     /// A word of the settings that a newer version wrote and this one does not know: a shop cannot be set up by it here.
     pub fn unknown_word(&self) -> Option<Word> {
         let Self { weight_unit, dimension_unit, payment_methods, catalogue, .. } = self;
-        let methods = payment_methods.iter().find_map(|method| method.unknown());
-        methods.or(weight_unit.unknown()).or(dimension_unit.unknown()).or(catalogue.unknown())
+        let others = [weight_unit.unknown(), dimension_unit.unknown(), catalogue.unknown()];
+        payment_methods.iter().map(|method| method.unknown()).chain(others).flatten().next()
     }
 }
 

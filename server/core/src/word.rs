@@ -4,20 +4,22 @@
 //! read, shown and written back by the older one.
 
 use std::{
-    collections::BTreeSet,
+    collections::BTreeMap,
     fmt,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
-/// A word of another version, such as the name of a state. Interned: as small and as cheap to copy as a known name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Word(&'static str);
+/// A word of another version, such as the name of a state. Interned: nearly as small as a known name, and as cheap to copy.
+/// The order of words is that in which this process met them.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Word(u16);
 
 /// The words that were met; never forgotten, so there are [`Word::MOST`] at most.
-static MET: Mutex<Table> = Mutex::new(Table { words: BTreeSet::new() });
+static MET: Mutex<Table> = Mutex::new(Table::new());
 
 struct Table {
-    words: BTreeSet<&'static str>,
+    words: Vec<&'static str>,
+    numbers: BTreeMap<&'static str, u16>,
 }
 
 // === impl Word ===
@@ -35,39 +37,47 @@ impl Word {
         if !fits || !text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')) {
             return None;
         }
-        MET.lock().unwrap_or_else(PoisonError::into_inner).intern(text).map(Self)
-    }
-
-    /// The word that this version's own name is.
-    pub const fn of(name: &'static str) -> Self {
-        Self(name)
+        met().intern(text).map(Self)
     }
 
     pub fn as_str(self) -> &'static str {
-        self.0
+        met().words.get(usize::from(self.0)).copied().unwrap_or_default()
     }
 }
 
 impl fmt::Display for Word {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for Word {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
 // === impl Table ===
 
 impl Table {
-    fn intern(&mut self, text: &str) -> Option<&'static str> {
-        if let Some(known) = self.words.get(text) {
-            return Some(known);
-        }
-        if self.words.len() >= Word::MOST {
-            return None;
-        }
-        let word: &'static str = Box::leak(text.into());
-        self.words.insert(word);
-        Some(word)
+    const fn new() -> Self {
+        Self { words: Vec::new(), numbers: BTreeMap::new() }
     }
+
+    fn intern(&mut self, text: &str) -> Option<u16> {
+        if let Some(known) = self.numbers.get(text) {
+            return Some(*known);
+        }
+        let number = u16::try_from(self.words.len()).ok().filter(|_| self.words.len() < Word::MOST)?;
+        let word: &'static str = Box::leak(text.into());
+        self.words.push(word);
+        self.numbers.insert(word, number);
+        Some(number)
+    }
+}
+
+fn met() -> MutexGuard<'static, Table> {
+    MET.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The one of `all` that is called `text`, or else `text` as an unknown one. `None`: it is no word.
@@ -83,8 +93,14 @@ mod tests {
     #[test]
     fn a_word_is_interned_once() {
         let (one, two) = (Word::intern("SLEEPING").expect("a word"), Word::intern("SLEEPING").expect("a word"));
-        assert_eq!((one, one.as_str().as_ptr()), (two, two.as_str().as_ptr()));
+        assert_eq!((one, one.as_str()), (two, "SLEEPING"));
+        assert_eq!(format!("{one} {one:?}"), "SLEEPING SLEEPING");
         assert_ne!(Word::intern("AWAKE"), Some(one));
+    }
+
+    #[test]
+    fn a_name_that_may_be_a_word_stays_small() {
+        assert!(size_of::<crate::State>() <= 4 && size_of::<crate::FailureReason>() <= 4);
     }
 
     #[test]
@@ -97,11 +113,11 @@ mod tests {
 
     #[test]
     fn the_table_does_not_grow_without_bound() {
-        let mut table = Table { words: BTreeSet::new() };
+        let mut table = Table::new();
         for number in 0..Word::MOST {
             assert!(table.intern(&format!("word-{number}")).is_some());
         }
         assert_eq!(table.intern("one-too-many"), None);
-        assert_eq!(table.intern("word-7"), Some("word-7"));
+        assert_eq!(table.intern("word-7"), Some(7));
     }
 }

@@ -47,32 +47,20 @@ pub(super) enum Refusal {
     WriteConflict(StoreId),
     CredentialsNotReady(StoreId),
     StoreDeleting(StoreId),
-    /// A newer version wrote its state or engine, which is this word.
     StoreForeign(StoreId, Word),
     RecordUnreadable(StoreId),
     PageTokenInvalid,
     ResumeTokenInvalid,
-    HistoryCompacted {
-        oldest: Revision,
-    },
-    TooManyRequests {
-        most: usize,
-    },
-    TooManyStreams {
-        most: usize,
-        scope: Scope,
-    },
-    TooManyConnections {
-        most: usize,
-    },
+    HistoryCompacted { oldest: Revision },
+    TooManyRequests { most: usize },
+    TooManyStreams { most: usize, scope: Scope },
+    TooManyConnections { most: usize },
     HostNotAllowed,
     Starting,
     Draining,
     LedgerUnavailable,
     LedgerFull,
-    ReadOnly {
-        why: String,
-    },
+    ReadOnly { why: String },
     ClusterUnavailable,
     DeadlineExceeded,
     Internal,
