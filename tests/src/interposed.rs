@@ -76,6 +76,10 @@ impl Ledger for Interposed {
         self.inner.recall(operation).await
     }
 
+    async fn note_missing(&self, id: &StoreId, operation: &Operation) -> Result<Option<Store>, LedgerError> {
+        self.inner.note_missing(id, operation).await
+    }
+
     async fn load(&self, id: &StoreId) -> Result<Option<Store>, LedgerError> {
         self.call(Read::Load).await;
         self.inner.load(id).await

@@ -25,7 +25,7 @@ impl Readable for Change {
 }
 
 pub fn operation(id: &str, digest: &str) -> Operation {
-    Operation { id: parsed(id), digest: digest.to_owned() }
+    Operation { id: parsed(id), scope: None, digest: digest.to_owned() }
 }
 
 /// A write of a new store.

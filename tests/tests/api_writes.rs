@@ -172,3 +172,19 @@ async fn a_cluster_that_does_not_answer_is_shown_and_never_mistaken_for_a_failed
     assert!(failure.retry_time.is_some());
     assert_eq!(client.get("store-a").await.expect("get").state(), wire::store::State::Provisioning);
 }
+
+#[tokio::test]
+async fn a_delete_that_found_nothing_never_deletes_what_was_created_since() {
+    let (_redis, _server, client) = started().await;
+    let delete = || DeleteStore::new("store-a").request_id("d-1").allow_missing(true);
+    assert_eq!(client.delete(delete().validate_only(true)).await.expect("there is none"), None);
+    assert_eq!(client.delete(delete()).await.expect("there is none"), None);
+    client.create(CreateStore::new().id("store-a")).await.expect("create");
+    assert_eq!(client.delete(delete()).await.expect("the same answer"), None);
+    let store = client.get("store-a").await.expect("it is there");
+    assert_eq!(store.state(), wire::store::State::Provisioning);
+    let other = client.delete(delete().etag("x")).await.expect_err("another body");
+    assert_eq!(reason(&other), "REQUEST_ID_REUSED");
+    let deleted = client.delete(DeleteStore::new("store-a").request_id("d-2").allow_missing(true)).await;
+    assert_eq!(deleted.expect("deleted").map(|store| store.state()), Some(wire::store::State::Deleting));
+}

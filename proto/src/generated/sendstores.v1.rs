@@ -769,7 +769,8 @@ pub struct DeleteRequest {
     /// Delete only if the store still has this etag. Empty: whatever it has become.
     #[prost(string, tag = "3")]
     pub etag: ::prost::alloc::string::String,
-    /// Answer with success and no store when there is none of this id.
+    /// Answer with success and no store when there is none of this id. Repeated with the same `request_id`, the call answers
+    /// so again and deletes nothing, also when a store of this id was created meanwhile.
     #[prost(bool, tag = "4")]
     pub allow_missing: bool,
     /// Check only: answers as Delete would, without doing anything.

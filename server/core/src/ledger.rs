@@ -6,7 +6,7 @@ use std::{fmt, future::Future, time::Duration};
 
 use crate::{
     cluster::ClusterUid,
-    id::{RequestId, StoreId},
+    id::{RequestId, StoreId, Tenant},
     revision::{Epoch, Revision},
     state::State,
     store::Store,
@@ -42,6 +42,8 @@ pub enum Duty {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Operation {
     pub id: RequestId,
+    /// Whose request it is: the same id of another tenant is another operation. `None`: of callers that are not told apart.
+    pub scope: Option<Tenant>,
     /// Digest of the request's body, in hex.
     pub digest: String,
 }
@@ -153,6 +155,9 @@ pub enum LedgerError {
     /// The operation's id was used before with another body.
     #[error("the request id was used for another request")]
     OperationReused,
+    /// The operation happened before, and there was no store then for it to change: see [`Ledger::note_missing`].
+    #[error("the operation has found no store")]
+    FoundNothing,
     /// Another owner has claimed the store since.
     #[error("the claim was lost")]
     Fenced,
@@ -185,13 +190,23 @@ pub trait Ledger: Clone + Send + Sync + 'static {
     fn last_revision(&self) -> impl Future<Output = Result<Revision, LedgerError>> + Send;
 
     /// Writes the record, appends to the log and keeps the operation, all or nothing, in this order of refusals:
-    /// `EpochChanged`, `InDoubt`, operation known (`Repeated` or `OperationReused`), `Conflict`, `Fenced`. In the place of a
+    /// `EpochChanged`, `InDoubt`, operation known (`Repeated`, `FoundNothing` or `OperationReused`), `Conflict`, `Fenced`. In the place of a
     /// record that cannot be read, `Conflict` is `Unreadable`.
     /// Durable when it returns. A call that is delivered twice by the transport is applied once.
     fn write(&self, write: Write) -> impl Future<Output = Result<Written, LedgerError>> + Send;
 
-    /// What the operation answered, if it happened. `OperationReused` if its id was used for another body.
+    /// What the operation answered, if it happened; `FoundNothing` if there was no store then. `OperationReused` if its id
+    /// was used for another body.
     fn recall(&self, operation: &Operation) -> impl Future<Output = Result<Option<Store>, LedgerError>> + Send;
+
+    /// Keeps the operation for [`OPERATION_WINDOW`] as one that found no store of this id, so that its repetition finds
+    /// none either, whatever was created since. If it happened before: what it answered then. Refused with `Conflict` if
+    /// there is a store.
+    fn note_missing(
+        &self,
+        id: &StoreId,
+        operation: &Operation,
+    ) -> impl Future<Output = Result<Option<Store>, LedgerError>> + Send;
 
     /// The record of one store, tombstones included. `Unreadable` if it cannot be decoded.
     fn load(&self, id: &StoreId) -> impl Future<Output = Result<Option<Store>, LedgerError>> + Send;
@@ -345,7 +360,7 @@ impl LedgerError {
     pub fn retryable(&self) -> bool {
         match self {
             Self::Unavailable(_) | Self::Full(_) => true,
-            Self::Conflict(_) | Self::OperationReused | Self::Fenced => false,
+            Self::Conflict(_) | Self::OperationReused | Self::FoundNothing | Self::Fenced => false,
             Self::EpochChanged(_) | Self::InDoubt(_) | Self::Unsafe(_) => false,
             Self::Unreadable(_) | Self::Corrupt(_) => false,
         }

@@ -72,7 +72,7 @@ impl<L: Ledger> StoreApi<L> {
             let spec = spec?;
             let pipeline = self.engines().pipeline(spec.engine);
             let new = NewStore { id: id?, uid: uid?, tenant, labels, spec, url: url?, pipeline };
-            let operation = request_id.map(|id| Operation { id, digest });
+            let operation = request_id.map(|id| Operation { id, scope: None, digest });
             Some(Parsed { new, operation, id_was_chosen, validate_only })
         })();
         violations.finish(parsed)

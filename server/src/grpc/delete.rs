@@ -47,15 +47,26 @@ impl<L: Ledger> StoreApi<L> {
 
     async fn delete(&self, parsed: &Parsed, call: Option<CallId>) -> Result<Store, Refusal> {
         let ledger = &self.writable()?.ledger;
+        let refused = |error| match error {
+            LedgerError::FoundNothing => Refusal::StoreNotFound(parsed.id.clone()),
+            error => error.into(),
+        };
         if let Some(operation) = &parsed.operation
-            && let Some(answered) = ledger.recall(operation).await?
+            && let Some(answered) = ledger.recall(operation).await.map_err(refused)?
         {
             return Ok(answered);
         }
         for _ in 0..ATTEMPTS {
             let store = ledger.load(&parsed.id).await?;
-            let store = store.filter(|store| store.state != State::Deleted);
-            let store = store.ok_or_else(|| Refusal::StoreNotFound(parsed.id.clone()))?;
+            let Some(store) = store.filter(|store| store.state != State::Deleted) else {
+                match note_missing(ledger, parsed).await {
+                    Ok(Some(answered)) => return Ok(answered),
+                    Ok(None) => return Err(Refusal::StoreNotFound(parsed.id.clone())),
+                    // It was created meanwhile.
+                    Err(LedgerError::Conflict(_)) => continue,
+                    Err(error) => return Err(error.into()),
+                }
+            };
             if !parsed.etag.is_empty() && parsed.etag != token::etag(&store) {
                 return Err(Refusal::EtagMismatch(parsed.id.clone()));
             }
@@ -73,10 +84,21 @@ impl<L: Ledger> StoreApi<L> {
             match ledger.write(write).await {
                 Ok(written) => return Ok(written.into_store()),
                 Err(LedgerError::Conflict(_)) => {}
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(refused(error)),
             }
         }
         Err(Refusal::WriteConflict(parsed.id.clone()))
+    }
+}
+
+/// That there is no store is an answer where that is allowed, and is kept like any other: a repetition must not delete a
+/// store that was created since.
+async fn note_missing<L: Ledger>(ledger: &L, parsed: &Parsed) -> Result<Option<Store>, LedgerError> {
+    match &parsed.operation {
+        Some(operation) if parsed.allow_missing && !parsed.validate_only => {
+            ledger.note_missing(&parsed.id, operation).await
+        }
+        _ => Ok(None),
     }
 }
 
@@ -102,6 +124,6 @@ fn parse_delete(request: wire::DeleteRequest) -> Result<Parsed, Refusal> {
     if etag.len() > 64 {
         violations.add("etag", "was not given out by this service");
     }
-    let operation = request_id.map(|id| Operation { id, digest });
+    let operation = request_id.map(|id| Operation { id, scope: None, digest });
     violations.finish(id.map(|id| Parsed { id, operation, etag, allow_missing, validate_only }))
 }

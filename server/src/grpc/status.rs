@@ -260,6 +260,7 @@ impl From<LedgerError> for Refusal {
                 unreadable.id.map_or(Self::Internal, Self::RecordUnreadable)
             }
             error @ (LedgerError::Conflict(_)
+            | LedgerError::FoundNothing
             | LedgerError::Fenced
             | LedgerError::Corrupt(_)
             | LedgerError::Unsafe(_)) => {

@@ -197,6 +197,10 @@ impl Ledger for MemoryLedger {
         self.ours()?.recall(operation)
     }
 
+    async fn note_missing(&self, id: &StoreId, operation: &Operation) -> Result<Option<Store>, LedgerError> {
+        self.trusted()?.note_missing(id, operation)
+    }
+
     async fn load(&self, id: &StoreId) -> Result<Option<Store>, LedgerError> {
         self.ours()?.load(id)
     }

@@ -196,7 +196,7 @@ impl Ledger for RedisLedger {
         let Write { mut store, expected, fence, operation } = write;
         let Shared { keys, scripts, history, .. } = &*self.shared;
         let mut names = vec![&keys.meta, &keys.stores, &keys.log, &keys.claims, &keys.tombstones];
-        let answer = operation.as_ref().map(|operation| keys.operation(&operation.id));
+        let answer = operation.as_ref().map(|operation| keys.operation(operation));
         names.extend(&answer);
         let names = names.into_iter().cloned().collect();
         let expected = match expected {
@@ -231,10 +231,18 @@ impl Ledger for RedisLedger {
 
     async fn recall(&self, operation: &Operation) -> Result<Option<Store>, LedgerError> {
         let Shared { keys, scripts, .. } = &*self.shared;
-        let names = vec![keys.meta.clone(), keys.operation(&operation.id)];
+        let names = vec![keys.meta.clone(), keys.operation(operation)];
         let args = vec![operation.digest.as_str().into()];
         let mut reply = self.promise(&scripts.recall, names, args).await?;
         (reply.word == "found").then(|| reply.store()).transpose()
+    }
+
+    async fn note_missing(&self, id: &StoreId, operation: &Operation) -> Result<Option<Store>, LedgerError> {
+        let Shared { keys, scripts, .. } = &*self.shared;
+        let names = vec![keys.meta.clone(), keys.stores.clone(), keys.operation(operation)];
+        let args = [id.as_str(), &operation.digest, &OPERATION_WINDOW.as_secs().to_string()].map(Value::from);
+        let mut reply = self.promise(&scripts.missing, names, args.to_vec()).await.map_err(|error| error.of(id))?;
+        (reply.word == "repeated").then(|| reply.store()).transpose()
     }
 
     async fn load(&self, id: &StoreId) -> Result<Option<Store>, LedgerError> {

@@ -2,7 +2,7 @@ use std::{collections::HashMap, time::Duration};
 
 use sendstores_core::{
     Event, Revision, State, Store,
-    ledger::{Expected, Fence, Ledger, LedgerError, Write, Written},
+    ledger::{Expected, Fence, Ledger, LedgerError, Operation, Write, Written},
 };
 use sendstores_tests::{
     ledger::{apply, creation, event, last, operation, stores, tombstone, update},
@@ -22,6 +22,8 @@ on_both! {
     a_refused_write_leaves_nothing,
     refusals_come_in_their_order,
     recall_says_what_an_operation_answered,
+    an_operation_that_found_nothing_never_finds_what_came_later,
+    operations_of_two_tenants_are_two,
     a_scan_finds_every_record,
     a_sweep_takes_old_tombstones_only,
     a_sweep_takes_no_more_than_asked,
@@ -159,6 +161,42 @@ async fn recall_says_what_an_operation_answered<W: World>() {
     apply(&ledger, update(&first)).await;
     assert_eq!(ledger.recall(&known).await, Ok(Some(first)));
     assert_eq!(ledger.recall(&operation("r-1", "ab")).await, Err(LedgerError::OperationReused));
+}
+
+async fn an_operation_that_found_nothing_never_finds_what_came_later<W: World>() {
+    let world = W::new().await;
+    let ledger = world.ledger();
+    let (id, nothing) = (parsed("store-a"), operation("r-1", "aa"));
+    assert_eq!(ledger.note_missing(&id, &nothing).await, Ok(None));
+    let store = apply(&ledger, creation("store-a")).await;
+    for ledger in [&ledger, &world.reopen().await] {
+        assert_eq!(ledger.note_missing(&id, &nothing).await, Ok(None));
+        assert_eq!(ledger.recall(&nothing).await, Err(LedgerError::FoundNothing));
+        let write = Write { operation: Some(nothing.clone()), ..event(&store, Event::DeleteRequested) };
+        assert_eq!(ledger.write(write).await, Err(LedgerError::FoundNothing));
+        assert_eq!(ledger.note_missing(&id, &operation("r-1", "ab")).await, Err(LedgerError::OperationReused));
+        let said = ledger.note_missing(&id, &operation("r-2", "aa")).await;
+        assert_eq!(said, Err(LedgerError::Conflict(Some(Box::new(store.clone())))));
+        assert_eq!(ledger.load(&id).await, Ok(Some(store.clone())));
+    }
+    let known = operation("r-3", "aa");
+    let written = apply(&ledger, Write { operation: Some(known.clone()), ..update(&store) }).await;
+    assert_eq!(ledger.note_missing(&id, &known).await, Ok(Some(written)), "it answered with a store");
+    tombstone(&ledger, "store-dead").await;
+    assert_eq!(ledger.note_missing(&parsed("store-dead"), &operation("r-4", "aa")).await, Ok(None));
+}
+
+async fn operations_of_two_tenants_are_two<W: World>() {
+    let world = W::new().await;
+    let ledger = world.ledger();
+    let of = |scope: &str| Operation { scope: Some(parsed(scope)), ..operation("r-1", "aa") };
+    let (one, two, nobody) = (of("acme"), of("other"), operation("acme:r-1", "aa"));
+    let store = apply(&ledger, Write { operation: Some(one.clone()), ..creation("store-a") }).await;
+    assert_eq!(ledger.recall(&one).await, Ok(Some(store)));
+    for other in [&two, &nobody, &operation("r-1", "ab")] {
+        assert_eq!(ledger.recall(other).await, Ok(None));
+    }
+    apply(&ledger, Write { operation: Some(two), ..creation("store-b") }).await;
 }
 
 async fn a_scan_finds_every_record<W: World>() {

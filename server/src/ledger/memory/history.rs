@@ -6,7 +6,7 @@ use std::{
 };
 
 use sendstores_core::{
-    Epoch, RequestId, Revision, State, Store, StoreId, Timestamp,
+    Epoch, RequestId, Revision, State, Store, StoreId, Tenant, Timestamp,
     cluster::ClusterUid,
     ledger::{
         Before, Claim, Duty, Expected, Fence, LedgerError, OPERATION_WINDOW, Operation, Owner, Scan, Unreadable, Write,
@@ -36,7 +36,7 @@ pub(super) struct History {
     pub(super) length: usize,
     stores: HashMap<StoreId, Entry>,
     log: VecDeque<Logged>,
-    operations: HashMap<RequestId, Answer>,
+    operations: HashMap<(Option<Tenant>, RequestId), Answer>,
     claims: HashMap<StoreId, Claim>,
     duties: HashMap<Duty, Held>,
     /// Until when each replica is taken to live.
@@ -74,8 +74,8 @@ struct Held {
 #[derive(Clone)]
 struct Answer {
     digest: String,
-    revision: Revision,
-    record: String,
+    /// The record that was answered with; `None`: there was no store.
+    found: Option<(Revision, String)>,
     expires: Timestamp,
 }
 
@@ -136,12 +136,27 @@ impl History {
         self.log(before, &store.id, &record);
         let deleted = (store.state == State::Deleted).then_some(now);
         self.stores.insert(store.id.clone(), Entry { revision: self.revision, record: record.clone(), deleted });
-        if let Some(Operation { id, digest }) = operation {
-            self.operations.retain(|_, answer| answer.expires > now);
-            let answer = Answer { digest, revision: self.revision, record, expires: now.after(OPERATION_WINDOW) };
-            self.operations.insert(id, answer);
+        if let Some(operation) = operation {
+            self.keep(operation, Some((self.revision, record)));
         }
         Ok(Written::Applied(store))
+    }
+
+    fn keep(&mut self, operation: Operation, found: Option<(Revision, String)>) {
+        let (now, Operation { id, scope, digest }) = (self.now(), operation);
+        self.operations.retain(|_, answer| answer.expires > now);
+        self.operations.insert((scope, id), Answer { digest, found, expires: now.after(OPERATION_WINDOW) });
+    }
+
+    pub(super) fn note_missing(&mut self, id: &StoreId, operation: &Operation) -> Result<Option<Store>, LedgerError> {
+        match self.recall(operation) {
+            Ok(None) => {}
+            Err(LedgerError::FoundNothing) => return Ok(None),
+            known => return known,
+        }
+        self.expect(id, Expected::Vacant)?;
+        self.keep(operation.clone(), None);
+        Ok(None)
     }
 
     /// Appends the change at the present revision.
@@ -176,10 +191,13 @@ impl History {
     }
 
     pub(super) fn recall(&self, operation: &Operation) -> Result<Option<Store>, LedgerError> {
-        match self.operations.get(&operation.id) {
+        match self.operations.get(&(operation.scope.clone(), operation.id.clone())) {
             Some(answer) if answer.expires <= self.now() => Ok(None),
             Some(answer) if answer.digest != operation.digest => Err(LedgerError::OperationReused),
-            Some(answer) => Ok(Some(record::decode(answer.record.as_bytes(), answer.revision)?)),
+            Some(Answer { found: Some((revision, record)), .. }) => {
+                Ok(Some(record::decode(record.as_bytes(), *revision)?))
+            }
+            Some(_) => Err(LedgerError::FoundNothing),
             None => Ok(None),
         }
     }

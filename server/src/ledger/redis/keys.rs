@@ -1,6 +1,6 @@
 //! The names of the keys. They are spelled here and nowhere else.
 
-use sendstores_core::RequestId;
+use sendstores_core::ledger::Operation;
 
 /// All keys of one ledger, under one hash tag so that Redis Cluster keeps them on one node.
 pub(super) struct Keys {
@@ -21,6 +21,7 @@ pub(super) struct Keys {
     /// Sorted set: id of a deleted store -> when it was deleted, in microseconds of Redis time.
     pub(super) tombstones: String,
     operation: String,
+    scoped_operation: String,
 }
 
 // === impl Keys ===
@@ -37,11 +38,17 @@ impl Keys {
             replicas: key("replicas"),
             tombstones: key("tombstones"),
             operation: key("operation:"),
+            scoped_operation: key("operation@"),
         }
     }
 
-    /// String: the answer of one operation, for as long as it is remembered.
-    pub(super) fn operation(&self, id: &RequestId) -> String {
-        format!("{}{id}", self.operation)
+    /// String: digest and answer of one operation, for as long as it is remembered. An empty answer: there was no store.
+    pub(super) fn operation(&self, operation: &Operation) -> String {
+        let Operation { id, scope, digest: _ } = operation;
+        match scope {
+            None => format!("{}{id}", self.operation),
+            // No scope has a colon in it.
+            Some(scope) => format!("{}{scope}:{id}", self.scoped_operation),
+        }
     }
 }

@@ -34,6 +34,7 @@ impl Reply {
             "doubt" => Err(LedgerError::InDoubt(reply.text()?)),
             "fenced" => Err(LedgerError::Fenced),
             "reused" => Err(LedgerError::OperationReused),
+            "nothing" => Err(LedgerError::FoundNothing),
             "headless" => Err(headless().into()),
             "conflict" => match reply.rest.next() {
                 Some(Value::Null) | None => Err(LedgerError::Conflict(None)),

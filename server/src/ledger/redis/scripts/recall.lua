@@ -8,4 +8,7 @@ local digest, answer = string.match(known, '^(%S*) (.*)$')
 if digest ~= ARGV[3] then
   return {'reused'}
 end
+if answer == '' then
+  return synced() or {'nothing'}
+end
 return synced() or {'found', answer}

@@ -38,6 +38,9 @@ if KEYS[6] then
     if known_digest ~= digest then
       return {'reused'}
     end
+    if answer == '' then
+      return synced() or {'nothing'}
+    end
     return synced() or {'repeated', answer}
   end
 end
