@@ -17,6 +17,7 @@ pub mod namespaces;
 pub mod oracle;
 pub mod outside;
 pub mod plane;
+pub mod previous;
 pub mod provisioning;
 pub mod redis;
 pub mod samples;

@@ -15,6 +15,7 @@ use crate::wait::until;
 
 /// How a server is started.
 pub struct ServerOptions {
+    program: PathBuf,
     redis_url: String,
     flags: Vec<String>,
     environment: Vec<(String, String)>,
@@ -34,14 +35,25 @@ impl ServerOptions {
     /// A server on this Redis whose cluster does not answer: stores stay where the ledger puts them.
     pub fn without_cluster(redis_url: &str) -> Self {
         let kubeconfig = dead_kubeconfig();
-        let options = Self { redis_url: redis_url.to_owned(), flags: Vec::new(), environment: Vec::new() };
+        let options = Self::new(redis_url);
         options.env("KUBECONFIG", kubeconfig.to_str().expect("a plain path"))
     }
 
     /// A server on this Redis and this cluster.
     pub fn with_cluster(redis_url: &str, kubeconfig: &str) -> Self {
-        let options = Self { redis_url: redis_url.to_owned(), flags: Vec::new(), environment: Vec::new() };
+        let options = Self::new(redis_url);
         options.env("KUBECONFIG", kubeconfig)
+    }
+
+    fn new(redis_url: &str) -> Self {
+        let program = program("sendstores-server");
+        Self { program, redis_url: redis_url.to_owned(), flags: Vec::new(), environment: Vec::new() }
+    }
+
+    /// Another program than that of this workspace.
+    pub fn program(mut self, path: PathBuf) -> Self {
+        self.program = path;
+        self
     }
 
     pub fn flag(mut self, flag: impl Into<String>) -> Self {
@@ -63,7 +75,7 @@ impl ServerOptions {
         // A server that is killed leaves its helm's folder behind, and that must be among our own.
         let scratch = workspace().join(".dev/tmp");
         std::fs::create_dir_all(&scratch).expect("a folder for what servers leave");
-        let mut command = Command::new(program("sendstores-server"));
+        let mut command = Command::new(&self.program);
         command
             .env("TMPDIR", &scratch)
             .args(["--listen", listen, "--admin-listen", "127.0.0.1:0", "--log-format", "json"])

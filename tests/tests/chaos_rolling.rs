@@ -1,10 +1,14 @@
 //! Three replicas on one Redis are replaced one after the other while callers call and watchers watch. A caller repeats a
 //! call that failed once, at another replica, and that is enough; the oracle judges what watchers and writers were told.
 //!
+//! The same between two versions, forth and back: the program of an earlier commit is built for that, so it is done only
+//! with `SENDSTORES_TEST_LONG=1`.
+//!
 //! `SENDSTORES_CHAOS_SEED` repeats a run's choices (not its timing), `SENDSTORES_CHAOS_CYCLES` is how often all are replaced.
 
 use std::{
     cell::{Cell, RefCell},
+    path::PathBuf,
     rc::Rc,
 };
 
@@ -17,6 +21,7 @@ use sendstores_core::ledger::Ledger;
 use sendstores_server::ledger::{RedisConfig, RedisLedger};
 use sendstores_tests::{
     oracle::{Answer, Filter, Recorder, Run, Shown, read_log},
+    previous::previous_server,
     redis::RedisServer,
     server::{Server, ServerOptions},
     wait::{DEADLINE, until},
@@ -190,18 +195,22 @@ fn setting<T: std::str::FromStr>(name: &str) -> Option<T> {
     std::env::var(name).ok().and_then(|text| text.parse().ok())
 }
 
-async fn rolling() {
+/// The replicas begin as the first program, and become each of the others in turn; `None` is that of this workspace.
+async fn rolling(programs: &[Option<PathBuf>]) {
     let seed: u64 = setting("SENDSTORES_CHAOS_SEED").unwrap_or_else(rand::random);
-    let rounds = setting("SENDSTORES_CHAOS_CYCLES").unwrap_or(ROUNDS);
+    let rounds = programs.len() - 1;
     eprintln!("SENDSTORES_CHAOS_SEED={seed} SENDSTORES_CHAOS_CYCLES={rounds}");
     let mut random = StdRng::seed_from_u64(seed);
     let redis = RedisServer::start().await;
     let config = RedisConfig { history: HISTORY.try_into().expect("not zero"), ..RedisConfig::new(redis.url()) };
     let ledger = RedisLedger::connect(config).await.expect("a ledger");
-    let options = ServerOptions::without_cluster(&redis.url()).flag(format!("--history={HISTORY}"));
+    let options = |program: &Option<PathBuf>| {
+        let options = ServerOptions::without_cluster(&redis.url()).flag(format!("--history={HISTORY}"));
+        program.iter().fold(options, |options, program| options.program(program.clone()))
+    };
     let (mut servers, mut clients) = (Vec::new(), Vec::new());
     for _ in 0..REPLICAS {
-        let server = options.start_ready().await;
+        let server = options(&programs[0]).start_ready().await;
         clients.push(server.client().await);
         servers.push(server);
     }
@@ -213,8 +222,8 @@ async fn rolling() {
     for (i, recorder) in recorders().into_iter().enumerate() {
         watchers.spawn_local(keep_watching(world.clone(), recorder, i));
     }
-    for _ in 0..rounds {
-        roll(&world, &options, &mut servers).await;
+    for program in &programs[1..] {
+        roll(&world, &options(program), &mut servers).await;
     }
     world.stop.cancel();
     while let Some(ended) = callers.join_next().await {
@@ -251,5 +260,23 @@ async fn judge(world: &World, recorders: Vec<Recorder>, ledger: &RedisLedger, ro
 
 #[tokio::test]
 async fn replicas_are_replaced_and_one_repetition_is_all_that_callers_notice() {
-    LocalSet::new().run_until(rolling()).await;
+    let rounds: usize = setting("SENDSTORES_CHAOS_CYCLES").unwrap_or(ROUNDS);
+    LocalSet::new().run_until(rolling(&vec![None; rounds + 1])).await;
+}
+
+#[tokio::test]
+async fn servers_of_two_versions_replace_each_other_forth_and_back() {
+    if std::env::var("SENDSTORES_TEST_LONG").as_deref() != Ok("1") {
+        eprintln!("left out: SENDSTORES_TEST_LONG=1 has the previous server built, and runs it");
+        return;
+    }
+    let previous = match previous_server() {
+        Ok(previous) => Some(previous),
+        // An archive of the sources has no history.
+        Err(why) => {
+            assert!(std::env::var_os("CI").is_none(), "{why}");
+            return eprintln!("left out: {why}");
+        }
+    };
+    LocalSet::new().run_until(rolling(&[previous.clone(), None, previous, None])).await;
 }
