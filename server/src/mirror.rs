@@ -174,20 +174,18 @@ impl Mirror {
 
     /// From now on nothing is written because of `why`; `None`: the cluster is the right one.
     pub fn set_elsewhere(&self, why: Option<String>) {
-        let told = why.clone();
-        self.0
-            .elsewhere
-            .send_if_modified(|known| {
-                let changed = *known != why;
-                *known = why;
-                // Before anybody can see it, so that who sees the one sees the other.
-                metrics::gauge!("sendstores_wrong_cluster").set(if known.is_some() { 1.0 } else { 0.0 });
-                changed
-            })
-            .then(|| match told {
-                Some(why) => tracing::error!(why, "WRONG CLUSTER: nothing is written, made or removed"),
-                None => tracing::info!("the cluster is the right one again"),
-            });
+        let changed = self.0.elsewhere.send_if_modified(|known| {
+            // Before the change can be seen, so that a reader of both sees both.
+            metrics::gauge!("sendstores_wrong_cluster").set(if why.is_some() { 1.0 } else { 0.0 });
+            let changed = *known != why;
+            known.clone_from(&why);
+            changed
+        });
+        match why {
+            Some(why) if changed => tracing::error!(why, "WRONG CLUSTER: nothing is written, made or removed"),
+            None if changed => tracing::info!("the cluster is the right one again"),
+            Some(_) | None => {}
+        }
     }
 
     /// From now on the ledger is not believed. The first doubt stays: it is most likely the cause of the rest.

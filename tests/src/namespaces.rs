@@ -78,7 +78,7 @@ impl Namespaces {
         lock(&self.state).namespaces.insert(name, namespace);
     }
 
-    /// From now on nobody may read the namespace that says which cluster this is.
+    /// From now on the namespace that says which cluster this is cannot be read: 403.
     pub fn keep_secret(&self) {
         lock(&self.state).is_secretive = true;
     }

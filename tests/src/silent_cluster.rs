@@ -1,5 +1,5 @@
-//! A Kubernetes API that takes every request and answers none: whoever works against it stays at work. It says only that it
-//! does not say which cluster it is.
+//! A Kubernetes API that takes every request and answers none: whoever works against it stays at work. Only to
+//! the question which cluster it is does it answer: that it does not say.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

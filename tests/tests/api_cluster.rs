@@ -73,10 +73,12 @@ impl World {
         self
     }
 
+    /// What Redis has, also where another history has begun.
     async fn states(&self) -> Vec<State> {
+        let ledger = RedisLedger::connect(RedisConfig::new(self.redis.url())).await.expect("a ledger");
         let mut states = Vec::new();
         for id in IDS {
-            states.push(self.ledger.load(&parsed(id)).await.expect("the ledger").expect("a record").state);
+            states.push(ledger.load(&parsed(id)).await.expect("the ledger").expect("a record").state);
         }
         states
     }
@@ -115,7 +117,7 @@ async fn assert_reads_only(client: &Client) {
     assert_eq!(client.get(IDS[0]).await.expect("it is read").state(), WireState::Ready);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_reaches_another_cluster_rests_and_no_store_is_lost() {
     let world = World::new().await.settled().await;
     let other = Namespaces::start(OTHER).await;
@@ -152,7 +154,7 @@ async fn a_server_that_reaches_another_cluster_rests_and_no_store_is_lost() {
     client.create(CreateStore::new().id("store-new")).await.expect("it writes again");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cluster_that_has_none_of_the_stores_is_not_kept_as_theirs() {
     let world = World::new().await;
     let empty = Namespaces::start(OTHER).await;
@@ -166,7 +168,7 @@ async fn a_cluster_that_has_none_of_the_stores_is_not_kept_as_theirs() {
     until("the cluster to be kept", async || (world.kept().await == OURS).then_some(())).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cluster_that_does_not_say_which_it_is_is_worked_in() {
     let world = World::new().await.settled().await;
     let secretive = Namespaces::start(OTHER).await;
@@ -180,19 +182,19 @@ async fn a_cluster_that_does_not_say_which_it_is_is_worked_in() {
     server.client().await.create(CreateStore::new().id("store-new")).await.expect("written");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cluster_that_cannot_be_asked_is_not_a_wrong_one() {
     let world = World::new().await.settled().await;
     let server = ServerOptions::without_cluster(&world.redis.url()).flag("--cron-interval=0s").start_ready().await;
     let client = server.client().await;
     client.create(CreateStore::new().id("store-new")).await.expect("accepted");
-    let told = until("the failure to be shown", async || client.get("store-new").await.ok()?.failure).await;
-    assert_eq!(told.reason(), sendstores_client::v1::failure::Reason::ClusterUnavailable);
+    let shown = until("the failure to be shown", async || client.get("store-new").await.ok()?.failure).await;
+    assert_eq!(shown.reason(), sendstores_client::v1::failure::Reason::ClusterUnavailable);
     readyz(&server, "ok").await;
     assert_eq!(world.states().await, [State::Ready; 3]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn adopt_refuses_where_most_of_the_stores_have_no_namespace() {
     let world = World::new().await;
     let empty = Namespaces::start(OTHER).await;
@@ -208,7 +210,7 @@ async fn adopt_refuses_where_most_of_the_stores_have_no_namespace() {
     assert_eq!(world.states().await, [State::Failed; 3]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn adopt_under_another_name_finds_each_namespace_by_its_own() {
     let world = World::new().await;
     let options = ServerOptions::with_cluster(&world.redis.url(), world.cluster.kubeconfig()).flag("--instance=other");
@@ -217,7 +219,7 @@ async fn adopt_under_another_name_finds_each_namespace_by_its_own() {
     assert_eq!(world.states().await, [State::Ready; 3]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_namespace_whose_labels_were_changed_is_not_taken_for_lost() {
     let world = World::new().await;
     world.ledger.cast_doubt("a test says so").await.expect("cast");
@@ -225,8 +227,8 @@ async fn a_namespace_whose_labels_were_changed_is_not_taken_for_lost() {
     world.cluster.put(serde_json::json!({"metadata": {"name": IDS[1], "labels": {}}}));
     let adopted = world.adopt(&world.cluster, &[]);
     assert!(adopted.status.success(), "{adopted:?}");
-    let told = said(&adopted);
-    assert!(told.contains("store-b: left alone") && told.contains("sendstores.dev/uid="), "{told}");
-    assert!(!told.contains("store-a") && told.contains("0 records were written"), "{told}");
+    let printed = said(&adopted);
+    assert!(printed.contains("store-b: left alone") && printed.contains("sendstores.dev/uid="), "{printed}");
+    assert!(!printed.contains("store-a") && printed.contains("0 records were written"), "{printed}");
     assert_eq!(world.states().await, [State::Ready; 3]);
 }

@@ -147,3 +147,19 @@ async fn go_on_elsewhere(mut recorders: Vec<Recorder>, server: &Server, ledger: 
 async fn a_server_that_stops_tells_everybody_where_to_go_on() {
     LocalSet::new().run_until(stop_with_everybody_there()).await;
 }
+
+#[tokio::test]
+async fn a_second_signal_ends_it_at_once() {
+    let redis = RedisServer::start().await;
+    let server = ServerOptions::without_cluster(&redis.url()).flag("--drain-timeout=600s").start_ready().await;
+    let channel = Channel::from_shared(server.url()).expect("a URL").connect().await.expect("connect");
+    // The client of an open health watch is waited for until the deadline.
+    let watch = HealthClient::new(channel).watch(HealthCheckRequest::default()).await.expect("watch");
+    signal(server.pid(), "TERM");
+    until("it to stop", async || server.log().iter().any(|line| line.contains("stopping: asked to")).then_some(()))
+        .await;
+    signal(server.pid(), "INT");
+    let (status, _) = spawn_blocking(move || server.ended(STOP)).await.expect("its end");
+    assert_eq!(status.code(), Some(1), "{status}");
+    drop(watch);
+}

@@ -255,8 +255,8 @@ async fn a_store_that_nobody_could_visit_is_made_anew_where_a_correction_cannot_
     shim.set_claim(true);
     let (provisioner, store) = (provisioner(&shim, LONG), store());
     let ensure = async || provisioner.ensure(&store, steps::RELEASE).await;
-    let told = ensure().await.expect_err("it takes a while");
-    assert!(!told.terminal && told.message.contains("made anew"), "{told}");
+    let error = ensure().await.expect_err("it takes a while");
+    assert!(!error.terminal && error.message.contains("made anew"), "{error}");
     assert_eq!(shim.recorded("claim"), "deleted");
     assert_eq!(provisioner.observe(&store, steps::RELEASE).await, Ok(Seen::Absent));
     let upgrades = || shim.arguments().iter().filter(|argument| *argument == "upgrade").count();

@@ -115,7 +115,7 @@ pub fn compare(records: &Scan, inventory: &Inventory, now: Timestamp) -> BTreeMa
     there.chain(gone.map(|store| (store.id.clone(), finding(store)))).chain(set_aside).collect()
 }
 
-/// The stores that would be found missing, to be looked for by name first: a label that was changed is no loss.
+/// The stores that count as missing. Read their namespaces by name before that is recorded: a changed label is no loss.
 pub fn missing(findings: &BTreeMap<StoreId, Finding>) -> Vec<StoreId> {
     let missing = findings.iter().filter(|(_, finding)| matches!(finding, Finding::Missing(_)));
     missing.map(|(id, _)| id.clone()).collect()
@@ -419,8 +419,8 @@ mod tests {
         let unmarked = Inventory { found: Vec::new(), unmarked: [store(State::Ready).id].into() };
         let findings = compare(&scan(&[store(State::Ready)]), &unmarked, at(9));
         assert_eq!(missing(&findings), []);
-        let told = findings.into_values().next().expect("one finding").to_string();
-        assert!(told.contains("left alone") && told.contains(store(State::Ready).uid.as_str()), "{told}");
+        let shown = findings.into_values().next().expect("one finding").to_string();
+        assert!(shown.contains("left alone") && shown.contains(store(State::Ready).uid.as_str()), "{shown}");
     }
 
     #[test]
@@ -438,11 +438,11 @@ mod tests {
             assert_eq!(all(&five, enough), None, "{enough}");
         }
         assert_eq!(all(&five[..1], 0), Some(Shortfall { known: 1, missing: 1 }));
-        // Nothing that counts: on its way, never READY, ended, or told already.
-        let told = lost(&five[0], at(7)).expect("lost");
+        // These do not count: on its way, never READY, ended, or recorded as missing before.
+        let recorded = lost(&five[0], at(7)).expect("lost");
         let others = [State::Provisioning, State::Failed, State::Deleting, State::Deleted].map(store);
         assert_eq!(all(&others, 0), None);
-        assert_eq!(all(&[told], 0), None);
+        assert_eq!(all(&[recorded], 0), None);
         assert_eq!(all(&[], 0), None);
     }
 

@@ -1,5 +1,5 @@
 //! Whether the cluster that this server reaches is the one that its stores stand in. A kubeconfig that leads to another one
-//! would show every store as lost: so nothing is done there, and nothing is believed of it.
+//! would show every store as lost, so the server does nothing there.
 
 use std::time::{Duration, SystemTime};
 
@@ -47,7 +47,7 @@ impl<L: Ledger, C: Census + Identify> Home<L, C> {
         Self { taker, standing: watch::Sender::new(Standing::Pending), compared: false }
     }
 
-    /// The same cluster for who works in it.
+    /// `inner` for the workers: it does nothing unless this is the right cluster.
     pub fn guard<P>(&self, inner: P) -> Guarded<P> {
         Guarded { inner, standing: self.standing.subscribe() }
     }
@@ -164,7 +164,7 @@ impl<P> Guarded<P> {
     /// Waits for the first answer of the cluster, and fails unless it is the right one.
     async fn at_home(&self) -> Result<&P, StepError> {
         let mut standing = self.standing.clone();
-        // Once nobody asks any more, what was known last counts.
+        // The sender is gone once the server stops: what was known last counts.
         let _ = standing.wait_for(|standing| *standing != Standing::Pending).await;
         let refused = |why: &str| Err(StepError::retryable(FailureReason::ClusterUnavailable, why));
         match &*standing.borrow() {

@@ -4,7 +4,7 @@
 //! pod it runs in, so that only one store can be made at a time; any number can be looked at.
 //!
 //! `pod-standin serve` is the web server of all simulated pods at once (or of another address, `serve ADDRESS`). At `/standin/cron` it says how often a pod was
-//! asked to do what it has scheduled; behind `/standin/cron/hang` no run of it comes to its end, until `/standin/cron/go`. After `/standin/catalogue/empty` it has no product. tests/tests/e2e_store.rs proves the same
+//! asked to do what it has scheduled; behind `/standin/cron/hang` no run of it comes to its end, until `/standin/cron/go`. After `/standin/catalogue/empty` it sells nothing. tests/tests/e2e_store.rs proves the same
 //! statements on the real pods; nothing in the product knows of this.
 
 use std::{

@@ -225,7 +225,8 @@ async fn the_cluster_that_is_kept_first_stays_until_another_is_put_in_its_place<
 }
 
 async fn in_doubt_only_a_decision_sets_the_cluster<W: World>() {
-    let ledger = W::new().await.ledger();
+    let world = W::new().await;
+    let ledger = world.ledger();
     ledger.cast_doubt("a test says so").await.expect("cast");
     let uid = parsed::<ClusterUid>("uid-1");
     assert_eq!(ledger.cluster(SetCluster::IfNone(&uid)).await, Ok(None));

@@ -77,7 +77,7 @@ impl Content {
     }
 
     /// Tells one chart from another. The chart's own values are not part of it: helm puts those of a revision in their
-    /// place where it was told to reuse them.
+    /// place where it reuses them.
     pub(crate) fn chart_digest(&self) -> String {
         let mut files: Vec<_> = self.files().map(|file| (file.name.as_str(), file.data.as_deref())).collect();
         files.sort_unstable();
@@ -188,7 +188,7 @@ impl Unpacked {
 impl Drop for Unpacked {
     fn drop(&mut self) {
         if let Err(error) = fs::remove_dir_all(&self.0) {
-            tracing::debug!(%error, folder = %self.0.display(), "an unpacked chart stays behind");
+            tracing::debug!(%error, folder = %self.0.display(), "an unpacked chart could not be removed");
         }
     }
 }
@@ -241,7 +241,7 @@ mod tests {
         assert_eq!(json(chart("values.yaml")), revision()["chart"]["values"]);
         assert_eq!(json(text(unpacked.values())), revision()["config"]);
         drop(unpacked);
-        assert!(!folder.path().join("store-a").exists(), "nothing stays behind");
+        assert!(!folder.path().join("store-a").exists(), "nothing is left");
     }
 
     #[test]

@@ -26,8 +26,7 @@ const CLUSTER_UNAVAILABLE: [&str; 10] = [
     "too many requests",
 ];
 
-/// Something is to be changed that Kubernetes lets nobody change in place: a claim's class or size, a StatefulSet's
-/// templates, a selector.
+/// Kubernetes changes these fields of no object in place: a claim's class or size, a StatefulSet's templates, a selector.
 const UNCHANGEABLE: [&str; 4] = [
     "is immutable",
     "updates to statefulset spec for fields other than",

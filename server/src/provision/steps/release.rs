@@ -170,7 +170,7 @@ pub(crate) async fn content(
     Ok(data.map_or_else(|| Err("it is gone".to_owned()), |data| Content::decode(&data.0)))
 }
 
-/// Whether nothing is lost when all of the store is made anew: nobody could ever visit it.
+/// Whether nothing is lost when the whole store is made anew: its Ingress was never open.
 fn is_replaceable(store: &Store, before: &History) -> bool {
     !stays_as_it_is(store) && !before.was_exposed()
 }
@@ -183,7 +183,7 @@ async fn claims_that_go(context: &Context, store: &Store) -> Result<Vec<String>,
     Ok(going.filter_map(|claim| claim.metadata.name).collect())
 }
 
-/// Removes the release and its volumes; what to tell until they are gone. The claims come first: they stay while pods use
+/// Removes the release and its volumes, and returns the error to show until they are gone. The claims come first: they stay while pods use
 /// them, and say after a crash that the rest has to go, too.
 async fn start_over(context: &Context, store: &Store, history: &History) -> Result<StepError, StepError> {
     let api: Api<PersistentVolumeClaim> = context.cluster.in_store(store);
