@@ -10,6 +10,7 @@ import traceback
 
 import check_bootstrap
 import check_build
+import check_capacity
 import check_content
 import check_crashes
 import check_lists
@@ -18,8 +19,8 @@ import check_snapshot
 from oci import unpack
 from store import Store
 
-CHECKS = [*check_build.CHECKS, *check_bootstrap.CHECKS, *check_shop.CHECKS, *check_lists.CHECKS, *check_content.CHECKS,
-          *check_crashes.CHECKS, *check_snapshot.CHECKS]
+CHECKS = [*check_build.CHECKS, *check_capacity.CHECKS, *check_bootstrap.CHECKS, *check_capacity.RUNNING_CHECKS,
+          *check_shop.CHECKS, *check_lists.CHECKS, *check_content.CHECKS, *check_crashes.CHECKS, *check_snapshot.CHECKS]
 
 
 def load(work, cache, names):
