@@ -15,7 +15,7 @@ pub use url_template::UrlTemplate;
 
 use crate::{
     ledger::Durability,
-    provision::{Deadlines, Quota},
+    provision::{Deadlines, ProbeVia, Quota},
     telemetry::LogFormat,
 };
 
@@ -87,6 +87,10 @@ pub struct Args {
     /// How many READY stores this server probes at once. A probe takes about half a second of waiting for the store.
     #[arg(long, env = "SENDSTORES_PROBE_CONCURRENCY", default_value = "32")]
     pub probe_concurrency: String,
+    /// How requests get to shops that are probed: "api-server" (through its service proxy, from anywhere) or "pod-network"
+    /// (straight to the store's Service; for a server that runs in the cluster, and needs network.controlPlane in the values).
+    #[arg(long, env = "SENDSTORES_PROBE_VIA", default_value = "api-server")]
+    pub probe_via: String,
     /// How often each open shop is asked to do what it has scheduled (WP-Cron), on average; 0s: never, then something else
     /// must.
     #[arg(long, env = "SENDSTORES_CRON_INTERVAL", default_value = "60s")]
@@ -159,6 +163,7 @@ pub struct Config {
     pub lease: Duration,
     pub probe_interval: Option<Duration>,
     pub probe_concurrency: usize,
+    pub probe_via: ProbeVia,
     pub cron_interval: Option<Duration>,
     pub quota: Quota,
     pub deadlines: Deadlines,
@@ -173,6 +178,10 @@ pub struct Config {
 impl Config {
     /// The configuration as `name = value` lines, one a flag, without secrets.
     pub fn print(&self) -> String {
+        self.settings().into_iter().map(|(name, value)| format!("{name} = {value}\n")).collect()
+    }
+
+    fn settings(&self) -> Vec<(&'static str, String)> {
         let Self {
             listen,
             admin_listen,
@@ -192,6 +201,7 @@ impl Config {
             lease,
             probe_interval,
             probe_concurrency,
+            probe_via,
             cron_interval,
             quota,
             deadlines,
@@ -201,7 +211,7 @@ impl Config {
             log,
         } = self;
         let values = values.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(",");
-        [
+        vec![
             ("listen", listen.to_string()),
             ("admin-listen", admin_listen.to_string()),
             ("redis-url", "[hidden]".to_owned()),
@@ -220,6 +230,7 @@ impl Config {
             ("lease", humantime::format_duration(*lease).to_string()),
             ("probe-interval", humantime::format_duration(probe_interval.unwrap_or_default()).to_string()),
             ("probe-concurrency", probe_concurrency.to_string()),
+            ("probe-via", check::probe_via_name(*probe_via).to_owned()),
             ("cron-interval", humantime::format_duration(cron_interval.unwrap_or_default()).to_string()),
             ("quota", quota.to_string()),
             ("deadline", deadlines.to_string()),

@@ -42,7 +42,7 @@ use sendstores_core::{
 
 use self::{cluster::Cluster, engines::EngineDef, helm::Helm, visitor::Visitor};
 pub use cluster::Clients;
-pub use config::{Config, Deadlines, HelmConfig, Quota};
+pub use config::{Config, Deadlines, HelmConfig, ProbeVia, Quota};
 
 /// The engines of this server, as far as the domain knows them.
 pub const ENGINES: Engines = engines::FACTS;
@@ -71,8 +71,8 @@ struct Context {
 impl KubeProvisioner {
     /// Touches nothing yet: a helm or a chart that is missing shows in the first release step.
     pub fn new(config: Config, clients: impl Into<Clients>) -> Self {
-        let Config { helm, deadlines, cron_interval, quota, instance } = config;
-        let cluster = Cluster::new(clients.into(), deadlines.call);
+        let Config { helm, deadlines, cron_interval, quota, probe_via, instance } = config;
+        let cluster = Cluster::new(clients.into(), deadlines.call, probe_via);
         let helm = Helm::new(helm, deadlines.helm, deadlines.helm_grace);
         let visitor = Visitor::default();
         let volumes = Default::default();

@@ -16,7 +16,7 @@ use sendstores_core::{
     observed::{Progress, Remains, Seen},
     provisioner::Provisioner,
 };
-use sendstores_server::provision::{self, Clients, Deadlines, HelmConfig, KubeProvisioner, Quota};
+use sendstores_server::provision::{self, Clients, Deadlines, HelmConfig, KubeProvisioner, ProbeVia, Quota};
 use tempfile::TempDir;
 
 use crate::{
@@ -77,6 +77,7 @@ impl Rig {
                 deadlines,
                 cron_interval: Some(Duration::from_secs(60)),
                 quota: Quota::default(),
+                probe_via: ProbeVia::default(),
                 instance: "test".to_owned(),
             },
             self.clients.clone(),

@@ -173,6 +173,7 @@ pub(super) async fn provisioner(config: &Config) -> Result<KubeProvisioner, Task
         deadlines: config.deadlines,
         cron_interval: config.cron_interval,
         quota: config.quota.clone(),
+        probe_via: config.probe_via,
         instance: config.instance.clone(),
     };
     Ok(KubeProvisioner::new(config, clients))

@@ -12,7 +12,7 @@ use std::{
 use super::{Args, Config};
 use crate::{
     ledger::Durability,
-    provision::{Deadlines, Quota},
+    provision::{Deadlines, ProbeVia, Quota},
     telemetry::LogFormat,
 };
 
@@ -43,8 +43,7 @@ impl Args {
     pub fn check(self) -> Result<Config, Problems> {
         let mut problems = Problems(Vec::new());
         let p = &mut problems;
-        let listen = address(&self.listen).and_then(|listen| private(listen, self.allow_plaintext));
-        let listen = p.take("listen", listen);
+        let listen = listen(p, &self.listen, self.allow_plaintext);
         let admin_listen = p.take("admin-listen", address(&self.admin_listen));
         let redis_ca = p.take("redis-ca", self.redis_ca.map(file).transpose());
         let redis_prefix = p.take("redis-prefix", prefix(&self.redis_prefix));
@@ -57,6 +56,7 @@ impl Args {
         let lease = p.take("lease", duration(&self.lease, 1..=300));
         let probe_interval = p.take("probe-interval", duration(&self.probe_interval, 0..=86_400));
         let probe_concurrency = p.take("probe-concurrency", number(&self.probe_concurrency, 1..=1_000));
+        let probe_via = p.take("probe-via", probe_via(&self.probe_via));
         let cron_interval = p.take("cron-interval", duration(&self.cron_interval, 0..=86_400));
         let drain_timeout = p.take("drain-timeout", duration(&self.drain_timeout, 1..=600));
         let access = self.access.check(listen, p);
@@ -64,10 +64,7 @@ impl Args {
         let log = p.take("log", log_filter(&self.log));
         let chart = p.take("chart", chart(self.chart));
         let values: Vec<_> = self.values.into_iter().filter_map(|path| p.take("values", file(path))).collect();
-        let mut deadlines = Deadlines::default();
-        for setting in &self.deadlines {
-            p.take("deadline", deadlines.set(setting));
-        }
+        let deadlines = deadlines(p, &self.deadlines);
         let quota = quota(p, &self.quota, chart.as_deref(), &values);
 
         let config = (|| {
@@ -90,6 +87,7 @@ impl Args {
                 lease: lease?,
                 probe_interval: unless_never(probe_interval?),
                 probe_concurrency: usize::try_from(probe_concurrency?).ok()?,
+                probe_via: probe_via?,
                 cron_interval: unless_never(cron_interval?),
                 quota,
                 deadlines,
@@ -99,11 +97,16 @@ impl Args {
                 log: log?,
             })
         })();
-        match config {
-            Some(config) if problems.0.is_empty() => Ok(config),
-            _ => Err(problems),
-        }
+        config.filter(|_| problems.0.is_empty()).ok_or(problems)
     }
+}
+
+fn deadlines(problems: &mut Problems, settings: &[String]) -> Deadlines {
+    let mut deadlines = Deadlines::default();
+    for setting in settings {
+        problems.take("deadline", deadlines.set(setting));
+    }
+    deadlines
 }
 
 /// The quota that these settings make of the default, if the volumes of this chart and environment fit into it.
@@ -118,15 +121,16 @@ fn quota(problems: &mut Problems, settings: &[String], chart: Option<&Path>, val
     quota
 }
 
+fn listen(problems: &mut Problems, text: &str, allow_plaintext: bool) -> Option<SocketAddr> {
+    let listen = problems.take("listen", address(text))?;
+    let allowed = listen.ip().is_loopback() || allow_plaintext;
+    let why = "is not loopback, and this port has no TLS: add --allow-plaintext to accept that everybody who reaches it owns every store";
+    problems.take("listen", allowed.then_some(listen).ok_or_else(|| why.to_owned()))
+}
+
 fn address(text: &str) -> Result<SocketAddr, String> {
     let refused = || format!("{text:?} is not an address such as 127.0.0.1:7443");
     text.to_socket_addrs().map_err(|_| refused())?.next().ok_or_else(refused)
-}
-
-/// An address that only this machine reaches, unless more are allowed to.
-fn private(listen: SocketAddr, allow_plaintext: bool) -> Result<SocketAddr, String> {
-    let why = "is not loopback, and this port has no TLS: add --allow-plaintext to accept that everybody who reaches it owns every store";
-    (listen.ip().is_loopback() || allow_plaintext).then_some(listen).ok_or_else(|| why.to_owned())
 }
 
 /// What can be the value of a label.
@@ -158,6 +162,19 @@ pub(super) fn durability_name(durability: Durability) -> &'static str {
 fn durability(text: &str) -> Result<Durability, String> {
     let found = DURABILITIES.into_iter().find(|durability| durability_name(*durability) == text);
     found.ok_or_else(|| format!("{text:?} is none of always, everysec, unchecked, dev"))
+}
+
+/// The name as the flag has it.
+pub(super) fn probe_via_name(via: ProbeVia) -> &'static str {
+    match via {
+        ProbeVia::ApiServer => "api-server",
+        ProbeVia::PodNetwork => "pod-network",
+    }
+}
+
+fn probe_via(text: &str) -> Result<ProbeVia, String> {
+    let found = [ProbeVia::ApiServer, ProbeVia::PodNetwork].into_iter().find(|via| probe_via_name(*via) == text);
+    found.ok_or_else(|| format!("{text:?} is none of api-server, pod-network"))
 }
 
 pub(super) fn number(text: &str, range: RangeInclusive<u64>) -> Result<u64, String> {
@@ -261,6 +278,14 @@ mod tests {
         for part in ["\"disks=1\"", "\"pods=few\"", "\"nap=1s\"", "storage.database"] {
             assert!(text.contains(part), "{part} is missing in: {text}");
         }
+    }
+
+    #[test]
+    fn shops_are_probed_through_the_api_server_unless_the_pod_network_is_named() {
+        assert_eq!(check(&[]).expect("valid").probe_via, ProbeVia::ApiServer);
+        let config = check(&["--probe-via=pod-network"]).expect("valid");
+        assert!(config.print().contains("\nprobe-via = pod-network\n"), "{}", config.print());
+        assert!(check(&["--probe-via=internet"]).expect_err("refused").to_string().contains("--probe-via"));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use kube::{
 use sendstores_core::{Store, StoreId};
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{errors::CallError, names};
+use super::{config::ProbeVia, errors::CallError, names, proxy::Direct};
 
 /// Clients of one cluster.
 #[derive(Clone)]
@@ -23,6 +23,7 @@ pub struct Clients {
 pub(crate) struct Cluster {
     client: Client,
     shops: Client,
+    direct: Option<Direct>,
     limit: Duration,
 }
 
@@ -47,8 +48,14 @@ impl From<Client> for Clients {
 // === impl Cluster ===
 
 impl Cluster {
-    pub(crate) fn new(clients: Clients, limit: Duration) -> Self {
-        Self { client: clients.api, shops: clients.shops, limit }
+    pub(crate) fn new(clients: Clients, limit: Duration, probe_via: ProbeVia) -> Self {
+        let direct = (probe_via == ProbeVia::PodNetwork).then(Direct::new);
+        Self { client: clients.api, shops: clients.shops, direct, limit }
+    }
+
+    /// For requests to a shop past the API server, where that is configured.
+    pub(crate) fn direct(&self) -> Option<&Direct> {
+        self.direct.as_ref()
     }
 
     /// For requests that are passed on to a shop.

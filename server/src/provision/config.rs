@@ -14,8 +14,19 @@ pub struct Config {
     /// How often each open shop is asked to do what it has scheduled; `None`: something else asks them.
     pub cron_interval: Option<Duration>,
     pub quota: Quota,
+    pub probe_via: ProbeVia,
     /// Tells the namespaces of this control plane from those of others on the same cluster; a label's value.
     pub instance: String,
+}
+
+/// How requests get to a shop that is probed or does what it has scheduled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ProbeVia {
+    /// Through the API server's service proxy, from wherever the API is reached.
+    #[default]
+    ApiServer,
+    /// Straight to the store's Service, from inside the cluster.
+    PodNetwork,
 }
 
 /// Where helm is and what it installs.

@@ -88,6 +88,7 @@ fn config() -> Config {
         deadlines: Default::default(),
         cron_interval: None,
         quota: Default::default(),
+        probe_via: Default::default(),
         instance: "test".to_owned(),
     }
 }

@@ -1,4 +1,7 @@
-//! Requests to the running shop through the API server's service proxy, which works from wherever the API does.
+//! Requests to the running shop: through the API server's service proxy, which works from wherever the API does, or over the
+//! pod network.
+
+mod direct;
 
 use std::time::Duration;
 
@@ -11,6 +14,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{cluster::Cluster, errors::CallError, redact};
+pub(crate) use direct::Direct;
 
 /// More than any page of a shop, less than what could hurt us.
 const MAX_BODY: usize = 4 * 1024 * 1024;
@@ -66,6 +70,9 @@ pub(crate) async fn ask(
     question: Question<'_>,
     limit: Duration,
 ) -> Result<Reply, StepError> {
+    if let Some(direct) = cluster.direct() {
+        return direct.ask(store, question, limit).await;
+    }
     let request = request(store, question)?;
     let exchange = async {
         let response = cluster.shops().send(request).await?;
@@ -86,23 +93,31 @@ pub(crate) async fn ask(
 }
 
 fn request(store: &Store, question: Question<'_>) -> Result<Request<Body>, StepError> {
-    let Question { service, method, path, headers, body } = question;
-    let base = format!("/api/v1/namespaces/{}/services/http:{service}:80/proxy", store.id);
+    let base = format!("/api/v1/namespaces/{}/services/http:{}:80/proxy", store.id, question.service);
+    let (request, body) = with_headers(Request::builder().uri(format!("{base}{}", question.path)), store, question);
+    request.body(Body::from(body)).map_err(|error| unbuilt(&error))
+}
+
+/// What a request says apart from its address, and its body.
+fn with_headers(
+    mut request: http::request::Builder,
+    store: &Store,
+    question: Question<'_>,
+) -> (http::request::Builder, Vec<u8>) {
     let scheme = store.url.split_once("://").map_or("http", |(scheme, _)| scheme);
     // WordPress redirects a request that did not come the way its own address says.
-    let mut request =
-        Request::builder().method(method).uri(format!("{base}{path}")).header("x-forwarded-proto", scheme);
-    for (name, value) in headers {
+    request = request.method(question.method).header("x-forwarded-proto", scheme);
+    for (name, value) in question.headers {
         request = request.header(name, value);
     }
-    let body = match body {
-        Some(json) => {
-            request = request.header(header::CONTENT_TYPE, "application/json");
-            json.to_string().into_bytes()
-        }
-        None => Vec::new(),
-    };
-    request.body(Body::from(body)).map_err(|error| StepError::retryable(FailureReason::Internal, error.to_string()))
+    match question.body {
+        Some(json) => (request.header(header::CONTENT_TYPE, "application/json"), json.to_string().into_bytes()),
+        None => (request, Vec::new()),
+    }
+}
+
+fn unbuilt(error: &http::Error) -> StepError {
+    StepError::retryable(FailureReason::Internal, error.to_string())
 }
 
 /// The message of an answer that is the API server's own, not the shop's.
