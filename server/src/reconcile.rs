@@ -33,7 +33,7 @@ use crate::{
 };
 pub use census::{CensusError, CensusTaker};
 pub use cron::{CronDriver, CronPolicy};
-pub use desk::Places;
+pub use desk::Concurrency;
 use desk::{Desk, Running};
 use due::Due;
 pub use home::{Guarded, Home};
@@ -54,7 +54,7 @@ const CHANGES: usize = 256;
 /// How reconcile behaves.
 #[derive(Clone, Copy, Debug)]
 pub struct Policy {
-    pub places: Places,
+    pub concurrency: Concurrency,
     /// How long a claim lasts unless renewed.
     pub lease: Duration,
     /// How long to wait before a failed step is tried again.
@@ -110,7 +110,7 @@ impl<L: Ledger, P: Provisioner> Reconciler<L, P> {
 
     /// Until `stop`, or until the ledger is not believed.
     async fn work(&self, stop: &CancellationToken, members: &Members) {
-        let mut desk = Desk::new(self.policy.places);
+        let mut desk = Desk::new(self.policy.concurrency);
         let mut runs = FuturesUnordered::new();
         let mut cursor = self.take_stock(&mut desk);
         let mut sweep = tokio::time::interval(SWEEP_EVERY);
@@ -170,6 +170,7 @@ impl<L: Ledger, P: Provisioner> Reconciler<L, P> {
         let row = store.state.lifecycle();
         let probes = row.due == DueTime::EachProbe;
         if row.queue != class || (probes && !members.is_responsible(&self.owner, id)) {
+            desk.suspects.remove(id);
             // Queued again: a replica that takes the probes over finds them spread over the interval, and a store whose
             // class has changed moves to its new queue.
             self.queue(&store, desk);

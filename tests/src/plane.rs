@@ -9,7 +9,7 @@ use sendstores_server::{
     ledger::{RedisConfig, RedisLedger},
     mirror::{Mirror, Status},
     provision::ENGINES,
-    reconcile::{Places, Policy, Reconciler},
+    reconcile::{Concurrency, Policy, Reconciler},
 };
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -72,7 +72,7 @@ impl Plane {
 
 fn policy() -> Policy {
     Policy {
-        places: Places { changes: 10, probes: 10 },
+        concurrency: Concurrency { changes: 10, probes: 10 },
         lease: Duration::from_secs(2),
         backoff: Backoff { first: Duration::from_millis(5), most: Duration::from_millis(20) },
         probe_interval: None,

@@ -3,13 +3,13 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use sendstores_core::{
-    State, StoreId,
+    State, Store, StoreId,
     ledger::{Expected, Ledger, Owner, Write},
 };
 use sendstores_server::{
     ledger::{RedisConfig, RedisLedger},
     mirror::Mirror,
-    reconcile::{Places, Policy, Reconciler},
+    reconcile::{Concurrency, Policy, Reconciler},
 };
 use sendstores_tests::{redis::RedisServer, samples, scripted::ScriptedProvisioner, wait::until};
 use tokio_util::sync::CancellationToken;
@@ -29,14 +29,14 @@ async fn writes(redis: &RedisServer) -> BTreeMap<&'static str, usize> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn probes_of_stores_that_do_not_change_write_nothing() {
+async fn stores_at_rest_cost_no_writes() {
     let redis = RedisServer::start().await;
     let ledger = RedisLedger::connect(RedisConfig::new(redis.url())).await.expect("a ledger");
     let (cluster, mirror, stop) = (ScriptedProvisioner::new(), Mirror::new(1_000), CancellationToken::new());
     let _guard = stop.clone().drop_guard();
     tokio::spawn(mirror.clone().follow(ledger.clone(), stop.clone()));
     let policy = Policy {
-        places: Places { changes: STORES, probes: STORES },
+        concurrency: Concurrency { changes: STORES, probes: STORES },
         lease: Duration::from_secs(60),
         backoff: Policy::BACKOFF,
         probe_interval: Some(Duration::from_millis(50)),
@@ -44,8 +44,9 @@ async fn probes_of_stores_that_do_not_change_write_nothing() {
     let (provisioner, owner) = (cluster.clone(), Owner("one".to_owned()));
     tokio::spawn(Reconciler { ledger: ledger.clone(), mirror, provisioner, owner, policy }.run(stop));
     let ids: Vec<StoreId> = (0..STORES).map(|i| samples::parsed(&format!("store-{i}"))).collect();
-    for id in &ids {
-        let store = samples::store(id.as_str());
+    // A store with nothing to do, such as one that a later version suspends, is not worked on either.
+    let resting = Store { state: State::Suspending, ..samples::store("store-suspending") };
+    for store in ids.iter().map(|id| samples::store(id.as_str())).chain([resting]) {
         let write = Write { store, expected: Expected::Vacant, fence: None, operation: None };
         ledger.write(write).await.expect("created");
     }

@@ -13,7 +13,7 @@ use sendstores_server::{
     ledger::MemoryLedger,
     mirror::Mirror,
     provision::ENGINES,
-    reconcile::{Places, Policy, Reconciler},
+    reconcile::{Concurrency, Policy, Reconciler},
 };
 use sendstores_tests::{
     ledger::Readable,
@@ -31,7 +31,7 @@ const PLACES: usize = 10;
 struct World {
     ledger: MemoryLedger,
     cluster: ScriptedProvisioner,
-    places: Places,
+    concurrency: Concurrency,
     stop: CancellationToken,
     _guard: DropGuard,
 }
@@ -40,19 +40,19 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        Self::with_places(Places { changes: PLACES, probes: PLACES })
+        Self::with_concurrency(Concurrency { changes: PLACES, probes: PLACES })
     }
 
-    fn with_places(places: Places) -> Self {
-        let world = Self { places, ..Self::without_replica() };
+    fn with_concurrency(concurrency: Concurrency) -> Self {
+        let world = Self { concurrency, ..Self::without_replica() };
         world.replica("a");
         world
     }
 
     fn without_replica() -> Self {
         let (ledger, stop) = (MemoryLedger::default(), CancellationToken::new());
-        let places = Places { changes: PLACES, probes: PLACES };
-        Self { ledger, cluster: ScriptedProvisioner::new(), places, stop: stop.clone(), _guard: stop.drop_guard() }
+        let concurrency = Concurrency { changes: PLACES, probes: PLACES };
+        Self { ledger, cluster: ScriptedProvisioner::new(), concurrency, stop: stop.clone(), _guard: stop.drop_guard() }
     }
 
     /// One more replica on the same ledger and cluster.
@@ -61,7 +61,7 @@ impl World {
         let mirror = Mirror::new(1_000);
         tokio::spawn(mirror.clone().follow(self.ledger.clone(), stop.clone()));
         let policy = Policy {
-            places: self.places,
+            concurrency: self.concurrency,
             lease: LEASE,
             backoff: Backoff { first: Duration::from_millis(5), most: Duration::from_millis(20) },
             probe_interval: Some(Duration::from_millis(50)),
@@ -440,7 +440,7 @@ async fn each_ready_store_is_probed_by_one_replica_and_by_another_when_that_one_
 
 #[tokio::test]
 async fn a_store_that_waits_for_its_second_probe_delays_no_other() {
-    let world = World::with_places(Places { changes: PLACES, probes: 1 });
+    let world = World::with_concurrency(Concurrency { changes: PLACES, probes: 1 });
     for id in ["store-a", "store-b"] {
         let id = world.create(id).await;
         world.reach(&id, State::Ready).await;

@@ -16,7 +16,7 @@ use crate::{
     ledger::{RedisConfig, RedisLedger},
     mirror::Mirror,
     provision::{self, KubeProvisioner},
-    reconcile::{CensusTaker, CronDriver, CronPolicy, Guarded, Home, Places, Policy, Reconciler},
+    reconcile::{CensusTaker, Concurrency, CronDriver, CronPolicy, Guarded, Home, Policy, Reconciler},
     supervise::{Phase, TaskError, Tasks},
 };
 
@@ -190,7 +190,7 @@ fn owner() -> Owner {
 
 fn policy(config: &Config) -> Policy {
     Policy {
-        places: Places { changes: config.concurrency, probes: config.probe_concurrency },
+        concurrency: Concurrency { changes: config.concurrency, probes: config.probe_concurrency },
         lease: config.lease,
         backoff: Policy::BACKOFF,
         probe_interval: config.probe_interval,

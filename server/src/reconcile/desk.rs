@@ -10,7 +10,7 @@ use super::queue::Queue;
 
 /// How many stores are worked on at once.
 #[derive(Clone, Copy, Debug)]
-pub struct Places {
+pub struct Concurrency {
     /// In each class of work that changes the cluster.
     pub changes: usize,
     pub probes: usize,
@@ -18,7 +18,7 @@ pub struct Places {
 
 /// The stores that are worked on, and those that are due, by class.
 pub(super) struct Desk {
-    places: Places,
+    concurrency: Concurrency,
     /// In the order of [`QueueClass::ALL`].
     queues: [Queue; QueueClass::ALL.len()],
     running: HashMap<StoreId, Running>,
@@ -38,9 +38,9 @@ pub(super) struct Running {
     pub(super) again: bool,
 }
 
-// === impl Places ===
+// === impl Concurrency ===
 
-impl Places {
+impl Concurrency {
     fn of(self, class: QueueClass) -> usize {
         match class {
             QueueClass::Remove | QueueClass::Make | QueueClass::Repair => self.changes,
@@ -52,9 +52,9 @@ impl Places {
 // === impl Desk ===
 
 impl Desk {
-    pub(super) fn new(places: Places) -> Self {
+    pub(super) fn new(concurrency: Concurrency) -> Self {
         let queues = Default::default();
-        Self { places, queues, running: HashMap::new(), dealt_with: HashMap::new(), suspects: HashMap::new() }
+        Self { concurrency, queues, running: HashMap::new(), dealt_with: HashMap::new(), suspects: HashMap::new() }
     }
 
     pub(super) fn push(&mut self, class: QueueClass, id: StoreId, wait: Duration) {
@@ -65,11 +65,11 @@ impl Desk {
         }
     }
 
-    /// The first store that is due, not worked on already, and in a class with a free place.
+    /// The first store that is due, not worked on already, and in a class with a free permit.
     pub(super) fn next(&mut self) -> Option<(QueueClass, StoreId)> {
-        let Self { places, queues, running, .. } = self;
+        let Self { concurrency, queues, running, .. } = self;
         QueueClass::ALL.into_iter().zip(queues).find_map(|(class, queue)| {
-            if running.values().filter(|run| run.class == class).count() >= places.of(class) {
+            if running.values().filter(|run| run.class == class).count() >= concurrency.of(class) {
                 return None;
             }
             let (id, waited) = queue.pop_ready(|id| !running.contains_key(id))?;
@@ -79,7 +79,7 @@ impl Desk {
         })
     }
 
-    /// Shows how many stores are due and find no free place.
+    /// Shows how many stores are due and find no free permit.
     pub(super) fn report(&self) {
         for (class, queue) in QueueClass::ALL.into_iter().zip(&self.queues) {
             let ready = u32::try_from(queue.ready()).unwrap_or(u32::MAX);

@@ -18,14 +18,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::mirror::Mirror;
 
-/// The replicas that live.
+/// The replicas that live; empty while the ledger does not say.
 #[derive(Default)]
 pub(super) struct Members(RwLock<Vec<Owner>>);
 
 // === impl Members ===
 
 impl Members {
-    /// Whether `owner` is responsible for the store. Nobody is while the ledger does not say who lives.
+    /// Whether `owner` is responsible for the store. No replica is while the ledger does not say which ones live.
     pub(super) fn is_responsible(&self, owner: &Owner, id: &StoreId) -> bool {
         let members = self.0.read().unwrap_or_else(PoisonError::into_inner);
         shard::responsible(id.as_str(), &members) == Some(owner)
@@ -47,7 +47,7 @@ impl Members {
         self.set(Vec::new());
         // So that the others take over at once.
         if let Err(error) = ledger.announce(owner, Duration::ZERO).await {
-            tracing::debug!(%error, "the other replicas were not told of the end; they notice it");
+            tracing::debug!(%error, "the other replicas were not informed of the end; they notice it");
         }
     }
 
