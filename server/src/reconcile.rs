@@ -9,6 +9,7 @@ mod duty;
 mod home;
 mod lease;
 mod members;
+mod permits;
 mod probe;
 mod queue;
 mod record;
@@ -38,6 +39,7 @@ use desk::{Desk, Running};
 use due::Due;
 pub use home::{Guarded, Home};
 use members::Members;
+pub use permits::{Permit, Permits};
 use probe::Probe;
 use run::{Outcome, Run};
 
