@@ -103,7 +103,7 @@ pub mod failure {
         ClusterUnavailable = 1,
         /// The namespace exists and is not this store's. It is never touched. Needs a human.
         NamespaceConflict = 2,
-        /// Kubernetes refused an object: quota, admission or permission. Retried, then terminal.
+        /// Kubernetes refused an object: admission or permission. Retried until it is accepted.
         ObjectRefused = 3,
         /// Helm could not install or upgrade the release. Retried.
         ReleaseFailed = 4,
@@ -463,7 +463,8 @@ pub struct Store {
     /// When its deletion was accepted; absent until then.
     #[prost(message, optional, tag = "18")]
     pub delete_time: ::core::option::Option<::prost_types::Timestamp>,
-    /// What was done to it, the newest last. At most 16 entries: the oldest go.
+    /// What was done to it, the newest last. At most 16 entries. When there are more, the oldest are removed: reads of the
+    /// credentials if there are more than 8 of them, other entries if not.
     #[prost(message, repeated, tag = "19")]
     pub history: ::prost::alloc::vec::Vec<HistoryEntry>,
 }
@@ -669,8 +670,8 @@ impl Catalogue {
 /// Asks for a new store.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CreateRequest {
-    /// Makes a repetition harmless: up to 64 printable ASCII characters, a UUID is a good choice. Empty: a repetition
-    /// makes a second store.
+    /// Makes a repetition harmless: up to 64 printable ASCII characters without spaces, a UUID is a good choice.
+    /// Empty: a repetition makes a second store.
     #[prost(string, tag = "1")]
     pub request_id: ::prost::alloc::string::String,
     /// The id the store shall have: "store-" and 1 to 34 of a-z, 0-9, '-', ending in a letter or digit.
@@ -929,14 +930,20 @@ pub mod store_service_client {
     ///
     /// Every error carries exactly one google.rpc.ErrorInfo with domain "sendstores.dev" and a stable reason, listed in
     /// docs/errors.md, and BadRequest, ResourceInfo or RetryInfo where they fit. Every call may also answer:
-    /// UNAVAILABLE (LEDGER_UNAVAILABLE: Redis cannot be reached; DRAINING: this server is stopping; both: try again),
-    /// FAILED_PRECONDITION (READ_ONLY: Redis has lost something, and an operator has to decide how to go on; reads are answered
-    /// from memory where it is complete; calls that concern one store: RECORD_UNREADABLE, the store's record is damaged or was
-    /// written by a newer version of the server, and List and WatchStatus leave the store out until it can be read),
-    /// DEADLINE_EXCEEDED (DEADLINE_EXCEEDED: neither the caller's deadline nor the server's own of 10 s was met),
-    /// RESOURCE_EXHAUSTED (TOO_MANY_REQUESTS: more than 1,024 calls at once on this server; not WatchStatus, which has places of
-    /// its own) and INTERNAL (INTERNAL: the server's log has the details under the request id). A request may have 64 KiB at most; a larger one is answered with
-    /// OUT_OF_RANGE by the transport before it is read.
+    ///
+    /// UNAVAILABLE: LEDGER_UNAVAILABLE, Redis cannot be reached; STARTING, this server is still reading the stores; DRAINING,
+    /// this server is stopping. Try again.
+    /// FAILED_PRECONDITION: READ_ONLY, Redis has lost data and an operator has to decide what to do. Reads are answered from
+    /// memory if the memory is complete. RECORD_UNREADABLE, for calls that concern one store: its record is damaged, or a newer
+    /// version of the server wrote it; List and WatchStatus leave the store out until it can be read.
+    /// DEADLINE_EXCEEDED: DEADLINE_EXCEEDED, the call did not end within the caller's deadline or the server's limit of 10 s.
+    /// RESOURCE_EXHAUSTED: TOO_MANY_REQUESTS, this server is answering 1,024 calls (reads with CONSISTENCY_STALE have 1,024
+    /// places of their own, and WatchStatus has its own limits); TOO_MANY_CONNECTIONS, the caller's address has as many
+    /// connections open as one address may have, 10,000 unless the operator chose otherwise.
+    /// PERMISSION_DENIED: HOST_NOT_ALLOWED, a browser called the server by a host name that the operator has not allowed.
+    /// INTERNAL: INTERNAL, a fault of the server; its log has the details under the request id.
+    ///
+    /// A request may have at most 64 KiB. The transport answers a larger one with OUT_OF_RANGE and does not read it.
     #[derive(Debug, Clone)]
     pub struct StoreServiceClient<T> {
         inner: tonic::client::Grpc<T>,
@@ -1011,6 +1018,7 @@ pub mod store_service_client {
         ///
         /// INVALID_ARGUMENT: INVALID_FIELD, with a BadRequest that names every field; REQUEST_ID_REUSED when the
         /// `request_id` was used for another body. ALREADY_EXISTS: STORE_EXISTS, the id is taken.
+        /// RESOURCE_EXHAUSTED: LEDGER_FULL, Redis has no room; nothing was written.
         pub async fn create(
             &mut self,
             request: impl tonic::IntoRequest<super::CreateRequest>,
@@ -1096,6 +1104,7 @@ pub mod store_service_client {
         /// ABORTED: ETAG_MISMATCH, the store has changed since the given etag; WRITE_CONFLICT, it keeps changing, try again.
         /// FAILED_PRECONDITION: STORE_FOREIGN, a newer version of the server wrote its state or engine: call a server of that
         /// version.
+        /// RESOURCE_EXHAUSTED: LEDGER_FULL, Redis has no room; nothing was written.
         pub async fn delete(
             &mut self,
             request: impl tonic::IntoRequest<super::DeleteRequest>,
@@ -1124,8 +1133,8 @@ pub mod store_service_client {
         /// good for the last 8,192 changes of all stores, or for as many as the log keeps if that is fewer. The stream lasts
         /// until the caller ends it.
         ///
-        /// Nobody waits for a slow reader. It is sent a message when it takes one; once 8,192 changes have passed its place, the
-        /// stream is ended with HISTORY_COMPACTED behind what was on its way, and nothing was left out before that.
+        /// A slow client never delays others. Messages are sent only as fast as the client reads. The server ends the stream of a
+        /// client that falls more than 8,192 changes back with HISTORY_COMPACTED; the messages sent before that have no gap.
         ///
         /// INVALID_ARGUMENT: INVALID_FIELD; RESUME_TOKEN_INVALID when the token was damaged. OUT_OF_RANGE: HISTORY_COMPACTED
         /// when what follows the token is no longer kept, or the reader was too slow: start again without a token. Its
@@ -1214,6 +1223,7 @@ pub mod store_service_server {
         ///
         /// INVALID_ARGUMENT: INVALID_FIELD, with a BadRequest that names every field; REQUEST_ID_REUSED when the
         /// `request_id` was used for another body. ALREADY_EXISTS: STORE_EXISTS, the id is taken.
+        /// RESOURCE_EXHAUSTED: LEDGER_FULL, Redis has no room; nothing was written.
         async fn create(
             &self,
             request: tonic::Request<super::CreateRequest>,
@@ -1248,6 +1258,7 @@ pub mod store_service_server {
         /// ABORTED: ETAG_MISMATCH, the store has changed since the given etag; WRITE_CONFLICT, it keeps changing, try again.
         /// FAILED_PRECONDITION: STORE_FOREIGN, a newer version of the server wrote its state or engine: call a server of that
         /// version.
+        /// RESOURCE_EXHAUSTED: LEDGER_FULL, Redis has no room; nothing was written.
         async fn delete(
             &self,
             request: tonic::Request<super::DeleteRequest>,
@@ -1265,8 +1276,8 @@ pub mod store_service_server {
         /// good for the last 8,192 changes of all stores, or for as many as the log keeps if that is fewer. The stream lasts
         /// until the caller ends it.
         ///
-        /// Nobody waits for a slow reader. It is sent a message when it takes one; once 8,192 changes have passed its place, the
-        /// stream is ended with HISTORY_COMPACTED behind what was on its way, and nothing was left out before that.
+        /// A slow client never delays others. Messages are sent only as fast as the client reads. The server ends the stream of a
+        /// client that falls more than 8,192 changes back with HISTORY_COMPACTED; the messages sent before that have no gap.
         ///
         /// INVALID_ARGUMENT: INVALID_FIELD; RESUME_TOKEN_INVALID when the token was damaged. OUT_OF_RANGE: HISTORY_COMPACTED
         /// when what follows the token is no longer kept, or the reader was too slow: start again without a token. Its
@@ -1305,14 +1316,20 @@ pub mod store_service_server {
     ///
     /// Every error carries exactly one google.rpc.ErrorInfo with domain "sendstores.dev" and a stable reason, listed in
     /// docs/errors.md, and BadRequest, ResourceInfo or RetryInfo where they fit. Every call may also answer:
-    /// UNAVAILABLE (LEDGER_UNAVAILABLE: Redis cannot be reached; DRAINING: this server is stopping; both: try again),
-    /// FAILED_PRECONDITION (READ_ONLY: Redis has lost something, and an operator has to decide how to go on; reads are answered
-    /// from memory where it is complete; calls that concern one store: RECORD_UNREADABLE, the store's record is damaged or was
-    /// written by a newer version of the server, and List and WatchStatus leave the store out until it can be read),
-    /// DEADLINE_EXCEEDED (DEADLINE_EXCEEDED: neither the caller's deadline nor the server's own of 10 s was met),
-    /// RESOURCE_EXHAUSTED (TOO_MANY_REQUESTS: more than 1,024 calls at once on this server; not WatchStatus, which has places of
-    /// its own) and INTERNAL (INTERNAL: the server's log has the details under the request id). A request may have 64 KiB at most; a larger one is answered with
-    /// OUT_OF_RANGE by the transport before it is read.
+    ///
+    /// UNAVAILABLE: LEDGER_UNAVAILABLE, Redis cannot be reached; STARTING, this server is still reading the stores; DRAINING,
+    /// this server is stopping. Try again.
+    /// FAILED_PRECONDITION: READ_ONLY, Redis has lost data and an operator has to decide what to do. Reads are answered from
+    /// memory if the memory is complete. RECORD_UNREADABLE, for calls that concern one store: its record is damaged, or a newer
+    /// version of the server wrote it; List and WatchStatus leave the store out until it can be read.
+    /// DEADLINE_EXCEEDED: DEADLINE_EXCEEDED, the call did not end within the caller's deadline or the server's limit of 10 s.
+    /// RESOURCE_EXHAUSTED: TOO_MANY_REQUESTS, this server is answering 1,024 calls (reads with CONSISTENCY_STALE have 1,024
+    /// places of their own, and WatchStatus has its own limits); TOO_MANY_CONNECTIONS, the caller's address has as many
+    /// connections open as one address may have, 10,000 unless the operator chose otherwise.
+    /// PERMISSION_DENIED: HOST_NOT_ALLOWED, a browser called the server by a host name that the operator has not allowed.
+    /// INTERNAL: INTERNAL, a fault of the server; its log has the details under the request id.
+    ///
+    /// A request may have at most 64 KiB. The transport answers a larger one with OUT_OF_RANGE and does not read it.
     #[derive(Debug)]
     pub struct StoreServiceServer<T> {
         inner: Arc<T>,

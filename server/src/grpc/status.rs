@@ -409,4 +409,72 @@ mod tests {
             assert!(docs.contains(&format!("### {reason}\n")), "docs/errors.md has no section for {reason}");
         }
     }
+    /// What every call may answer.
+    const COMMON: &[&str] = &[
+        "LEDGER_UNAVAILABLE",
+        "STARTING",
+        "DRAINING",
+        "READ_ONLY",
+        "DEADLINE_EXCEEDED",
+        "TOO_MANY_REQUESTS",
+        "TOO_MANY_CONNECTIONS",
+        "HOST_NOT_ALLOWED",
+        "INTERNAL",
+    ];
+
+    /// What each call may answer beside that.
+    const OF_CALLS: &[(&str, &[&str])] = &[
+        ("Create", &["INVALID_FIELD", "REQUEST_ID_REUSED", "STORE_EXISTS", "LEDGER_FULL"]),
+        ("Get", &["INVALID_FIELD", "STORE_NOT_FOUND"]),
+        ("List", &["INVALID_FIELD", "PAGE_TOKEN_INVALID"]),
+        (
+            "Delete",
+            &[
+                "INVALID_FIELD",
+                "REQUEST_ID_REUSED",
+                "STORE_NOT_FOUND",
+                "ETAG_MISMATCH",
+                "WRITE_CONFLICT",
+                "LEDGER_FULL",
+            ],
+        ),
+        ("WatchStatus", &["INVALID_FIELD", "RESUME_TOKEN_INVALID", "HISTORY_COMPACTED", "TOO_MANY_STREAMS"]),
+        (
+            "GetCredentials",
+            &[
+                "INVALID_FIELD",
+                "STORE_NOT_FOUND",
+                "CREDENTIALS_NOT_READY",
+                "STORE_DELETING",
+                "WRITE_CONFLICT",
+                "LEDGER_FULL",
+                "CLUSTER_UNAVAILABLE",
+            ],
+        ),
+    ];
+
+    /// The comment right before the line of the contract that begins so.
+    fn comment(line: &str) -> String {
+        let contract = include_str!("../../../proto/sendstores/v1/store_service.proto");
+        let (before, _) = contract.split_once(line).expect("a line of the contract");
+        let lines: Vec<_> = before.trim_end().lines().rev().take_while(|line| line.trim().starts_with("//")).collect();
+        lines.join(" ")
+    }
+
+    #[test]
+    fn the_contract_names_every_reason_at_each_call_that_answers_it() {
+        let names = |line: &str, reasons: &[&str]| {
+            let comment = comment(line);
+            let words: Vec<_> = comment.split(|c: char| !c.is_ascii_uppercase() && c != '_').collect();
+            for reason in reasons {
+                assert!(words.contains(reason), "the comment of {line:?} does not name {reason}");
+            }
+        };
+        names("service StoreService {", COMMON);
+        OF_CALLS.iter().for_each(|(call, reasons)| names(&format!("rpc {call}("), reasons));
+        for (_, _, reason) in every_refusal() {
+            let known = COMMON.contains(&reason) || OF_CALLS.iter().any(|(_, reasons)| reasons.contains(&reason));
+            assert!(known, "{reason} is answered by no call");
+        }
+    }
 }
