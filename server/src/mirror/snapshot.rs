@@ -17,9 +17,12 @@ pub struct Snapshot {
     filter: StoreFilter,
 }
 
+/// Every store as of one position, while somebody reads it.
+type Last = (Position, Weak<[Arc<Entry>]>);
+
 /// The list that was made last, for as long as a snapshot of it is being read.
 #[derive(Default)]
-pub(super) struct Shared(Mutex<Option<(Position, Weak<[Arc<Entry>]>)>>);
+pub(super) struct Shared(Mutex<Option<Last>>);
 
 // === impl Shared ===
 

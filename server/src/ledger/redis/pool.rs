@@ -35,6 +35,7 @@ impl Pool {
     }
     /// Whether no connection stands, and a call has waited for one in vain.
     pub(super) fn is_given_up(&self) -> bool {
-        !self.stands() && self.connections.iter().fold(false, |any, connection| connection.is_given_up() || any)
+        // Each is asked, because each has itself made anew when it is.
+        !self.stands() && self.connections.iter().filter(|connection| connection.is_given_up()).count() > 0
     }
 }
