@@ -2,12 +2,12 @@
 
 use k8s_openapi::api::{
     apps::v1::StatefulSet,
-    core::v1::{LimitRange, Namespace, Pod, ResourceQuota, Secret},
+    core::v1::{LimitRange, Namespace, PersistentVolumeClaim, Pod, ResourceQuota, Secret},
     networking::v1::NetworkPolicy,
 };
 use kube::{
     Api, ResourceExt,
-    api::{DeleteParams, Patch, PatchParams, PostParams},
+    api::{DeleteParams, ListParams, Patch, PatchParams, PostParams},
 };
 use sendstores_core::{
     FailureReason, Store,
@@ -123,6 +123,59 @@ async fn the_walls_stand_before_anything_else_and_are_put_up_again() {
     assert!(matches!(seen, Seen::Known(Progress::Partial(_))), "{seen:?}");
     complete(&provisioner, &next, steps::NAMESPACE).await;
     remove(&provisioner, &store).await;
+}
+
+/// Class and size of each volume.
+async fn volumes(rig: &Rig, store: &Store) -> Vec<(Option<String>, Option<String>)> {
+    let api: Api<PersistentVolumeClaim> = Api::namespaced(rig.client.clone(), store.id.as_str());
+    let claims = api.list(&ListParams::default()).await.expect("the claims").items;
+    let volume = |claim: PersistentVolumeClaim| {
+        let spec = claim.spec.expect("a spec");
+        let size = spec.resources.and_then(|resources| resources.requests?.get("storage").map(|size| size.0.clone()));
+        (spec.storage_class_name, size)
+    };
+    claims.into_iter().map(volume).collect()
+}
+
+#[tokio::test]
+async fn only_a_store_that_was_never_ready_takes_other_volumes() {
+    let rig = Rig::light().await;
+    let mistaken = rig.values("mistaken.yaml", "storage: {className: none, database: 5Gi, content: 5Gi}");
+    let before = rig.provisioner(Helm::Four, &[&simulated_images(), &mistaken]);
+    let after = rig.provisioner(Helm::Four, &[&simulated_images()]);
+    let store = fresh_store();
+    first_steps(&before, &store).await;
+    complete(&before, &store, steps::RELEASE).await;
+    let mistaken = (Some("none".to_owned()), Some("5Gi".to_owned()));
+    let two = async || {
+        let volumes = volumes(&rig, &store).await;
+        (volumes.len() == 2).then_some(volumes)
+    };
+    assert_eq!(until("both volumes", two).await, [mistaken.clone(), mistaken.clone()]);
+
+    // Had it been READY, it would be mended with what it was made from.
+    let ready = Store { ready_time: Some(store.create_time), ..store.clone() };
+    let done = Seen::Known(Progress::Done(Vec::new()));
+    assert_eq!(after.observe(&ready, steps::RELEASE).await, Ok(done));
+    after.ensure(&ready, steps::RELEASE).await.expect("mended");
+    assert_eq!(volumes(&rig, &store).await, [mistaken.clone(), mistaken]);
+    let made_from = after.made_from(&ready).await.expect("an answer").expect("what it is made from");
+    assert_eq!(made_from.volumes["wp-content"].size, "5Gi");
+    assert_eq!(made_from.images["wordpress"], "localhost/sendstores/woocommerce:simulated");
+
+    until("the store to be made anew", async || match after.ensure(&store, steps::RELEASE).await {
+        Ok(()) => Some(()),
+        Err(error) => {
+            assert!(!error.terminal && error.message.contains("made anew"), "{error}");
+            None
+        }
+    })
+    .await;
+    for (class, size) in until("both volumes", two).await {
+        assert_ne!(class.as_deref(), Some("none"));
+        assert_eq!(size.as_deref(), Some("1Gi"));
+    }
+    remove(&after, &store).await;
 }
 
 #[tokio::test]
