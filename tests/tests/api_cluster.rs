@@ -202,7 +202,7 @@ async fn adopt_refuses_where_most_of_the_stores_have_no_namespace() {
     let refused = world.adopt(&empty, &[]);
     let why = said(&refused);
     assert_eq!(refused.status.code(), Some(1), "{why}");
-    assert!(why.contains("0 namespaces found, 3 complete stores known"), "{why}");
+    assert!(why.contains("0 namespaces found, 3 stores known"), "{why}");
     assert!(why.contains("--instance (here)") && why.contains("--force"), "{why}");
     assert_eq!(world.digest().await, before, "nothing was written");
     let forced = world.adopt(&empty, &["--force"]);
@@ -211,12 +211,25 @@ async fn adopt_refuses_where_most_of_the_stores_have_no_namespace() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn adopt_under_another_name_finds_each_namespace_by_its_own() {
+async fn adopt_under_another_name_is_refused_and_takes_no_store_for_lost() {
     let world = World::new().await;
     let options = ServerOptions::with_cluster(&world.redis.url(), world.cluster.kubeconfig()).flag("--instance=other");
-    let adopted = options.command().arg("adopt").output().expect("run it");
-    assert!(adopted.status.success() && said(&adopted).contains("nothing to do"), "{adopted:?}");
+    let adopt = |args: &[&str]| options.command().arg("adopt").args(args).output().expect("run it");
+    let refused = adopt(&[]);
+    assert!(!refused.status.success() && said(&refused).contains("--instance (other)"), "{refused:?}");
+    let forced = adopt(&["--force"]);
+    assert!(forced.status.success() && said(&forced).contains("nothing to do"), "{forced:?}");
     assert_eq!(world.states().await, [State::Ready; 3]);
+    // Of an empty Redis it would make one that is believed, without any store.
+    world.redis.cli(["FLUSHALL"]).await;
+    RedisLedger::connect(RedisConfig::new(world.redis.url()))
+        .await
+        .expect("a ledger")
+        .cast_doubt("empty")
+        .await
+        .expect("cast");
+    let refused = adopt(&[]);
+    assert!(!refused.status.success() && said(&refused).contains("0 namespaces found, 0 stores known"), "{refused:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -225,7 +238,7 @@ async fn a_namespace_whose_labels_were_changed_is_not_taken_for_lost() {
     world.ledger.cast_doubt("a test says so").await.expect("cast");
     world.cluster.put_store(&world.stores[0], "another");
     world.cluster.put(serde_json::json!({"metadata": {"name": IDS[1], "labels": {}}}));
-    let adopted = world.adopt(&world.cluster, &[]);
+    let adopted = world.adopt(&world.cluster, &["--force"]);
     assert!(adopted.status.success(), "{adopted:?}");
     let printed = said(&adopted);
     assert!(printed.contains("store-b: left alone") && printed.contains("sendstores.dev/uid="), "{printed}");

@@ -234,8 +234,11 @@ async fn under_a_wrong_name_nothing_is_taken_for_lost() {
     let id = "store-adopt-named";
     world.make(&client, id).await;
     let wrong = world.cluster.server_of("another", &format!("{}/0", world.redis.url()));
-    let adopted = wrong.command().arg("adopt").output().expect("run it");
-    assert!(text(&adopted).contains("nothing to do"), "it is found by its own name: {adopted:?}");
+    let adopt = |args: &[&str]| wrong.command().arg("adopt").args(args).output().expect("run it");
+    let refused = adopt(&[]);
+    let why = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && why.contains("0 namespaces found, 1 stores known"), "{refused:?}");
+    assert!(text(&adopt(&["--force"])).contains("nothing to do"), "it is found by its own name");
     assert_eq!(client.get(id).await.expect("it is there").state(), State::Ready);
     world.end(&client, &[id]).await;
 }

@@ -66,9 +66,11 @@ pub struct Inventory {
     pub unmarked: BTreeSet<StoreId>,
 }
 
-/// So many complete stores have no namespace that the cluster is most likely not the right one.
+/// So few namespaces carry our labels that this is most likely not the right cluster, or not the right instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shortfall {
+    /// Namespaces that do.
+    pub found: usize,
     /// Complete stores that the ledger knows.
     pub known: usize,
     /// Those of them that have no namespace.
@@ -121,13 +123,19 @@ pub fn missing(findings: &BTreeMap<StoreId, Finding>) -> Vec<StoreId> {
     missing.map(|(id, _)| id.clone()).collect()
 }
 
-/// `Some` where more than half of the complete stores are missing.
-pub fn shortfall(records: &[Store], findings: &BTreeMap<StoreId, Finding>) -> Option<Shortfall> {
-    let missing = missing(findings).len();
+/// `Some` where more than half of the complete stores are missing, or where a ledger `in_doubt` would be filled from a
+/// cluster that has nothing.
+pub fn shortfall(
+    records: &[Store],
+    found: &[Found],
+    findings: &BTreeMap<StoreId, Finding>,
+    in_doubt: bool,
+) -> Option<Shortfall> {
+    let (found, missing) = (found.len(), missing(findings).len());
     let complete = |store: &&Store| store.state.next(Event::NamespaceLost).is_ok() && !is_missing(store);
     let never_ready = |store: &&Store| store.state == State::Failed && store.ready_time.is_none();
     let known = records.iter().filter(complete).filter(|store| !never_ready(store)).count();
-    (missing * 2 > known).then_some(Shortfall { known, missing })
+    (missing * 2 > known || (in_doubt && found == 0)).then_some(Shortfall { found, known, missing })
 }
 
 /// Whether the ledger has no record of a store that stands in the cluster: what betrays a ledger that is empty, an old
@@ -428,22 +436,26 @@ mod tests {
         let all = |records: &[Store], there: usize| {
             let there = records.iter().take(there).map(|store| Found { id: store.id.clone(), ..same(false) });
             let inventory = Inventory { found: there.collect(), unmarked: BTreeSet::new() };
-            shortfall(records, &compare(&scan(records), &inventory, at(9)))
+            shortfall(records, &inventory.found, &compare(&scan(records), &inventory, at(9)), false)
         };
         let ready = |name: &str| Store { ready_time: Some(at(6)), state: State::Ready, ..fixture::store(name) };
         let five: Vec<Store> = ["a", "b", "c", "d", "e"].map(|name| ready(&format!("store-{name}"))).into();
-        assert_eq!(all(&five, 0), Some(Shortfall { known: 5, missing: 5 }));
-        assert_eq!(all(&five, 2), Some(Shortfall { known: 5, missing: 3 }));
+        assert_eq!(all(&five, 0), Some(Shortfall { found: 0, known: 5, missing: 5 }));
+        assert_eq!(all(&five, 2), Some(Shortfall { found: 2, known: 5, missing: 3 }));
         for enough in [3, 4, 5] {
             assert_eq!(all(&five, enough), None, "{enough}");
         }
-        assert_eq!(all(&five[..1], 0), Some(Shortfall { known: 1, missing: 1 }));
+        assert_eq!(all(&five[..1], 0), Some(Shortfall { found: 0, known: 1, missing: 1 }));
         // These do not count: on its way, never READY, ended, or recorded as missing before.
         let recorded = lost(&five[0], at(7)).expect("lost");
         let others = [State::Provisioning, State::Failed, State::Deleting, State::Deleted].map(store);
         assert_eq!(all(&others, 0), None);
         assert_eq!(all(&[recorded], 0), None);
         assert_eq!(all(&[], 0), None);
+        // Nothing is known any more, and nothing is found to be taken back.
+        let nothing = Some(Shortfall { found: 0, known: 0, missing: 0 });
+        assert_eq!(shortfall(&[], &[], &BTreeMap::new(), true), nothing);
+        assert_eq!(shortfall(&[], &[same(false)], &BTreeMap::new(), true), None);
     }
 
     #[test]

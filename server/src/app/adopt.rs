@@ -38,7 +38,7 @@ pub(super) async fn adopt(config: &Config, how: How) -> Result<(), TaskError> {
     if let Some(why) = &doubt {
         println!("Redis is in doubt: {why}.");
     }
-    let (findings, shortfall) = compare(&ledger, &census).await?;
+    let (findings, shortfall) = compare(&ledger, &census, doubt.is_some()).await?;
     print(&findings);
     if let Some(shortfall) = shortfall.filter(|_| !how.force) {
         return Err(refusal(shortfall, config).into());
@@ -56,7 +56,7 @@ pub(super) async fn adopt(config: &Config, how: How) -> Result<(), TaskError> {
     // Not every server has to have noticed yet. What is compared from here on is changed by nobody, so that nothing which
     // was acknowledged is written over.
     ledger.cast_doubt(UNDER_WAY).await?;
-    let (findings, _) = compare(&ledger, &census).await?;
+    let (findings, _) = compare(&ledger, &census, true).await?;
     let stores: Vec<_> = findings.into_values().filter_map(Finding::into_record).collect();
     let written = stores.len();
     keep(&ledger, cluster.as_ref()).await?;
@@ -102,7 +102,11 @@ async fn keep(ledger: &RedisLedger, cluster: Option<&ClusterUid>) -> Result<(), 
 type Findings = BTreeMap<StoreId, Finding>;
 
 /// In this order: a namespace is made behind its record, so that one that was found has one.
-async fn compare(ledger: &RedisLedger, census: &KubeProvisioner) -> Result<(Findings, Option<Shortfall>), TaskError> {
+async fn compare(
+    ledger: &RedisLedger,
+    census: &KubeProvisioner,
+    in_doubt: bool,
+) -> Result<(Findings, Option<Shortfall>), TaskError> {
     let found = census.take().await?;
     let records = ledger.scan().await?;
     let (stores, set_aside) = (records.stores.len(), records.unreadable.len());
@@ -116,22 +120,22 @@ async fn compare(ledger: &RedisLedger, census: &KubeProvisioner) -> Result<(Find
     found.extend(census.recall(unknown).await?);
     let mut inventory = Inventory { found, unmarked: BTreeSet::new() };
     let now = SystemTime::now().into();
-    let missing = adoption::missing(&adoption::compare(&records, &inventory, now));
-    let by_name = census.find(&missing).await?;
+    let by_label = adoption::compare(&records, &inventory, now);
+    let shortfall = adoption::shortfall(&records.stores, &inventory.found, &by_label, in_doubt);
+    // A changed label is no loss.
+    let by_name = census.find(&adoption::missing(&by_label)).await?;
     inventory.found.extend(by_name.found);
     inventory.unmarked = by_name.unmarked;
-    let findings = adoption::compare(&records, &inventory, now);
-    let shortfall = adoption::shortfall(&records.stores, &findings);
-    Ok((findings, shortfall))
+    Ok((adoption::compare(&records, &inventory, now), shortfall))
 }
 
-fn refusal(Shortfall { known, missing }: Shortfall, config: &Config) -> String {
+fn refusal(Shortfall { found, known, missing }: Shortfall, config: &Config) -> String {
     let context = config.kube_context.as_deref().unwrap_or("the current one");
     format!(
-        "{} namespaces found, {known} complete stores known: is this the right cluster (context: {context}) and --instance \
-         ({})? Nothing was written. Give this command the flags and the environment of the servers. If {missing} namespaces \
-         are really gone, repeat it with --force: their stores are shown as FAILED then, and nothing is made in their place",
-        known - missing,
+        "{found} namespaces found, {known} stores known, {missing} of them without one: is this the right cluster (context: \
+         {context}) and --instance ({})? Nothing was written. Give this command the flags and the environment of the servers. \
+         If they are right, repeat it with --force: a store whose namespace is gone is shown as FAILED then, and nothing is \
+         made in its place",
         config.instance,
     )
 }
