@@ -178,7 +178,8 @@ pub struct Config {
 impl Config {
     /// The configuration as `name = value` lines, one a flag, without secrets.
     pub fn print(&self) -> String {
-        self.settings().into_iter().map(|(name, value)| format!("{name} = {value}\n")).collect()
+        let settings = self.settings().into_iter().chain(self.access.print());
+        settings.map(|(name, value)| format!("{name} = {value}\n")).collect()
     }
 
     fn settings(&self) -> Vec<(&'static str, String)> {
@@ -206,7 +207,7 @@ impl Config {
             quota,
             deadlines,
             drain_timeout,
-            access,
+            access: _,
             log_format,
             log,
         } = self;
@@ -238,9 +239,5 @@ impl Config {
             ("log-format", format!("{log_format:?}").to_lowercase()),
             ("log", log.clone()),
         ]
-        .into_iter()
-        .chain(access.print())
-        .map(|(name, value)| format!("{name} = {value}\n"))
-        .collect()
     }
 }
