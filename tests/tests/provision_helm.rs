@@ -14,7 +14,7 @@ use sendstores_core::{
     observed::{Progress, Seen},
     provisioner::{Provisioner, StepError},
 };
-use sendstores_server::provision::{Config, Deadlines, HelmConfig, KubeProvisioner, Quota};
+use sendstores_server::provision::{Config, Deadlines, HelmConfig, KubeProvisioner, ProbeVia, Quota};
 use sendstores_tests::{
     helm_shim::{Deed, HelmShim},
     samples::{self, parsed},
@@ -41,7 +41,14 @@ fn provisioner(shim: &HelmShim, deadline: Duration) -> KubeProvisioner {
     };
     let deadlines = Deadlines { helm: deadline, helm_grace: GRACE, ..Deadlines::default() };
     KubeProvisioner::new(
-        Config { helm, deadlines, cron_interval: None, quota: Quota::default(), instance: "test".to_owned() },
+        Config {
+            helm,
+            deadlines,
+            cron_interval: None,
+            quota: Quota::default(),
+            probe_via: ProbeVia::default(),
+            instance: "test".to_owned(),
+        },
         shim.kubernetes(),
     )
 }
@@ -303,6 +310,7 @@ async fn role_of_a_server_that_will_be_killed() {
         deadlines: Deadlines::default(),
         cron_interval: None,
         quota: Quota::default(),
+        probe_via: ProbeVia::default(),
         instance: "test".to_owned(),
     };
     let _ = KubeProvisioner::new(config, shim.kubernetes()).ensure(&store(), steps::RELEASE).await;

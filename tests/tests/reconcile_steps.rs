@@ -93,7 +93,7 @@ impl World {
         let log = self.ledger.read_log(Revision::ZERO, 1_000, Duration::ZERO).await.expect("the log");
         let LogPage::Changes(changes) = log else { panic!("trimmed") };
         let mut states: Vec<_> =
-            changes.iter().filter(|change| change.store.id == *id).map(|change| change.store.state).collect();
+            changes.iter().map(Readable::store).filter(|store| store.id == *id).map(|store| store.state).collect();
         states.dedup();
         states
     }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use sendstores_core::{
     Happening, Revision, State, Store, Timestamp,
+    engine::Engine,
     ledger::{Change, Ledger, LedgerError, LogPage, Unreadable},
-    store::Engine,
 };
 use sendstores_tests::{
     ledger::{Readable, apply, change, creation, last, update},
