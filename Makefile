@@ -4,7 +4,7 @@ SHELL := bash
 
 .PHONY: help
 help: ## Show what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: up
 up: ## Start everything and create a store; again: one store more
@@ -33,6 +33,10 @@ lint: ## Check formats, clippy, docs, protos, licences and shell scripts
 .PHONY: test
 test: ## Run every test, the real cluster included (needs Linux and root)
 	@scripts/test
+
+.PHONY: test-long
+test-long: ## Run every test with its long tables: millions of hostile answers, hundreds of kills, two versions (hours)
+	@scripts/test long
 
 .PHONY: bench
 bench: ## Measure the API beside etcd, tonic and Redis, and creations beside the same done by hand

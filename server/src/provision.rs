@@ -40,12 +40,31 @@ use sendstores_core::{
     step::StepName,
 };
 
-use self::{cluster::Cluster, engines::EngineDef, helm::Helm, visitor::Visitor};
+use self::{
+    cluster::Cluster,
+    engines::{EngineDef, Registry},
+    helm::Helm,
+    visitor::Visitor,
+};
 pub use cluster::Clients;
 pub use config::{Config, Deadlines, HelmConfig, ProbeVia, Quota};
 
+/// What an engine is made of, also for one that is not in this crate: the types of its table, the steps that all engines
+/// share, and what its own steps work with.
+pub mod kit {
+    pub use super::{
+        Context,
+        engines::{CredentialsDef, Doing, ENGINES, EngineDef, Registry, StepDef, Watches, facts},
+        proxy::{Answer, Question, Reply},
+        steps::{
+            Kind, Workload, credentials::STEP as CREDENTIALS, done, namespace::STEP as NAMESPACE, partial, release,
+            waiting, workload,
+        },
+    };
+}
+
 /// The engines of this server, as far as the domain knows them.
-pub const ENGINES: Engines = engines::FACTS;
+pub const ENGINES: Engines = engines::ENGINES.facts;
 
 /// Provisions stores into one cluster. Clones share everything.
 #[derive(Clone)]
@@ -54,7 +73,8 @@ pub struct KubeProvisioner {
 }
 
 /// What every step works with.
-struct Context {
+pub struct Context {
+    registry: Registry,
     cluster: Cluster,
     helm: Helm,
     visitor: Visitor,
@@ -71,21 +91,32 @@ struct Context {
 impl KubeProvisioner {
     /// Touches nothing yet: a helm or a chart that is missing shows in the first release step.
     pub fn new(config: Config, clients: impl Into<Clients>) -> Self {
+        Self::with_engines(config, clients, engines::ENGINES)
+    }
+
+    /// The same, with other engines than this server's.
+    pub fn with_engines(config: Config, clients: impl Into<Clients>, registry: Registry) -> Self {
         let Config { helm, deadlines, cron_interval, quota, probe_via, instance } = config;
         let cluster = Cluster::new(clients.into(), deadlines.call, probe_via);
         let helm = Helm::new(helm, deadlines.helm, deadlines.helm_grace);
         let visitor = Visitor::default();
         let volumes = Default::default();
-        let context = Context { cluster, helm, visitor, deadlines, cron_interval, quota, instance, volumes };
+        let context = Context { registry, cluster, helm, visitor, deadlines, cron_interval, quota, instance, volumes };
         Self { context: Arc::new(context) }
     }
 }
 
 impl Context {
+    /// Asks the application in the store as a visitor would, within the time that a probe may take. Fails only when nothing
+    /// can be said of the store, since the Kubernetes API itself does not work.
+    pub async fn ask(&self, store: &Store, question: proxy::Question<'_>) -> Result<proxy::Reply, StepError> {
+        proxy::ask(&self.cluster, store, question, self.deadlines.probe).await
+    }
+
     /// The engine that `store` is made of.
     fn engine(&self, store: &Store) -> Result<&'static EngineDef, StepError> {
         let engine = store.spec.engine;
-        engines::find(engine).ok_or_else(|| {
+        self.registry.find(engine).ok_or_else(|| {
             let message = format!("this server does not have the engine {engine}");
             StepError::retryable(FailureReason::Internal, message)
         })
@@ -94,7 +125,7 @@ impl Context {
 
 impl Provisioner for KubeProvisioner {
     fn engines(&self) -> Engines {
-        ENGINES
+        self.context.registry.facts
     }
 
     async fn observe(&self, store: &Store, step: StepName) -> Result<Seen<Progress>, StepError> {

@@ -25,6 +25,7 @@ pub mod scripted;
 pub mod server;
 pub mod shop;
 pub mod silent_cluster;
+pub mod static_page;
 pub mod steps;
 pub mod swallow;
 pub mod versions;

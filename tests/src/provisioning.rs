@@ -16,7 +16,7 @@ use sendstores_core::{
     observed::{Progress, Remains, Seen},
     provisioner::Provisioner,
 };
-use sendstores_server::provision::{self, Clients, Deadlines, HelmConfig, KubeProvisioner, ProbeVia, Quota};
+use sendstores_server::provision::{self, Clients, Deadlines, HelmConfig, KubeProvisioner, ProbeVia, Quota, kit};
 use tempfile::TempDir;
 
 use crate::{
@@ -59,9 +59,16 @@ impl Rig {
     }
 
     pub fn provisioner(&self, helm: Helm, values: &[&Path]) -> KubeProvisioner {
-        let chart = workspace().join("charts/woocommerce");
-        let mut files = vec![chart.join("values-local.yaml")];
-        files.extend(values.iter().map(|path| path.to_path_buf()));
+        let chart = "charts/woocommerce";
+        let local = workspace().join(chart).join("values-local.yaml");
+        let files: Vec<_> = [local.as_path()].into_iter().chain(values.iter().copied()).collect();
+        self.provisioner_of(helm, chart, &files, kit::ENGINES)
+    }
+
+    /// One that makes stores of `engines` from `chart`, a folder of the workspace.
+    pub fn provisioner_of(&self, helm: Helm, chart: &str, values: &[&Path], engines: kit::Registry) -> KubeProvisioner {
+        let chart = workspace().join(chart);
+        let files = values.iter().map(|path| path.to_path_buf()).collect();
         let helm = HelmConfig {
             program: helm.program(),
             chart,
@@ -71,7 +78,7 @@ impl Rig {
             kube_context: None,
         };
         let deadlines = Deadlines { wait: Duration::from_secs(90), ..Deadlines::default() };
-        KubeProvisioner::new(
+        KubeProvisioner::with_engines(
             provision::Config {
                 helm,
                 deadlines,
@@ -81,6 +88,7 @@ impl Rig {
                 instance: "test".to_owned(),
             },
             self.clients.clone(),
+            engines,
         )
     }
 

@@ -139,7 +139,7 @@ async fn one_record_that_cannot_be_read_takes_that_store_alone() {
     assert_eq!(changed(&mut watch, "store-damaged").await.state(), State::Failed);
     assert_eq!(client.get("store-damaged").await.expect("it is back").state(), State::Failed);
     until("the count", async || (unreadable_records(&server).await.as_deref() == Some("2")).then_some(())).await;
-    // Who starts now sees the same.
+    // A server that starts now shows the same.
     let (again, client) = started(&redis).await;
     assert_eq!(ids(&client).await, ["store-damaged", "store-more", "store-other"]);
     assert_eq!(reason(client.get("store-version").await), "RECORD_UNREADABLE");

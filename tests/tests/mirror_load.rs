@@ -16,6 +16,7 @@ use sendstores_tests::{
     interposed::{Interposed, Read},
     ledger::{create, happen, last, tombstone},
     samples::parsed,
+    versions::fixture,
     wait::DEADLINE,
 };
 use tokio::{sync::Semaphore, task::JoinHandle};
@@ -355,4 +356,52 @@ async fn changes_arrive_while_old_tombstones_are_forgotten() {
     tokio::time::timeout(DEADLINE, mirror.reach(created.revision)).await.expect("in time");
     assert_eq!(mirror.get(&store.id), None, "its time was over years ago");
     assert!(mirror.get(&created.id).is_some());
+}
+
+#[tokio::test]
+async fn a_log_that_cannot_be_understood_for_a_while_ends_nothing() {
+    let ledger = MemoryLedger::default();
+    create(&ledger, "store-a", "acme").await;
+    let mirror = Mirror::new(RING);
+    let (following, _guard) = start(mirror.clone(), ledger.reopen());
+    live(&mirror).await;
+    let fault = LedgerError::Corrupt("a reply is not as expected".to_owned());
+    ledger.fail_with(Some(fault));
+    let mut status = mirror.status();
+    let stale = tokio::time::timeout(DEADLINE, status.wait_for(|status| matches!(status, Status::Stale(_)))).await;
+    drop(stale.expect("in time").expect("a status"));
+    assert!(mirror.get(&parsed("store-a")).is_some(), "the memory stays");
+    ledger.fail_with(None);
+    create(&ledger, "store-b", "acme").await;
+    tokio::time::timeout(DEADLINE, mirror.reach(last(&ledger).await)).await.expect("in time");
+    live(&mirror).await;
+    assert!(mirror.get(&parsed("store-b")).is_some() && !following.is_finished());
+}
+
+#[tokio::test]
+async fn a_store_that_is_set_aside_leaves_memory_and_comes_back() {
+    let ledger = MemoryLedger::default();
+    let (damaged, other) = (create(&ledger, "store-a", "acme").await, create(&ledger, "store-b", "acme").await);
+    let good = fixture("v1/ready").to_string().replace("store-golden", "store-a");
+    let (mirror, _guard) = follow(ledger.reopen(), RING).await;
+    let (_, mut cursor) = mirror.snapshot(&StoreFilter::default());
+    ledger.put(&damaged.id, "{");
+    happen(&ledger, "store-b", Event::Converged).await;
+    let (late, _late) = follow(ledger.reopen(), RING).await;
+    for mirror in [&mirror, &late] {
+        tokio::time::timeout(DEADLINE, mirror.reach(Revision(4))).await.expect("in time");
+        assert_eq!(mirror.get(&damaged.id), None);
+        assert_eq!(mirror.unreadable(&damaged.id).map(|unreadable| unreadable.revision), Some(Revision(3)));
+        assert_eq!(mirror.snapshot(&StoreFilter::default()).0.len(), 1);
+    }
+    let changes = cursor.next(7).await.expect("no gap that matters");
+    assert_eq!(changes.iter().map(|change| &change.store.id).collect::<Vec<_>>(), [&other.id]);
+    ledger.put(&damaged.id, &good);
+    for mirror in [&mirror, &late] {
+        tokio::time::timeout(DEADLINE, mirror.reach(Revision(5))).await.expect("in time");
+        assert_eq!(mirror.get(&damaged.id).map(|store| store.state), Some(State::Ready));
+        assert_eq!(mirror.unreadable(&damaged.id), None);
+    }
+    let changes = cursor.next(7).await.expect("no gap that matters");
+    assert_eq!(changes.iter().map(|change| change.revision).collect::<Vec<_>>(), [Revision(5)]);
 }

@@ -148,7 +148,7 @@ async fn what_only_a_newer_version_knows_is_left_to_it() {
     let damaged: StoreId = samples::parsed("store-damaged");
     world.ledger.put(&damaged, "{");
     world.replica("a");
-    // Queued behind them.
+    // Queued after them.
     let known = world.create("store-known").await;
     world.reach(&known, State::Ready).await;
     world.delete(&known).await;
@@ -156,7 +156,7 @@ async fn what_only_a_newer_version_knows_is_left_to_it() {
     assert!(world.cluster.acts().iter().all(|(id, _)| *id == known), "{:?}", world.cluster.acts());
     for (id, revision) in foreign.iter().zip(1..) {
         assert_eq!(world.store(id).await.revision, Revision(revision), "{id} is as it was written");
-        assert_eq!(world.ledger.claimed_for(id).await, Ok(Duration::ZERO), "nobody claims {id}");
+        assert_eq!(world.ledger.claimed_for(id).await, Ok(Duration::ZERO), "{id} is not claimed");
     }
 }
 

@@ -31,7 +31,7 @@ pub enum Check {
     /// The shop answers at its public address, as seen from where the server runs. What cannot be reached from there
     /// may well be reached by visitors, so this one may fail in a shop that is READY.
     Ingress,
-    /// What a newer version looks at. This one cannot look at it again.
+    /// What a newer version checks. This one cannot repeat it.
     Unknown(Word),
 }
 

@@ -42,7 +42,7 @@ pub enum Duty {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Operation {
     pub id: RequestId,
-    /// Whose request it is: the same id of another tenant is another operation. `None`: of callers that are not told apart.
+    /// Whose request it is: the same id of another tenant is another operation. `None`: callers are not distinguished.
     pub scope: Option<Tenant>,
     /// Digest of the request's body, in hex.
     pub digest: String,

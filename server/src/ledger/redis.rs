@@ -264,7 +264,7 @@ impl Ledger for RedisLedger {
             cursor = reply::text(page.next())?;
             let mut values = reply::list(page.next().unwrap_or(Value::Null))?.into_iter();
             while let (Some(id), Some(value)) = (values.next(), values.next()) {
-                let Ok(id) = reply::text(Some(id))?.parse() else {
+                let Some(id) = reply::text(Some(id)).ok().and_then(|id| id.parse().ok()) else {
                     tracing::warn!("Redis has a record under what is no id of a store; it is passed over");
                     continue;
                 };

@@ -84,7 +84,7 @@ impl Index {
     }
 
     /// Applies the next change of the log. One that a loaded record already covers is history: it goes to the ring alone.
-    /// False when it cannot be told which store changed: the records must be read again.
+    /// False when the change does not name its store: the records must be read again.
     #[must_use]
     pub(super) fn apply(&mut self, change: ledger::Change) -> bool {
         let ledger::Change { revision, before, record } = change;

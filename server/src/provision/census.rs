@@ -7,7 +7,7 @@ use kube::{
     api::{ListParams, PartialObjectMeta},
 };
 use sendstores_core::{
-    Labels, StoreId, Timestamp,
+    Engines, Labels, StoreId, Timestamp,
     adoption::{Found, Intent, Inventory},
     cluster::Identity,
     provisioner::StepError,
@@ -16,7 +16,6 @@ use sendstores_core::{
 
 use super::{
     Context,
-    engines::FACTS,
     helm::release::{self, History},
     names, settings,
 };
@@ -33,7 +32,7 @@ pub(super) async fn take(context: &Context) -> Result<Vec<Found>, StepError> {
     let mut all = Vec::new();
     loop {
         let namespaces = context.cluster.call(api.list(&page)).await?;
-        all.extend(namespaces.items.iter().filter_map(found));
+        all.extend(namespaces.items.iter().filter_map(|namespace| found(namespace, context.registry.facts)));
         match namespaces.metadata.continue_ {
             Some(token) if !token.is_empty() => page = page.continue_token(&token),
             _ => return Ok(all),
@@ -66,7 +65,7 @@ pub(super) async fn find(context: &Context, ids: &[StoreId]) -> Result<Inventory
     let all: Vec<_> = stream::iter(ids).map(get).buffer_unordered(AT_ONCE).try_collect().await?;
     let mut inventory = Inventory::default();
     for namespace in all.into_iter().flatten() {
-        match found(&namespace) {
+        match found(&namespace, context.registry.facts) {
             Some(found) => inventory.found.push(found),
             None => inventory.unmarked.extend(namespace.name_any().parse::<StoreId>()),
         }
@@ -96,7 +95,7 @@ fn opened(records: &[PartialObjectMeta<Secret>]) -> Option<Timestamp> {
 }
 
 /// `None` for one that carries our labels and cannot be a store's: somebody else made it so.
-fn found(namespace: &Namespace) -> Option<Found> {
+fn found(namespace: &Namespace, engines: Engines) -> Option<Found> {
     let name = namespace.name_any();
     let label = |name: &str| namespace.labels().get(name).map(String::as_str);
     let id = name.parse().ok().filter(|_| label(names::STORE) == Some(name.as_str()));
@@ -108,11 +107,11 @@ fn found(namespace: &Namespace) -> Option<Found> {
     let created = namespace.metadata.creation_timestamp.as_ref().map_or(0, |time| time.0.as_microsecond());
     let going = namespace.metadata.deletion_timestamp.is_some();
     let found = Found { id, uid, created: Timestamp::from_micros(created), going, intent: Err(String::new()) };
-    Some(Found { intent: intent(namespace, &found).map(Box::new), ..found })
+    Some(Found { intent: intent(namespace, &found, engines).map(Box::new), ..found })
 }
 
 /// What the namespace says was asked for.
-fn intent(namespace: &Namespace, found: &Found) -> Result<Intent, String> {
+fn intent(namespace: &Namespace, found: &Found, engines: Engines) -> Result<Intent, String> {
     let annotation = |name: &str| namespace.annotations().get(name);
     let unusable =
         |name: &str, why: &str| tracing::warn!(namespace = %found.id, name, why, "an annotation cannot be read");
@@ -131,7 +130,7 @@ fn intent(namespace: &Namespace, found: &Found) -> Result<Intent, String> {
         uid: found.uid.clone(),
         tenant: tenant.map_err(|error| unreadable(names::TENANT, &error))?,
         labels: Labels::parse(labels).map_err(|error| unreadable(names::LABELS, &error))?,
-        pipeline: FACTS.pipeline(spec.engine),
+        pipeline: engines.pipeline(spec.engine),
         spec,
         url: required(names::URL)?.clone(),
     };
@@ -147,6 +146,7 @@ fn intent(namespace: &Namespace, found: &Found) -> Result<Intent, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::provision::ENGINES;
     use crate::provision::{
         hostile,
         steps::{self, fixtures},
@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn a_namespace_says_all_that_it_takes_to_adopt_its_store() {
         let store = fixtures::store_titled("Käse, \"Brot\" & {{ .x }}");
-        let found = found(&namespace()).unwrap();
+        let found = found(&namespace(), ENGINES).unwrap();
         assert_eq!((&found.id, &found.uid, found.going), (&store.id, &store.uid, false));
         assert_eq!(found.created.as_micros(), 1_767_323_045_000_000);
         let Intent { new, generation, ready_time, made_from } = *found.intent.unwrap();
@@ -178,13 +178,13 @@ mod tests {
         let ready_time = Some(Timestamp::from_micros(1_767_323_999_123_456));
         (store.ready_time, store.made_from) = (ready_time, Some(Box::new(fixtures::release())));
         let mut namespace = steps::namespace::wanted(&store, "here");
-        let intent = found(&namespace).unwrap().intent.unwrap();
+        let intent = found(&namespace, ENGINES).unwrap().intent.unwrap();
         assert_eq!((intent.ready_time, intent.made_from), (ready_time, store.made_from));
         // Damaged, they still say that the store was complete.
         for name in [names::READY_TIME, names::MADE_FROM] {
             namespace.metadata.annotations.as_mut().unwrap().insert(name.to_owned(), "{".to_owned());
         }
-        let found = found(&namespace).unwrap();
+        let found = found(&namespace, ENGINES).unwrap();
         let intent = found.intent.unwrap();
         assert_eq!((intent.ready_time, intent.made_from), (Some(found.created), None));
     }
@@ -216,7 +216,7 @@ mod tests {
                     Some(_) if name == names::URL => continue,
                     Some(text) => drop(annotations.insert(name.to_owned(), text.to_owned())),
                 }
-                let why = found(&namespace).unwrap().intent.unwrap_err();
+                let why = found(&namespace, ENGINES).unwrap().intent.unwrap_err();
                 assert!(why.contains(name), "{why}");
             }
         }
@@ -226,7 +226,7 @@ mod tests {
     fn what_is_no_store_s_is_passed_over() {
         let mut namespace = namespace();
         namespace.metadata.name = Some("store-other".to_owned());
-        assert!(found(&namespace).is_none());
+        assert!(found(&namespace, ENGINES).is_none());
     }
 
     #[test]
@@ -234,7 +234,7 @@ mod tests {
         let good = serde_json::to_value(namespace()).unwrap();
         hostile::check(&hostile::damaged(good), |damaged| {
             if let Ok(damaged) = serde_json::from_value(damaged) {
-                let _found = found(&damaged);
+                let _found = found(&damaged, ENGINES);
             }
         });
         let spec = namespace().metadata.annotations.unwrap()[names::SPEC].clone();

@@ -18,38 +18,43 @@ use super::{
 };
 
 /// The engines of this server. The first one is that of a Create that names none.
-pub(crate) const ENGINES: &[&EngineDef] = &[&woocommerce::ENGINE];
+pub const ENGINES: Registry =
+    Registry { engines: &[&woocommerce::ENGINE], facts: Engines::new(&[woocommerce::ENGINE.facts]) };
 
-/// The same, as far as the domain knows them.
-pub(crate) const FACTS: Engines = Engines::new(&[woocommerce::ENGINE.facts]);
+/// Engines, each with all that is known of it, and as far as the domain knows it.
+#[derive(Clone, Copy)]
+pub struct Registry {
+    pub engines: &'static [&'static EngineDef],
+    pub facts: Engines,
+}
 
 /// An engine.
-pub(crate) struct EngineDef {
-    pub(crate) facts: EngineFacts,
+pub struct EngineDef {
+    pub facts: EngineFacts,
     /// The steps from intent to READY, in the order in which they are taken: those of `facts`, with how they are done.
-    pub(crate) steps: &'static [StepDef],
+    pub steps: &'static [StepDef],
     /// What answers shoppers: its container's log may say something of them.
-    pub(crate) application: Workload,
-    pub(crate) credentials: CredentialsDef,
+    pub application: Workload,
+    pub credentials: CredentialsDef,
     /// Has the application do what it has scheduled. Safe to repeat, also while it is at work.
-    pub(crate) run_jobs: for<'a> fn(&'a Context, &'a Store) -> Doing<'a, ()>,
+    pub run_jobs: for<'a> fn(&'a Context, &'a Store) -> Doing<'a, ()>,
 }
 
 /// One step: what it is called, what it depends on, and how it is observed and done.
 #[derive(Clone, Copy)]
-pub(crate) struct StepDef {
-    pub(crate) facts: StepFacts,
+pub struct StepDef {
+    pub facts: StepFacts,
     /// Observes the step. Never changes anything.
-    pub(crate) observe: for<'a> fn(&'a Context, &'a Store) -> Doing<'a, Seen<Progress>>,
+    pub observe: for<'a> fn(&'a Context, &'a Store) -> Doing<'a, Seen<Progress>>,
     /// Does the step. Doing it again, or again after a crash, ends in the same.
-    pub(crate) ensure: for<'a> fn(&'a Context, &'a Store) -> Doing<'a, ()>,
-    pub(crate) watches: Watches,
+    pub ensure: for<'a> fn(&'a Context, &'a Store) -> Doing<'a, ()>,
+    pub watches: Watches,
 }
 
 /// What in the cluster brings a step on: its changes say when to observe the step again, and when it fails, the object to
 /// blame is among these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Watches {
+pub enum Watches {
     /// Nothing: the step is done when its `ensure` returns.
     Nothing,
     /// The namespace and its quota.
@@ -62,19 +67,19 @@ pub(crate) enum Watches {
 }
 
 /// The generated passwords and keys of a store, and which of them its merchant is given.
-pub(crate) struct CredentialsDef {
+pub struct CredentialsDef {
     /// Name and length of each value.
-    pub(crate) keys: &'static [(&'static str, usize)],
+    pub keys: &'static [(&'static str, usize)],
     /// The key of the merchant's password.
-    pub(crate) password: &'static str,
+    pub password: &'static str,
     /// The path of the page where the merchant logs in.
-    pub(crate) login_path: &'static str,
+    pub login_path: &'static str,
     /// The name that the merchant logs in with.
-    pub(crate) user: fn(&Store) -> String,
+    pub user: fn(&Store) -> String,
 }
 
 /// What a step does, in the making.
-pub(crate) type Doing<'a, T> = Pin<Box<dyn Future<Output = Result<T, StepError>> + Send + 'a>>;
+pub type Doing<'a, T> = Pin<Box<dyn Future<Output = Result<T, StepError>> + Send + 'a>>;
 
 // === impl EngineDef ===
 
@@ -89,7 +94,7 @@ impl EngineDef {
 }
 
 /// The facts of steps, for the domain.
-pub(crate) const fn facts<const N: usize>(steps: &[StepDef; N]) -> [StepFacts; N] {
+pub const fn facts<const N: usize>(steps: &[StepDef; N]) -> [StepFacts; N] {
     let mut facts = [steps[0].facts; N];
     let mut i = 0;
     while i < N {
@@ -99,9 +104,13 @@ pub(crate) const fn facts<const N: usize>(steps: &[StepDef; N]) -> [StepFacts; N
     facts
 }
 
-/// The engine called `name`; `None` if this server does not have it.
-pub(crate) fn find(name: Engine) -> Option<&'static EngineDef> {
-    ENGINES.iter().copied().find(|engine| engine.facts.engine == name)
+// === impl Registry ===
+
+impl Registry {
+    /// The engine called `name`; `None` if it is not registered.
+    pub(crate) fn find(self, name: Engine) -> Option<&'static EngineDef> {
+        self.engines.iter().copied().find(|engine| engine.facts.engine == name)
+    }
 }
 
 #[cfg(test)]
@@ -112,9 +121,9 @@ mod tests {
 
     #[test]
     fn every_engine_is_whole() {
-        for engine in ENGINES {
+        for engine in ENGINES.engines {
             let EngineFacts { engine: name, pipeline } = engine.facts;
-            assert_eq!(FACTS.pipeline(name), pipeline, "{name} is registered with the domain");
+            assert_eq!(ENGINES.facts.pipeline(name), pipeline, "{name} is registered with the domain");
             assert!(engine.steps.iter().map(|step| step.facts).eq(pipeline.steps().iter().copied()), "{name}");
             let names: BTreeSet<_> = pipeline.names().collect();
             assert_eq!(names.len(), engine.steps.len(), "{name}: each step has a name of its own");

@@ -20,14 +20,14 @@ pub(crate) use direct::Direct;
 const MAX_BODY: usize = 4 * 1024 * 1024;
 
 /// What is asked of the shop.
-pub(crate) struct Question<'a> {
+pub struct Question<'a> {
     /// The Service to ask.
-    pub(crate) service: &'a str,
-    pub(crate) method: Method,
+    pub service: &'a str,
+    pub method: Method,
     /// From the root of the shop, with its query.
-    pub(crate) path: &'a str,
-    pub(crate) headers: Vec<(&'static str, &'a str)>,
-    pub(crate) body: Option<Value>,
+    pub path: &'a str,
+    pub headers: Vec<(&'static str, &'a str)>,
+    pub body: Option<Value>,
 }
 
 /// What the API server answers by itself. Read as a type, since a shop's long list would take much memory as a value.
@@ -41,7 +41,7 @@ struct ApiStatus {
 
 /// What came back.
 #[derive(Clone, Debug)]
-pub(crate) enum Reply {
+pub enum Reply {
     /// The shop's own answer.
     Shop(Answer),
     /// The API server could not reach the shop; why.
@@ -49,16 +49,16 @@ pub(crate) enum Reply {
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Bytes,
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Bytes,
 }
 
 // === impl Question ===
 
 impl<'a> Question<'a> {
-    pub(crate) fn get(service: &'a str, path: &'a str) -> Self {
+    pub fn get(service: &'a str, path: &'a str) -> Self {
         Self { service, method: Method::GET, path, headers: Vec::new(), body: None }
     }
 }

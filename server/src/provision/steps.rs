@@ -6,9 +6,9 @@ pub(crate) mod diagnosis;
 pub(crate) mod fixtures;
 pub(crate) mod namespace;
 mod ownership;
-pub(crate) mod release;
+pub mod release;
 pub(crate) mod removal;
-pub(crate) mod workload;
+pub mod workload;
 
 use sendstores_core::{
     Store,
@@ -18,7 +18,7 @@ use sendstores_core::{
     step::StepName,
 };
 
-pub(crate) use self::workload::{Kind, Workload};
+pub use self::workload::{Kind, Workload};
 use super::{Context, engines::StepDef};
 
 pub(crate) async fn observe(context: &Context, store: &Store, step: StepName) -> Result<Seen<Progress>, StepError> {
@@ -38,14 +38,14 @@ pub(crate) fn find(context: &Context, store: &Store, name: StepName) -> Result<&
     })
 }
 
-pub(crate) fn done() -> Seen<Progress> {
+pub fn done() -> Seen<Progress> {
     Seen::Known(Progress::Done(Vec::new()))
 }
 
-pub(crate) fn partial(detail: impl Into<String>) -> Seen<Progress> {
+pub fn partial(detail: impl Into<String>) -> Seen<Progress> {
     Seen::Known(Progress::Partial(detail.into()))
 }
 
-pub(crate) fn waiting(outlook: Outlook, reason: FailureReason, detail: impl Into<String>) -> Seen<Progress> {
+pub fn waiting(outlook: Outlook, reason: FailureReason, detail: impl Into<String>) -> Seen<Progress> {
     Seen::Known(Progress::Waiting(Waiting { reason, detail: detail.into(), outlook }))
 }

@@ -190,10 +190,10 @@ async fn operations_of_two_tenants_are_two<W: World>() {
     let world = W::new().await;
     let ledger = world.ledger();
     let of = |scope: &str| Operation { scope: Some(parsed(scope)), ..operation("r-1", "aa") };
-    let (one, two, nobody) = (of("acme"), of("other"), operation("acme:r-1", "aa"));
+    let (one, two, unscoped) = (of("acme"), of("other"), operation("acme:r-1", "aa"));
     let store = apply(&ledger, Write { operation: Some(one.clone()), ..creation("store-a") }).await;
     assert_eq!(ledger.recall(&one).await, Ok(Some(store)));
-    for other in [&two, &nobody, &operation("r-1", "ab")] {
+    for other in [&two, &unscoped, &operation("r-1", "ab")] {
         assert_eq!(ledger.recall(other).await, Ok(None));
     }
     apply(&ledger, Write { operation: Some(two), ..creation("store-b") }).await;

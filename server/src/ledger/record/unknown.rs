@@ -27,6 +27,8 @@ struct Unknown {
 struct Part {
     field: String,
     names: Object,
+    /// Which one of those with these names.
+    nth: usize,
     unknown: Unknown,
 }
 
@@ -59,13 +61,15 @@ fn difference(read: Object, known: &mut Object) -> Unknown {
             unknown.fields.insert(field, value);
             continue;
         };
-        let mut known = objects(known);
+        let mut met: Vec<Object> = Vec::new();
         for object in into_objects(value) {
             let names = names(&object);
-            let Some(same) = take_named(&mut known, &names) else { continue };
+            let nth = met.iter().filter(|earlier| **earlier == names).count();
+            met.push(names.clone());
+            let Some(same) = nth_named(known, &names, nth) else { continue };
             let unknown_of_it = difference(object, same);
             if !unknown_of_it.is_empty() {
-                unknown.parts.push(Part { field: field.clone(), names, unknown: unknown_of_it });
+                unknown.parts.push(Part { field: field.clone(), names, nth, unknown: unknown_of_it });
             }
         }
     }
@@ -74,9 +78,8 @@ fn difference(read: Object, known: &mut Object) -> Unknown {
 
 fn restore(record: &mut Object, unknown: Unknown) {
     let Unknown { fields, parts } = unknown;
-    for Part { field, names, unknown } in parts {
-        let mut there = record.get_mut(&field).map(objects).unwrap_or_default();
-        if let Some(same) = take_named(&mut there, &names) {
+    for Part { field, names, nth, unknown } in parts {
+        if let Some(same) = record.get_mut(&field).and_then(|there| nth_named(there, &names, nth)) {
             restore(same, unknown);
         }
     }
@@ -110,9 +113,8 @@ fn names(object: &Object) -> Object {
         .collect()
 }
 
-fn take_named<'a>(objects: &mut Vec<&'a mut Object>, names: &Object) -> Option<&'a mut Object> {
-    let at = objects.iter().position(|object| self::names(object) == *names)?;
-    Some(objects.remove(at))
+fn nth_named<'a>(value: &'a mut Value, names: &Object, nth: usize) -> Option<&'a mut Object> {
+    objects(value).into_iter().filter(|object| self::names(object) == *names).nth(nth)
 }
 
 // === impl Unknown ===

@@ -172,8 +172,8 @@ fn fields(value: Option<Value>) -> Result<Fields, LedgerError> {
         let value = parts.next();
         match text(Some(name))?.as_str() {
             "epoch" => epoch = Some(text(value)?),
-            "before" => before = record::before(&text(value)?),
-            "id" => id = text(value)?.parse().ok(),
+            "before" => before = text(value).map_or(Before::Unknown, |text| record::before(&text)),
+            "id" => id = text(value).ok().and_then(|id| id.parse().ok()),
             "tip" => tip = Some(text(value)?),
             "prev" => prev = Some(text(value)?).filter(|prev| !prev.is_empty()),
             "record" => record = value.map(bytes).transpose()?,

@@ -33,7 +33,7 @@ use crate::provision::{
 
 pub(crate) const NAME: StepName = StepName::new("credentials");
 
-pub(crate) const STEP: StepDef = StepDef {
+pub const STEP: StepDef = StepDef {
     facts: StepFacts {
         name: NAME,
         creates_namespace: false,

@@ -37,7 +37,7 @@ pub(crate) const NAME: StepName = StepName::new("namespace");
 
 const BEING_REMOVED: &str = "the namespace of this name is still being removed";
 
-pub(crate) const STEP: StepDef = StepDef {
+pub const STEP: StepDef = StepDef {
     facts: StepFacts {
         name: NAME,
         creates_namespace: true,

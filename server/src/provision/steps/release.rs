@@ -17,7 +17,7 @@ use sendstores_core::{
     provisioner::StepError,
 };
 
-use super::{done, partial};
+use super::{done, partial, removal};
 use crate::provision::{
     Context,
     engines::{StepDef, Watches},
@@ -29,9 +29,9 @@ use crate::provision::{
     },
 };
 
-pub(crate) const NAME: StepName = StepName::new("release");
+pub const NAME: StepName = StepName::new("release");
 
-pub(crate) const STEP: StepDef = StepDef {
+pub const STEP: StepDef = StepDef {
     facts: StepFacts {
         name: NAME,
         creates_namespace: false,
@@ -64,18 +64,18 @@ fn stays_as_it_is(store: &Store) -> bool {
 
 /// Brings the release to what the store was made from, or to what we would install now if it was never READY; exposed if
 /// it was before.
-pub(crate) async fn ensure(context: &Context, store: &Store) -> Result<(), StepError> {
+pub async fn ensure(context: &Context, store: &Store) -> Result<(), StepError> {
     let exposed = history(context, store).await?.was_exposed();
     make(context, store, exposed).await
 }
 
 /// Whether the last revision is a working one with the Ingress in it.
-pub(crate) async fn is_exposed(context: &Context, store: &Store) -> Result<bool, StepError> {
+pub async fn is_exposed(context: &Context, store: &Store) -> Result<bool, StepError> {
     let history = history(context, store).await?;
     Ok(history.newest().is_some_and(|newest| newest.status == Status::Deployed && newest.exposed))
 }
 
-pub(crate) async fn make(context: &Context, store: &Store, exposed: bool) -> Result<(), StepError> {
+pub async fn make(context: &Context, store: &Store, exposed: bool) -> Result<(), StepError> {
     let digest = context.helm.digest(store).await?;
     let before = history(context, store).await?;
     let kept = kept(context, store, &before, &digest).await?;
@@ -178,7 +178,7 @@ fn is_replaceable(store: &Store, before: &History) -> bool {
 /// The claims of the store that are being removed.
 async fn claims_that_go(context: &Context, store: &Store) -> Result<Vec<String>, StepError> {
     let api: Api<PersistentVolumeClaim> = context.cluster.in_store(store);
-    let claims = context.cluster.call(api.list_metadata(&ListParams::default())).await?.items;
+    let claims = context.cluster.call(api.list_metadata(&removal::ours(store))).await?.items;
     let going = claims.into_iter().filter(|claim| claim.metadata.deletion_timestamp.is_some());
     Ok(going.filter_map(|claim| claim.metadata.name).collect())
 }
@@ -187,8 +187,7 @@ async fn claims_that_go(context: &Context, store: &Store) -> Result<Vec<String>,
 /// them, and say after a crash that the rest has to go, too.
 async fn start_over(context: &Context, store: &Store, history: &History) -> Result<StepError, StepError> {
     let api: Api<PersistentVolumeClaim> = context.cluster.in_store(store);
-    let (how, all) = (DeleteParams::background(), ListParams::default());
-    context.cluster.call(api.delete_collection(&how, &all)).await?;
+    context.cluster.call(api.delete_collection(&DeleteParams::background(), &removal::ours(store))).await?;
     if history.newest().is_some() {
         context.helm.uninstall(store).await?;
     }

@@ -126,7 +126,7 @@ where
 }
 
 /// What carries this store's uid, and not that of another store that took its namespace's name.
-fn ours(store: &Store) -> ListParams {
+pub(super) fn ours(store: &Store) -> ListParams {
     ListParams::default().labels(&format!("{}={}", names::UID, store.uid))
 }
 

@@ -20,13 +20,13 @@ use crate::provision::{Context, names};
 
 /// A workload of a store's release, by the name of its object; its pods carry the same name in a label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Workload {
-    pub(crate) kind: Kind,
-    pub(crate) name: &'static str,
+pub struct Workload {
+    pub kind: Kind,
+    pub name: &'static str,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
     StatefulSet,
     Deployment,
 }
@@ -43,7 +43,7 @@ impl Kind {
 }
 
 /// `usual`: the reason to give while nothing looks wrong.
-pub(crate) async fn observe(
+pub async fn observe(
     context: &Context,
     store: &Store,
     workload: Workload,

@@ -24,7 +24,7 @@ use self::judge::{Finding, Product};
 use super::{APPLICATION, DATABASE, bootstrap};
 use crate::provision::{
     Context,
-    proxy::{self, Question, Reply},
+    proxy::{Question, Reply},
     redact,
     steps::{partial, release, workload},
 };
@@ -147,12 +147,12 @@ async fn cart(
         headers: vec![("cart-token", &token)],
         body: Some(json!({"id": product.id, "quantity": product.least()})),
     };
-    let reply = proxy::ask(&context.cluster, store, add, context.deadlines.probe).await?;
+    let reply = context.ask(store, add).await?;
     Ok(judge::cart(&reply, !expect.is_first()))
 }
 
 async fn get(context: &Context, store: &Store, path: &str) -> Result<Reply, StepError> {
-    proxy::ask(&context.cluster, store, Question::get(APPLICATION.name, path), context.deadlines.probe).await
+    context.ask(store, Question::get(APPLICATION.name, path)).await
 }
 
 /// Findings quote names, versions and prices, which are the shop's own texts.

@@ -1,0 +1,74 @@
+//! The smallest engine: one page and no database. It is made with nothing but what the server offers to engines
+//! (`provision::kit`), and so shows what an engine takes: this file, a chart, and a row in a registry.
+
+use sendstores_core::{
+    Engine, EngineFacts, Engines, Evidence, FailureReason, Pipeline, StepFacts, StepName, Store, Timestamp,
+    evidence::Check,
+    observed::{Progress, Seen},
+    provisioner::StepError,
+};
+use sendstores_server::provision::kit::{
+    self, Context, CredentialsDef, EngineDef, Kind, Question, Registry, Reply, StepDef, Watches, Workload,
+};
+
+/// The engine alone.
+pub const REGISTRY: Registry = Registry { engines: &[&ENGINE], facts: Engines::new(&[ENGINE.facts]) };
+
+pub const ENGINE: EngineDef = EngineDef {
+    facts: EngineFacts { engine: Engine::new("static-page"), pipeline: Pipeline::new(&FACTS) },
+    steps: &STEPS,
+    application: PAGE,
+    credentials: CredentialsDef {
+        keys: &[("password", 24)],
+        password: "password",
+        login_path: "/",
+        user: |_| "editor".to_owned(),
+    },
+    run_jobs: |_, _| Box::pin(std::future::ready(Ok(()))),
+};
+
+/// Its Deployment, Service and Ingress.
+const PAGE: Workload = Workload { kind: Kind::Deployment, name: "page" };
+
+const STEPS: [StepDef; 5] = [
+    kit::NAMESPACE,
+    kit::CREDENTIALS,
+    kit::release::STEP,
+    StepDef {
+        facts: step("page", false),
+        observe: |context, store| {
+            Box::pin(kit::workload::observe(context, store, PAGE, FailureReason::ApplicationUnavailable))
+        },
+        ensure: |context, store| Box::pin(kit::release::ensure(context, store)),
+        watches: Watches::Workload(PAGE),
+    },
+    StepDef {
+        facts: step("front", true),
+        observe: |context, store| Box::pin(observe_front(context, store)),
+        ensure: |context, store| Box::pin(kit::release::make(context, store, true)),
+        watches: Watches::Inside(PAGE),
+    },
+];
+
+const FACTS: [StepFacts; STEPS.len()] = kit::facts(&STEPS);
+
+const fn step(name: &'static str, proves_ready: bool) -> StepFacts {
+    let usual_reason =
+        if proves_ready { FailureReason::StorefrontUnavailable } else { FailureReason::ApplicationUnavailable };
+    StepFacts { name: StepName::new(name), creates_namespace: false, proves_ready, usual_reason }
+}
+
+/// Exposed, and its page is there.
+async fn observe_front(context: &Context, store: &Store) -> Result<Seen<Progress>, StepError> {
+    if !kit::release::is_exposed(context, store).await? {
+        return Ok(kit::partial("the page is not exposed yet"));
+    }
+    let found = match context.ask(store, Question::get(PAGE.name, "/")).await? {
+        Reply::Shop(answer) if answer.status == 200 => Ok(format!("a page of {} bytes", answer.body.len())),
+        Reply::Shop(answer) => Err(format!("status {}", answer.status)),
+        Reply::Unreachable(why) => Err(why),
+    };
+    let sells = found.is_ok();
+    let evidence = vec![Evidence::new(Check::ShopPage, found, Timestamp::from(std::time::SystemTime::now()))];
+    Ok(Seen::Known(if sells { Progress::Done(evidence) } else { Progress::Failing(evidence) }))
+}

@@ -1,0 +1,86 @@
+//! A second engine goes through the same runner: its stores are created, probed, shown with their own steps, and removed,
+//! without a line in the server that knows of it.
+
+use std::time::{Duration, SystemTime};
+
+use k8s_openapi::api::{core::v1::Namespace, networking::v1::Ingress};
+use kube::Api;
+use sendstores_core::{
+    Event, State, Store,
+    backoff::Backoff,
+    credentials::ReadCredentials,
+    ledger::{Expected, Ledger, Owner, Write},
+};
+use sendstores_server::{
+    ledger::MemoryLedger,
+    mirror::Mirror,
+    reconcile::{Concurrency, Policy, Reconciler},
+};
+use sendstores_tests::{
+    provisioning::{Helm, Rig, fresh_store},
+    static_page,
+    wait::until,
+};
+use tokio_util::sync::CancellationToken;
+
+/// A store of the small engine, just asked for.
+fn page_store() -> Store {
+    let store = fresh_store();
+    let new = sendstores_core::store::NewStore {
+        spec: sendstores_core::StoreSpec { engine: static_page::ENGINE.facts.engine, shop: store.spec.shop },
+        pipeline: static_page::ENGINE.facts.pipeline,
+        id: store.id,
+        uid: store.uid,
+        tenant: store.tenant,
+        labels: store.labels,
+        url: store.url,
+    };
+    Store::new(new, SystemTime::now().into())
+}
+
+#[tokio::test]
+async fn a_store_of_another_engine_is_made_probed_and_removed_by_the_same_runner() {
+    let rig = Rig::light().await;
+    let provisioner = rig.provisioner_of(Helm::Four, "tests/fixtures/static-page", &[], static_page::REGISTRY);
+    let (ledger, mirror, stop) = (MemoryLedger::default(), Mirror::new(1_000), CancellationToken::new());
+    let _guard = stop.clone().drop_guard();
+    tokio::spawn(mirror.clone().follow(ledger.clone(), stop.clone()));
+    let policy = Policy {
+        concurrency: Concurrency { changes: 4, probes: 4 },
+        lease: Duration::from_secs(5),
+        backoff: Backoff { first: Duration::from_millis(200), most: Duration::from_secs(2) },
+        probe_interval: Some(Duration::from_millis(200)),
+    };
+    let reconciler = Reconciler {
+        ledger: ledger.clone(),
+        mirror,
+        provisioner: provisioner.clone(),
+        owner: Owner("a".to_owned()),
+        policy,
+    };
+    tokio::spawn(reconciler.run(stop.clone()));
+
+    let store = page_store();
+    let id = store.id.clone();
+    let write = Write { store: store.clone(), expected: Expected::Vacant, fence: None, operation: None };
+    ledger.write(write).await.expect("accepted");
+    let load = async || ledger.load(&id).await.expect("an answer").expect("a record");
+    let ready = until("READY", async || Some(load().await).filter(|store| store.state == State::Ready)).await;
+    let steps: Vec<_> = ready.steps.iter().map(|step| step.name.as_str()).collect();
+    assert_eq!(steps, ["namespace", "credentials", "release", "page", "front"]);
+    assert!(ready.evidence.iter().all(|evidence| evidence.passed), "{:?}", ready.evidence);
+    let credentials = provisioner.read_credentials(&ready).await.expect("an answer").expect("made");
+    assert_eq!((credentials.user.as_str(), credentials.admin_url), ("editor", format!("{}/", ready.url)));
+
+    // What is removed by hand is noticed by the probe, or made again: the runner knows both from the engine's table.
+    let ingresses: Api<Ingress> = Api::namespaced(rig.client.clone(), id.as_str());
+    assert!(ingresses.get_opt("page").await.expect("an answer").is_some(), "it is exposed");
+
+    let deleting = load().await;
+    let next = deleting.after(Event::DeleteRequested, SystemTime::now().into()).expect("legal");
+    let write = Write { store: next, expected: Expected::Revision(deleting.revision), fence: None, operation: None };
+    ledger.write(write).await.expect("accepted");
+    until("DELETED", async || Some(load().await).filter(|store| store.state == State::Deleted)).await;
+    let namespaces: Api<Namespace> = Api::all(rig.client.clone());
+    assert!(namespaces.get_opt(id.as_str()).await.expect("an answer").is_none());
+}
