@@ -81,9 +81,18 @@ pub enum Written {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     pub revision: Revision,
+    pub kind: Kind,
     pub before: Before,
     /// The store after the change, unless its record cannot be read.
     pub record: Result<Store, Unreadable>,
+}
+
+/// What kind of resource an entry of the log is about. The log has one order for all kinds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Store,
+    /// One that only a newer version knows: its entry takes a revision, and is passed over.
+    Other,
 }
 
 /// A record that this program cannot decode: it is damaged, or a newer program wrote it in another version of the

@@ -15,7 +15,8 @@ use sendstores_core::{
     Epoch, Revision, Store, StoreId,
     cluster::ClusterUid,
     ledger::{
-        Change, Claim, Duty, Fence, Ledger, LedgerError, LogPage, Operation, Owner, Scan, SetCluster, Write, Written,
+        Change, Claim, Duty, Fence, Kind, Ledger, LedgerError, LogPage, Operation, Owner, Scan, SetCluster, Write,
+        Written,
     },
 };
 use tokio::{
@@ -162,7 +163,7 @@ impl MemoryLedger {
         let change = |entry: &Logged| {
             let &Logged { revision, tip: _, before, ref id, ref record } = entry;
             let record = record::decode(record.as_bytes(), revision).map_err(|unreadable| unreadable.of(id));
-            Change { revision, before, record }
+            Change { revision, kind: Kind::Store, before, record }
         };
         let entries: Vec<_> = entries.take(most.max(1)).collect();
         if let Some(last) = entries.last() {

@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use sendstores_core::{
     Epoch, Revision, State, Store, StoreFilter, StoreId, Timestamp,
-    ledger::{self, Before, Scan, Unreadable},
+    ledger::{self, Before, Kind, Scan, Unreadable},
 };
 
 use super::{Entry, Position};
@@ -87,11 +87,14 @@ impl Index {
     /// False when the change does not name its store: the records must be read again.
     #[must_use]
     pub(super) fn apply(&mut self, change: ledger::Change) -> bool {
-        let ledger::Change { revision, before, record } = change;
+        let ledger::Change { revision, kind, before, record } = change;
         if revision <= self.revision {
             return true;
         }
         self.revision = revision;
+        if kind == Kind::Other {
+            return true;
+        }
         match record {
             Ok(store) => self.take(revision, before, store),
             Err(unreadable) => return self.set_aside(unreadable),

@@ -5,7 +5,7 @@ use std::vec::IntoIter;
 use fred::{bytes::Bytes, types::Value};
 use sendstores_core::{
     Revision, Store, StoreId,
-    ledger::{Before, Change, LedgerError, LogPage, Unreadable},
+    ledger::{Before, Change, Kind, LedgerError, LogPage, Unreadable},
 };
 
 use crate::ledger::record;
@@ -127,7 +127,7 @@ pub(super) fn page(entries: Value, after: Revision, tip: Option<String>, epoch: 
         let id = text(parts.next())?;
         let revision = id.strip_suffix("-0").and_then(|digits| digits.parse().ok()).map(Revision);
         let revision = revision.ok_or_else(|| unexpected("an entry of the log has another id"))?;
-        let Fields { epoch: written_in, before, id, record, tip: its_tip, prev } = fields(parts.next())?;
+        let Fields { epoch: written_in, kind, before, id, record, tip: its_tip, prev } = fields(parts.next())?;
         if written_in != epoch {
             return Err(replaced(&written_in));
         }
@@ -146,7 +146,7 @@ pub(super) fn page(entries: Value, after: Revision, tip: Option<String>, epoch: 
         tip = its_tip;
         let record = record::decode(&record, revision);
         let record = record.map_err(|unreadable| Unreadable { id: id.or(unreadable.id), ..unreadable });
-        changes.push(Change { revision, before, record });
+        changes.push(Change { revision, kind, before, record });
         due = revision.next();
     }
     Ok(Page { page: LogPage::Changes(changes), tip })
@@ -155,6 +155,7 @@ pub(super) fn page(entries: Value, after: Revision, tip: Option<String>, epoch: 
 /// The fields of an entry.
 struct Fields {
     epoch: String,
+    kind: Kind,
     before: Before,
     /// Absent in what an older program wrote, as `tip` and `prev` may be.
     id: Option<StoreId>,
@@ -165,13 +166,15 @@ struct Fields {
 
 fn fields(value: Option<Value>) -> Result<Fields, LedgerError> {
     let mut epoch = None;
-    let mut before = Before::Unknown;
+    let (mut kind, mut before) = (Kind::Store, Before::Unknown);
     let (mut id, mut record, mut tip, mut prev) = (None, None, None, None);
     let mut parts = list(value.unwrap_or(Value::Null))?.into_iter();
     while let Some(name) = parts.next() {
         let value = parts.next();
         match text(Some(name))?.as_str() {
             "epoch" => epoch = Some(text(value)?),
+            // Entries of stores say nothing: they are older than other kinds.
+            "kind" => kind = if text(value)? == "store" { Kind::Store } else { Kind::Other },
             "before" => before = text(value).map_or(Before::Unknown, |text| record::before(&text)),
             "id" => id = text(value).ok().and_then(|id| id.parse().ok()),
             "tip" => tip = Some(text(value)?),
@@ -183,7 +186,7 @@ fn fields(value: Option<Value>) -> Result<Fields, LedgerError> {
     let epoch = epoch.ok_or_else(|| unexpected("an entry of the log has no epoch"))?;
     // Without one it is a record that cannot be read.
     let record = record.unwrap_or_default();
-    Ok(Fields { epoch, before, id, record, tip, prev })
+    Ok(Fields { epoch, kind, before, id, record, tip, prev })
 }
 
 pub(super) fn list(value: Value) -> Result<Vec<Value>, LedgerError> {
@@ -202,5 +205,27 @@ pub(super) fn bytes(value: Value) -> Result<Bytes, LedgerError> {
         Value::String(text) => Ok(text.into_inner()),
         Value::Bytes(bytes) => Ok(bytes),
         _ => Err(unexpected("no bytes")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(id: &str, fields: &[(&str, &str)]) -> Value {
+        let fields = fields.iter().flat_map(|(name, value)| [*name, *value]).map(Value::from).collect();
+        Value::Array(vec![id.into(), Value::Array(fields)])
+    }
+
+    #[test]
+    fn an_entry_of_another_kind_takes_its_revision_and_nothing_else() {
+        let other = [("epoch", "e"), ("kind", "backup"), ("record", "{}"), ("tip", "b"), ("prev", "a")];
+        let own = [("epoch", "e"), ("kind", "store"), ("record", "{"), ("tip", "c"), ("prev", "b"), ("before", "")];
+        let entries = Value::Array(vec![entry("8-0", &other), entry("9-0", &own)]);
+        let Page { page, tip } = page(entries, Revision(7), Some("a".to_owned()), "e").unwrap();
+        let LogPage::Changes(changes) = page else { panic!("{page:?}") };
+        let kinds: Vec<_> = changes.iter().map(|change| (change.revision, change.kind)).collect();
+        assert_eq!(kinds, [(Revision(8), Kind::Other), (Revision(9), Kind::Store)]);
+        assert_eq!(tip.as_deref(), Some("c"));
     }
 }
