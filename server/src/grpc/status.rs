@@ -415,6 +415,7 @@ mod tests {
         "STARTING",
         "DRAINING",
         "READ_ONLY",
+        "RECORD_UNREADABLE",
         "DEADLINE_EXCEEDED",
         "TOO_MANY_REQUESTS",
         "TOO_MANY_CONNECTIONS",
@@ -435,6 +436,7 @@ mod tests {
                 "STORE_NOT_FOUND",
                 "ETAG_MISMATCH",
                 "WRITE_CONFLICT",
+                "STORE_FOREIGN",
                 "LEDGER_FULL",
             ],
         ),
@@ -444,6 +446,7 @@ mod tests {
             &[
                 "INVALID_FIELD",
                 "STORE_NOT_FOUND",
+                "STORE_FOREIGN",
                 "CREDENTIALS_NOT_READY",
                 "STORE_DELETING",
                 "WRITE_CONFLICT",

@@ -20,10 +20,11 @@ pub(super) struct ReleaseRecord {
     volumes: BTreeMap<String, VolumeRecord>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
 struct VolumeRecord {
     size: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     class: Option<String>,
 }
 
