@@ -144,6 +144,15 @@ fn script(deed: Deed) -> &'static str {
     }
 }
 
+fn stateful_set() -> Value {
+    json!({
+        "apiVersion": "apps/v1",
+        "kind": "StatefulSet",
+        "metadata": {"name": "mysql", "uid": "u-1"},
+        "spec": {"podManagementPolicy": "Parallel", "selector": {}, "template": {}},
+    })
+}
+
 fn answer(folder: &Path, method: &Method, path: &str) -> Response<Body> {
     let kept = |name: &str| fs::read_to_string(folder.join(name));
     if path.ends_with("/persistentvolumeclaims") && method == Method::DELETE && folder.join("claim").exists() {
@@ -157,6 +166,8 @@ fn answer(folder: &Path, method: &Method, path: &str) -> Response<Body> {
             Ok(release) => return response(&json!({"data": {"release": BASE64_STANDARD.encode(release)}})),
             Err(error) => Err(error),
         },
+        // Its pods are managed as the chart has it, so that something else of it is what cannot be changed.
+        Some("mysql") if path.contains("/statefulsets/") => return response(&stateful_set()),
         _ => return response(&nothing()),
     };
     let items: Vec<Value> = found.into_iter().collect();
