@@ -1,5 +1,7 @@
 //! The reconcile loop against a cluster that fails, hangs and lies at every step in turn.
 
+mod replicas;
+
 use std::time::{Duration, SystemTime};
 
 use sendstores_core::{
@@ -7,7 +9,6 @@ use sendstores_core::{
     backoff::Backoff,
     ledger::{Expected, Ledger, LogPage, Owner, Write},
     provisioner::StepError,
-    shard::responsible,
 };
 use sendstores_server::{
     ledger::MemoryLedger,
@@ -18,7 +19,7 @@ use sendstores_server::{
 use sendstores_tests::{
     ledger::Readable,
     samples,
-    scripted::{Observation, ScriptedProvisioner, Turn},
+    scripted::{ScriptedProvisioner, Turn},
     steps,
     versions::fixture,
     wait::until,
@@ -389,56 +390,6 @@ async fn each_outage_is_counted_from_its_beginning() {
 }
 
 #[tokio::test]
-async fn two_replicas_never_act_on_one_store_at_once() {
-    let world = World::new();
-    world.replica("b");
-    world.replica("c");
-    for i in 0..30 {
-        world.create(&format!("store-{i}")).await;
-    }
-    for i in 0..30 {
-        world.reach(&format!("store-{i}").parse().expect("valid"), State::Ready).await;
-    }
-    assert_eq!(world.cluster.overlaps(), 0);
-    assert_eq!(world.cluster.acts().len(), 30 * steps::ALL.len());
-}
-
-/// Waits until each store is probed by the replica that is responsible for it among `replicas`, and by no other.
-async fn shared_by(world: &World, replicas: &[&str]) {
-    let owners: Vec<_> = replicas.iter().map(|name| Owner((*name).to_owned())).collect();
-    let is_right = |probe: &Observation| {
-        responsible(probe.id.as_str(), &owners).is_some_and(|responsible| responsible.0 == probe.who)
-    };
-    let begun = world.cluster.probes().len();
-    until("a right share for each replica", async || {
-        let probes = world.cluster.probes();
-        let newest = &probes[begun.max(probes.len().saturating_sub(100))..];
-        (newest.len() == 100 && newest.iter().all(is_right)).then_some(())
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn each_ready_store_is_probed_by_one_replica_and_by_another_when_that_one_ends() {
-    let world = World::without_replica();
-    let first = world.replica("first");
-    for i in 0..12 {
-        let id = world.create(&format!("store-{i}")).await;
-        world.reach(&id, State::Ready).await;
-    }
-    shared_by(&world, &["first"]).await;
-    world.replica("second");
-    let third = world.replica("third");
-    shared_by(&world, &["first", "second", "third"]).await;
-    first.cancel();
-    shared_by(&world, &["second", "third"]).await;
-    // A replica that is gone without a word is missed when its lease ends.
-    third.cancel();
-    world.ledger.announce(&Owner("third".to_owned()), LEASE).await.expect("an answer");
-    shared_by(&world, &["second"]).await;
-}
-
-#[tokio::test]
 async fn a_store_that_waits_for_its_second_probe_delays_no_other() {
     let world = World::with_concurrency(Concurrency { changes: PLACES, probes: 1 });
     for id in ["store-a", "store-b"] {
@@ -449,33 +400,6 @@ async fn a_store_that_waits_for_its_second_probe_delays_no_other() {
     world.cluster.script_probes([false, false, false, false]);
     let probes = until("two probes", async || world.cluster.probes().get(before..before + 2).map(<[_]>::to_vec)).await;
     assert_ne!(probes[0].id, probes[1].id, "the second probe of a store comes after the first of the other");
-}
-
-#[tokio::test]
-async fn another_replica_takes_over_when_a_holder_is_gone() {
-    let world = World::without_replica();
-    let first = world.replica("first");
-    world.cluster.script(steps::DATABASE, Turn::Hang);
-    let id = world.create("store-a").await;
-    world.hanging(&id, steps::DATABASE).await;
-    first.cancel();
-    world.replica("second");
-    world.ledger.advance(LEASE * 2);
-    world.reach(&id, State::Ready).await;
-    assert_eq!(world.cluster.overlaps(), 0);
-}
-
-#[tokio::test]
-async fn a_holder_that_cannot_renew_its_claim_stops_its_work() {
-    let world = World::new();
-    world.cluster.script(steps::RELEASE, Turn::Hang);
-    let id = world.create("store-a").await;
-    world.hanging(&id, steps::RELEASE).await;
-    let gone = sendstores_core::ledger::LedgerError::Unavailable("scripted".to_owned());
-    world.ledger.fail_with(Some(gone));
-    until("the work to stop", async || (!world.cluster.is_busy(&id)).then_some(())).await;
-    world.ledger.fail_with(None);
-    world.reach(&id, State::Ready).await;
 }
 
 #[tokio::test]
@@ -552,26 +476,6 @@ async fn a_failed_update_does_not_stop_a_store_that_sells() {
     .await;
     use State::{Degraded, Provisioning, Ready, Updating};
     assert_eq!(world.states(&id).await, [Provisioning, Ready, Updating, Degraded, Ready], "{store:?}");
-}
-
-#[tokio::test]
-async fn a_holder_whose_claim_another_had_meanwhile_stops_its_work() {
-    let world = World::new();
-    world.cluster.script(steps::RELEASE, Turn::Hang);
-    let id = world.create("store-a").await;
-    world.hanging(&id, steps::RELEASE).await;
-    let acts = world.cluster.acts().len();
-    // Nothing else runs between these: the other replica has the claim and gives it back before the holder renews it.
-    world.ledger.advance(LEASE * 2);
-    let other = Owner("other".to_owned());
-    let claim = world.ledger.claim(&id, &other, LEASE).await.expect("an answer").expect("the claim has expired");
-    world.ledger.release(&claim).await.expect("an answer");
-    until("the old work to be dropped", async || {
-        (world.cluster.acts().len() > acts || !world.cluster.is_busy(&id)).then_some(())
-    })
-    .await;
-    world.reach(&id, State::Ready).await;
-    assert_eq!(world.cluster.overlaps(), 0);
 }
 
 #[tokio::test]
