@@ -24,7 +24,7 @@ pub struct AccessArgs {
     pub allowed_hosts: Vec<String>,
 }
 
-/// [`AccessArgs`], checked.
+/// The same, checked.
 #[derive(Debug)]
 pub struct Access {
     pub max_streams: usize,

@@ -238,7 +238,7 @@ mod tests {
             detail: "the pod is not there yet".to_owned(),
             outlook: Outlook::Going,
         });
-        let seen = step(&context, &fixtures::store(), DATABASE_STEP, &last).await.unwrap();
+        let seen = Box::pin(step(&context, &fixtures::store(), DATABASE_STEP, &last)).await.unwrap();
         assert_eq!(seen, Seen::Known(Progress::Done(Vec::new())));
     }
 }
