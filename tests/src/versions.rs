@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{redis::RedisServer, server::workspace};
 
-/// Writes the record that is ARGV[2] as the next of the store ARGV[1]. The log names the store if ARGV[3] is "named".
+/// Writes the record that is `ARGV[2]` as the next of the store `ARGV[1]`. The log names the store if `ARGV[3]` is "named".
 const PUT: &str = r#"
 local epoch, revision, tip = unpack(redis.call('HMGET', KEYS[1], 'epoch', 'revision', 'tip'))
 local written = string.format('%.0f', tonumber(revision) + 1)
