@@ -1,16 +1,16 @@
 //! Steps of the tests that have a ledger.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use sendstores_core::{
     Event, Revision, Store, Timestamp,
-    ledger::{Change, Expected, Ledger, LedgerError, Operation, Scan, Write, Written},
+    ledger::{Change, Expected, Ledger, LedgerError, LogPage, Operation, Scan, Write, Written},
 };
 use uuid::Uuid;
 
 use crate::{
     samples::{self, parsed},
-    wait::until,
+    wait::{until, within},
 };
 
 /// A change whose record can be read.
@@ -98,12 +98,34 @@ pub async fn happen<L: Ledger>(ledger: &L, id: &str, event: Event) -> Store {
 
 /// Writes `next` over the store as it is now, however often others come before.
 pub async fn change<L: Ledger>(ledger: &L, id: &str, next: impl Fn(&Store) -> Store) -> Store {
+    let changed = async {
+        loop {
+            let store = ledger.load(&parsed(id)).await.expect("the ledger").expect("the store");
+            let write = Write { store: next(&store), ..update(&store) };
+            match ledger.write(write).await {
+                Err(LedgerError::Conflict(_)) => {}
+                written => return written.expect("written").into_store(),
+            }
+        }
+    };
+    within("a write without a conflict", changed).await
+}
+
+/// The whole log, none of which was trimmed.
+pub async fn whole_log<L: Ledger>(ledger: &L) -> Vec<Change> {
+    let end = last(ledger).await;
+    let mut all: Vec<Change> = Vec::new();
     loop {
-        let store = ledger.load(&parsed(id)).await.expect("the ledger").expect("the store");
-        let write = Write { store: next(&store), ..update(&store) };
-        match ledger.write(write).await {
-            Err(LedgerError::Conflict(_)) => {}
-            written => return written.expect("written").into_store(),
+        let at = all.last().map_or(Revision::ZERO, |change| change.revision);
+        if at >= end {
+            return all;
+        }
+        match ledger.read_log(at, 500, Duration::ZERO).await.expect("a page") {
+            LogPage::Changes(changes) => {
+                assert!(!changes.is_empty(), "the log ends at {at} instead of {end}");
+                all.extend(changes);
+            }
+            LogPage::Compacted { .. } => panic!("compacted at {at}"),
         }
     }
 }

@@ -3,13 +3,11 @@
 use futures::StreamExt;
 use sendstores_client::{Client, Error, Event, v1 as wire};
 
-use tokio::time::timeout;
-
 use crate::{
     cluster::Cluster,
     redis::RedisServer,
     server::Server,
-    wait::{DEADLINE, until},
+    wait::{until, within},
 };
 
 /// The steps from intent to a working store.
@@ -20,13 +18,16 @@ pub const STEPS: [&str; 7] =
 pub async fn reach(client: &Client, id: &str, step: &str) {
     let filter = wire::StoreFilter { ids: vec![id.to_owned()], ..Default::default() };
     let mut watch = client.watch(filter).await.expect("watch");
-    while let Some(event) = timeout(DEADLINE, watch.next()).await.expect("in time") {
-        let (Event::Snapshot(store) | Event::Changed(store)) = event.expect("an event").event else { continue };
-        let running = |shown: &&wire::Step| shown.name == step && shown.state() == wire::step::State::Running;
-        if store.steps.iter().any(|shown| running(&shown)) || store.state() == wire::store::State::Ready {
-            return;
+    let reached = async {
+        while let Some(event) = watch.next().await {
+            let (Event::Snapshot(store) | Event::Changed(store)) = event.expect("an event").event else { continue };
+            let running = |shown: &&wire::Step| shown.name == step && shown.state() == wire::step::State::Running;
+            if store.steps.iter().any(|shown| running(&shown)) || store.state() == wire::store::State::Ready {
+                return;
+            }
         }
-    }
+    };
+    within(&format!("{step} of {id}"), reached).await;
 }
 
 /// A Redis, a server on it that provisions into the cluster, and a client.

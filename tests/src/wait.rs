@@ -14,7 +14,7 @@ const LAST: Duration = Duration::from_millis(50);
 
 /// Asks `question` until it answers, and gives up with `what` after [`DEADLINE`].
 pub async fn until<T>(what: &str, mut question: impl AsyncFnMut() -> Option<T>) -> T {
-    let answered = async {
+    let answered = Box::pin(async {
         let mut pause = FIRST;
         loop {
             if let Some(answer) = question().await {
@@ -23,6 +23,28 @@ pub async fn until<T>(what: &str, mut question: impl AsyncFnMut() -> Option<T>) 
             sleep(pause).await;
             pause = pause.mul_f64(1.25).min(LAST);
         }
-    };
-    timeout(DEADLINE, answered).await.map_err(|_| what.to_owned()).expect("waited in vain")
+    });
+    within(what, answered).await
+}
+
+/// What `future` comes to, and gives up with `what` after [`DEADLINE`].
+pub async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
+    // On the heap: a test would otherwise keep a copy of the future on its stack for each of these functions.
+    timeout(DEADLINE, Box::pin(future)).await.map_err(|_| what.to_owned()).expect("waited in vain")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    #[should_panic(expected = "waited in vain: \"the end of heartbeats\"")]
+    async fn what_goes_on_for_ever_is_given_up() {
+        let heartbeats = async {
+            loop {
+                sleep(Duration::from_secs(10)).await;
+            }
+        };
+        within::<()>("the end of heartbeats", heartbeats).await;
+    }
 }

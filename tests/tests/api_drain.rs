@@ -9,7 +9,7 @@ use sendstores_tests::{
     oracle::{Filter, Kind, Recorder, Run, read_log},
     redis::RedisServer,
     server::{Server, ServerOptions, signal},
-    wait::until,
+    wait::{until, within},
 };
 use tokio::{
     net::TcpStream,
@@ -105,7 +105,7 @@ async fn stop_with_everybody_there() {
     redis.resume();
     let ended = spawn_blocking(move || server.ended(STOP));
     let mut answered = 0;
-    while let Some(call) = calls.join_next().await {
+    while let Some(call) = within("the calls to end", calls.join_next()).await {
         match call.expect("a call") {
             Ok(()) => answered += 1,
             // Redis was asked and said nothing for 2 s, or was not asked yet. Either way the caller is told, and not cut.
@@ -115,7 +115,7 @@ async fn stop_with_everybody_there() {
         }
     }
     let mut recorders = Vec::new();
-    while let Some(watched) = watching.join_next().await {
+    while let Some(watched) = within("the streams to end", watching.join_next()).await {
         let (recorder, error) = watched.expect("a watcher");
         assert_eq!(error.reason(), Some("DRAINING"), "{error}");
         has_a_token_to_go_on_from(&recorder);

@@ -12,7 +12,7 @@ use sendstores_tests::{
     ledger::{create, happen},
     redis::RedisServer,
     server::{Server, ServerOptions},
-    wait::{DEADLINE, until},
+    wait::{DEADLINE, until, within},
 };
 
 fn options(redis: &RedisServer) -> ServerOptions {
@@ -75,12 +75,16 @@ async fn listed(client: &Client) -> Result<Vec<String>, Error> {
 /// A watch that has come to the end of the log.
 async fn synced(client: &Client) -> (Watch, ResumeToken) {
     let mut watch = client.watch(StoreFilter::default()).await.expect("watch");
-    loop {
-        watch.next().await.expect("not the end").expect("an event");
-        if let Some(token) = watch.resume_token().cloned() {
-            return (watch, token);
+    let token = async {
+        loop {
+            watch.next().await.expect("not the end").expect("an event");
+            if let Some(token) = watch.resume_token().cloned() {
+                return token;
+            }
         }
-    }
+    };
+    let token = within("a token", token).await;
+    (watch, token)
 }
 
 async fn assert_told_to_begin_anew(watch: &mut Watch) {

@@ -5,7 +5,7 @@ use sendstores_client::{Client, CreateStore, Error, Event, Watch, WatchEvent, v1
 use sendstores_tests::{
     redis::RedisServer,
     server::{Server, ServerOptions},
-    wait::DEADLINE,
+    wait::{DEADLINE, within},
 };
 
 async fn started() -> (RedisServer, Server, Client) {
@@ -53,7 +53,9 @@ async fn pages_hold_every_store_once_and_tokens_are_bound_to_their_filter() {
     }
     let mut ids = Vec::new();
     let mut token = String::new();
-    loop {
+    // One page more than there are stores for.
+    for pages in 0.. {
+        assert!(pages < 6, "a list without an end: {ids:?}");
         let request = wire::ListRequest { page_size: 5, page_token: token, ..Default::default() };
         let page = client.list_page(request).await.expect("a page");
         ids.extend(page.stores.into_iter().map(|store| store.id));
@@ -96,14 +98,17 @@ async fn a_watch_is_snapshot_synced_then_changes_with_growing_revisions() {
     client.delete("store-a").await.expect("delete");
     let mut last = synced.revision;
     let mut seen = Vec::new();
-    while !seen.contains(&("store-a".to_owned(), wire::store::State::Deleting)) {
-        let event = next(&mut watch).await;
-        assert!(event.revision > last, "revision {} behind {last}", event.revision);
-        last = event.revision;
-        if let Event::Changed(store) = event.event {
-            seen.push((store.id.clone(), store.state()));
+    within("the deletion to be seen", async {
+        while !seen.contains(&("store-a".to_owned(), wire::store::State::Deleting)) {
+            let event = next(&mut watch).await;
+            assert!(event.revision > last, "revision {} behind {last}", event.revision);
+            last = event.revision;
+            if let Event::Changed(store) = event.event {
+                seen.push((store.id.clone(), store.state()));
+            }
         }
-    }
+    })
+    .await;
     assert!(seen.contains(&("store-b".to_owned(), wire::store::State::Provisioning)), "{seen:?}");
 }
 
@@ -129,12 +134,14 @@ async fn a_store_that_leaves_the_filter_is_sent_as_removed() {
     let filter = wire::StoreFilter { states: vec![wire::store::State::Provisioning.into()], ..Default::default() };
     let mut watch = client.watch(filter).await.expect("watch");
     client.delete("store-a").await.expect("delete");
-    loop {
-        if let Event::Removed { id, .. } = next(&mut watch).await.event {
-            assert_eq!(id, "store-a");
-            break;
+    let removed = async {
+        loop {
+            if let Event::Removed { id, .. } = next(&mut watch).await.event {
+                return id;
+            }
         }
-    }
+    };
+    assert_eq!(within("the store to leave the filter", removed).await, "store-a");
 }
 
 #[tokio::test]
@@ -202,16 +209,19 @@ async fn many_watchers_see_the_same_in_the_same_order() {
     let mut histories = Vec::new();
     for mut watch in watches {
         let mut history = Vec::new();
-        loop {
-            let event = next(&mut watch).await;
-            history.push(event.revision);
-            if let Event::Changed(store) = event.event
-                && store.id == "store-9"
-                && store.state() == wire::store::State::Deleting
-            {
-                break;
+        within("the last change", async {
+            loop {
+                let event = next(&mut watch).await;
+                history.push(event.revision);
+                if let Event::Changed(store) = event.event
+                    && store.id == "store-9"
+                    && store.state() == wire::store::State::Deleting
+                {
+                    break;
+                }
             }
-        }
+        })
+        .await;
         histories.push(history);
     }
     assert!(histories.windows(2).all(|pair| pair[0] == pair[1]), "{histories:?}");

@@ -9,7 +9,7 @@ use sendstores_tests::{
     grpc_web, http,
     redis::RedisServer,
     server::{Server, ServerOptions},
-    wait::{DEADLINE, until},
+    wait::{DEADLINE, until, within},
 };
 use tokio::{io::AsyncReadExt, net::TcpStream};
 use tonic::transport::Endpoint;
@@ -127,10 +127,13 @@ async fn open_by_web(server: &Server) -> Vec<TcpStream> {
     for _ in 0..MOST {
         let mut stream = grpc_web::call(server.grpc, "WatchStatus", &WatchStatusRequest::default(), "").await;
         let mut answer = Vec::new();
-        while !String::from_utf8_lossy(&answer).contains("200 OK") {
-            let read = tokio::time::timeout(DEADLINE, stream.read_buf(&mut answer)).await.expect("in time");
-            assert_ne!(read.expect("an answer"), 0, "the stream was not opened");
-        }
+        within("the stream to open", async {
+            while !String::from_utf8_lossy(&answer).contains("200 OK") {
+                let read = stream.read_buf(&mut answer).await.expect("an answer");
+                assert_ne!(read, 0, "the stream was not opened");
+            }
+        })
+        .await;
         open.push(stream);
     }
     open
@@ -154,9 +157,7 @@ async fn a_server_that_starts_again_has_all_its_places() {
         let mut watches = take_all(&client).await;
         let ended = tokio::task::spawn_blocking(move || server.terminate(DEADLINE).0);
         assert!(ended.await.expect("its end").success());
-        while let Some(told) = watches[0].next().await {
-            drop(told);
-        }
+        within("the stream to end", async { while watches[0].next().await.is_some() {} }).await;
     }
 }
 

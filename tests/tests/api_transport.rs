@@ -9,7 +9,7 @@ use sendstores_tests::{
     grpc_web, http,
     redis::RedisServer,
     server::{Server, ServerOptions},
-    wait::{DEADLINE, until},
+    wait::{DEADLINE, until, within},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -171,10 +171,13 @@ async fn grpc_web_can_watch() {
     let mut stream = grpc_web::call(server.grpc, "WatchStatus", &wire::WatchStatusRequest::default(), "").await;
     let mut answer = Vec::new();
     let mut read_until = async |text: &str| {
-        while !String::from_utf8_lossy(&answer).contains(text) {
-            let read = tokio::time::timeout(DEADLINE, stream.read_buf(&mut answer)).await.expect("in time");
-            assert_ne!(read.expect("more"), 0, "the stream ended before {text:?}");
-        }
+        within(text, async {
+            while !String::from_utf8_lossy(&answer).contains(text) {
+                let read = stream.read_buf(&mut answer).await.expect("more");
+                assert_ne!(read, 0, "the stream ended before {text:?}");
+            }
+        })
+        .await;
     };
     read_until("store-before").await;
     client.create(CreateStore::new().id("store-behind")).await.expect("create");

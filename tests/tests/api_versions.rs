@@ -7,9 +7,8 @@ use sendstores_tests::{
     redis::RedisServer,
     server::{Server, ServerOptions},
     versions::{fixture, put, put_unnamed, stored},
-    wait::{DEADLINE, until},
+    wait::{until, within},
 };
-use tokio::time::timeout;
 use wire::store::State;
 
 async fn started(redis: &RedisServer) -> (Server, Client) {
@@ -99,14 +98,17 @@ async fn a_change_by_an_older_server_keeps_what_a_newer_one_wrote() {
 
 /// The next change of the store that a watcher is sent.
 async fn changed(watch: &mut sendstores_client::Watch, id: &str) -> Store {
-    loop {
-        let event = timeout(DEADLINE, watch.next()).await.expect("in time").expect("open").expect("an event");
-        if let Event::Changed(store) = event.event
-            && store.id == id
-        {
-            return *store;
+    let changed = async {
+        loop {
+            let event = watch.next().await.expect("open").expect("an event");
+            if let Event::Changed(store) = event.event
+                && store.id == id
+            {
+                return *store;
+            }
         }
-    }
+    };
+    within(&format!("a change of {id}"), changed).await
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use sendstores_tests::{
     redis::RedisServer,
     server::ServerOptions,
     steps,
-    wait::DEADLINE,
+    wait::within,
 };
 
 /// A server that leaves READY stores alone.
@@ -50,8 +50,7 @@ fn filters() -> Vec<(&'static str, Filter)> {
 async fn watch_all(recorders: &mut [Recorder], client: &Client, ledger: &RedisLedger) {
     let log = read_log(ledger).await;
     for recorder in recorders {
-        let watched = tokio::time::timeout(DEADLINE, recorder.watch_all(client, &log)).await;
-        watched.expect("in time").expect("no error");
+        recorder.watch_all(client, &log).await.expect("no error");
     }
 }
 
@@ -110,11 +109,13 @@ async fn tokens(client: &Client, ledger: &RedisLedger) -> BTreeMap<u64, ResumeTo
         // One by one: the log is so short that a server which pauses for ten of them has lost its place.
         let again = |store: &Store| store.at_step(steps::RELEASE, true, "again", store.update_time);
         let changed = change(ledger, "store-a", again).await.revision.0;
-        while tokens.last_key_value().is_none_or(|(last, _)| *last < changed) {
-            let event = tokio::time::timeout(DEADLINE, watch.next()).await.expect("in time").expect("not the end");
-            let event = event.expect("an event");
-            tokens.extend(event.resume_token.map(|token| (event.revision, token)));
-        }
+        within("the change to be seen", async {
+            while tokens.last_key_value().is_none_or(|(last, _)| *last < changed) {
+                let event = watch.next().await.expect("not the end").expect("an event");
+                tokens.extend(event.resume_token.map(|token| (event.revision, token)));
+            }
+        })
+        .await;
     }
     tokens
 }

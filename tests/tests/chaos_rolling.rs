@@ -24,7 +24,7 @@ use sendstores_tests::{
     previous::previous_server,
     redis::RedisServer,
     server::{Server, ServerOptions},
-    wait::{DEADLINE, until},
+    wait::{DEADLINE, until, within},
 };
 use tokio::task::{JoinSet, LocalSet, spawn_blocking};
 use tokio_util::sync::CancellationToken;
@@ -226,11 +226,11 @@ async fn rolling(programs: &[Option<PathBuf>]) {
         roll(&world, &options(program), &mut servers).await;
     }
     world.stop.cancel();
-    while let Some(ended) = callers.join_next().await {
+    while let Some(ended) = within("the callers to end", callers.join_next()).await {
         ended.expect("a caller");
     }
     let mut recorders = Vec::new();
-    while let Some(watched) = watchers.join_next().await {
+    while let Some(watched) = within("the watchers to end", watchers.join_next()).await {
         recorders.push(watched.expect("a watcher"));
     }
     judge(&world, recorders, &ledger, rounds).await;

@@ -29,7 +29,7 @@ use sendstores_tests::{
     redis::RedisServer,
     server::{Server, ServerOptions},
     steps,
-    wait::until,
+    wait::{until, within},
 };
 use tokio::task::{JoinSet, LocalSet, spawn_blocking};
 use tokio_util::sync::CancellationToken;
@@ -133,13 +133,16 @@ impl Call {
 
     /// Makes the call until it is answered, at whatever replica; the answer may be a refusal.
     async fn settle(&self, world: &World, random: &mut StdRng) -> Result<Option<Store>, Error> {
-        loop {
-            let client = world.client(random).await;
-            match self.make(&client).await {
-                Err(error) if error.retryable() => {}
-                answered => return answered,
+        let settled = async {
+            loop {
+                let client = world.client(random).await;
+                match self.make(&client).await {
+                    Err(error) if error.retryable() => {}
+                    answered => return answered,
+                }
             }
-        }
+        };
+        within("a call to be answered", settled).await
     }
 }
 
@@ -293,12 +296,12 @@ async fn chaos() {
     }
     let servers = torment(&world, &options, cycles, &mut random).await;
     world.stop.cancel();
-    while let Some(ended) = workers.join_next().await {
+    while let Some(ended) = within("the workers to end", workers.join_next()).await {
         ended.expect("a worker");
     }
     let log = read_log(&world.ledger).await;
     let mut run = Run { epoch: world.ledger.epoch().to_string(), ..Run::default() };
-    while let Some(watched) = watchers.join_next().await {
+    while let Some(watched) = within("the watchers to end", watchers.join_next()).await {
         let mut recorder = watched.expect("a watcher");
         let client = world.client(&mut random).await;
         recorder.watch_all(&client, &log).await.expect("everything is seen");

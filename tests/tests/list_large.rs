@@ -10,7 +10,7 @@ use std::{
 use futures::StreamExt;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use sendstores_client::{
-    Client, Event as Told, ResumeToken,
+    Client, Event as Told, ResumeToken, Watch, WatchEvent,
     v1::{ListRequest, ListResponse, Store as Shown, StoreFilter},
 };
 use sendstores_core::{
@@ -23,7 +23,7 @@ use sendstores_tests::{
     redis::RedisServer,
     samples::{self, parsed},
     server::ServerOptions,
-    wait::DEADLINE,
+    wait::within,
 };
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -61,12 +61,12 @@ async fn make_stores(ledger: &RedisLedger) {
     let mut writers = JoinSet::new();
     for number in 0..stores() {
         if writers.len() >= AT_ONCE {
-            writers.join_next().await.expect("a writer").expect("written");
+            within("a writer to end", writers.join_next()).await.expect("a writer").expect("written");
         }
         let (ledger, tenant) = (ledger.clone(), if number.is_multiple_of(5) { "fifth" } else { "other" });
         writers.spawn(async move { open_shop(&ledger, &id(2 * number), tenant).await });
     }
-    writers.join_all().await;
+    within("the writers to end", writers.join_all()).await;
 }
 
 /// What others do meanwhile: shops open, fail and go, before and behind where the reader is.
@@ -91,14 +91,15 @@ async fn change_much(ledger: &RedisLedger, random: &mut StdRng) {
             }
         });
     }
-    writers.join_all().await;
+    within("the writers to end", writers.join_all()).await;
 }
 
 /// Everything that the filter means, and how the first page said to go on; every page says the same.
 async fn list(client: &Client, filter: &StoreFilter, mut between: impl AsyncFnMut()) -> (Known, ListResponse) {
     let mut request = ListRequest { filter: Some(filter.clone()), page_size: PAGE, ..ListRequest::default() };
     let (mut known, mut first) = (Known::new(), None::<ListResponse>);
-    loop {
+    for pages in 0.. {
+        assert!(pages <= 2 * stores(), "a list without an end");
         let page = client.list_page(request.clone()).await.expect("a page");
         request.page_token.clone_from(&page.next_page_token);
         let begun = first.get_or_insert_with(|| page.clone());
@@ -113,6 +114,17 @@ async fn list(client: &Client, filter: &StoreFilter, mut between: impl AsyncFnMu
         }
         between().await;
     }
+    unreachable!("a list ends")
+}
+
+/// The next event that is no heartbeat.
+async fn next_change(watch: &mut Watch) -> WatchEvent {
+    loop {
+        let event = watch.next().await.expect("no end").expect("no error");
+        if !matches!(event.event, Told::Heartbeat { .. }) {
+            return event;
+        }
+    }
 }
 
 /// Watches on from the list until `end`. What a page showed already is told again, and known by its revision. Returns how
@@ -122,13 +134,11 @@ async fn watch_on(client: &Client, filter: &StoreFilter, known: &mut Known, toke
     let mut watch = client.watch_from(filter.clone(), token).await.expect("right behind the list");
     let (mut missed, mut at) = (0, 0);
     while at < end {
-        let event =
-            tokio::time::timeout(DEADLINE, watch.next()).await.expect("in time").expect("no end").expect("no error");
+        let event = within("a change", next_change(&mut watch)).await;
         at = event.revision;
         let (id, gone) = match event.event {
             Told::Changed(store) => (store.id.clone(), store.state() == sendstores_client::State::Deleted),
             Told::Removed { id, .. } => (id, true),
-            Told::Heartbeat { .. } => continue,
             other => panic!("not asked for: {other:?}"),
         };
         if known.get(&id).is_some_and(|listed| *listed >= at) {

@@ -8,12 +8,20 @@ use futures::StreamExt;
 use sdk_rig::{Rig, refusal};
 use sendstores_client::{Error, Event as Told, ResumeToken, State, StoreFilter, Watch, WatchEvent};
 use sendstores_core::{Event, StepName};
-use sendstores_tests::{steps, wait::DEADLINE};
+use sendstores_tests::{
+    steps,
+    wait::{DEADLINE, within},
+};
 use tokio::sync::Notify;
 
 async fn next(watch: &mut Watch) -> WatchEvent {
     let told = tokio::time::timeout(DEADLINE, watch.next()).await.expect("in time");
     told.expect("an event").expect("no error")
+}
+
+/// Reads to the end of the snapshot.
+async fn synced(watch: &mut Watch) {
+    within("the snapshot", async { while !matches!(next(watch).await.event, Told::Synced { .. }) {} }).await;
 }
 
 /// Event, id and state, as words.
@@ -68,7 +76,7 @@ async fn a_watch_goes_on_right_behind_its_token() {
     let rig = Rig::start().await;
     rig.create("store-a").await;
     let mut watch = rig.client.watch(StoreFilter::default()).await.expect("open");
-    while !matches!(next(&mut watch).await.event, Told::Synced { .. }) {}
+    synced(&mut watch).await;
     let token = watch.resume_token().expect("a token").to_string();
     drop(watch);
     rig.event("store-a", Event::Converged).await;
@@ -83,7 +91,7 @@ async fn a_server_that_stops_ends_a_watch_with_a_reason_and_the_next_one_goes_on
     let mut rig = Rig::start().await;
     rig.create("store-a").await;
     let mut watch = rig.client.watch(StoreFilter::default()).await.expect("open");
-    while !matches!(next(&mut watch).await.event, Told::Synced { .. }) {}
+    synced(&mut watch).await;
     rig.restart().await;
     let last = next(&mut watch).await;
     assert_eq!(words(&last), "heartbeat", "the token to go on from");
@@ -108,7 +116,7 @@ async fn what_left_a_filter_before_a_restart_is_told_behind_it() {
     rig.create("store-b").await;
     let filter = StoreFilter { states: vec![State::Provisioning.into()], ..StoreFilter::default() };
     let mut watch = rig.client.watch(filter.clone()).await.expect("open");
-    while !matches!(next(&mut watch).await.event, Told::Synced { .. }) {}
+    synced(&mut watch).await;
     let token = watch.resume_token().expect("a token").clone();
     drop(watch);
     rig.event("store-a", Event::Converged).await;
@@ -125,7 +133,7 @@ async fn a_token_from_before_the_history_is_told_so() {
     let rig = Rig::with_history(4).await;
     rig.create("store-a").await;
     let mut watch = rig.client.watch(StoreFilter::default()).await.expect("open");
-    while !matches!(next(&mut watch).await.event, Told::Synced { .. }) {}
+    synced(&mut watch).await;
     let token = watch.resume_token().expect("a token").clone();
     for _ in 0..10 {
         rig.at_step("store-a", steps::RELEASE, "again").await;

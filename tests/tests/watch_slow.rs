@@ -12,7 +12,7 @@ use sendstores_tests::{
     redis::RedisServer,
     server::{Server, ServerOptions},
     steps,
-    wait::DEADLINE,
+    wait::within,
 };
 use tokio::task::{JoinSet, LocalSet};
 use tonic::transport::Endpoint;
@@ -57,7 +57,8 @@ async fn stop_reading(server: &Server, i: usize) -> (Recorder, Watch) {
     let client = Client::from_channel(endpoint.connect().await.expect("connect"));
     let mut recorder = Recorder::new(format!("slow {i}"), Filter::default());
     let mut watch = recorder.open(&client).await.expect("watch");
-    recorder.read(&mut watch, |message| matches!(message.kind, Kind::Synced { .. })).await.expect("a snapshot");
+    let read = recorder.read(&mut watch, |message| matches!(message.kind, Kind::Synced { .. }));
+    within("a snapshot", read).await.expect("a snapshot");
     (recorder, watch)
 }
 
@@ -76,7 +77,7 @@ async fn change_much(ledger: &RedisLedger) {
     }
     happen(ledger, "store-quiet", Event::DeleteRequested).await;
     happen(ledger, "store-quiet", Event::Removed).await;
-    while let Some(written) = writers.join_next().await {
+    while let Some(written) = within("the writers to end", writers.join_next()).await {
         written.expect("a writer");
     }
     create(ledger, "store-last", "quiet").await;
@@ -85,7 +86,7 @@ async fn change_much(ledger: &RedisLedger) {
 
 /// Reads on: all that was on its way is in order, then it is told, and it knows where it was.
 async fn is_told(recorder: &mut Recorder, watch: &mut Watch, client: &Client) {
-    let read = tokio::time::timeout(DEADLINE, recorder.read(watch, |_| false)).await.expect("in time");
+    let read = within("its last word", recorder.read(watch, |_| false)).await;
     let error = read.expect_err("it was too slow");
     assert!(matches!(error, Error::HistoryCompacted(_)), "{error}");
     let last = recorder.watcher().streams[0].messages.last().expect("a message").revision;
@@ -103,7 +104,8 @@ async fn is_told(recorder: &mut Recorder, watch: &mut Watch, client: &Client) {
 /// Begins anew and sees how everything has ended.
 async fn begins_anew(recorder: &mut Recorder, client: &Client) {
     recorder.forget_token();
-    recorder.watch(client, |message| matches!(message.kind, Kind::Synced { .. })).await.expect("a snapshot");
+    let watched = recorder.watch(client, |message| matches!(message.kind, Kind::Synced { .. }));
+    within("a snapshot", watched).await.expect("a snapshot");
     let messages = &recorder.watcher().streams.last().expect("a stream").messages;
     let shown = messages.iter().filter_map(|message| match &message.kind {
         Kind::Snapshot(shown) => Some((shown.entry.id.as_str(), shown.entry.state)),
@@ -155,7 +157,7 @@ async fn slow_and_fast() {
     let before = server.resident();
     change_much(&ledger).await;
     let mut watched = Vec::new();
-    while let Some(recorder) = reading.join_next().await {
+    while let Some(recorder) = within("the readers to see the last change", reading.join_next()).await {
         watched.push(recorder.expect("a reader"));
     }
     let grown = server.resident().saturating_sub(before);

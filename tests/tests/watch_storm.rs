@@ -10,7 +10,7 @@ use sendstores_tests::{
     redis::RedisServer,
     server::{Server, ServerOptions},
     swallow::SwallowingProxy,
-    wait::{DEADLINE, until},
+    wait::{until, within},
 };
 use tokio::task::JoinSet;
 
@@ -44,7 +44,7 @@ async fn come_and_go(address: SocketAddr, turns: usize) {
     for turn in 0..turns {
         let mut watch = client.watch(StoreFilter::default()).await.expect("watch");
         if turn.is_multiple_of(2) {
-            watch.next().await.expect("not the end").expect("an event");
+            within("what comes first", watch.next()).await.expect("not the end").expect("an event");
         }
         drop(watch);
         if turn % 10 == 9 {
@@ -124,10 +124,8 @@ async fn who_vanished_without_a_word_is_noticed() {
     until("their connections to be closed", async || (proxy.ended_by_the_server() == VANISHING).then_some(())).await;
     until("files to be closed", async || (server.open_files() <= files + FILES_KEPT).then_some(())).await;
     server.client().await.create(CreateStore::new().id("store-a")).await.expect("create");
-    loop {
-        let told = tokio::time::timeout(DEADLINE, stays.next()).await.expect("in time");
-        if matches!(told.expect("not the end").expect("an event").event, Event::Changed(_)) {
-            break;
-        }
-    }
+    let changed = async {
+        while !matches!(stays.next().await.expect("not the end").expect("an event").event, Event::Changed(_)) {}
+    };
+    within("a change to be seen", changed).await;
 }

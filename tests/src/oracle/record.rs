@@ -1,9 +1,6 @@
 //! Turns what was really seen into a recording.
 
-use std::{
-    hash::{DefaultHasher, Hash, Hasher},
-    time::Duration,
-};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use prost::Message as _;
@@ -11,10 +8,9 @@ use sendstores_client::{
     Event, ResumeToken, WatchEvent,
     v1::{self as wire, store::State},
 };
-use sendstores_core::{
-    Revision,
-    ledger::{Change, Ledger, LogPage},
-};
+use sendstores_core::ledger::{Change, Ledger};
+
+use crate::ledger::whole_log;
 
 use super::{Entry, Filter, Kind, Message, Shown, Token};
 
@@ -23,16 +19,7 @@ const CHECK: usize = 8;
 
 /// The whole log of a ledger that lost nothing of it.
 pub async fn read_log<L: Ledger>(ledger: &L) -> Vec<Entry> {
-    let end = ledger.last_revision().await.expect("its end");
-    let mut log: Vec<Entry> = Vec::new();
-    let mut at = Revision::ZERO;
-    while at < end {
-        let page = ledger.read_log(at, 500, Duration::ZERO).await.expect("a page");
-        let LogPage::Changes(changes) = page else { panic!("the log does not reach back to {at}") };
-        at = changes.last().map_or(at, |change| change.revision);
-        log.extend(changes.into_iter().map(Entry::from));
-    }
-    log
+    whole_log(ledger).await.into_iter().map(Entry::from).collect()
 }
 
 /// What a token says. Callers have no business to know it; the oracle does.

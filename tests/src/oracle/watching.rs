@@ -3,6 +3,8 @@
 use futures::StreamExt;
 use sendstores_client::{Client, Error, ResumeToken, Watch, v1 as wire};
 
+use crate::wait::within;
+
 use super::{Entry, Filter, Message, Stream, Watcher, due, token};
 
 /// Records one watcher over all its connections.
@@ -21,7 +23,7 @@ impl Recorder {
     }
 
     /// Opens the next stream where the last one ended, and records until `enough`. What was recorded before an error
-    /// stays; an error is an end like any other.
+    /// stays; an error is an end like any other. Heartbeats go on for ever: the deadline is the caller's.
     pub async fn watch(&mut self, client: &Client, enough: impl FnMut(&Message) -> bool) -> Result<(), Error> {
         let mut watch = self.open(client).await?;
         self.read(&mut watch, enough).await
@@ -38,7 +40,7 @@ impl Recorder {
         Ok(watch)
     }
 
-    /// Records what the stream that was opened last tells, until `enough` or its end.
+    /// Records what the stream that was opened last tells, until `enough` or its end. Without a deadline, as `watch`.
     pub async fn read(&mut self, watch: &mut Watch, mut enough: impl FnMut(&Message) -> bool) -> Result<(), Error> {
         while let Some(event) = watch.next().await {
             let event = event?;
@@ -55,12 +57,16 @@ impl Recorder {
         Ok(())
     }
 
-    /// Watches until everything in `log` that its filter means has been seen.
+    /// Watches until everything in `log` that its filter means has been seen; fails if that takes too long.
     pub async fn watch_all(&mut self, client: &Client, log: &[Entry]) -> Result<(), Error> {
         let last = self.watcher.filter.last_due(log);
-        while !self.has_seen(last) {
-            self.watch(client, |message| message.revision >= last && message.token.is_some()).await?;
-        }
+        let seen = async {
+            while !self.has_seen(last) {
+                self.watch(client, |message| message.revision >= last && message.token.is_some()).await?;
+            }
+            Ok::<_, Error>(())
+        };
+        within("everything in the log to be seen", seen).await?;
         self.watcher.until = log.last().map_or(0, |entry| entry.revision);
         Ok(())
     }

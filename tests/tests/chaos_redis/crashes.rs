@@ -13,17 +13,13 @@ use sendstores_core::{
 };
 use sendstores_server::ledger::{Durability, RedisConfig, RedisLedger};
 use sendstores_tests::{
-    ledger::{Readable, creation, operation, settled},
+    ledger::{Readable, creation, operation, settled, whole_log},
     redis::RedisServer,
     wait::until,
 };
 use tokio::task::JoinSet;
 
-use super::{
-    chance,
-    load::{Load, whole_log},
-    rounds,
-};
+use super::{chance, load::Load, rounds};
 
 const WRITERS: usize = 8;
 

@@ -12,7 +12,7 @@ use sendstores_core::{
 };
 use sendstores_server::ledger::{RedisConfig, RedisLedger};
 use sendstores_tests::{
-    ledger::{Readable, creation, operation, settled, update, written},
+    ledger::{Readable, creation, operation, settled, update, whole_log, written},
     redis::{Guarded, RIGHTS},
     server::ServerOptions,
 };
@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
-    load::{Load, repeated, whole_log},
+    load::{Load, repeated},
     rounds,
 };
 

@@ -10,14 +10,14 @@ use std::{
 };
 
 use sendstores_core::{
-    Revision, Store,
-    ledger::{Change, Ledger, LedgerError, LogPage, Write, Written},
+    Store,
+    ledger::{Change, Ledger, LedgerError, Write, Written},
 };
 use sendstores_server::ledger::RedisLedger;
 use sendstores_tests::{
     ledger::{Readable, creation, operation, update},
     samples::parsed,
-    wait::{DEADLINE, until},
+    wait::{DEADLINE, until, within},
 };
 use tokio::{
     task::JoinSet,
@@ -106,7 +106,7 @@ impl Load {
 
     pub async fn stop(self) -> Told {
         self.stop.cancel();
-        self.writers.join_all().await;
+        within("the writers to end", self.writers.join_all()).await;
         self.told
     }
 }
@@ -155,20 +155,4 @@ pub async fn repeated<T, F: Future<Output = Option<T>>>(what: &str, mut call: im
         }
     };
     timeout(DEADLINE, answered).await.unwrap_or_else(|_| panic!("waited in vain for {what}"))
-}
-
-/// The whole log, which has no gap.
-pub async fn whole_log(ledger: &RedisLedger) -> Vec<Change> {
-    let mut all: Vec<Change> = Vec::new();
-    let end = ledger.last_revision().await.expect("a revision");
-    loop {
-        let at = all.last().map_or(Revision::ZERO, |change| change.revision);
-        if at >= end {
-            return all;
-        }
-        match ledger.read_log(at, 500, Duration::ZERO).await.expect("a page") {
-            LogPage::Changes(changes) => all.extend(changes),
-            LogPage::Compacted { .. } => panic!("compacted at {at}"),
-        }
-    }
 }

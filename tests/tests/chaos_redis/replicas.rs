@@ -13,7 +13,7 @@ use rand::RngExt;
 use sendstores_client::{Client, CreateStore};
 use sendstores_server::ledger::{RedisConfig, RedisLedger};
 use sendstores_tests::{
-    ledger::Readable,
+    ledger::{Readable, whole_log},
     redis::RedisServer,
     server::{Server, ServerOptions, signal},
     silent_cluster::SilentCluster,
@@ -23,7 +23,7 @@ use tokio::{task::JoinSet, time::timeout};
 
 use super::{
     chance,
-    load::{repeated, whole_log},
+    load::repeated,
     monitor::{Monitor, Seen},
     rounds,
 };

@@ -5,13 +5,11 @@ use std::num::NonZeroU32;
 use sendstores_client::{Client, CreateStore, Error};
 use sendstores_server::ledger::{Durability, RedisConfig, RedisLedger};
 use sendstores_tests::{
-    ledger::{Readable, stores},
+    ledger::{Readable, stores, whole_log},
     redis::{RedisOnSmallDisk, RedisServer},
     server::{Server, ServerOptions},
     wait::until,
 };
-
-use super::load::whole_log;
 
 /// Calls at most until there is no room: twice what fits.
 const ENOUGH: usize = 2_000;

@@ -4,7 +4,10 @@ use sendstores_core::{
     Event, Revision, State, Store,
     ledger::{Before, Change, Ledger, LedgerError, LogPage},
 };
-use sendstores_tests::ledger::{Readable, apply, creation, event, last, tombstone, update};
+use sendstores_tests::{
+    ledger::{Readable, apply, creation, event, last, tombstone, update},
+    wait::within,
+};
 
 use crate::worlds::World;
 
@@ -116,7 +119,7 @@ async fn a_reader_follows_without_a_gap<W: World>() {
     for _ in 1..COUNT {
         store = apply(&ledger, update(&store)).await;
     }
-    reader.await.expect("every change");
+    within("every change to be read", reader).await.expect("every change");
 }
 
 async fn a_reader_at_the_end_waits_no_longer_than_asked<W: World>() {

@@ -5,6 +5,7 @@ use sendstores_core::{
 use sendstores_tests::{
     ledger::{Readable, apply, creation, last, operation, stores, update},
     samples::parsed,
+    wait::within,
 };
 use tokio::task::JoinSet;
 
@@ -76,7 +77,7 @@ async fn no_update_of_many_is_lost<W: World>() {
             }
         });
     }
-    tasks.join_all().await;
+    within("all updates", tasks.join_all()).await;
     let store = ledger.load(&id).await.expect("an answer").expect("a store");
     assert_eq!((store.generation, store.revision), (1 + TASKS * EACH, Revision(1 + TASKS * EACH)));
     let page = ledger.read_log(Revision::ZERO, usize::MAX >> 1, std::time::Duration::ZERO).await.expect("a page");

@@ -7,13 +7,13 @@ use std::{
 
 use sendstores_core::{
     Revision, Store,
-    ledger::{Change, Ledger, LedgerError, LogPage, Written},
+    ledger::{Ledger, LedgerError, LogPage, Written},
 };
 use sendstores_server::ledger::RedisLedger;
 use sendstores_tests::{
-    ledger::{Readable, apply, creation, last, settled, stores, update, written},
+    ledger::{Readable, apply, creation, last, settled, stores, update, whole_log, written},
     redis::{RedisProxy, RedisServer},
-    wait::until,
+    wait::{until, within},
 };
 use tokio::task::JoinSet;
 
@@ -114,11 +114,11 @@ async fn what_was_acknowledged_is_there_after_a_kill() {
         let enough = (round + 1) * 200;
         until("writes", async || (acknowledged.lock().expect("no panic").len() > enough).then_some(())).await;
         server.kill9();
-        tasks.join_all().await;
+        within("the writers to be refused", tasks.join_all()).await;
         server.restart().await;
         until("the connection", async || ledger.check().await.ok()).await;
     }
-    let all = everything(&ledger).await;
+    let all = whole_log(&ledger).await;
     for store in acknowledged.lock().expect("no panic").iter() {
         let at = usize::try_from(store.revision.0 - 1).expect("fits");
         assert_eq!(all.get(at).map(|change| change.store()), Some(store), "acknowledged and lost");
@@ -126,22 +126,6 @@ async fn what_was_acknowledged_is_there_after_a_kill() {
     for store in stores(&ledger).await.expect("a scan") {
         let newest = all.iter().rev().find(|change| change.store().id == store.id).expect("in the log");
         assert_eq!(*newest.store(), store, "record and log are one");
-    }
-}
-
-/// The whole log, which has no gap.
-async fn everything(ledger: &RedisLedger) -> Vec<Change> {
-    let mut all: Vec<Change> = Vec::new();
-    let end = last(ledger).await;
-    loop {
-        let at = all.last().map_or(Revision::ZERO, |change| change.revision);
-        if at == end {
-            return all;
-        }
-        match ledger.read_log(at, 500, Duration::ZERO).await.expect("a page") {
-            LogPage::Changes(changes) => all.extend(changes),
-            LogPage::Compacted { .. } => panic!("compacted at {at}"),
-        }
     }
 }
 

@@ -26,6 +26,8 @@ const SLACK: Duration = Duration::from_secs(5);
 
 /// How many commands the scenario has at the least: 12 to connect, 9 scripts that have to be told, 25 calls.
 const COMMANDS: usize = 40;
+/// More than it has: the runs of one fault end.
+const MOST: usize = 400;
 
 /// A fault, and when a command that is late arrives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -265,6 +267,7 @@ async fn each_write_is_there_once_whatever_fault_meets_whichever_command() {
         let mut k = 1;
         while run(&server, fault, k, &mut tally).await {
             k += 1;
+            assert!(k <= MOST, "{fault:?} met a command in run {k}, and there are not so many");
         }
         assert!(tally.met.values().sum::<usize>() >= COMMANDS, "{fault:?} met every command");
         (fault, tally)

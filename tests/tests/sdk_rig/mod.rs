@@ -5,19 +5,14 @@
 use std::{net::SocketAddr, sync::Arc, time::SystemTime};
 
 use sendstores_client::{Client, CreateStore, Error, Store};
-use sendstores_core::{
-    Event, Failure, FailureReason, StepName, StoreId,
-    ledger::{Expected, Ledger, LedgerError, Write},
-    provisioner::Provisioner,
-};
+use sendstores_core::{Event, Failure, FailureReason, StepName, StoreId, ledger::Ledger, provisioner::Provisioner};
 use sendstores_server::provision::ENGINES;
 use sendstores_server::{
     grpc::{Backend, Limits, Server, StoreApi, StoreUrl, StreamLimits},
     ledger::MemoryLedger,
     mirror::Mirror,
 };
-use sendstores_tests::scripted::ScriptedProvisioner;
-use sendstores_tests::steps;
+use sendstores_tests::{ledger::change, scripted::ScriptedProvisioner, steps, wait::within};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -81,7 +76,7 @@ impl Rig {
     /// The server drains and ends.
     pub(crate) async fn stop(&mut self) {
         self.stop.cancel();
-        while let Some(ended) = self.tasks.join_next().await {
+        while let Some(ended) = within("the server to end", self.tasks.join_next()).await {
             ended.expect("a task of the server");
         }
     }
@@ -126,20 +121,7 @@ impl Rig {
     }
 
     async fn change(&self, id: &str, next: impl Fn(&sendstores_core::Store) -> sendstores_core::Store) {
-        let id: StoreId = id.parse().expect("an id");
-        loop {
-            let store = self.ledger.load(&id).await.expect("the ledger").expect("the store");
-            let write = Write {
-                store: next(&store),
-                expected: Expected::Revision(store.revision),
-                fence: None,
-                operation: None,
-            };
-            match self.ledger.write(write).await {
-                Err(LedgerError::Conflict(_)) => {}
-                written => return drop(written.expect("written")),
-            }
-        }
+        change(&self.ledger, id, next).await;
     }
 }
 
