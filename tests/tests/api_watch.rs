@@ -159,6 +159,28 @@ fn oldest_revision(error: &Error) -> Revision {
     Revision(info.metadata["oldest_revision"].parse().expect("a number"))
 }
 
+/// An older copy is put in the place of what Redis had, and every server begins anew: only the token says what is missing.
+#[tokio::test]
+async fn a_token_of_changes_that_a_restored_copy_lacks_is_refused() {
+    let mut redis = RedisServer::start().await;
+    let ledger = another_replica(&redis, 1_000).await;
+    create(&ledger, "store-a", "acme").await;
+    happen(&ledger, "store-a", Event::Converged).await;
+    let copy = redis.backup().await;
+    let server = options(&redis).start_ready().await;
+    let client = server.client().await;
+    let token = tokens(&client, &another_replica(&redis, 1_000).await).await.pop_last().expect("a token").1;
+    server.kill9();
+
+    redis.restore(&copy).await;
+    let server = options(&redis).start_ready().await;
+    let client = server.client().await;
+    let error = client.watch_from(StoreFilter::default(), token).await.expect_err("refused");
+    assert!(matches!(error, Error::HistoryCompacted(_)), "{error}");
+    let list = client.list(StoreFilter::default()).await.expect("it serves what the copy has");
+    assert_eq!(list.stores.len(), 1);
+}
+
 /// A history that an older version wrote does not say what the stores were before.
 #[tokio::test]
 async fn a_change_that_does_not_say_what_was_before_is_not_gone_on_over() {

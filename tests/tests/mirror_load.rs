@@ -1,6 +1,14 @@
 //! How the mirror fills itself: with the history of the log, while others write and trim, and again when it fell behind.
 
-use std::{collections::VecDeque, pin::pin, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use futures::poll;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
@@ -17,7 +25,7 @@ use sendstores_tests::{
     ledger::{create, happen, last, tombstone},
     samples::parsed,
     versions::fixture,
-    wait::DEADLINE,
+    wait::{DEADLINE, until},
 };
 use tokio::{sync::Semaphore, task::JoinHandle};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -258,6 +266,72 @@ async fn who_reads_while_everything_is_read_again_waits_for_it_and_is_not_refuse
     tokio::time::timeout(DEADLINE, read).await.expect("in time").expect("not refused");
     assert!(mirror.revision() >= last(&ledger).await);
     assert_eq!(*mirror.status().borrow(), Status::Live);
+}
+
+#[tokio::test]
+async fn a_linearizable_read_waits_until_the_mirror_has_what_the_ledger_had() {
+    let ledger = MemoryLedger::default();
+    create(&ledger, "store-before", "acme").await;
+    // The log is read only when it is let.
+    let (log, waits) = (Arc::new(Semaphore::new(1)), Arc::new(AtomicBool::new(false)));
+    let (held, at_the_gate) = (log.clone(), waits.clone());
+    let interposed = Interposed::new(ledger.reopen(), move |read| {
+        let (held, at_the_gate) = (held.clone(), at_the_gate.clone());
+        async move {
+            if matches!(read, Read::Log(_)) {
+                at_the_gate.store(true, Ordering::SeqCst);
+                drop(held.acquire().await.expect("open"));
+                at_the_gate.store(false, Ordering::SeqCst);
+            }
+        }
+    });
+    let (mirror, _guard) = follow(interposed, RING).await;
+    let closed = log.acquire().await.expect("open");
+    // A page that is being read already brings this change, and no later one.
+    create(&ledger, "store-first", "acme").await;
+    until("the mirror to be held", async || waits.load(Ordering::SeqCst).then_some(())).await;
+    let second = create(&ledger, "store-second", "acme").await;
+
+    let mut read = pin!(mirror.catch_up(&ledger));
+    assert!(poll!(&mut read).is_pending(), "the mirror is behind what was acknowledged");
+    assert_eq!(mirror.get(&second.id), None);
+    drop(closed);
+    tokio::time::timeout(DEADLINE, read).await.expect("in time").expect("an answer");
+    assert_eq!(mirror.get(&second.id).map(|store| store.revision), Some(second.revision));
+}
+
+#[tokio::test]
+async fn a_linearizable_read_waits_until_another_history_is_read_however_short_it_is() {
+    let ledger = MemoryLedger::default();
+    let kept = create(&ledger, "store-kept", "acme").await;
+    change_much(&ledger, &mut StdRng::seed_from_u64(3), 20).await;
+    // The first scan passes, the second when it is let.
+    let scans = Arc::new(Semaphore::new(1));
+    let held = scans.clone();
+    let follower = ledger.reopen();
+    let interposed = Interposed::new(follower.clone(), move |read| {
+        let held = held.clone();
+        async move {
+            if read == Read::Scan {
+                held.acquire().await.expect("open").forget();
+            }
+        }
+    });
+    let (mirror, _guard) = follow(interposed, RING).await;
+    ledger.forget();
+    tokio::time::timeout(DEADLINE, mirror.doubted()).await.expect("in time");
+    ledger.reopen().adopt(vec![kept.clone()]).await.expect("adopted");
+    let mut doubt = mirror.doubt();
+    let believed = tokio::time::timeout(DEADLINE, doubt.wait_for(Option::is_none)).await;
+    drop(believed.expect("in time").expect("a doubt"));
+
+    // The revision of the old history is higher than any of the new one.
+    let mut read = pin!(mirror.catch_up(&follower));
+    assert!(poll!(&mut read).is_pending(), "what is in memory is of another history");
+    scans.add_permits(1);
+    tokio::time::timeout(DEADLINE, read).await.expect("in time").expect("an answer");
+    assert_eq!(mirror.position(), Position { epoch: follower.epoch(), revision: Revision(1) });
+    assert_eq!(mirror.snapshot(&StoreFilter::default()).0.len(), 1);
 }
 
 #[tokio::test]
