@@ -18,6 +18,7 @@ pub mod oracle;
 pub mod outside;
 pub mod plane;
 pub mod previous;
+pub mod programs;
 pub mod provisioning;
 pub mod redis;
 pub mod samples;

@@ -7,7 +7,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use crate::{server::program, wait::until};
+use crate::{programs::program, wait::until};
 
 /// An address of the internet, as it were; reserved for documentation.
 pub const OUTSIDE: &str = "203.0.113.10";

@@ -11,7 +11,7 @@ use std::{
 
 use sendstores_client::Client;
 
-use crate::wait::until;
+use crate::{programs::program, wait::until};
 
 /// How a server is started.
 pub struct ServerOptions {
@@ -216,16 +216,6 @@ pub fn signal(pid: u32, name: &str) {
 
 pub fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned()
-}
-
-/// A program of the workspace, built beside the tests.
-pub fn program(name: &str) -> PathBuf {
-    let test = std::env::current_exe().expect("the path of this test");
-    let folder = test.parent().and_then(Path::parent).expect("the target folder");
-    let program = folder.join(name);
-    let built = program.is_file();
-    assert!(built, "{} is missing: run `cargo build --workspace --bins` first, as make test does", program.display());
-    program
 }
 
 /// The addresses of the "listening" line.

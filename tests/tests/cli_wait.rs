@@ -8,7 +8,7 @@ use std::process::Stdio;
 use cli_rig::{command, run, start};
 use sdk_rig::Rig;
 use sendstores_core::{Event, StepName};
-use sendstores_tests::{server::program, steps, wait::DEADLINE};
+use sendstores_tests::{programs::program, steps, wait::DEADLINE};
 
 #[tokio::test]
 async fn a_wait_shows_each_step_and_ends_with_the_address() {

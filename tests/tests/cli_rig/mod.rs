@@ -3,10 +3,7 @@
 
 use std::process::Stdio;
 
-use sendstores_tests::{
-    server::{program, signal},
-    wait::DEADLINE,
-};
+use sendstores_tests::{programs::program, server::signal, wait::DEADLINE};
 use serde_json::Value;
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines},
