@@ -1,12 +1,14 @@
 //! The wire edge: parses requests, submits events, answers, and nothing else.
 
+mod cached;
+mod coalesce;
+mod codec;
 mod connection;
 mod convert;
 mod create;
 mod credentials;
 mod deadline;
 mod delete;
-mod encoded;
 mod health;
 mod hosts;
 mod ids;
@@ -18,11 +20,9 @@ mod peers;
 mod port;
 mod server;
 mod service;
-mod shown;
 mod status;
 mod streams;
 mod token;
-mod turn;
 mod watch;
 
 pub use connection::{HEADER_LIST, KEEPALIVE, PENDING_RESETS, STREAMS_PER_CONNECTION};

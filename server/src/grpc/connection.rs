@@ -30,10 +30,10 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    coalesce::Coalescer,
     peers::Peer,
     port::{Port, refuse},
     status::Refusal,
-    turn::Turn,
 };
 use crate::supervise::Spawner;
 
@@ -92,12 +92,12 @@ pub(super) async fn serve<L: Ledger>(
     let silent = tokio::time::sleep(PREFACE_DEADLINE);
     tokio::pin!(silent);
     let mut preface_due = true;
-    let mut turn = Turn::new();
+    let mut coalescer = Coalescer::new();
     let mut stopping = false;
     loop {
         tokio::select! {
             ended = poll_fn(|cx| {
-                ready!(turn.poll(cx));
+                ready!(coalescer.poll(cx));
                 connection.as_mut().poll(cx)
             }) => {
                 if let Err(error) = ended {

@@ -4,9 +4,8 @@ use sendstores_core::{State, Timestamp, ledger::Ledger};
 use sendstores_proto::v1 as wire;
 
 use super::{
-    Backend, StoreApi, convert,
+    Backend, StoreApi, cached, convert,
     parse::{self, Violations},
-    shown,
     status::Refusal,
     token::{self, NextPage},
 };
@@ -18,7 +17,7 @@ const MAX_PAGE: i32 = 500;
 // === impl StoreApi ===
 
 impl<L: Ledger> StoreApi<L> {
-    pub(super) async fn handle_get(&self, request: wire::GetRequest) -> Result<shown::Get, Refusal> {
+    pub(super) async fn handle_get(&self, request: wire::GetRequest) -> Result<cached::GetResponse, Refusal> {
         let wire::GetRequest { id, consistency } = request;
         let mut violations = Violations::default();
         let id = violations.parse("id", &id);
@@ -34,10 +33,10 @@ impl<L: Ledger> StoreApi<L> {
             backend.all_are_known()?;
             return Err(Refusal::StoreNotFound(id));
         };
-        Ok(shown::Get { store: shown::store(&store), fresh_time: Some(convert::time(fresh)) })
+        Ok(cached::GetResponse { store: cached::store(&store), fresh_time: Some(convert::time(fresh)) })
     }
 
-    pub(super) async fn handle_list(&self, request: wire::ListRequest) -> Result<shown::List, Refusal> {
+    pub(super) async fn handle_list(&self, request: wire::ListRequest) -> Result<cached::ListResponse, Refusal> {
         let wire::ListRequest { filter, page_size, page_token, consistency } = request;
         let mut violations = Violations::default();
         let filter = parse::filter(&mut violations, filter);
@@ -56,9 +55,9 @@ impl<L: Ledger> StoreApi<L> {
         let Page { stores, more, position } = backend.mirror.list(&filter, next.as_ref().map(|next| &next.after), most);
         let first = next.map_or(position, |next| next.first);
         let last = stores.last().filter(|_| more).map(|last| NextPage { first: first.clone(), after: last.id.clone() });
-        Ok(shown::List {
+        Ok(cached::ListResponse {
             next_page_token: last.map(|next| token::page(&next, &filter)).unwrap_or_default(),
-            stores: stores.iter().map(|store| shown::store(store)).collect(),
+            stores: stores.iter().map(|store| cached::store(store)).collect(),
             revision: first.revision.0,
             resume_token: token::resume(&first),
             fresh_time: Some(convert::time(fresh)),

@@ -15,7 +15,7 @@ use tower::{Layer, Service, ServiceExt, service_fn};
 
 use super::{
     StoreApi,
-    encoded::{self, MessageSizes, RequestBody},
+    codec::{self, MessageSizes, RequestBody},
     hosts::{AllowedHosts, is_plain_grpc},
     meters::Method,
     observe::observe,
@@ -65,11 +65,9 @@ impl<L: Ledger> Port<L> {
     async fn call<B: RequestBody>(&self, method: Method, request: Request<B>) -> Response<Body> {
         let Self { api, sizes, .. } = self;
         match method {
-            Method::Get => encoded::unary(*sizes, request, service_fn(|get| api.shown_get(get))).await,
-            Method::List => Box::pin(encoded::unary(*sizes, request, service_fn(|list| api.shown_list(list)))).await,
-            Method::WatchStatus => {
-                Box::pin(encoded::watch(*sizes, request, service_fn(|watch| api.watch(watch)))).await
-            }
+            Method::Get => codec::unary(*sizes, request, service_fn(|get| api.cached_get(get))).await,
+            Method::List => Box::pin(codec::unary(*sizes, request, service_fn(|list| api.cached_list(list)))).await,
+            Method::WatchStatus => Box::pin(codec::watch(*sizes, request, service_fn(|watch| api.watch(watch)))).await,
             _ => self.service.clone().call(request).await.unwrap_or_else(|never| match never {}),
         }
     }

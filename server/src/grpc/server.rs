@@ -11,8 +11,9 @@ use tonic::{Status, service::Routes};
 use tonic_health::server::HealthReporter;
 
 use super::{
-    StoreApi, connection,
-    encoded::MessageSizes,
+    StoreApi,
+    codec::MessageSizes,
+    connection,
     health::Health,
     hosts::AllowedHosts,
     peers::{Peer, Peers},

@@ -15,10 +15,9 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
 use super::{
-    Limits, deadline,
+    Limits, cached, deadline,
     observe::REQUEST_ID,
     peers::Peer,
-    shown,
     status::Refusal,
     streams::{Place, Streams},
 };
@@ -136,17 +135,20 @@ impl<L: Ledger> StoreApi<L> {
         self.0.streams.admit(peer)
     }
 
-    /// Get, as it goes over the wire.
-    pub(super) async fn shown_get(&self, request: Request<wire::GetRequest>) -> Result<Response<shown::Get>, Status> {
+    /// Get, with the cached encoding of the store.
+    pub(super) async fn cached_get(
+        &self,
+        request: Request<wire::GetRequest>,
+    ) -> Result<Response<cached::GetResponse>, Status> {
         let consistency = asked(request.get_ref().consistency());
         self.answer(consistency, request, Self::handle_get).await
     }
 
-    /// List, as it goes over the wire.
-    pub(super) async fn shown_list(
+    /// List, with the cached encodings of the stores.
+    pub(super) async fn cached_list(
         &self,
         request: Request<wire::ListRequest>,
-    ) -> Result<Response<shown::List>, Status> {
+    ) -> Result<Response<cached::ListResponse>, Status> {
         let consistency = asked(request.get_ref().consistency());
         self.answer(consistency, request, Self::handle_list).await
     }
@@ -201,8 +203,8 @@ pub(super) type Messages = Pin<Box<dyn Stream<Item = Result<Bytes, Status>> + Se
 /// The same, as the generated service has them.
 type DecodedMessages = Pin<Box<dyn Stream<Item = Result<wire::WatchStatusResponse, Status>> + Send>>;
 
-/// Get, List and WatchStatus are here for who calls the service in this process: the port answers their paths by
-/// `encoded.rs`, with the same messages.
+/// The port answers Get, List and WatchStatus through `codec.rs`. The methods of these names here serve callers inside this
+/// process: they encode the same responses and decode them again.
 #[tonic::async_trait]
 impl<L: Ledger> StoreService for StoreApi<L> {
     /// OK, INVALID_ARGUMENT, ALREADY_EXISTS, FAILED_PRECONDITION, RESOURCE_EXHAUSTED, UNAVAILABLE, DEADLINE_EXCEEDED,
@@ -214,13 +216,13 @@ impl<L: Ledger> StoreService for StoreApi<L> {
 
     /// OK, INVALID_ARGUMENT, NOT_FOUND, FAILED_PRECONDITION, RESOURCE_EXHAUSTED, UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL.
     async fn get(&self, request: Request<wire::GetRequest>) -> Result<Response<wire::GetResponse>, Status> {
-        let get = self.shown_get(request).await?.into_inner();
+        let get = self.cached_get(request).await?.into_inner();
         decoded(get.encode_to_vec().as_slice()).map(Response::new)
     }
 
     /// OK, INVALID_ARGUMENT, FAILED_PRECONDITION, RESOURCE_EXHAUSTED, UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL.
     async fn list(&self, request: Request<wire::ListRequest>) -> Result<Response<wire::ListResponse>, Status> {
-        let list = self.shown_list(request).await?.into_inner();
+        let list = self.cached_list(request).await?.into_inner();
         decoded(list.encode_to_vec().as_slice()).map(Response::new)
     }
 

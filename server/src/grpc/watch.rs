@@ -14,12 +14,13 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use super::{
-    StoreApi, convert,
-    encoded::encode,
+    StoreApi,
+    cached::{self, Event},
+    codec::encode,
+    convert,
     parse::{self, Violations},
     peers::Peer,
     service::Messages,
-    shown::{self, Event},
     status::Refusal,
     streams::Place,
     token,
@@ -167,12 +168,12 @@ impl Watcher {
         }
     }
 
-    fn snapshot_message(&mut self) -> Option<shown::WatchStatus> {
+    fn snapshot_message(&mut self) -> Option<cached::WatchStatusResponse> {
         let snapshot = self.snapshot.as_mut()?;
         if let Some(store) = snapshot.stores.next() {
             snapshot.sent += 1;
-            let event = Event::Snapshot(shown::store(&store));
-            return Some(shown::WatchStatus {
+            let event = Event::Snapshot(cached::store(&store));
+            return Some(cached::WatchStatusResponse {
                 event: Some(event),
                 revision: store.revision.0,
                 resume_token: String::new(),
@@ -189,30 +190,30 @@ impl Watcher {
         }
     }
 
-    fn heartbeat(&self) -> shown::WatchStatus {
+    fn heartbeat(&self) -> cached::WatchStatusResponse {
         let now = convert::time(SystemTime::now().into());
         self.response(Event::Heartbeat(wire::Heartbeat { server_time: Some(now) }))
     }
 
     /// A message that stands behind everything that was told.
-    fn response(&self, event: Event) -> shown::WatchStatus {
+    fn response(&self, event: Event) -> cached::WatchStatusResponse {
         let Position { epoch, revision } = self.cursor.at();
         response(epoch, event, *revision)
     }
 }
 
-fn response(epoch: &Epoch, event: Event, revision: Revision) -> shown::WatchStatus {
+fn response(epoch: &Epoch, event: Event, revision: Revision) -> cached::WatchStatusResponse {
     let resume_token = token::resume(&Position { epoch: epoch.clone(), revision });
-    shown::WatchStatus { event: Some(event), revision: revision.0, resume_token }
+    cached::WatchStatusResponse { event: Some(event), revision: revision.0, resume_token }
 }
 
 /// What a change is to a watcher of this filter, if anything. The first who shows the store encodes it for all others:
 /// nothing in the message is a watcher's own.
 fn told(change: &Change, filter: &StoreFilter, epoch: &Epoch) -> Option<Bytes> {
-    let Change { revision, store, before, shown } = change;
+    let Change { revision, store, before, encoded } = change;
     if filter.matches_change(store) {
-        let message = || encode(&response(epoch, Event::Changed(shown::store(store)), *revision));
-        return Some(shown.get_or_init(message).clone());
+        let message = || encode(&response(epoch, Event::Changed(cached::store(store)), *revision));
+        return Some(encoded.get_or_init(message).clone());
     }
     let left = before.is_some_and(|before| filter.matches_in(store, before));
     left.then(|| {
@@ -243,10 +244,10 @@ mod tests {
     use wire::watch_status_response::Event;
 
     use super::*;
-    use crate::grpc::shown::tests::sample;
+    use crate::grpc::cached::tests::sample;
 
     fn change(store: Store, before: Option<State>) -> Change {
-        Change { revision: Revision(7), store: Arc::new(store.into()), before, shown: Default::default() }
+        Change { revision: Revision(7), store: Arc::new(store.into()), before, encoded: Default::default() }
     }
 
     fn only(state: State) -> StoreFilter {

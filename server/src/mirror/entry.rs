@@ -9,21 +9,21 @@ use sendstores_core::Store;
 #[derive(Debug)]
 pub struct Entry {
     store: Store,
-    shown: OnceLock<Bytes>,
+    encoded: OnceLock<Bytes>,
 }
 
 // === impl Entry ===
 
 impl Entry {
-    /// The store as callers are shown it, encoded by the first who needs it.
-    pub fn shown(&self, encode: impl FnOnce(&Store) -> Bytes) -> Bytes {
-        self.shown.get_or_init(|| encode(&self.store)).clone()
+    /// The cached encoding of the store: `encode` runs on the first call alone.
+    pub fn encoded(&self, encode: impl FnOnce(&Store) -> Bytes) -> Bytes {
+        self.encoded.get_or_init(|| encode(&self.store)).clone()
     }
 }
 
 impl From<Store> for Entry {
     fn from(store: Store) -> Self {
-        Self { store, shown: OnceLock::new() }
+        Self { store, encoded: OnceLock::new() }
     }
 }
 

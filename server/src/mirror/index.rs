@@ -18,18 +18,38 @@ use super::{Entry, Position};
 #[derive(Debug)]
 pub struct Change {
     pub revision: Revision,
-    /// The store behind the change.
+    /// The store after the change.
     pub store: Arc<Entry>,
     /// The state of the same store before it, if it was there: tells whether it left a filter.
     pub before: Option<State>,
-    /// The change as it is shown to watchers, once somebody needed it: encoded once, shared by all.
-    pub shown: OnceLock<Bytes>,
+    /// The cached encoding of the change as a message to watchers; empty until the first watcher is sent it.
+    pub encoded: OnceLock<Bytes>,
 }
 
+/// What holds between two calls, with the log from left to right:
+///
+/// ```text
+///            floor                covered               revision
+///   log  ──────┼─────────────────────┼─────────────────────┼──────▶
+///   ring       └─ changes after floor, up to revision ──────┘
+/// ```
+///
+/// 1. `floor <= revision`, and both only grow.
+/// 2. `ring` has each change of a store after `floor`, up to `revision`, in ascending order, except those whose record
+///    cannot be read; at most `ring_size` of them. A watcher that has seen all up to `floor` lacks none of them. Entries
+///    of other kinds of resources take a revision and nothing else.
+/// 3. An id is in `stores` or in `unreadable`, never in both, by the newest record of it that is known. Tombstones are in
+///    `stores` until they are forgotten.
+/// 4. The records that the index began with contain every change up to `covered`, and some of them later changes, because
+///    a scan is no snapshot. A change that a record contains already never replaces it: it goes to the ring alone.
+/// 5. While the index is loaded, `revision` may be before `covered` or before the newest record: `stores` is then newer
+///    than `revision`, and the index is not published. From then on `stores` is exactly what the log says up to `revision`.
+/// 6. A store and the newest change of it in the ring share one [`Entry`], and so one cached encoding.
+///
 /// Memory: a store is about 2 KiB (its texts, 7 steps, 3 evidences), kept once here and once more for each of its
-/// changes in the ring; the newest is shared. What callers are shown of it is 1 KiB more once somebody asked. 10,000 stores
-/// are about 20 MiB, and 10 MiB more when all of them were shown; a full ring of 8,192 changes is 16 MiB at
-/// most, whether it filled up by following or was read from the log at the start, and 8 MiB more when all of it was shown
+/// changes in the ring; the newest is shared. Its cached encoding is 1 KiB more after the first read. 10,000 stores
+/// are about 20 MiB, and 10 MiB more when all of them were read; a full ring of 8,192 changes is 16 MiB at
+/// most, whether it filled up by following or was read from the log at the start, and 8 MiB more when all of it was sent
 /// to watchers (about 1 KiB a message). While everything is read again, the old index goes on serving and both are
 /// there: 98 MiB.
 pub(super) struct Index {
@@ -39,10 +59,11 @@ pub(super) struct Index {
     unreadable: BTreeMap<StoreId, Unreadable>,
     ring: VecDeque<Arc<Change>>,
     ring_size: usize,
-    /// The records that `stores` began with cover every change up to here: such a change is told to watchers only.
+    /// The log's end before the records were read: they contain every change up to here. Never changes.
     covered: Revision,
-    /// The ring holds every change behind this revision, up to `revision`.
+    /// The revision after which the ring has every change.
     floor: Revision,
+    /// The last change of the log that was applied or skipped.
     revision: Revision,
 }
 
@@ -62,8 +83,9 @@ impl Index {
         }
     }
 
-    /// An index of records that were read when the log's end was `end` or later. It begins before that, so that the
-    /// ring can be filled with what led up to them, and is complete once it was applied everything up to the newest record.
+    /// An index of records that were read after the log's end was `end`. Its revision begins up to `ring_size` changes
+    /// before `end`, so that applying the log from there fills the ring. The caller publishes the index when everything up
+    /// to the newest record was applied.
     pub(super) fn of_records(epoch: Epoch, ring_size: usize, records: Scan, end: Revision) -> Self {
         let Scan { stores, unreadable } = records;
         let stores = stores.into_iter().map(|store| (store.id.clone(), Arc::new(store.into()))).collect();
@@ -72,8 +94,8 @@ impl Index {
         Self { stores, unreadable, covered: end, floor: begin, revision: begin, ..Self::new(epoch, ring_size) }
     }
 
-    /// The log begins at `oldest` only, and so does the ring. False when changes are missing that the records do not
-    /// cover either: the records must be read again.
+    /// The log no longer has the changes up to `oldest`: the ring begins after it. False when the records do not contain
+    /// these changes either: the records must be read again.
     pub(super) fn skip_to(&mut self, oldest: Revision) -> bool {
         let covered = self.revision < oldest && oldest <= self.covered;
         if covered {
@@ -83,8 +105,8 @@ impl Index {
         covered
     }
 
-    /// Applies the next change of the log. One that a loaded record already covers is history: it goes to the ring alone.
-    /// False when the change does not name its store: the records must be read again.
+    /// Applies the next change of the log. A change that a record contains already goes to the ring alone. False when the
+    /// change does not say which store it is of: the records must be read again.
     #[must_use]
     pub(super) fn apply(&mut self, change: ledger::Change) -> bool {
         let ledger::Change { revision, kind, before, record } = change;
@@ -119,7 +141,7 @@ impl Index {
             self.stores.insert(store.id.clone(), store.clone());
             self.unreadable.remove(&store.id);
         }
-        self.ring.push_back(Arc::new(Change { revision, store, before, shown: OnceLock::new() }));
+        self.ring.push_back(Arc::new(Change { revision, store, before, encoded: OnceLock::new() }));
         if self.ring.len() > self.ring_size
             && let Some(oldest) = self.ring.pop_front()
         {
@@ -127,14 +149,15 @@ impl Index {
         }
     }
 
-    /// Whether what is known of the store is as new as `revision`.
+    /// Whether the record that is known of the store contains the change at `revision`.
     fn has_passed(&self, id: &StoreId, revision: Revision) -> bool {
         revision <= self.covered
             || self.stores.get(id).is_some_and(|known| known.revision >= revision)
             || self.unreadable.get(id).is_some_and(|known| known.revision >= revision)
     }
 
-    /// Shows the store no more: what is in memory is not how it is. Watchers are sent nothing of it until it is back.
+    /// Removes the store from `stores`, whose record is out of date now. Watchers are sent nothing of it until a record is
+    /// written that can be read. False where the change has no id and `stores` may be out of date.
     fn set_aside(&mut self, unreadable: Unreadable) -> bool {
         let Some(id) = &unreadable.id else { return unreadable.revision <= self.covered };
         if !self.has_passed(id, unreadable.revision) {
@@ -149,7 +172,7 @@ impl Index {
         &self.unreadable
     }
 
-    /// Lets the ring begin behind the present revision.
+    /// Empties the ring: it begins after the present revision.
     fn cut(&mut self) {
         self.ring.clear();
         self.floor = self.revision;
@@ -194,7 +217,7 @@ impl Index {
         self.floor
     }
 
-    /// Up to `most` changes behind `after`, or `None` when the ring does not reach back so far, or is of another history.
+    /// Up to `most` changes after `after`, or `None` when the ring does not reach back so far, or is of another history.
     pub(super) fn changes(&self, after: &Position, most: usize) -> Option<Vec<Arc<Change>>> {
         if after.epoch != self.epoch || after.revision < self.floor {
             return None;

@@ -1,8 +1,8 @@
-//! Get, List and WatchStatus with stores that are encoded already, so that one encoding serves all who read.
+//! Serves Get, List and WatchStatus with the responses of `cached.rs` in place of the generated ones.
 //!
-//! The generated service encodes a store anew for each answer. Here the paths of these methods are answered with the
-//! messages of `shown.rs`, and those of a watch as bytes. All else of the calls (framing, limits, gRPC-Web, trailers)
-//! stays tonic's.
+//! The generated service encodes every store again for each response. Here Get and List are encoded from a message that
+//! holds cached bytes, and a message of WatchStatus is bytes from the start: one encoded change serves all watchers that
+//! are sent it. Framing, message limits, compression and trailers are tonic's, as for every other method.
 
 use bytes::{BufMut, Bytes};
 use http::{Request, Response};
@@ -17,38 +17,38 @@ use tonic::{
 };
 use tonic_prost::ProstCodec;
 
-use super::{service::Messages, shown};
+use super::{cached, service::Messages};
 
-/// The body of a request, however it came.
+/// The body of a request, over gRPC or gRPC-Web.
 pub(super) trait RequestBody: HttpBody<Data = Bytes, Error: Into<BoxError> + Send> + Send + 'static {}
 
 impl<B> RequestBody for B where B: HttpBody<Data = Bytes, Error: Into<BoxError> + Send> + Send + 'static {}
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Messages that may go either way.
+/// The largest message that is accepted, and the largest that is sent, in bytes.
 #[derive(Clone, Copy)]
 pub(super) struct MessageSizes {
     pub(super) request: usize,
     pub(super) response: usize,
 }
 
-/// What both sides of a watch are in the contract.
-type Contract = ProstCodec<shown::WatchStatus, wire::WatchStatusRequest>;
+/// The usual codec of WatchStatus, which decodes its requests.
+type Usual = ProstCodec<cached::WatchStatusResponse, wire::WatchStatusRequest>;
 
-/// Reads requests as the contract has them, and sends bytes that are a `WatchStatusResponse`.
+/// Decodes a `WatchStatusRequest`, and sends bytes that are an encoded `WatchStatusResponse`.
 #[derive(Default)]
-struct EncodedCodec(Contract);
+struct WatchCodec(Usual);
 
-/// Sends bytes as they are.
-struct AsTheyAre;
+/// Sends bytes that are encoded already.
+struct BytesEncoder;
 
-/// The message as it goes over the wire.
-pub(super) fn encode(message: &shown::WatchStatus) -> Bytes {
+/// The bytes of one message of a watch.
+pub(super) fn encode(message: &cached::WatchStatusResponse) -> Bytes {
     message.encode_to_vec().into()
 }
 
-/// Has a method answered that is not a stream.
+/// Serves a unary method.
 pub(super) async fn unary<Q, A, B>(
     sizes: MessageSizes,
     request: Request<B>,
@@ -62,13 +62,13 @@ where
     sizes.limit(Grpc::new(ProstCodec::<A, Q>::default())).unary(method, request).await
 }
 
-/// Has a WatchStatus answered.
+/// Serves WatchStatus.
 pub(super) async fn watch(
     sizes: MessageSizes,
     request: Request<impl RequestBody>,
     method: impl ServerStreamingService<wire::WatchStatusRequest, Response = Bytes, ResponseStream = Messages>,
 ) -> Response<Body> {
-    sizes.limit(Grpc::new(EncodedCodec::default())).server_streaming(method, request).await
+    sizes.limit(Grpc::new(WatchCodec::default())).server_streaming(method, request).await
 }
 
 // === impl MessageSizes ===
@@ -82,16 +82,16 @@ impl MessageSizes {
     }
 }
 
-// === impl EncodedCodec ===
+// === impl WatchCodec ===
 
-impl Codec for EncodedCodec {
+impl Codec for WatchCodec {
     type Encode = Bytes;
     type Decode = wire::WatchStatusRequest;
-    type Encoder = AsTheyAre;
-    type Decoder = <Contract as Codec>::Decoder;
+    type Encoder = BytesEncoder;
+    type Decoder = <Usual as Codec>::Decoder;
 
-    fn encoder(&mut self) -> AsTheyAre {
-        AsTheyAre
+    fn encoder(&mut self) -> BytesEncoder {
+        BytesEncoder
     }
 
     fn decoder(&mut self) -> Self::Decoder {
@@ -99,7 +99,7 @@ impl Codec for EncodedCodec {
     }
 }
 
-impl Encoder for AsTheyAre {
+impl Encoder for BytesEncoder {
     type Item = Bytes;
     type Error = Status;
 

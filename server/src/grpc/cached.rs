@@ -1,5 +1,12 @@
-//! The answers that show stores, as they go over the wire: each is the contract's message of the same name, with every
-//! store in it encoded already. A store is encoded once for each of its revisions, however many ask for it.
+//! Cached encoding: the responses of Get, List and WatchStatus, with stores that are encoded already.
+//!
+//! A store of about 1 KiB is read far more often than it changes. It is encoded by the first reader of a revision, the
+//! bytes are kept beside it in the mirror ([`Entry::encoded`]), and each later response copies them. A response here is the
+//! contract's message of the same name with the same tags, in which each field of type `Store` has type `bytes`: on the
+//! wire an embedded message and bytes are the same, a length and that many bytes.
+//!
+//! The tags are copied by hand from `proto/sendstores/v1/store_service.proto`. The tests below compare the bytes of both
+//! forms. They name every field of the contract's messages, so they do not compile where a field is missing here.
 
 use bytes::Bytes;
 use prost::{Message, Oneof};
@@ -9,18 +16,18 @@ use sendstores_proto::v1 as wire;
 use super::convert;
 use crate::mirror::Entry;
 
-/// As `GetResponse`.
+/// `wire::GetResponse` with a cached encoding.
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Get {
+pub(super) struct GetResponse {
     #[prost(bytes = "bytes", tag = "1")]
     pub(super) store: Bytes,
     #[prost(message, optional, tag = "2")]
     pub(super) fresh_time: Option<Timestamp>,
 }
 
-/// As `ListResponse`.
+/// `wire::ListResponse` with cached encodings.
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct List {
+pub(super) struct ListResponse {
     #[prost(bytes = "bytes", repeated, tag = "1")]
     pub(super) stores: Vec<Bytes>,
     #[prost(string, tag = "2")]
@@ -33,9 +40,9 @@ pub(super) struct List {
     pub(super) fresh_time: Option<Timestamp>,
 }
 
-/// As `WatchStatusResponse`.
+/// `wire::WatchStatusResponse` with a cached encoding.
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct WatchStatus {
+pub(super) struct WatchStatusResponse {
     #[prost(oneof = "Event", tags = "1, 2, 3, 4, 5")]
     pub(super) event: Option<Event>,
     #[prost(uint64, tag = "14")]
@@ -44,7 +51,7 @@ pub(super) struct WatchStatus {
     pub(super) resume_token: String,
 }
 
-/// As the `event` of a `WatchStatusResponse`.
+/// The `event` of a `wire::WatchStatusResponse`.
 #[derive(Clone, PartialEq, Oneof)]
 pub(super) enum Event {
     #[prost(bytes = "bytes", tag = "1")]
@@ -59,9 +66,9 @@ pub(super) enum Event {
     Heartbeat(wire::Heartbeat),
 }
 
-/// The store as callers are shown it.
+/// The encoding of the store as a `wire::Store`; encoded on the first call for this revision.
 pub(super) fn store(entry: &Entry) -> Bytes {
-    entry.shown(|store| convert::store(store).encode_to_vec().into())
+    entry.encoded(|store| convert::store(store).encode_to_vec().into())
 }
 
 #[cfg(test)]
@@ -88,8 +95,8 @@ pub(super) mod tests {
         )
     }
 
-    fn assert_same(shown: &impl Message, contract: &impl Message) {
-        assert_eq!(shown.encode_to_vec(), contract.encode_to_vec());
+    fn assert_same(cached: &impl Message, contract: &impl Message) {
+        assert_eq!(cached.encode_to_vec(), contract.encode_to_vec());
     }
 
     #[test]
@@ -100,39 +107,39 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn answers_are_those_of_the_contract_byte_for_byte() {
-        let (entry, shown) = (Entry::from(sample()), convert::store(&sample()));
+    fn responses_are_those_of_the_contract_byte_for_byte() {
+        let (entry, store_message) = (Entry::from(sample()), convert::store(&sample()));
         let fresh_time = Some(Timestamp { seconds: 1, nanos: 2 });
-        let get = Get { store: store(&entry), fresh_time };
-        assert_same(&get, &wire::GetResponse { store: Some(shown.clone()), fresh_time });
+        let get = GetResponse { store: store(&entry), fresh_time };
+        assert_same(&get, &wire::GetResponse { store: Some(store_message.clone()), fresh_time });
 
         let (next_page_token, revision, resume_token) = ("next".to_owned(), 3, "resume".to_owned());
-        let list = List {
+        let list = ListResponse {
             stores: vec![store(&entry); 2],
             next_page_token: next_page_token.clone(),
             revision,
             resume_token: resume_token.clone(),
             fresh_time,
         };
-        let stores = vec![shown; 2];
+        let stores = vec![store_message; 2];
         assert_same(&list, &wire::ListResponse { stores, next_page_token, revision, resume_token, fresh_time });
     }
 
     #[test]
     fn messages_of_a_watch_are_those_of_the_contract_byte_for_byte() {
-        let (entry, shown) = (Entry::from(sample()), convert::store(&sample()));
+        let (entry, store_message) = (Entry::from(sample()), convert::store(&sample()));
         let (synced, removed) = (wire::Synced { stores: 5 }, wire::Removed { id: "a".to_owned(), uid: "b".to_owned() });
         let heartbeat = wire::Heartbeat { server_time: Some(Timestamp { seconds: 1, nanos: 2 }) };
         let events = [
-            (Event::Snapshot(store(&entry)), WireEvent::Snapshot(shown.clone())),
-            (Event::Changed(store(&entry)), WireEvent::Changed(shown)),
+            (Event::Snapshot(store(&entry)), WireEvent::Snapshot(store_message.clone())),
+            (Event::Changed(store(&entry)), WireEvent::Changed(store_message)),
             (Event::Synced(synced), WireEvent::Synced(synced)),
             (Event::Removed(removed.clone()), WireEvent::Removed(removed)),
             (Event::Heartbeat(heartbeat), WireEvent::Heartbeat(heartbeat)),
         ];
         for (event, contract) in events {
             let (revision, resume_token) = (9, "token".to_owned());
-            let message = WatchStatus { event: Some(event), revision, resume_token: resume_token.clone() };
+            let message = WatchStatusResponse { event: Some(event), revision, resume_token: resume_token.clone() };
             assert_same(&message, &wire::WatchStatusResponse { event: Some(contract), revision, resume_token });
         }
     }
