@@ -1,4 +1,4 @@
-//! What can be said on the command line.
+//! The command line.
 
 mod create;
 mod filter;
@@ -16,20 +16,20 @@ pub(crate) const SERVER_VARIABLE: &str = "SENDSTORES_SERVER";
 
 const EXAMPLES: &str = "\
 Examples:
-  sendstores create --title 'Tea & Cake' --wait   make a shop and see each step
-  sendstores list --state ready                   which shops are open
-  sendstores credentials store-ab12cd34           how the merchant logs in
-  sendstores watch                                what happens to all of them
-  sendstores delete store-ab12cd34 --wait         remove one with everything it owns
-  sendstores list --json | jq -r '.stores[].url'  for scripts
+  sendstores create --title 'Tea & Cake' --wait   create a store and show each step
+  sendstores list --state ready                   list the stores that are open
+  sendstores credentials store-ab12cd34           show the merchant's login
+  sendstores watch                                show every change of all stores
+  sendstores delete store-ab12cd34 --wait         delete a store and wait until it is gone
+  sendstores list --json | jq -r '.stores[].url'  print the URLs, for scripts
 
 Exit codes:
-  0    done
-  1    the call failed, or the wait took too long
-  2    the command line is wrong
-  3    there is no such store
-  4    the wait ended because the store is FAILED, or was deleted meanwhile
-  130  interrupted; a store that was asked for goes on";
+  0    success
+  1    the call failed, or the wait timed out
+  2    the command line is invalid
+  3    the store does not exist
+  4    the wait ended because the store is FAILED or was deleted
+  130  interrupted; the server continues with an accepted request";
 
 /// Creates, shows, watches and deletes isolated e-commerce stores.
 #[derive(Debug, Parser)]
@@ -42,8 +42,8 @@ pub(crate) struct Cli {
 }
 
 impl Cli {
-    /// Reads the command line. Who types nothing is taught, also where the environment names a server, which clap takes for
-    /// an argument.
+    /// Reads the command line. Prints the help if there is no command, also if the environment names a server, which clap
+    /// takes for an argument.
     pub(crate) fn read() -> Self {
         Self::try_parse().unwrap_or_else(|error| {
             if error.kind() == ErrorKind::MissingSubcommand {
@@ -58,30 +58,30 @@ impl Cli {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
-    /// Address of the server.
+    /// URL of the server.
     #[arg(long, global = true, env = SERVER_VARIABLE, hide_env_values = true, default_value = DEFAULT_SERVER, value_name = "URL")]
     pub(crate) server: String,
-    /// How long one call may take, such as 10s.
+    /// Time limit of one call, such as 10s.
     #[arg(long, global = true, default_value = "10s", value_name = "TIME", value_parser = humantime::parse_duration)]
     pub(crate) timeout: Duration,
-    /// Print JSON as the contract defines it: one document, or one line for each change. Errors are JSON, too.
+    /// Print JSON as the contract defines it: one document, or one line per change. Errors are JSON too.
     #[arg(long, global = true)]
     pub(crate) json: bool,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Ask for a new store.
+    /// Create a store.
     Create(Box<CreateArgs>),
     /// Show one store.
     Get(GetArgs),
-    /// Show how the merchant of a store logs in: address, user and password.
+    /// Show the merchant's login of a store: address, user and password.
     Credentials(CredentialsArgs),
     /// List stores.
     List(ListArgs),
-    /// Remove a store with everything it owns.
+    /// Delete a store with everything it owns.
     Delete(DeleteArgs),
-    /// Follow what happens to stores.
+    /// Show every change of stores as it happens.
     Watch(WatchArgs),
     /// Print the completion script of a shell.
     Completions {
@@ -94,16 +94,16 @@ pub(crate) enum Command {
 #[command(after_help = "\
 Examples:
   sendstores get store-ab12cd34
-  sendstores get store-ab12cd34 --wait               go on waiting for it
+  sendstores get store-ab12cd34 --wait               wait until it is READY
   sendstores get store-ab12cd34 --json | jq .state
-  sendstores get store-ab12cd34 --stale              while Redis is away: as it was last seen")]
+  sendstores get store-ab12cd34 --stale              read from memory while Redis is unreachable")]
 pub(crate) struct GetArgs {
     /// Id of the store.
     pub(crate) id: String,
-    /// Show what the server has in memory, without asking Redis: it may be old.
+    /// Read from the server's memory, without Redis. The result may be out of date.
     #[arg(long, conflicts_with = "wait")]
     pub(crate) stale: bool,
-    /// Wait until it is READY, and show each step.
+    /// Wait until the store is READY, and show each step.
     #[arg(long)]
     pub(crate) wait: bool,
     #[command(flatten)]
@@ -112,13 +112,13 @@ pub(crate) struct GetArgs {
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
-The password is shown here and nowhere else. It logs in once the store is READY, until the
-merchant changes it. Each call is recorded in the store's history.
+No other command shows the password. It works from the first READY of the store until the merchant
+changes it. The store's history records each call.
 
 Examples:
   sendstores credentials store-ab12cd34
   sendstores credentials store-ab12cd34 --json | jq -r .password
-  sendstores get store-ab12cd34                      shows the history: who asked, and when")]
+  sendstores get store-ab12cd34                      show the history: which call, and when")]
 pub(crate) struct CredentialsArgs {
     /// Id of the store.
     pub(crate) id: String,
@@ -133,10 +133,10 @@ Examples:
 pub(crate) struct ListArgs {
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
-    /// Show what the server has in memory, without asking Redis: it may be old.
+    /// Read from the server's memory, without Redis. The result may be out of date.
     #[arg(long)]
     pub(crate) stale: bool,
-    /// At most this many. Default: all.
+    /// Show at most this many stores. Default: all.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) limit: Option<u32>,
 }
@@ -144,30 +144,30 @@ pub(crate) struct ListArgs {
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  sendstores delete store-ab12cd34           asks first when on a terminal
+  sendstores delete store-ab12cd34           ask for confirmation if on a terminal
   sendstores delete store-ab12cd34 --yes --wait
   sendstores delete store-ab12cd34 --etag \"$(sendstores get store-ab12cd34 --json | jq -r .etag)\"")]
 pub(crate) struct DeleteArgs {
     /// Id of the store.
     pub(crate) id: String,
-    /// Do not ask. Off a terminal nothing is asked anyway.
+    /// Do not ask for confirmation. Without a terminal the command never asks.
     #[arg(long, short)]
     pub(crate) yes: bool,
-    /// Wait until it is gone.
+    /// Wait until the store and everything it owned are gone.
     #[arg(long)]
     pub(crate) wait: bool,
     #[command(flatten)]
     pub(crate) limit: WaitLimit,
-    /// Only if it still has this etag.
+    /// Delete only if the store still has this etag.
     #[arg(long)]
     pub(crate) etag: Option<String>,
-    /// Succeed when there is no such store.
+    /// Succeed if the store does not exist.
     #[arg(long)]
     pub(crate) allow_missing: bool,
-    /// Name of this request; a repetition under the same name has no second effect.
+    /// Id of this request. A retry with the same id has no second effect.
     #[arg(long, value_name = "ID")]
     pub(crate) request_id: Option<String>,
-    /// Check only, change nothing.
+    /// Check the request without changing anything.
     #[arg(long, conflicts_with = "wait")]
     pub(crate) validate_only: bool,
 }
@@ -178,21 +178,21 @@ Examples:
   sendstores watch                           all stores, until Ctrl-C
   sendstores watch store-ab12cd34
   sendstores watch --json | jq -c '.changed | select(.) | [.id, .state]'
-  sendstores watch --from TOKEN              go on right behind the message that carried the token")]
+  sendstores watch --from TOKEN              continue after the message that had the token")]
 pub(crate) struct WatchArgs {
-    /// Only these stores.
+    /// Only stores with these ids. Default: all.
     #[arg(value_name = "ID")]
     pub(crate) ids: Vec<String>,
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
-    /// Resume token of the last message that was seen.
+    /// Resume token of the last message received.
     #[arg(long, value_name = "TOKEN")]
     pub(crate) from: Option<String>,
 }
 
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct WaitLimit {
-    /// How long to wait at most.
+    /// Time limit of the wait.
     #[arg(long, value_name = "TIME", default_value = "10m", requires = "wait", value_parser = humantime::parse_duration)]
     pub(crate) wait_timeout: Duration,
 }

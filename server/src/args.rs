@@ -1,4 +1,4 @@
-//! Configuration: every flag is an environment variable too, and every problem is named at once.
+//! Configuration: every flag is an environment variable too, and all invalid ones are reported at once.
 
 mod access;
 mod check;
@@ -19,10 +19,10 @@ use crate::{
     telemetry::LogFormat,
 };
 
-/// The SendStores control plane: creates, keeps and removes isolated e-commerce stores on Kubernetes, over gRPC.
+/// The SendStores control plane: creates, maintains and removes isolated e-commerce stores on Kubernetes, over gRPC.
 ///
-/// State lives in Redis, stores in the cluster that the kubeconfig (or the pod's service account) names. Every flag can
-/// be given as the environment variable shown beside it.
+/// State is in Redis. Stores run in the cluster of the kubeconfig, or of the pod's service account. Every flag can also be
+/// set by the environment variable shown beside it.
 #[derive(Debug, Parser)]
 #[command(name = "sendstores-server", version, max_term_width = 120)]
 pub struct Args {
@@ -31,112 +31,112 @@ pub struct Args {
     /// Address of the gRPC port.
     #[arg(long, env = "SENDSTORES_LISTEN", default_value = "127.0.0.1:7443")]
     pub listen: String,
-    /// Serve without TLS on an address that is not loopback: everybody who reaches it owns every store.
+    /// Serve without TLS on an address that is not loopback. Any client that reaches it then controls every store.
     #[arg(long, env = "SENDSTORES_ALLOW_PLAINTEXT")]
     pub allow_plaintext: bool,
     /// Address of the admin port: /livez, /readyz, /metrics.
     #[arg(long, env = "SENDSTORES_ADMIN_LISTEN", default_value = "127.0.0.1:7444")]
     pub admin_listen: String,
-    /// URL of Redis: redis://, rediss:// (TLS), redis-sentinel:// with user and password as needed.
+    /// URL of Redis: redis://, rediss:// (TLS) or redis-sentinel://, with user and password if needed.
     #[arg(long, env = "SENDSTORES_REDIS_URL", default_value = "redis://127.0.0.1:6379", hide_env_values = true)]
     pub redis_url: SecretString,
-    /// PEM file of the CA that has signed the certificate of Redis (rediss://); default: the CAs that the system trusts.
+    /// PEM file of the CA that signed the certificate of Redis (rediss://). Default: the CAs that the system trusts.
     #[arg(long, env = "SENDSTORES_REDIS_CA")]
     pub redis_ca: Option<PathBuf>,
-    /// What every key in Redis begins with.
+    /// Prefix of every key in Redis.
     #[arg(long, env = "SENDSTORES_REDIS_PREFIX", default_value = "sendstores")]
     pub redis_prefix: String,
-    /// What Redis must promise: "always" (every change is on disk before it is acknowledged), "everysec" (a power loss
-    /// can lose the last second), "unchecked" (its settings cannot be read; the operator vouches for them), "dev" (none).
+    /// Durability that Redis must have: "always" (every change is on disk before it is acknowledged), "everysec" (a power
+    /// loss can lose the last second), "unchecked" (the settings cannot be read; the operator is responsible), "dev" (none).
     #[arg(long, env = "SENDSTORES_REDIS_DURABILITY", default_value = "always")]
     pub redis_durability: String,
-    /// How many replicas of Redis must have a change before it is acknowledged: a failover then loses nothing that was.
+    /// Number of Redis replicas that must have a change before it is acknowledged, so that a failover does not lose it.
     #[arg(long, env = "SENDSTORES_REDIS_REPLICAS_ACKNOWLEDGE", default_value = "0")]
     pub redis_replicas_acknowledge: String,
-    /// How many changes the log keeps in Redis. The last 8,192 of them are kept in memory for watchers that come back.
+    /// Number of changes that the log in Redis keeps. The last 8,192 are also in memory, for watches that resume.
     #[arg(long, env = "SENDSTORES_HISTORY", default_value = "100000")]
     pub history: String,
-    /// Name of this control plane, a label of its namespaces. Two on one cluster need two names: stores that carry this
-    /// name and are not in Redis mean that Redis has lost something.
+    /// Name of this control plane, a label of its namespaces. Two control planes on one cluster need different names: the
+    /// server takes a namespace with this name whose store is not in Redis as a sign that Redis has lost data.
     #[arg(long, env = "SENDSTORES_INSTANCE", default_value = "sendstores")]
     pub instance: String,
-    /// Context of the kubeconfig; default: its current one, or the pod's service account.
+    /// Context of the kubeconfig. Default: the current context, or the pod's service account.
     #[arg(long, env = "SENDSTORES_KUBE_CONTEXT")]
     pub kube_context: Option<String>,
     /// Path of the helm program, version 3 or 4.
     #[arg(long, env = "SENDSTORES_HELM", default_value = "helm")]
     pub helm: PathBuf,
-    /// Folder of the store's chart.
+    /// Folder of the chart that is installed for each store.
     #[arg(long, env = "SENDSTORES_CHART", default_value = "charts/woocommerce")]
     pub chart: PathBuf,
-    /// Values file of this environment; may be repeated, later ones win.
+    /// Values file of this environment. May be repeated; later files override earlier ones.
     #[arg(long = "values", env = "SENDSTORES_VALUES", value_delimiter = ',')]
     pub values: Vec<PathBuf>,
-    /// Public address of a store; {id} stands for its id.
+    /// Public URL of a store. {id} is replaced by the store's id.
     #[arg(long, env = "SENDSTORES_STORE_URL", default_value = "http://{id}.localhost")]
     pub store_url: String,
-    /// How many stores are worked on at once, of each kind: made, repaired, removed.
+    /// Number of stores that are created at once, that are repaired at once, and that are removed at once.
     #[arg(long, env = "SENDSTORES_CONCURRENCY", default_value = "10")]
     pub concurrency: String,
-    /// How long a claim on a store lasts unless renewed: another replica takes over behind it.
+    /// Duration of a claim on a store. If a replica does not renew it in time, another replica takes the store over.
     #[arg(long, env = "SENDSTORES_LEASE", default_value = "5s")]
     pub lease: String,
-    /// How often a READY store is probed, on average; 0s: never.
+    /// Average interval between two probes of a READY store. 0s: never.
     #[arg(long, env = "SENDSTORES_PROBE_INTERVAL", default_value = "120s")]
     pub probe_interval: String,
-    /// How many READY stores this server probes at once. A probe takes about half a second of waiting for the store.
+    /// Number of READY stores that this server probes at once. A probe takes about 0.5 s.
     #[arg(long, env = "SENDSTORES_PROBE_CONCURRENCY", default_value = "32")]
     pub probe_concurrency: String,
-    /// How requests get to shops that are probed: "api-server" (through its service proxy, from anywhere) or "pod-network"
-    /// (straight to the store's Service; for a server that runs in the cluster, and needs network.controlPlane in the values).
+    /// Path of a probe's requests: "api-server" (the API server's service proxy; works from anywhere) or "pod-network"
+    /// (the store's Service; for a server that runs in the cluster, and needs network.controlPlane in the values).
     #[arg(long, env = "SENDSTORES_PROBE_VIA", default_value = "api-server")]
     pub probe_via: String,
-    /// How often each open shop is asked to do what it has scheduled (WP-Cron), on average; 0s: never, then something else
-    /// must.
+    /// Average interval at which the server triggers the scheduled jobs (WP-Cron) of each open shop. 0s: never; then
+    /// something else must trigger them.
     #[arg(long, env = "SENDSTORES_CRON_INTERVAL", default_value = "60s")]
     pub cron_interval: String,
-    /// What one store may use, as NAME=AMOUNT of its ResourceQuota; may be repeated. Defaults: requests.cpu=2,
+    /// Limit of a store's ResourceQuota, as NAME=AMOUNT. May be repeated. Defaults: requests.cpu=2,
     /// requests.memory=4Gi, limits.cpu=8, limits.memory=8Gi, requests.storage=50Gi, pods=8, persistentvolumeclaims=4,
-    /// services=4. A store takes up another quota when it is made or mended.
+    /// services=4. A changed limit applies to a store when it is created or repaired.
     #[arg(long = "quota", env = "SENDSTORES_QUOTA", value_name = "NAME=AMOUNT", value_delimiter = ',')]
     pub quota: Vec<String>,
-    /// How long a step may take without progress, as NAME=DURATION; may be repeated. Defaults: call=10s, helm=2m,
+    /// Time limit of a part of a step, as NAME=DURATION. May be repeated. Defaults: call=10s, helm=2m,
     /// helm-grace=5s, wait=5m, start=1m, trouble=20s, state=15s, restore=2m, install=1m, activate=2m, configure=2m, probe=15s,
-    /// cron=15s, storefront=1m, removal=30s. What each is: docs/operations.md, "Deadlines".
+    /// cron=15s, storefront=1m, removal=30s. docs/operations.md, "Deadlines", explains each.
     #[arg(long = "deadline", env = "SENDSTORES_DEADLINE", value_name = "NAME=DURATION", value_delimiter = ',')]
     pub deadlines: Vec<String>,
-    /// How long stopping may take: open calls end, streams are told to go on elsewhere, then everything is cut.
+    /// Time limit of a shutdown. Streams get a last token and open calls end; after this time, everything is cut.
     #[arg(long, env = "SENDSTORES_DRAIN_TIMEOUT", default_value = "8s")]
     pub drain_timeout: String,
     #[command(flatten)]
     pub access: access::AccessArgs,
-    /// How log lines look: auto (text on a terminal, JSON elsewhere), text or json.
+    /// Format of log lines: auto (text on a terminal, else JSON), text or json.
     #[arg(long, env = "SENDSTORES_LOG_FORMAT", default_value = "auto")]
     pub log_format: String,
-    /// Which log lines are written, such as "info" or "info,sendstores_server=debug".
+    /// Filter of log lines, such as "info" or "info,sendstores_server=debug".
     #[arg(long, env = "SENDSTORES_LOG", default_value = "info")]
     pub log: String,
-    /// Print the configuration that would be used, without secrets, and stop.
+    /// Print the resulting configuration without secrets, and exit.
     #[arg(long)]
     pub print_config: bool,
 }
 
-/// What to do instead of serving.
+/// Commands that run instead of the server.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Take back into Redis the stores that stand in the cluster: the way on when a server says READ_ONLY.
+    /// Write the records of stores that are in the cluster and not in Redis. For use when a server returns READ_ONLY.
     ///
-    /// Compares what Redis has with the namespaces of this instance, prints what differs, writes the missing records and
-    /// begins a new history. Deletes nothing, neither in Redis nor in the cluster. Running servers go on by themselves;
-    /// their watchers are told to begin anew. Give it the flags, or the environment, that the servers have.
+    /// Compares Redis with the namespaces of this instance, prints the differences, writes the missing records and starts a
+    /// new log. Deletes nothing, neither in Redis nor in the cluster. Running servers continue by themselves; their watches
+    /// end with HISTORY_COMPACTED and must start again. Use the same flags or environment as the servers.
     Adopt {
-        /// Only print what would be done.
+        /// Print what would be done, and change nothing.
         #[arg(long)]
         dry_run: bool,
-        /// Go on where most of the complete stores that Redis knows have no namespace: they are shown as FAILED.
+        /// Continue even if most of the complete stores in Redis have no namespace. Those stores become FAILED.
         #[arg(long)]
         force: bool,
-        /// The stores of this Redis stand in this cluster from now on, whichever they stood in before.
+        /// Confirm that the stores of this Redis are now in this cluster, whichever cluster they were in before.
         #[arg(long)]
         this_cluster: bool,
     },

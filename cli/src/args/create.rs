@@ -1,4 +1,4 @@
-//! What a new store shall be.
+//! The arguments of `create`.
 
 use clap::{Args, ValueEnum};
 use sendstores_client::{CreateStore, PaymentMethod};
@@ -8,27 +8,27 @@ use super::{WaitLimit, filter};
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  sendstores create                                       a shop of defaults, which sells
+  sendstores create                                       a working shop with all defaults
   sendstores create --title 'Tea & Cake' --country DE --currency EUR --timezone Europe/Berlin --wait
   sendstores create store-berlin-1 --label team=a --payment bank-transfer --catalogue empty
-  sendstores create --request-id order-4711               repeat it as often as you like: one store
-  sendstores create --currency XYZ --validate-only        what would be refused")]
+  sendstores create --request-id order-4711               retries create one store only
+  sendstores create --currency XYZ --validate-only        report invalid fields, create nothing")]
 pub(crate) struct CreateArgs {
-    /// Id of the store: store- and up to 34 of a-z, 0-9 and '-'. Default: the server makes one.
+    /// Id of the store: store- and 1 to 34 characters of a-z, 0-9 and '-'. Default: chosen by the server.
     id: Option<String>,
-    /// A label for your own use and for filters; may be repeated.
+    /// Label for your own use and for filters. May be repeated.
     #[arg(long = "label", value_name = "KEY=VALUE", value_parser = filter::label)]
     labels: Vec<(String, String)>,
     /// Owner of the store.
     #[arg(long)]
     tenant: Option<String>,
-    /// Name of this request; a repetition under the same name has no second effect.
+    /// Id of this request. A retry with the same id has no second effect.
     #[arg(long, value_name = "ID")]
     request_id: Option<String>,
-    /// Check only, make nothing.
+    /// Check the request without creating anything.
     #[arg(long, conflicts_with = "wait")]
     pub(crate) validate_only: bool,
-    /// Wait until it is READY, and show each step. Ctrl-C ends the wait, not the store.
+    /// Wait until the store is READY, and show each step. Ctrl-C ends the wait; the server continues.
     #[arg(long)]
     pub(crate) wait: bool,
     #[command(flatten)]
@@ -41,43 +41,43 @@ pub(crate) struct CreateArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Shop")]
 struct ShopArgs {
-    /// The shop's name. Default: the store's id.
+    /// Name of the shop. Default: the store's id.
     #[arg(long)]
     title: Option<String>,
-    /// The merchant's e-mail address.
+    /// E-mail address of the merchant. Default: admin@ and the store's host.
     #[arg(long, value_name = "ADDRESS")]
     admin_email: Option<String>,
-    /// The merchant's login name. Default: merchant.
+    /// Login name of the merchant. Default: merchant.
     #[arg(long, value_name = "NAME")]
     admin_user: Option<String>,
-    /// ISO 3166-1 code, if need be with a state: DE, US:CA. Default: US:CA.
+    /// ISO 3166-1 country code, optionally with a state: DE, US:CA. Default: US:CA.
     #[arg(long, value_name = "CODE")]
     country: Option<String>,
-    /// ISO 4217 code. Default: USD.
+    /// ISO 4217 currency code. Default: USD.
     #[arg(long, value_name = "CODE")]
     currency: Option<String>,
     /// WordPress locale. Default: en_US.
     #[arg(long)]
     locale: Option<String>,
-    /// IANA time zone name. Default: UTC.
+    /// IANA time zone, such as Europe/Berlin. Default: UTC.
     #[arg(long, value_name = "NAME")]
     timezone: Option<String>,
-    /// Calculate taxes.
+    /// Calculate taxes. Default: off.
     #[arg(long)]
     taxes: bool,
-    /// kg, g, lbs or oz. Default: kg.
+    /// Unit of weight: kg, g, lbs or oz. Default: kg.
     #[arg(long, value_name = "UNIT")]
     weight_unit: Option<String>,
-    /// m, cm, mm, in or yd. Default: cm.
+    /// Unit of length: m, cm, mm, in or yd. Default: cm.
     #[arg(long, value_name = "UNIT")]
     dimension_unit: Option<String>,
-    /// How shoppers can pay; may be repeated, or a list with commas. Default: all.
+    /// How shoppers can pay. Repeat it, or separate methods with commas. Default: all.
     #[arg(long = "payment", value_name = "METHOD", value_delimiter = ',')]
     payments: Vec<Payment>,
     /// Cost of shipping one order, such as 4.90. Default: 5.00.
     #[arg(long, value_name = "AMOUNT")]
     flat_rate: Option<String>,
-    /// What the shop offers on its first day. Default: sample.
+    /// Products that the store starts with. Default: sample.
     #[arg(long)]
     catalogue: Option<Catalogue>,
 }
@@ -92,9 +92,9 @@ enum Payment {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Catalogue {
-    /// One product, so that the shop can be tried at once.
+    /// One sample product.
     Sample,
-    /// Nothing.
+    /// No products.
     Empty,
 }
 

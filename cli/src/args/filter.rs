@@ -1,4 +1,4 @@
-//! Which stores are meant.
+//! The selection of stores.
 
 use clap::{
     Args,
@@ -21,10 +21,10 @@ const STATES: [&str; 10] = [
 
 #[derive(Args, Clone, Debug)]
 pub(crate) struct FilterArgs {
-    /// Only stores in this state; may be repeated, or a list with commas.
+    /// Only stores in this state. Repeat it, or separate states with commas.
     #[arg(long = "state", value_delimiter = ',', ignore_case = true, value_parser = state())]
     states: Vec<State>,
-    /// Only stores with this label; may be repeated, then with all of them.
+    /// Only stores with this label. Repeat it to require several labels.
     #[arg(long = "label", value_name = "KEY=VALUE", value_parser = label)]
     labels: Vec<(String, String)>,
     /// Only stores of this tenant.

@@ -1,4 +1,4 @@
-//! Who may call, and how much one caller may take.
+//! Limits on callers, and the host names that browsers may use.
 
 use std::{net::SocketAddr, num::NonZeroUsize};
 
@@ -9,17 +9,17 @@ use super::check::{Problems, number};
 /// The flags.
 #[derive(Debug, Args)]
 pub struct AccessArgs {
-    /// How many WatchStatus streams may be open at once.
+    /// Limit of open WatchStatus streams.
     #[arg(long, env = "SENDSTORES_MAX_STREAMS", default_value = "20000")]
     pub max_streams: String,
-    /// How many of them one peer may have: an IPv4 address, or a /64 network of IPv6; 0: all. A proxy in front is one peer.
+    /// Limit of open streams of one peer, which is an IPv4 address or an IPv6 /64 network. 0: no limit. A proxy is one peer.
     #[arg(long, env = "SENDSTORES_MAX_STREAMS_PER_PEER", default_value = "10000")]
     pub max_streams_per_peer: String,
-    /// How many of the 20,000 connections one peer may have; 0: all. A proxy in front is one peer.
+    /// Limit of open connections of one peer, out of 20,000. 0: no limit. A proxy is one peer.
     #[arg(long, env = "SENDSTORES_MAX_CONNECTIONS_PER_PEER", default_value = "10000")]
     pub max_connections_per_peer: String,
-    /// Host name by which a browser may call (gRPC-Web, HTTP/1); may be repeated; "*": any. Addresses and localhost are
-    /// always allowed. Default: none on a loopback --listen, any elsewhere.
+    /// Host name that a browser may use for a call (gRPC-Web, HTTP/1). May be repeated. "*": any. IP addresses and localhost
+    /// are always allowed. Default: none if --listen is loopback, else any.
     #[arg(long = "allowed-host", env = "SENDSTORES_ALLOWED_HOSTS", value_delimiter = ',')]
     pub allowed_hosts: Vec<String>,
 }
