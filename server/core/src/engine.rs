@@ -1,12 +1,10 @@
 //! The engines of a server: the software that stores are made of, as far as the domain has to know it.
 
-use std::fmt;
-
 use crate::{
     failure::FailureReason,
     step::{StepFacts, StepName},
     store::Store,
-    word::Word,
+    word::{Word, name_type},
 };
 
 /// The name of an engine, such as `woocommerce`. A store may have one that this server does not know: a newer server made it.
@@ -29,28 +27,7 @@ pub struct Pipeline(&'static [StepFacts]);
 #[derive(Clone, Copy, Debug)]
 pub struct Engines(&'static [EngineFacts]);
 
-// === impl Engine ===
-
-impl Engine {
-    pub const fn new(name: &'static str) -> Self {
-        Self(name)
-    }
-
-    /// A name read from outside; `None` if it is not an engine's name by its form.
-    pub fn parse(name: &str) -> Option<Self> {
-        Word::intern(name).map(|word| Self(word.as_str()))
-    }
-
-    pub fn as_str(self) -> &'static str {
-        self.0
-    }
-}
-
-impl fmt::Display for Engine {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
-    }
-}
+name_type!(Engine);
 
 // === impl Pipeline ===
 

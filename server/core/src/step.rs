@@ -1,11 +1,9 @@
 //! The steps from intent to a working store. Which steps a store has is known to its engine; here is what all steps share.
 
-use std::fmt;
-
 use crate::{
     failure::FailureReason,
     time::Timestamp,
-    word::{self, Word},
+    word::{self, Word, name_type},
 };
 
 /// The name of a step, a short lower-case word that the step's engine chose.
@@ -54,27 +52,9 @@ pub struct Step {
 impl StepName {
     /// The one step of a deletion, the same for every engine.
     pub const REMOVAL: Self = Self::new("removal");
-
-    pub const fn new(name: &'static str) -> Self {
-        Self(name)
-    }
-
-    /// A name read from outside. `None` if it is not a step's name by its form, or if the process has met too many
-    /// different names already (1,024).
-    pub fn parse(name: &str) -> Option<Self> {
-        Word::intern(name).map(|word| Self(word.as_str()))
-    }
-
-    pub fn as_str(self) -> &'static str {
-        self.0
-    }
 }
 
-impl fmt::Display for StepName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
-    }
-}
+name_type!(StepName);
 
 // === impl StepState ===
 

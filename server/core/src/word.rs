@@ -86,6 +86,35 @@ pub(crate) fn kept<T: Copy>(text: &str, all: &[T], name: fn(T) -> &'static str, 
     known.or_else(|| Word::intern(text).map(unknown))
 }
 
+/// What a name is that others choose: a constant of this version, or a word that another one wrote.
+macro_rules! name_type {
+    ($name:ident) => {
+        impl $name {
+            pub const fn new(name: &'static str) -> Self {
+                Self(name)
+            }
+
+            /// A name read from outside. `None` if it is not a name by its form, or if the process has met too many
+            /// different words already ([`Word::MOST`]($crate::word::Word::MOST)).
+            pub fn parse(name: &str) -> Option<Self> {
+                $crate::word::Word::intern(name).map(|word| Self(word.as_str()))
+            }
+
+            pub fn as_str(self) -> &'static str {
+                self.0
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.0)
+            }
+        }
+    };
+}
+
+pub(crate) use name_type;
+
 #[cfg(test)]
 mod tests {
     use super::*;
