@@ -7,7 +7,7 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 
-use crate::{client::Client, error::Error};
+use crate::{client::Client, error::Error, retry::RetryPolicy};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -23,16 +23,17 @@ const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct Builder {
     timeout: Duration,
     connect_timeout: Duration,
+    retry: RetryPolicy,
 }
 
 // === impl Builder ===
 
 impl Builder {
     pub(crate) fn new() -> Self {
-        Self { timeout: CALL_TIMEOUT, connect_timeout: CONNECT_TIMEOUT }
+        Self { timeout: CALL_TIMEOUT, connect_timeout: CONNECT_TIMEOUT, retry: RetryPolicy::default() }
     }
 
-    /// How long a call may take until its answer is complete. Default: 10 s. A stream of changes has no such end.
+    /// How long one try of a call may take until its answer is complete. Default: 10 s. A stream of changes has no such end.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout.min(MAX_CALL_TIMEOUT);
         self
@@ -44,7 +45,13 @@ impl Builder {
         self
     }
 
-    /// Connects to the server at `url`, such as `http://127.0.0.1:7443`.
+    /// How calls are repeated and streams reopened. Default: [`RetryPolicy::default`].
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.retry = policy;
+        self
+    }
+
+    /// Connects to the server at `url`, such as `http://127.0.0.1:7443`. This is tried once: the retry policy holds for calls.
     ///
     /// # Errors
     /// [`Error::InvalidServer`] when the address cannot be used, [`Error::Transport`] when nothing answers there.
@@ -75,8 +82,13 @@ impl Builder {
         Ok(self.client(channel))
     }
 
+    /// Speaks through a channel made by the caller, see [`Client::from_channel`].
+    pub fn channel(self, channel: Channel) -> Client {
+        self.client(channel)
+    }
+
     pub(crate) fn client(&self, channel: Channel) -> Client {
-        Client::new(channel, self.timeout)
+        Client::new(channel, self.timeout, self.retry.clone())
     }
 
     fn endpoint(&self, url: &str) -> Result<Endpoint, Error> {

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, error::Error as _, fmt, time::Duration};
 
-use tonic::{Status, TimeoutExpired};
+use tonic::{ConnectError, Status, TimeoutExpired};
 use tonic_types::{ErrorDetails, StatusExt};
 
 /// What is known of a call that failed: the message and the details the server sent, or the fault of the connection.
@@ -59,6 +59,12 @@ impl Cause {
     /// Whether this side gave up waiting.
     pub(crate) fn is_timeout(&self) -> bool {
         self.sources().any(|source| source.is::<TimeoutExpired>())
+    }
+
+    /// Whether the call certainly did nothing: it was never sent, or the server refused all calls.
+    pub(crate) fn had_no_effect(&self) -> bool {
+        self.sources().any(|source| source.is::<ConnectError>())
+            || matches!(self.reason(), Some("STARTING" | "DRAINING"))
     }
 
     fn sources(&self) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {

@@ -2,7 +2,7 @@
 
 use std::{pin::Pin, time::Duration};
 
-use tonic::{Request, Response, Status, transport::Channel};
+use tonic::{Request, Response, Status, Streaming, transport::Channel};
 
 use crate::{
     builder::Builder,
@@ -11,6 +11,8 @@ use crate::{
     delete::DeleteStore,
     error::Error,
     get::GetStore,
+    interruption::{Interruption, Observer},
+    retry::{Repetition, RetryPolicy},
     v1::{self as wire, Store, store_service_client::StoreServiceClient},
     watch::{ResumeToken, Watch},
 };
@@ -24,6 +26,8 @@ const MAX_ANSWER: usize = 16 * 1024 * 1024;
 pub struct Client {
     grpc: StoreServiceClient<Channel>,
     timeout: Duration,
+    retry: RetryPolicy,
+    observer: Observer,
 }
 
 // === impl Client ===
@@ -48,9 +52,25 @@ impl Client {
         Self::builder().client(channel)
     }
 
-    pub(crate) fn new(channel: Channel, timeout: Duration) -> Self {
+    pub(crate) fn new(channel: Channel, timeout: Duration, retry: RetryPolicy) -> Self {
         let grpc = StoreServiceClient::new(channel).max_decoding_message_size(MAX_ANSWER);
-        Self { grpc, timeout }
+        Self { grpc, timeout, retry, observer: Observer::default() }
+    }
+
+    /// Has `observe` called when a call or a stream of this client is interrupted, and when it goes on: once each, however
+    /// many tries lie between. Clones made before are not changed.
+    #[must_use]
+    pub fn on_interruption(mut self, observe: impl Fn(Interruption<'_>) + Send + Sync + 'static) -> Self {
+        self.observer = Observer::new(observe);
+        self
+    }
+
+    pub(crate) fn retry(&self) -> &RetryPolicy {
+        &self.retry
+    }
+
+    pub(crate) fn observer(&self) -> &Observer {
+        &self.observer
     }
 
     /// Asks for a new store and returns it as accepted, usually PROVISIONING; [`Self::wait_until_ready`] goes on from there.
@@ -62,7 +82,9 @@ impl Client {
     /// [`Error::InvalidArgument`] names every wrong field; [`Error::AlreadyExists`] when the id is taken.
     pub async fn create(&self, store: impl Into<CreateStore>) -> Result<Store, Error> {
         let request = store.into().into_request();
-        let answer = self.unary(request, async |mut grpc, request| grpc.create(request).await).await?;
+        let answer = self
+            .unary(Repetition::Harmless, request, |mut grpc, request| async move { grpc.create(request).await })
+            .await?;
         present(answer.store)
     }
 
@@ -80,7 +102,7 @@ impl Client {
     /// As [`Self::get`].
     pub async fn get_answer(&self, store: impl Into<GetStore>) -> Result<wire::GetResponse, Error> {
         let request = store.into().into_request();
-        self.unary(request, async |mut grpc, request| grpc.get(request).await).await
+        self.unary(Repetition::Harmless, request, |mut grpc, request| async move { grpc.get(request).await }).await
     }
 
     /// Returns one page of stores; [`Self::list_all`] turns the pages.
@@ -88,7 +110,7 @@ impl Client {
     /// # Errors
     /// [`Error::InvalidArgument`] when the filter, the size or the token is wrong.
     pub async fn list_page(&self, request: wire::ListRequest) -> Result<wire::ListResponse, Error> {
-        self.unary(request, async |mut grpc, request| grpc.list(request).await).await
+        self.unary(Repetition::Harmless, request, |mut grpc, request| async move { grpc.list(request).await }).await
     }
 
     /// Asks for the removal of a store with everything it owns, and returns it as it is then, usually DELETING.
@@ -98,12 +120,15 @@ impl Client {
     /// [`Error::NotFound`] when there is none of this id; [`Error::Conflict`] when it is not the one of the given etag.
     pub async fn delete(&self, store: impl Into<DeleteStore>) -> Result<Option<Store>, Error> {
         let request = store.into().into_request();
-        let answer = self.unary(request, async |mut grpc, request| grpc.delete(request).await).await?;
+        let answer = self
+            .unary(Repetition::Harmless, request, |mut grpc, request| async move { grpc.delete(request).await })
+            .await?;
         Ok(answer.store)
     }
 
     /// Hands out how the merchant gets into the administration of a shop. The server records each answer in the store's
-    /// `history`, so this changes the store and its etag.
+    /// `history`, so this changes the store and its etag. For that reason the client repeats the call only
+    /// where the first try certainly had no effect.
     ///
     /// # Errors
     /// [`Error::NotFound`] when there is none of this id; [`Error::FailedPrecondition`] when the credentials are not made
@@ -111,11 +136,16 @@ impl Client {
     /// server cannot reach its cluster.
     pub async fn credentials(&self, id: impl Into<String>) -> Result<Credentials, Error> {
         let request = wire::GetCredentialsRequest { id: id.into() };
-        let answer = self.unary(request, async |mut grpc, request| grpc.get_credentials(request).await).await?;
+        let answer =
+            self.unary(Repetition::Effective, request, |mut grpc, request| async move {
+                grpc.get_credentials(request).await
+            })
+            .await?;
         Ok(answer.into())
     }
 
-    /// Watches the stores that `filter` means: each as it is, then `Synced`, then every change.
+    /// Watches the stores that `filter` means: each as it is, then `Synced`, then every change. The watch goes on by itself
+    /// after an interruption, see [`Watch`].
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] when the filter is wrong; [`Error::ResourceExhausted`] when too many are watching.
@@ -123,32 +153,79 @@ impl Client {
         self.open_watch(filter, None).await
     }
 
-    /// Goes on right behind the event that carried `token`, with the filter of that time.
+    /// Goes on right after the event that carried `token`, with the filter of that time. When what follows the token is no
+    /// longer known, the first event is [`Event::Reset`](crate::Event::Reset) and a snapshot follows.
     ///
     /// # Errors
-    /// As [`Self::watch`]; [`Error::HistoryCompacted`] when what follows the token is no longer known.
+    /// As [`Self::watch`]; with [`RetryPolicy::none`], [`Error::HistoryCompacted`] when what follows the token is no longer
+    /// known.
     pub async fn watch_from(&self, filter: wire::StoreFilter, token: ResumeToken) -> Result<Watch, Error> {
         self.open_watch(filter, Some(token)).await
     }
 
     async fn open_watch(&self, filter: wire::StoreFilter, token: Option<ResumeToken>) -> Result<Watch, Error> {
+        let open = || self.open_stream(filter.clone(), token.clone());
+        match self.repeated(Repetition::Harmless, open).await {
+            Err(Error::HistoryCompacted(_)) if token.is_some() && !self.retry.is_none() => {
+                let opened = self.repeated(Repetition::Harmless, || self.open_stream(filter.clone(), None)).await?;
+                Ok(Watch::reset(self.clone(), filter, opened))
+            }
+            opened => Ok(Watch::new(self.clone(), filter, opened?, token)),
+        }
+    }
+
+    /// Opens a stream, once.
+    pub(crate) async fn open_stream(
+        &self,
+        filter: wire::StoreFilter,
+        token: Option<ResumeToken>,
+    ) -> Result<Streaming<wire::WatchStatusResponse>, Error> {
         let resume_token = token.as_ref().map(ResumeToken::to_string).unwrap_or_default();
         let request = wire::WatchStatusRequest { filter: Some(filter), resume_token };
         let mut grpc = self.grpc.clone();
         // The deadline is for the stream to open; sent to the server, it would end the stream.
         let open = Box::pin(async move { grpc.watch_status(Request::new(request)).await });
-        let opened = self.within(open).await?;
-        Ok(Watch::new(opened, token))
+        self.within(open).await
     }
 
-    /// One call with its deadline, which the server is told, too.
-    async fn unary<Q, A, F>(&self, request: Q, call: F) -> Result<A, Error>
+    /// One call with its repetitions. Each try has its deadline, which the server is sent, too.
+    async fn unary<Q, A, F, R>(&self, repetition: Repetition, request: Q, call: F) -> Result<A, Error>
     where
-        F: AsyncFnOnce(StoreServiceClient<Channel>, Request<Q>) -> Result<Response<A>, Status>,
+        Q: Clone,
+        F: Fn(StoreServiceClient<Channel>, Request<Q>) -> R,
+        R: Future<Output = Result<Response<A>, Status>>,
     {
-        let mut request = Request::new(request);
-        request.set_timeout(self.timeout);
-        self.within(Box::pin(call(self.grpc.clone(), request))).await
+        let once = || {
+            let mut request = Request::new(request.clone());
+            request.set_timeout(self.timeout);
+            self.within(Box::pin(call(self.grpc.clone(), request)))
+        };
+        self.repeated(repetition, once).await
+    }
+
+    /// The one place where a call is repeated.
+    async fn repeated<A, R>(&self, repetition: Repetition, once: impl Fn() -> R) -> Result<A, Error>
+    where
+        R: Future<Output = Result<A, Error>>,
+    {
+        let mut tries = self.retry.tries();
+        loop {
+            let first = !tries.any_failed();
+            let error = match once().await {
+                Ok(answer) => {
+                    if !first {
+                        self.observer.observe(Interruption::Ended { after: tries.elapsed() });
+                    }
+                    return Ok(answer);
+                }
+                Err(error) => error,
+            };
+            let Some(delay) = tries.call(&error, repetition) else { return Err(error) };
+            if first {
+                self.observer.observe(Interruption::Began { error: &error });
+            }
+            tokio::time::sleep(delay).await;
+        }
     }
 
     // `call` is boxed, because tonic's futures have kilobytes, and every future that awaits a call would have them, too.

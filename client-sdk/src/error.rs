@@ -37,7 +37,8 @@ pub enum Error {
     FailedPrecondition(Cause),
     /// The store changed meanwhile: look at it, then decide again.
     Conflict(Cause),
-    /// What follows the resume token is no longer known: watch again without a token.
+    /// What follows the resume token is no longer known: watch again without a token. The client does so by itself, unless
+    /// its policy is [`RetryPolicy::none`](crate::RetryPolicy::none).
     HistoryCompacted(Cause),
     /// A limit is reached: try again later.
     ResourceExhausted {
@@ -105,6 +106,11 @@ impl Error {
     /// How long to wait at least before trying again, when the server said.
     pub fn retry_after(&self) -> Option<Duration> {
         self.cause().and_then(Cause::retry_after)
+    }
+
+    /// Whether the failed call certainly did nothing.
+    pub(crate) fn had_no_effect(&self) -> bool {
+        self.cause().is_some_and(Cause::had_no_effect)
     }
 
     /// Whether the same call may succeed later. Repeat Create and Delete with the `request_id` of the first time, so

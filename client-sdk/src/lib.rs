@@ -9,7 +9,9 @@ mod credentials;
 mod delete;
 mod error;
 mod get;
+mod interruption;
 mod list;
+mod retry;
 mod wait;
 mod watch;
 
@@ -24,6 +26,8 @@ pub use credentials::{Credentials, Password};
 pub use delete::DeleteStore;
 pub use error::{Error, FieldViolation};
 pub use get::GetStore;
+pub use interruption::Interruption;
 pub use list::ListStores;
+pub use retry::RetryPolicy;
 pub use v1::{Catalogue, Engine, PaymentMethod, Store, StoreFilter, store::State};
 pub use watch::{Event, ResumeToken, Watch, WatchEvent};

@@ -14,7 +14,7 @@ use crate::{
 
 impl Client {
     /// Waits until the store is READY and returns it. `on_change` sees it as it is first, and then after each change.
-    /// There is no deadline: put one around it.
+    /// There is no deadline: put one around it. It goes on after an interruption, as [`Watch`](crate::Watch) does.
     ///
     /// ```no_run
     /// # async fn example(client: &sendstores_client::Client) -> Result<(), sendstores_client::Error> {
@@ -26,24 +26,32 @@ impl Client {
     ///
     /// # Errors
     /// [`Error::StoreFailed`] when it is FAILED, [`Error::StoreDeleted`] when it is being deleted or gone,
-    /// [`Error::NotFound`] when there is none; a broken connection ends the wait, too.
+    /// [`Error::NotFound`] when there is none; an error that a repetition cannot cure ends the wait, too.
     pub async fn wait_until_ready(&self, id: &str, mut on_change: impl FnMut(&Store)) -> Result<Store, Error> {
         let mut watch = self.watch(only(id)).await?;
-        let mut seen = false;
+        // The store as it was seen last, and whether the snapshot that is read now has it.
+        let (mut last, mut shown): (Option<Box<Store>>, bool) = (None, false);
         while let Some(event) = watch.next().await {
             match event?.event {
                 Event::Snapshot(store) | Event::Changed(store) => {
-                    seen = true;
+                    if let Some(awaited) = last.take_if(|awaited| awaited.uid != store.uid) {
+                        return Err(Error::StoreDeleted(awaited));
+                    }
+                    shown = true;
                     on_change(&store);
                     match store.state() {
                         State::Ready => return Ok(*store),
                         State::Failed => return Err(Error::StoreFailed(store)),
                         State::Deleting | State::Deleted => return Err(Error::StoreDeleted(store)),
-                        _ => {}
+                        _ => last = Some(store),
                     }
                 }
-                // Asked rather than made up: the server words the error, and a store made this moment is no error.
-                Event::Synced { .. } if !seen => drop(self.get(id).await?),
+                Event::Reset => shown = false,
+                Event::Synced { .. } if !shown => match last.take() {
+                    Some(awaited) => return Err(Error::StoreDeleted(awaited)),
+                    // Asked rather than made up: the server words the error, and a store made this moment is no error.
+                    None => drop(self.get(id).await?),
+                },
                 Event::Synced { .. } | Event::Removed { .. } | Event::Heartbeat { .. } => {}
             }
         }
@@ -56,22 +64,24 @@ impl Client {
     /// A store that is already gone, or gone and replaced by another of its id, is gone.
     ///
     /// # Errors
-    /// A broken connection ends the wait. That nobody asked for the deletion is no error: it may come.
+    /// An error that a repetition cannot cure ends the wait. That no deletion was asked for is no error: it may come.
     pub async fn wait_until_deleted(&self, id: &str, mut on_change: impl FnMut(&Store)) -> Result<(), Error> {
         let mut watch = self.watch(only(id)).await?;
-        let mut seen: Option<String> = None;
+        let (mut seen, mut shown): (Option<String>, bool) = (None, false);
         while let Some(event) = watch.next().await {
             match event?.event {
                 Event::Snapshot(store) | Event::Changed(store) => {
                     if *seen.get_or_insert_with(|| store.uid.clone()) != store.uid {
                         return Ok(());
                     }
+                    shown = true;
                     on_change(&store);
                     if store.state() == State::Deleted {
                         return Ok(());
                     }
                 }
-                Event::Synced { .. } if seen.is_none() => return Ok(()),
+                Event::Reset => shown = false,
+                Event::Synced { .. } if !shown => return Ok(()),
                 Event::Synced { .. } | Event::Removed { .. } | Event::Heartbeat { .. } => {}
             }
         }

@@ -4,25 +4,49 @@ use std::{
     fmt,
     pin::Pin,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
-use futures::Stream;
+use futures::{Stream, future::BoxFuture};
 use prost_types::Timestamp;
-use tonic::Streaming;
+use tonic::{Status, Streaming};
 
 use crate::{
+    client::Client,
     error::Error,
-    v1::{self as wire, Store, WatchStatusResponse, watch_status_response::Event as WireEvent},
+    interruption::Interruption,
+    retry::Tries,
+    v1::{self as wire, Store, StoreFilter, WatchStatusResponse, watch_status_response::Event as WireEvent},
 };
 
-/// A stream of [`WatchEvent`]s, made by [`Client::watch`](crate::Client::watch). It ends with the first error; go on
-/// behind [`Watch::resume_token`] with [`Client::watch_from`](crate::Client::watch_from).
-#[derive(Debug)]
+/// A stream of [`WatchEvent`]s, made by [`Client::watch`](crate::Client::watch). It has every change once and in order.
+///
+/// When the server restarts or the connection is lost, the stream is opened again after the last event that was read, as
+/// the client's [`RetryPolicy`](crate::RetryPolicy) says. Where that is not possible, because the snapshot was not complete
+/// or what follows is no longer known, [`Event::Reset`] comes and then a new snapshot. An error that a repetition cannot
+/// cure is the last item.
 #[must_use = "a stream does nothing unless it is polled"]
 pub struct Watch {
-    messages: Streaming<WatchStatusResponse>,
+    client: Client,
+    filter: StoreFilter,
     resume_token: Option<ResumeToken>,
-    ended: bool,
+    state: State,
+    /// The interruption that goes on, or that ended without a message since.
+    tries: Option<Tries>,
+    /// Whether stores of a snapshot that is not complete were read.
+    partial: bool,
+}
+
+type Messages = Streaming<WatchStatusResponse>;
+
+/// Where a watch is.
+enum State {
+    /// The next event is `Reset`; the new stream is open.
+    Reset(Box<Messages>),
+    Open(Box<Messages>),
+    /// Waits and opens the stream again.
+    Opening(BoxFuture<'static, Result<Messages, Error>>),
+    Ended,
 }
 
 /// One event with its place in the history.
@@ -33,7 +57,7 @@ pub struct WatchEvent {
     pub event: Event,
     /// Revision of the log that this event brings the reader to.
     pub revision: u64,
-    /// Token to go on from, right behind this event. A [`Event::Snapshot`] has none: only a complete snapshot can be
+    /// Token to go on from, right after this event. A [`Event::Snapshot`] has none: only a complete snapshot can be
     /// gone on from.
     pub resume_token: Option<ResumeToken>,
 }
@@ -42,6 +66,9 @@ pub struct WatchEvent {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
+    /// What was read before does not hold any more: drop it. A snapshot follows. [`Client::watch`](crate::Client::watch)
+    /// says this only after an interruption. The client makes this event; it is not in the contract.
+    Reset,
     /// A store as it is, once for each before `Synced`.
     Snapshot(Box<Store>),
     /// The snapshot is complete; what follows are changes.
@@ -72,13 +99,70 @@ pub struct ResumeToken(String);
 // === impl Watch ===
 
 impl Watch {
-    pub(crate) fn new(messages: Streaming<WatchStatusResponse>, resume_token: Option<ResumeToken>) -> Self {
-        Self { messages, resume_token, ended: false }
+    pub(crate) fn new(client: Client, filter: StoreFilter, opened: Messages, token: Option<ResumeToken>) -> Self {
+        Self { client, filter, resume_token: token, state: State::Open(Box::new(opened)), tries: None, partial: false }
     }
 
-    /// Token to go on from, right behind the last event that was read. `None` until the snapshot was complete.
+    /// A watch whose token leads nowhere: `opened` begins with a snapshot.
+    pub(crate) fn reset(client: Client, filter: StoreFilter, opened: Messages) -> Self {
+        let state = State::Reset(Box::new(opened));
+        Self { client, filter, resume_token: None, state, tries: None, partial: false }
+    }
+
+    /// Token to go on from, right after the last event that was read. `None` until the snapshot was complete.
     pub fn resume_token(&self) -> Option<&ResumeToken> {
         self.resume_token.as_ref()
+    }
+
+    /// Takes note of a message; `None` if this client does not know what it says.
+    fn read(&mut self, message: WatchStatusResponse) -> Option<WatchEvent> {
+        self.tries = None;
+        if let Some(token) = ResumeToken::present(&message.resume_token) {
+            self.resume_token = Some(token);
+            self.partial = false;
+        }
+        let event = WatchEvent::known(message)?;
+        self.partial |= matches!(event.event, Event::Snapshot(_));
+        Some(event)
+    }
+
+    /// Goes on after an error, or ends with it.
+    fn interrupted(&mut self, error: Error) -> Option<Error> {
+        let policy = self.client.retry();
+        // Without a token only a stream that was open can have this end: its reader was too slow for the snapshot.
+        let can_begin_anew = self.resume_token.is_some() || matches!(self.state, State::Open(_));
+        if matches!(error, Error::HistoryCompacted(_)) && can_begin_anew && !policy.is_none() {
+            (self.resume_token, self.partial) = (None, true);
+            self.open_after(Duration::ZERO);
+            return None;
+        }
+        let tries = self.tries.get_or_insert_with(|| policy.tries());
+        let first = !tries.any_failed();
+        let Some(delay) = tries.stream(&error) else {
+            self.state = State::Ended;
+            return Some(error);
+        };
+        if first {
+            self.client.observer().observe(Interruption::Began { error: &error });
+        }
+        self.open_after(delay);
+        None
+    }
+
+    fn open_after(&mut self, delay: Duration) {
+        let (client, filter, token) = (self.client.clone(), self.filter.clone(), self.resume_token.clone());
+        self.state = State::Opening(Box::pin(async move {
+            tokio::time::sleep(delay).await;
+            client.open_stream(filter, token).await
+        }));
+    }
+
+    fn opened(&mut self, messages: Messages) {
+        if let Some(tries) = &self.tries {
+            self.client.observer().observe(Interruption::Ended { after: tries.elapsed() });
+        }
+        let messages = Box::new(messages);
+        self.state = if std::mem::take(&mut self.partial) { State::Reset(messages) } else { State::Open(messages) };
     }
 }
 
@@ -87,24 +171,48 @@ impl Stream for Watch {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
-        while !this.ended {
-            match ready!(Pin::new(&mut this.messages).poll_next(cx)) {
-                Some(Ok(message)) => {
-                    if let Some(token) = ResumeToken::present(&message.resume_token) {
-                        this.resume_token = Some(token);
+        loop {
+            let error = match &mut this.state {
+                State::Ended => return Poll::Ready(None),
+                State::Reset(_) => {
+                    if let State::Reset(messages) = std::mem::replace(&mut this.state, State::Ended) {
+                        this.state = State::Open(messages);
                     }
-                    if let Some(event) = WatchEvent::known(message) {
-                        return Poll::Ready(Some(Ok(event)));
+                    let reset = WatchEvent { event: Event::Reset, revision: 0, resume_token: None };
+                    return Poll::Ready(Some(Ok(reset)));
+                }
+                State::Opening(opening) => match ready!(opening.as_mut().poll(cx)) {
+                    Ok(messages) => {
+                        this.opened(messages);
+                        continue;
                     }
-                }
-                Some(Err(status)) => {
-                    this.ended = true;
-                    return Poll::Ready(Some(Err(status.into())));
-                }
-                None => this.ended = true,
+                    Err(error) => error,
+                },
+                State::Open(messages) => match ready!(Pin::new(messages).poll_next(cx)) {
+                    Some(Ok(message)) => match this.read(message) {
+                        Some(event) => return Poll::Ready(Some(Ok(event))),
+                        None => continue,
+                    },
+                    Some(Err(status)) => status.into(),
+                    // A server ends a stream with a status; without one, something between it and us did.
+                    None => Error::transport(Status::unavailable("the stream of changes ended without a reason")),
+                },
+            };
+            if let Some(error) = this.interrupted(error) {
+                return Poll::Ready(Some(Err(error)));
             }
         }
-        Poll::Ready(None)
+    }
+}
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match self.state {
+            State::Reset(_) | State::Open(_) => "open",
+            State::Opening(_) => "interrupted",
+            State::Ended => "ended",
+        };
+        f.debug_struct("Watch").field("state", &state).field("resume_token", &self.resume_token).finish_non_exhaustive()
     }
 }
 
@@ -115,7 +223,7 @@ impl WatchEvent {
     pub fn store(&self) -> Option<&Store> {
         match &self.event {
             Event::Snapshot(store) | Event::Changed(store) => Some(store),
-            Event::Synced { .. } | Event::Removed { .. } | Event::Heartbeat { .. } => None,
+            Event::Reset | Event::Synced { .. } | Event::Removed { .. } | Event::Heartbeat { .. } => None,
         }
     }
 
@@ -132,17 +240,19 @@ impl WatchEvent {
     }
 }
 
+/// [`Event::Reset`] becomes a message without an event.
 impl From<WatchEvent> for WatchStatusResponse {
     fn from(event: WatchEvent) -> Self {
         let WatchEvent { event, revision, resume_token } = event;
         let event = match event {
-            Event::Snapshot(store) => WireEvent::Snapshot(*store),
-            Event::Synced { stores } => WireEvent::Synced(wire::Synced { stores }),
-            Event::Changed(store) => WireEvent::Changed(*store),
-            Event::Removed { id, uid } => WireEvent::Removed(wire::Removed { id, uid }),
-            Event::Heartbeat { server_time } => WireEvent::Heartbeat(wire::Heartbeat { server_time }),
+            Event::Reset => None,
+            Event::Snapshot(store) => Some(WireEvent::Snapshot(*store)),
+            Event::Synced { stores } => Some(WireEvent::Synced(wire::Synced { stores })),
+            Event::Changed(store) => Some(WireEvent::Changed(*store)),
+            Event::Removed { id, uid } => Some(WireEvent::Removed(wire::Removed { id, uid })),
+            Event::Heartbeat { server_time } => Some(WireEvent::Heartbeat(wire::Heartbeat { server_time })),
         };
-        Self { event: Some(event), revision, resume_token: resume_token.map(|token| token.0).unwrap_or_default() }
+        Self { event, revision, resume_token: resume_token.map(|token| token.0).unwrap_or_default() }
     }
 }
 

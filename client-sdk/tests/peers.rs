@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sendstores_client::{Client, Error, StoreFilter};
+use sendstores_client::{Client, Error, RetryPolicy, StoreFilter};
 use tokio::{
     io::AsyncWriteExt,
     net::{TcpListener, TcpStream},
@@ -27,7 +27,7 @@ async fn listen<F: Future<Output = ()>>(peer: impl Fn(TcpStream) -> F) -> (Strin
 }
 
 fn client(url: &str, timeout: Duration) -> Client {
-    Client::builder().timeout(timeout).connect_lazy(url).expect("a good address")
+    Client::builder().retry(RetryPolicy::none()).timeout(timeout).connect_lazy(url).expect("a good address")
 }
 
 #[tokio::test]

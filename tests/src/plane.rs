@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use sendstores_client::{Client, Store, v1 as wire};
+use sendstores_client::{Client, RetryPolicy, Store, v1 as wire};
 use sendstores_core::{StoreId, backoff::Backoff, ledger::Owner};
 use sendstores_server::{
     grpc::{Backend, Limits, Server, StoreApi, StoreUrl, StreamLimits},
@@ -60,7 +60,7 @@ impl Plane {
         let reconciling = reconciler.run(stop.clone());
         tasks.spawn(async move { drop(reconciling.await) });
         mirror.status().wait_for(|status| *status == Status::Live).await.expect("the mirror is live");
-        let client = Client::connect(&url).await.expect("connect");
+        let client = Client::builder().retry(RetryPolicy::none()).connect(&url).await.expect("connect");
         Self { url, client, cluster, ledger, _stop: stop.drop_guard(), _tasks: tasks }
     }
 

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sendstores_client::Client;
+use sendstores_client::{Client, RetryPolicy};
 
 use crate::{programs::program, wait::until};
 
@@ -89,7 +89,12 @@ impl ServerOptions {
 
     /// Starts it, and waits until it listens: it may not be ready yet.
     pub async fn start(&self) -> Server {
-        let mut child = self.command().stderr(Stdio::piped()).spawn().expect("start the server");
+        self.start_at("127.0.0.1:0").await
+    }
+
+    /// Starts it at an address, such as that of a server that has ended, and waits until it listens.
+    pub async fn start_at(&self, listen: &str) -> Server {
+        let mut child = self.command_with_listen(listen).stderr(Stdio::piped()).spawn().expect("start the server");
         let log = Arc::new(Mutex::new(Vec::new()));
         let lines = BufReader::new(child.stderr.take().expect("its log")).lines();
         let (told, listening) = tokio::sync::oneshot::channel();
@@ -127,8 +132,9 @@ impl Server {
         format!("http://{}", self.grpc)
     }
 
+    /// A client that repeats nothing, so that a test sees each answer of the server.
     pub async fn client(&self) -> Client {
-        Client::connect(&self.url()).await.expect("connect")
+        Client::builder().retry(RetryPolicy::none()).connect(&self.url()).await.expect("connect")
     }
 
     /// Waits until all calls are answered, also those that need Redis.

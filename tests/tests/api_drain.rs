@@ -2,7 +2,7 @@
 
 use std::{cell::Cell, rc::Rc, time::Duration};
 
-use sendstores_client::{Client, CreateStore, Error, v1::StoreFilter};
+use sendstores_client::{Client, CreateStore, Error, RetryPolicy, v1::StoreFilter};
 use sendstores_core::ledger::Ledger;
 use sendstores_server::ledger::{RedisConfig, RedisLedger};
 use sendstores_tests::{
@@ -58,7 +58,7 @@ async fn watch_to_the_end(server: &Server) -> JoinSet<(Recorder, Error)> {
 /// Calls that the server has taken on, and cannot answer while Redis says nothing.
 async fn calls_in_flight(server: &Server) -> JoinSet<Result<(), Error>> {
     let channel = Channel::from_shared(server.url()).expect("a URL").connect().await.expect("connect");
-    let client = Client::from_channel(channel.clone());
+    let client = Client::builder().retry(RetryPolicy::none()).channel(channel.clone());
     let (mut calls, begun) = (JoinSet::new(), Rc::new(Cell::new(0)));
     for i in 0..CALLS {
         let (client, begun) = (client.clone(), begun.clone());

@@ -3,7 +3,9 @@
 use std::time::{Duration, SystemTime};
 
 use futures::{StreamExt, TryStreamExt, stream::FuturesUnordered};
-use sendstores_client::{Client, CreateStore, Error, GetStore, ListStores, StoreFilter, Timestamp, v1 as wire};
+use sendstores_client::{
+    Client, CreateStore, Error, GetStore, ListStores, RetryPolicy, StoreFilter, Timestamp, v1 as wire,
+};
 use sendstores_tests::{
     redis::{RedisProxy, RedisServer},
     server::ServerOptions,
@@ -153,7 +155,12 @@ async fn a_redis_that_stays_away_is_not_waited_for_by_every_reader() {
     let mut redis = RedisServer::start().await;
     let server = ServerOptions::without_cluster(&redis.url()).start_ready().await;
     // Less patience than the server has with Redis: who would wait for Redis is not answered in time.
-    let hurried = Client::builder().timeout(Duration::from_secs(1)).connect(&server.url()).await.expect("connect");
+    let hurried = Client::builder()
+        .retry(RetryPolicy::none())
+        .timeout(Duration::from_secs(1))
+        .connect(&server.url())
+        .await
+        .expect("connect");
     redis.kill9();
     until("a reason, in time", async || {
         let error = hurried.get("store-a").await.expect_err("Redis is away");

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use futures::StreamExt;
-use sendstores_client::{Client, Error, ResumeToken, StoreFilter, Watch, v1::WatchStatusRequest};
+use sendstores_client::{Client, Error, ResumeToken, RetryPolicy, StoreFilter, Watch, v1::WatchStatusRequest};
 use sendstores_tests::{
     grpc_web, http,
     redis::RedisServer,
@@ -24,7 +24,7 @@ fn options(redis: &RedisServer) -> ServerOptions {
 async fn client_from(address: &str, server: &Server) -> Client {
     let address: IpAddr = address.parse().expect("an address");
     let endpoint = Endpoint::from_shared(server.url()).expect("a URL").local_address(Some(address));
-    Client::from_channel(endpoint.connect().await.expect("connect"))
+    Client::builder().retry(RetryPolicy::none()).channel(endpoint.connect().await.expect("connect"))
 }
 
 async fn watch(client: &Client) -> Result<Watch, Error> {

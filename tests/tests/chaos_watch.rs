@@ -15,7 +15,7 @@ use std::{
 
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use sendstores_client::{
-    Client, CreateStore, DeleteStore, Error,
+    Client, CreateStore, DeleteStore, Error, RetryPolicy,
     v1::{Store, store::State as Shows},
 };
 use sendstores_core::{
@@ -88,7 +88,7 @@ impl World {
             let urls: Vec<_> =
                 self.replicas.lock().unwrap_or_else(PoisonError::into_inner).iter().flatten().cloned().collect();
             let url = urls.get(random.random_range(0..urls.len().max(1)))?;
-            Client::connect(url).await.ok()
+            Client::builder().retry(RetryPolicy::none()).connect(url).await.ok()
         })
         .await
     }

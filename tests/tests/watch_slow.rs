@@ -3,7 +3,7 @@
 
 use std::num::NonZeroU32;
 
-use sendstores_client::{Client, Error, Watch, v1::store::State};
+use sendstores_client::{Client, Error, RetryPolicy, Watch, v1::store::State};
 use sendstores_core::{Event, ledger::Ledger};
 use sendstores_server::ledger::{RedisConfig, RedisLedger};
 use sendstores_tests::{
@@ -54,7 +54,7 @@ fn readers() -> Vec<Recorder> {
 async fn stop_reading(server: &Server, i: usize) -> (Recorder, Watch) {
     let endpoint = Endpoint::from_shared(server.url()).expect("a URL");
     let endpoint = endpoint.initial_stream_window_size(WINDOW).initial_connection_window_size(WINDOW);
-    let client = Client::from_channel(endpoint.connect().await.expect("connect"));
+    let client = Client::builder().retry(RetryPolicy::none()).channel(endpoint.connect().await.expect("connect"));
     let mut recorder = Recorder::new(format!("slow {i}"), Filter::default());
     let mut watch = recorder.open(&client).await.expect("watch");
     let read = recorder.read(&mut watch, |message| matches!(message.kind, Kind::Synced { .. }));

@@ -4,7 +4,7 @@
 use std::{net::SocketAddr, time::Instant};
 
 use futures::StreamExt;
-use sendstores_client::{Client, CreateStore, Event, StoreFilter, Watch};
+use sendstores_client::{Client, CreateStore, Event, RetryPolicy, StoreFilter, Watch};
 use sendstores_tests::{
     http,
     redis::RedisServer,
@@ -30,7 +30,13 @@ async fn open(address: SocketAddr, count: usize) -> Vec<Watch> {
     let mut client = None;
     for i in 0..count {
         if i.is_multiple_of(PER_CONNECTION) {
-            client = Some(Client::connect(&format!("http://{address}")).await.expect("connect"));
+            client = Some(
+                Client::builder()
+                    .retry(RetryPolicy::none())
+                    .connect(&format!("http://{address}"))
+                    .await
+                    .expect("connect"),
+            );
         }
         let client = client.as_ref().expect("connected");
         watches.push(client.watch(StoreFilter::default()).await.expect("watch"));
@@ -40,7 +46,8 @@ async fn open(address: SocketAddr, count: usize) -> Vec<Watch> {
 
 /// Opens a stream, reads what comes first or not, and leaves; some leave their connection, too.
 async fn come_and_go(address: SocketAddr, turns: usize) {
-    let mut client = Client::connect(&format!("http://{address}")).await.expect("connect");
+    let mut client =
+        Client::builder().retry(RetryPolicy::none()).connect(&format!("http://{address}")).await.expect("connect");
     for turn in 0..turns {
         let mut watch = client.watch(StoreFilter::default()).await.expect("watch");
         if turn.is_multiple_of(2) {
@@ -48,7 +55,11 @@ async fn come_and_go(address: SocketAddr, turns: usize) {
         }
         drop(watch);
         if turn % 10 == 9 {
-            client = Client::connect(&format!("http://{address}")).await.expect("connect");
+            client = Client::builder()
+                .retry(RetryPolicy::none())
+                .connect(&format!("http://{address}"))
+                .await
+                .expect("connect");
         }
     }
 }

@@ -4,7 +4,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::SystemTime};
 
-use sendstores_client::{Client, CreateStore, Error, Store};
+use sendstores_client::{Client, CreateStore, Error, RetryPolicy, Store};
 use sendstores_core::{Event, Failure, FailureReason, StepName, StoreId, ledger::Ledger, provisioner::Provisioner};
 use sendstores_server::provision::ENGINES;
 use sendstores_server::{
@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) struct Rig {
     pub(crate) url: String,
+    /// Repeats nothing, so that a test sees each answer of the server.
     pub(crate) client: Client,
     pub(crate) ledger: MemoryLedger,
     /// Asked for credentials alone.
@@ -61,7 +62,7 @@ impl Rig {
         live.wait_for(|status| *status == sendstores_server::mirror::Status::Live).await.expect("the mirror is live");
 
         let url = format!("http://{address}");
-        let client = Client::connect(&url).await.expect("connect");
+        let client = Client::builder().retry(RetryPolicy::none()).connect(&url).await.expect("connect");
         Self { url, client, ledger, cluster, address, stop, tasks }
     }
 
