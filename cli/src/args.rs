@@ -61,10 +61,11 @@ pub(crate) struct Global {
     /// URL of the server.
     #[arg(long, global = true, env = SERVER_VARIABLE, hide_env_values = true, default_value = DEFAULT_SERVER, value_name = "URL")]
     pub(crate) server: String,
-    /// Time limit of one call, such as 10s.
+    /// Time limit of one call, such as 10s. A call that finds no server is repeated for as long.
     #[arg(long, global = true, default_value = "10s", value_name = "TIME", value_parser = humantime::parse_duration)]
     pub(crate) timeout: Duration,
-    /// Print JSON as the contract defines it: one document, or one line per change. Errors are JSON too.
+    /// Print JSON as the contract defines it: one document, or one line per change. Errors and interruptions are lines of
+    /// JSON on stderr.
     #[arg(long, global = true)]
     pub(crate) json: bool,
 }
@@ -178,7 +179,10 @@ Examples:
   sendstores watch                           all stores, until Ctrl-C
   sendstores watch store-ab12cd34
   sendstores watch --json | jq -c '.changed | select(.) | [.id, .state]'
-  sendstores watch --from TOKEN              continue after the message that had the token")]
+  sendstores watch --from TOKEN              continue after the message that had the token
+
+The watch reconnects after a restart of the server or a lost connection, and shows each change once.
+If the server no longer has the missed changes, a line \"reset\" comes before a new snapshot.")]
 pub(crate) struct WatchArgs {
     /// Only stores with these ids. Default: all.
     #[arg(value_name = "ID")]

@@ -8,11 +8,12 @@ mod list;
 mod watch;
 
 use clap::CommandFactory;
-use sendstores_client::Client;
+use sendstores_client::{Client, RetryPolicy};
 
 use crate::{
     args::{Cli, Command, DEFAULT_SERVER, Global, SERVER_VARIABLE},
     failure::Failure,
+    notices::Notices,
     output,
 };
 
@@ -30,7 +31,11 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
 }
 
 async fn connect(global: &Global) -> Result<Client, Failure> {
-    Ok(Client::builder().timeout(global.timeout).connect(&global.server).await?)
+    // Who calls from a terminal or a script learns within the time of a call that the server does not answer.
+    let retry = RetryPolicy::default().call_budget(global.timeout);
+    let client = Client::builder().timeout(global.timeout).retry(retry).connect(&global.server).await?;
+    let notices = Notices::plain(global.json);
+    Ok(client.on_interruption(move |interruption| notices.show(&interruption)))
 }
 
 /// A command that can be pasted: it finds the server that this one found.

@@ -4,6 +4,7 @@ mod args;
 mod commands;
 mod failure;
 mod json;
+mod notices;
 mod output;
 mod progress;
 mod text;

@@ -11,7 +11,7 @@ use std::{
 use sendstores_client::Store;
 use tokio::sync::Notify;
 
-use crate::{failure::Failure, output};
+use crate::{failure::Failure, notices::Notices, output};
 
 use bars::Bars;
 use lines::Lines;
@@ -54,6 +54,15 @@ impl Progress {
             }
             Kind::Terminal(bars) => bars.show(store),
             Kind::Plain(lines) => lines.show(store).iter().for_each(|line| output::note(line)),
+        }
+    }
+
+    /// Where notices go that must not disturb what is shown.
+    pub(crate) fn notices(&self) -> Notices {
+        match &*self.kind.borrow() {
+            Kind::Json => Notices::Json,
+            Kind::Terminal(bars) => bars.notices(),
+            Kind::Plain(_) => Notices::Plain,
         }
     }
 

@@ -25,12 +25,20 @@ pub(crate) struct Wait<'a> {
 impl Wait<'_> {
     /// Waits until the store is READY.
     pub(crate) async fn until_ready(&self) -> Result<Store, Failure> {
-        self.until(self.client.wait_until_ready(self.id, |store| self.progress.show(store)), "is not READY").await
+        let client = self.client();
+        self.until(client.wait_until_ready(self.id, |store| self.progress.show(store)), "is not READY").await
     }
 
     /// Waits until the store is gone.
     pub(crate) async fn until_deleted(&self) -> Result<(), Failure> {
-        self.until(self.client.wait_until_deleted(self.id, |store| self.progress.show(store)), "is not gone").await
+        let client = self.client();
+        self.until(client.wait_until_deleted(self.id, |store| self.progress.show(store)), "is not gone").await
+    }
+
+    /// Says of interruptions where the progress is shown.
+    fn client(&self) -> Client {
+        let notices = self.progress.notices();
+        self.client.clone().on_interruption(move |interruption| notices.show(&interruption))
     }
 
     async fn until<T>(&self, wait: impl Future<Output = Result<T, Error>>, not_yet: &str) -> Result<T, Failure> {

@@ -13,16 +13,22 @@ async fn a_store_that_cannot_advance_says_why_and_survives_its_server() {
     let mut wait = start(&server.url(), "create store-a --title Tea --wait");
     wait.says("store-a is accepted").await;
     wait.says("CLUSTER_UNAVAILABLE at namespace, attempt 1, tried again at ").await;
+    let address = server.grpc.to_string();
     server.kill9();
+    wait.says("connection lost, trying again: ").await;
+    let server = options.start_at(&address).await;
+    wait.says("connected again after ").await;
+    wait.interrupt();
     let ended = wait.end().await;
-    assert_eq!((ended.code, ended.stdout.as_str()), (1, ""), "{ended:?}");
+    assert_eq!((ended.code, ended.stdout.as_str()), (130, ""), "{ended:?}");
+    assert_eq!(ended.stderr.matches("connection lost").count(), 1, "{}", ended.stderr);
     assert!(
         ended.stderr.contains("the store goes on; go on waiting with `sendstores get store-a --wait`"),
         "{}",
         ended.stderr
     );
 
-    let server = options.start_ready().await;
+    server.ready().await;
     let shown = run(&server.url(), "get store-a").await;
     assert!(shown.code == 0 && shown.stdout.contains("title      Tea"), "{shown:?}");
     let deleted = run(&server.url(), "delete store-a").await;

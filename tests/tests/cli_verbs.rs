@@ -146,9 +146,10 @@ async fn each_way_to_fail_has_its_exit_code_and_says_what_to_do() {
         }
     }
     rig.ledger.fail_with(Some(LedgerError::Unavailable("gone".to_owned())));
-    let ended = run(&rig.url, "create").await;
+    let ended = run(&rig.url, "create --timeout 1s").await;
     assert!(ended.code == 1 && ended.stderr.contains("repeat it with --request-id "), "{ended:?}");
-    let ended = run(&rig.url, "get store-a --json").await;
+    // The server asks for a second, and no try begins after the time of a call: there is no line but the error.
+    let ended = run(&rig.url, "get store-a --json --timeout 1s").await;
     assert_eq!((ended.code, ended.stdout.as_str()), (1, ""));
     let error: serde_json::Value = serde_json::from_str(&ended.stderr).expect("JSON");
     assert_eq!((&error["error"]["reason"], &error["error"]["retryable"]), (&"LEDGER_UNAVAILABLE".into(), &true.into()));

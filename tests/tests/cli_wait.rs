@@ -123,14 +123,52 @@ async fn a_watch_is_gone_on_with_without_a_gap() {
 }
 
 #[tokio::test]
-async fn a_server_that_stops_ends_a_watch_with_the_token_to_go_on() {
+async fn a_watch_goes_on_after_a_restart_of_the_server() {
     let mut rig = Rig::start().await;
     let mut watch = start(&rig.url, "watch");
+    let mut json = start(&rig.url, "watch --json");
     assert!(watch.line().await.contains("synced    0 stores"));
-    rig.stop().await;
+    assert!(json.line().await.contains("synced"));
+    rig.restart().await;
+    watch.says("no answer, trying again: ").await;
+    watch.says("connected again after ").await;
+    json.says("\"ended\"").await;
+    rig.create("store-a").await;
+    let line = watch.line().await;
+    assert!(line.contains("changed   store-a  PROVISIONING"), "{line}");
+    watch.interrupt();
     let ended = watch.end().await;
-    assert_eq!(ended.code, 1);
-    assert!(ended.stderr.contains("DRAINING") && ended.stderr.contains("--from "), "{}", ended.stderr);
+    assert!(ended.code == 130 && ended.stderr.contains("--from "), "{ended:?}");
+
+    let lines = [json.line().await, json.line().await];
+    let [heartbeat, changed] = lines.map(|line| serde_json::from_str::<serde_json::Value>(&line).expect("JSON"));
+    assert!(heartbeat.get("heartbeat").is_some(), "{heartbeat}");
+    assert_eq!(changed["changed"]["id"], "store-a");
+    json.interrupt();
+    let ended = json.end().await;
+    let states = ended.stderr.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"));
+    let states: Vec<_> = states.map(|line| line["interruption"]["state"].clone()).collect();
+    assert_eq!(states, ["began".into(), "ended".into(), serde_json::Value::Null], "{}", ended.stderr);
+}
+
+#[tokio::test]
+async fn waits_go_on_after_a_restart_of_the_server() {
+    let mut rig = Rig::start().await;
+    let mut wait = start(&rig.url, "create store-a --wait");
+    wait.says("store-a is PROVISIONING").await;
+    rig.restart().await;
+    wait.says("connected again after ").await;
+    rig.event("store-a", Event::Converged).await;
+    let ended = wait.end().await;
+    assert!(ended.code == 0 && ended.stdout.contains("store-a is READY after "), "{ended:?}");
+
+    let mut wait = start(&rig.url, "delete store-a --wait");
+    wait.says("store-a is DELETING").await;
+    rig.restart().await;
+    wait.says("connected again after ").await;
+    rig.event("store-a", Event::Removed).await;
+    let ended = wait.end().await;
+    assert_eq!((ended.code, ended.stdout.as_str()), (0, "store-a is gone, with everything it owned\n"), "{ended:?}");
 }
 
 #[tokio::test]

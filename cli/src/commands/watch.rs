@@ -49,6 +49,10 @@ async fn follow(global: &Global, watch: &mut Watch) -> Failure {
 
 fn print(global: &Global, event: WatchEvent) -> Result<(), Failure> {
     if global.json {
+        // Not in the contract, because the client makes it.
+        if event.event == Event::Reset {
+            return output::print(r#"{"reset":{}}"#);
+        }
         return output::json_line(&WatchStatusResponse::from(event));
     }
     match line(&event) {
@@ -67,6 +71,7 @@ fn line(event: &WatchEvent) -> Option<String> {
     match &event.event {
         Event::Snapshot(shown) => Some(store("is", shown).trim_end().to_owned()),
         Event::Changed(shown) => Some(store("changed", shown).trim_end().to_owned()),
+        Event::Reset => Some("reset     changes are missing; all stores follow".to_owned()),
         Event::Synced { stores: 1 } => Some("synced    1 store; changes follow".to_owned()),
         Event::Synced { stores } => Some(format!("synced    {stores} stores; changes follow")),
         Event::Removed { id, .. } => Some(format!("left      {id}  the filter no longer means it")),

@@ -8,7 +8,7 @@ use std::{
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use sendstores_client::{Store, v1};
 
-use crate::{text, view};
+use crate::{notices::Notices, text, view};
 
 const TICK: Duration = Duration::from_millis(100);
 
@@ -33,6 +33,11 @@ impl Bars {
         let all = MultiProgress::new();
         let head = all.add(ProgressBar::new_spinner().with_style(style("{msg}")));
         Self { all, head, steps: HashMap::new(), foot: None }
+    }
+
+    /// Notices above the lines.
+    pub(crate) fn notices(&self) -> Notices {
+        Notices::Above(self.all.clone())
     }
 
     pub(crate) fn show(&mut self, store: &Store) {
