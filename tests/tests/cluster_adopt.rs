@@ -178,6 +178,12 @@ fn made_by_an_earlier_version(world: &World, id: &str) {
     assert!(output.status.success(), "{output:?}");
 }
 
+/// Has the stand-in of the store's pod sell nothing (`empty`), or the `sample` product again.
+fn sell(world: &World, id: &str, what: &str) {
+    let path = format!("/api/v1/namespaces/{id}/services/http:wordpress:80/proxy/standin/catalogue/{what}");
+    assert!(world.cluster.kubectl(&["get", "--raw", &path]).status.success());
+}
+
 #[tokio::test]
 async fn a_server_with_newer_images_takes_shops_back_as_they_are() {
     let mut world = World::new().await;
@@ -186,8 +192,7 @@ async fn a_server_with_newer_images_takes_shops_back_as_they_are() {
     for id in ids {
         world.make(&client, id).await;
         // The merchant has removed the sample product.
-        let path = format!("/api/v1/namespaces/{id}/services/http:wordpress:80/proxy/standin/catalogue/empty");
-        assert!(world.cluster.kubectl(&["get", "--raw", &path]).status.success());
+        sell(&world, id, "empty");
     }
     let annotations = world.cluster.get(&["namespace", ids[0]])["metadata"]["annotations"].clone();
     assert!(annotations["sendstores.dev/ready-time"].is_string(), "{annotations}");
@@ -224,6 +229,8 @@ async fn a_server_with_newer_images_takes_shops_back_as_they_are() {
         reach(&client, id, State::Ready).await;
         assert_eq!(untouched(&world, id)[..2], before[..2], "the workloads are as they were");
     }
+    // Another store's pod may get the same address, by which the stand-in tells pods apart.
+    ids.iter().for_each(|id| sell(&world, id, "sample"));
     world.end(&client, &ids).await;
 }
 

@@ -4,7 +4,7 @@
 //! pod it runs in, so that only one store can be made at a time; any number can be looked at.
 //!
 //! `pod-standin serve` is the web server of all simulated pods at once (or of another address, `serve ADDRESS`). At `/standin/cron` it says how often a pod was
-//! asked to do what it has scheduled; behind `/standin/cron/hang` no run of it comes to its end, until `/standin/cron/go`. After `/standin/catalogue/empty` it sells nothing. tests/tests/e2e_store.rs proves the same
+//! asked to do what it has scheduled; behind `/standin/cron/hang` no run of it comes to its end, until `/standin/cron/go`. After `/standin/catalogue/empty` it sells nothing, until `/standin/catalogue/sample`. tests/tests/e2e_store.rs proves the same
 //! statements on the real pods; nothing in the product knows of this.
 
 use std::{
@@ -183,8 +183,8 @@ fn page(path: &str, pod: IpAddr) -> (&'static str, String) {
     });
     let is_empty = cron(pod, |cron| cron.is_empty);
     match path {
-        "/standin/catalogue/empty" => {
-            cron(pod, |cron| cron.is_empty = true);
+        "/standin/catalogue/empty" | "/standin/catalogue/sample" => {
+            cron(pod, |cron| cron.is_empty = path.ends_with("/empty"));
             ("text/plain", String::new())
         }
         "/wp-json/wc/store/v1/products" if is_empty => ("application/json", "[]".to_owned()),
