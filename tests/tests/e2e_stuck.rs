@@ -47,7 +47,10 @@ const MISTAKES: [Mistake; 6] = [
         log: false,
     },
     Mistake {
-        values: Values::Text("storage: {database: 500Gi}"),
+        // Volumes beyond the quota are refused when the server starts; processors are the cluster's to refuse.
+        values: Values::Text(
+            "resources: {mysql: {requests: {cpu: '3', memory: 256Mi}, limits: {cpu: '3', memory: 512Mi}}}",
+        ),
         reason: Reason::QuotaExceeded,
         message: "exceeded quota",
         object: "StatefulSet mysql",
