@@ -187,9 +187,13 @@ async fn claims_that_go(context: &Context, store: &Store) -> Result<Vec<String>,
 /// them, and say after a crash that the rest has to go, too.
 async fn start_over(context: &Context, store: &Store, history: &History) -> Result<StepError, StepError> {
     let api: Api<PersistentVolumeClaim> = context.cluster.in_store(store);
-    context.cluster.call(api.delete_collection(&DeleteParams::background(), &removal::ours(store))).await?;
+    let (how, ours) = (DeleteParams::background(), removal::ours(store));
+    let delete_claims = || context.cluster.call(api.delete_collection(&how, &ours));
+    delete_claims().await?;
     if history.newest().is_some() {
         context.helm.uninstall(store).await?;
+        // Until then the StatefulSet makes each claim again that no scheduled pod holds, as it was.
+        delete_claims().await?;
     }
     let message = "the store was never READY, and what was corrected cannot be changed in place: what was made so far is \
                    being removed, and the store is made anew";
