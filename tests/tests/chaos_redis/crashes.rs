@@ -106,6 +106,32 @@ async fn what_is_found_after_a_crash_is_synced_before_it_is_acknowledged() {
     }
 }
 
+/// The kernel ends a write to a file between two pages when its process is killed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_that_a_kill_cut_in_two_is_taken_off_before_the_next_start_and_nothing_else_with_it() {
+    let mut server = RedisServer::start().await;
+    let ledger = RedisLedger::connect(config(&server)).await.expect("a ledger");
+    let mut kept: Vec<Store> = Vec::new();
+    for number in 0..3 {
+        let written = ledger.write(creation(&format!("store-{number}"))).await.expect("written");
+        kept.push(written.into_store());
+    }
+    // What was cut was never answered.
+    let before = server.written();
+    ledger.write(creation("store-cut")).await.expect("written");
+    let whole = server.written() - before;
+    drop(ledger);
+    // So much of it is there that the log entry is whole, and the rest of the change is not.
+    server.tear(whole / 2);
+    assert!(!server.restart_with("aof-load-truncated", "no").await, "it starts on a change that is cut in two");
+    server.restart().await;
+    let ledger = RedisLedger::connect(config(&server)).await.expect("a ledger");
+    kept.push(ledger.write(creation("store-after")).await.expect("written").into_store());
+    server.restart().await;
+    let log = whole_log(&RedisLedger::connect(config(&server)).await.expect("a ledger")).await;
+    assert_eq!(log.iter().map(|change| change.store().clone()).collect::<Vec<_>>(), kept);
+}
+
 /// What was acknowledged, and when.
 type Acknowledged = Arc<Mutex<Vec<(Instant, Store)>>>;
 

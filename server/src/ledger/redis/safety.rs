@@ -19,7 +19,8 @@ struct Rule {
 const APPENDFSYNC: &str = "appendfsync";
 
 /// With it, Redis 7.0 starts on a log that ends within a transaction and leaves the beginning of that in the file, to swallow
-/// part of the next one at the start after that. It is the default, and harmless until the power is lost.
+/// part of the next one at the start after that. It is the default, and harmless until the power is lost or Redis is killed
+/// within a write.
 const TORN: &str = "aof-load-truncated";
 
 const RULES: [Rule; 4] = [
@@ -55,7 +56,7 @@ pub(super) async fn check(connection: &Connection, durability: Durability) -> Re
     }
     let torn = connection.call(Repeat::Safe, Duration::ZERO, |client| commands::config_get(client, TORN)).await;
     if matches!(torn.as_ref().map(Option::as_deref), Ok(Some("yes"))) {
-        tracing::warn!("aof-load-truncated is yes: run BGREWRITEAOF when Redis has started after a power loss");
+        tracing::warn!("aof-load-truncated is yes: set it to no and run redis-check-aof --fix before each start, or run BGREWRITEAOF when Redis has started after a power loss or a kill");
     }
     if problems.is_empty() { Ok(()) } else { Err(LedgerError::Unsafe(problems.join("; "))) }
 }
