@@ -2,6 +2,7 @@
 
 mod create;
 mod filter;
+mod shop;
 
 use std::time::Duration;
 

@@ -1,8 +1,10 @@
 //! What a new store shall be.
 
+mod shop;
+
 use uuid::Uuid;
 
-use crate::v1::{Catalogue, CreateRequest, Engine, PaymentMethod, ShopSettings, StoreSpec};
+use crate::v1::{CreateRequest, Engine, ShopSettings, StoreSpec};
 
 /// What a new store shall be. Every setting has a default on the server, so `CreateStore::new()` gives a shop that
 /// sells. The messages of [`crate::v1`] document each setting with its limits and default.
@@ -11,16 +13,6 @@ use crate::v1::{Catalogue, CreateRequest, Engine, PaymentMethod, ShopSettings, S
 #[must_use]
 pub struct CreateStore {
     request: CreateRequest,
-}
-
-macro_rules! shop_setting {
-    ($($(#[$doc:meta])* $name:ident),*) => {$(
-        $(#[$doc])*
-        pub fn $name(mut self, $name: impl Into<String>) -> Self {
-            self.shop().$name = $name.into();
-            self
-        }
-    )*};
 }
 
 // === impl CreateStore ===
@@ -67,47 +59,6 @@ impl CreateStore {
         self
     }
 
-    shop_setting! {
-        /// The shop's name.
-        title,
-        /// The merchant's e-mail address.
-        admin_email,
-        /// The merchant's login name.
-        admin_user,
-        /// The shop's country, such as `DE` or `US:CA`.
-        country,
-        /// The currency of prices, such as `EUR`.
-        currency,
-        /// The WordPress locale, such as `de_DE`.
-        locale,
-        /// The time zone, such as `Europe/Berlin`.
-        timezone,
-        /// Unit of weight: `kg`, `g`, `lbs` or `oz`.
-        weight_unit,
-        /// Unit of length: `m`, `cm`, `mm`, `in` or `yd`.
-        dimension_unit,
-        /// Cost of shipping one order, such as `4.90`.
-        flat_rate
-    }
-
-    /// Whether the shop calculates taxes.
-    pub fn taxes(mut self, taxes: bool) -> Self {
-        self.shop().taxes = taxes;
-        self
-    }
-
-    /// One more way to pay. Default: all there are.
-    pub fn payment_method(mut self, method: PaymentMethod) -> Self {
-        self.shop().payment_methods.push(method.into());
-        self
-    }
-
-    /// What the shop offers on its first day.
-    pub fn catalogue(mut self, catalogue: Catalogue) -> Self {
-        self.shop().catalogue = catalogue.into();
-        self
-    }
-
     fn spec(&mut self) -> &mut StoreSpec {
         self.request.spec.get_or_insert_default()
     }
@@ -141,6 +92,7 @@ impl From<CreateRequest> for CreateStore {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::v1::{Catalogue, PaymentMethod};
 
     #[test]
     fn nothing_set_is_an_empty_message_with_a_request_id_of_its_own() {

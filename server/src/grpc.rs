@@ -20,6 +20,7 @@ mod peers;
 mod port;
 mod server;
 mod service;
+mod shop;
 mod status;
 mod streams;
 mod token;

@@ -7,5 +7,6 @@ pub mod ledger;
 pub mod mirror;
 pub mod provision;
 pub mod reconcile;
+mod shop;
 pub mod supervise;
 pub mod telemetry;

@@ -4,7 +4,7 @@ use std::{fmt::Debug, str::FromStr};
 
 use sendstores_core::{
     Engine, Labels, ShopSettings, Store, StoreSpec, Timestamp,
-    shop::{Catalogue, DimensionUnit, PaymentMethod, WeightUnit},
+    shop::{NewShop, ShopDraft},
     store::NewStore,
 };
 use sendstores_server::provision::ENGINES;
@@ -30,19 +30,17 @@ pub fn store(id: &str) -> Store {
 
 /// Settings of a shop.
 pub fn shop() -> ShopSettings {
-    ShopSettings {
-        title: parsed("Käse & Brot"),
-        admin_email: parsed("owner@example.com"),
-        admin_user: parsed("merchant"),
-        country: parsed("DE"),
-        currency: parsed("EUR"),
-        locale: parsed("de_DE"),
-        timezone: parsed("Europe/Berlin"),
-        taxes: true,
-        weight_unit: WeightUnit::Kilogram,
-        dimension_unit: DimensionUnit::Centimetre,
-        payment_methods: vec![PaymentMethod::CashOnDelivery, PaymentMethod::BankTransfer],
-        flat_rate: parsed("4.90"),
-        catalogue: Catalogue::Sample,
-    }
+    let text = |text: &str| Some(text.to_owned());
+    let draft = ShopDraft {
+        title: text("Käse & Brot"),
+        admin_email: text("owner@example.com"),
+        country: text("DE"),
+        currency: text("EUR"),
+        locale: text("de_DE"),
+        timezone: text("Europe/Berlin"),
+        taxes: Some(true),
+        flat_rate: text("4.90"),
+        ..ShopDraft::default()
+    };
+    draft.complete(&NewShop { id: &parsed("store-a"), host: "store-a.localhost" }).expect("valid")
 }

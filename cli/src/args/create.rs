@@ -1,9 +1,9 @@
 //! The arguments of `create`.
 
 use clap::{Args, ValueEnum};
-use sendstores_client::{CreateStore, PaymentMethod};
+use sendstores_client::CreateStore;
 
-use super::{WaitLimit, filter};
+use super::{WaitLimit, filter, shop::ShopArgs};
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -38,52 +38,8 @@ pub(crate) struct CreateArgs {
     shop: ShopArgs,
 }
 
-#[derive(Args, Debug)]
-#[command(next_help_heading = "Shop")]
-struct ShopArgs {
-    /// Name of the shop. Default: the store's id.
-    #[arg(long)]
-    title: Option<String>,
-    /// E-mail address of the merchant. Default: admin@ and the store's host.
-    #[arg(long, value_name = "ADDRESS")]
-    admin_email: Option<String>,
-    /// Login name of the merchant. Default: merchant.
-    #[arg(long, value_name = "NAME")]
-    admin_user: Option<String>,
-    /// ISO 3166-1 country code, optionally with a state: DE, US:CA. Default: US:CA.
-    #[arg(long, value_name = "CODE")]
-    country: Option<String>,
-    /// ISO 4217 currency code. Default: USD.
-    #[arg(long, value_name = "CODE")]
-    currency: Option<String>,
-    /// WordPress locale. Default: en_US.
-    #[arg(long)]
-    locale: Option<String>,
-    /// IANA time zone, such as Europe/Berlin. Default: UTC.
-    #[arg(long, value_name = "NAME")]
-    timezone: Option<String>,
-    /// Calculate taxes. Default: off.
-    #[arg(long)]
-    taxes: bool,
-    /// Unit of weight: kg, g, lbs or oz. Default: kg.
-    #[arg(long, value_name = "UNIT")]
-    weight_unit: Option<String>,
-    /// Unit of length: m, cm, mm, in or yd. Default: cm.
-    #[arg(long, value_name = "UNIT")]
-    dimension_unit: Option<String>,
-    /// How shoppers can pay. Repeat it, or separate methods with commas. Default: all.
-    #[arg(long = "payment", value_name = "METHOD", value_delimiter = ',')]
-    payments: Vec<Payment>,
-    /// Cost of shipping one order, such as 4.90. Default: 5.00.
-    #[arg(long, value_name = "AMOUNT")]
-    flat_rate: Option<String>,
-    /// Products that the store starts with. Default: sample.
-    #[arg(long)]
-    catalogue: Option<Catalogue>,
-}
-
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Payment {
+pub(super) enum PaymentMethod {
     #[value(alias = "cod")]
     CashOnDelivery,
     #[value(alias = "bacs")]
@@ -91,7 +47,7 @@ enum Payment {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Catalogue {
+pub(super) enum Catalogue {
     /// One sample product.
     Sample,
     /// No products.
@@ -111,56 +67,21 @@ impl CreateArgs {
     }
 }
 
-// === impl ShopArgs ===
-
-impl ShopArgs {
-    fn apply(self, mut request: CreateStore) -> CreateStore {
-        let Self {
-            title,
-            admin_email,
-            admin_user,
-            country,
-            currency,
-            locale,
-            timezone,
-            taxes,
-            weight_unit,
-            dimension_unit,
-            payments,
-            flat_rate,
-            catalogue,
-        } = self;
-        request = set(request, title, CreateStore::title);
-        request = set(request, admin_email, CreateStore::admin_email);
-        request = set(request, admin_user, CreateStore::admin_user);
-        request = set(request, country, CreateStore::country);
-        request = set(request, currency, CreateStore::currency);
-        request = set(request, locale, CreateStore::locale);
-        request = set(request, timezone, CreateStore::timezone);
-        request = set(request, weight_unit, CreateStore::weight_unit);
-        request = set(request, dimension_unit, CreateStore::dimension_unit);
-        request = set(request, flat_rate, CreateStore::flat_rate);
-        request = set(request, catalogue.map(Catalogue::wire), CreateStore::catalogue);
-        request = set(request, taxes.then_some(true), CreateStore::taxes);
-        payments.into_iter().fold(request, |request, method| request.payment_method(method.wire()))
-    }
-}
-
 /// Sets what was given and leaves the rest to the server's defaults.
-fn set<T>(request: CreateStore, value: Option<T>, setter: fn(CreateStore, T) -> CreateStore) -> CreateStore {
+pub(super) fn set<T>(request: CreateStore, value: Option<T>, setter: fn(CreateStore, T) -> CreateStore) -> CreateStore {
     match value {
         Some(value) => setter(request, value),
         None => request,
     }
 }
 
-// === impl Payment ===
+// === impl PaymentMethod ===
 
-impl Payment {
-    fn wire(self) -> PaymentMethod {
+impl PaymentMethod {
+    pub(super) fn wire(self) -> sendstores_client::PaymentMethod {
         match self {
-            Self::CashOnDelivery => PaymentMethod::CashOnDelivery,
-            Self::BankTransfer => PaymentMethod::BankTransfer,
+            Self::CashOnDelivery => sendstores_client::PaymentMethod::CashOnDelivery,
+            Self::BankTransfer => sendstores_client::PaymentMethod::BankTransfer,
         }
     }
 }
@@ -168,7 +89,7 @@ impl Payment {
 // === impl Catalogue ===
 
 impl Catalogue {
-    fn wire(self) -> sendstores_client::Catalogue {
+    pub(super) fn wire(self) -> sendstores_client::Catalogue {
         match self {
             Self::Sample => sendstores_client::Catalogue::Sample,
             Self::Empty => sendstores_client::Catalogue::Empty,

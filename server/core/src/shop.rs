@@ -3,42 +3,71 @@
 mod codes;
 mod money;
 mod names;
+mod setting;
+mod table;
 
+#[doc(inline)]
+pub use crate::shop_settings;
 pub use codes::{Country, Currency, Locale, Timezone};
 pub use money::Money;
 pub use names::{AdminUser, Email, Title};
+pub use setting::{Fault, NewShop, Setting};
 
 use crate::{
     text::Invalid,
     word::{self, Word},
 };
 
-/// What a shop is told when it is bootstrapped; afterwards the merchant owns it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ShopSettings {
-    pub title: Title,
-    pub admin_email: Email,
-    pub admin_user: AdminUser,
-    pub country: Country,
-    pub currency: Currency,
-    pub locale: Locale,
-    pub timezone: Timezone,
-    pub taxes: bool,
-    pub weight_unit: WeightUnit,
-    pub dimension_unit: DimensionUnit,
-    pub payment_methods: Vec<PaymentMethod>,
-    pub flat_rate: Money,
-    pub catalogue: Catalogue,
+/// Makes the two structs that have a field for every setting.
+macro_rules! structs {
+    ($($(#[$_stored:meta])* $name:ident: $type:ty = $default:expr;)+) => {
+        /// What a shop is told when it is bootstrapped; afterwards the merchant owns it.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub struct ShopSettings {
+            $(pub $name: $type,)+
+        }
+
+        /// The settings as somebody gives them, in their stored form. What is `None` gets its default.
+        #[derive(Clone, Debug, Default)]
+        pub struct ShopDraft {
+            $(pub $name: Option<<$type as Setting>::Stored>,)+
+        }
+
+        impl ShopSettings {
+            /// A word of the settings that a newer version wrote and this one does not know: a shop cannot be set up by
+            /// it here.
+            pub fn unknown_word(&self) -> Option<Word> {
+                [$(self.$name.unknown()),+].into_iter().flatten().next()
+            }
+        }
+
+        impl ShopDraft {
+            /// Each setting, given or by default, unless it is wrong.
+            fn parse_each(self, of: &NewShop<'_>, faults: &mut Vec<Fault>) -> Option<ShopSettings> {
+                $(
+                    let default: fn(&NewShop<'_>) -> <$type as Setting>::Stored = $default;
+                    let $name = <$type>::parse(self.$name.unwrap_or_else(|| default(of)))
+                        .map_err(|found| faults.extend(found.into_iter().map(|fault| fault.within(stringify!($name)))));
+                )+
+                Some(ShopSettings { $($name: $name.ok()?,)+ })
+            }
+        }
+    };
 }
 
-// === impl ShopSettings ===
+crate::shop_settings!(structs);
 
-impl ShopSettings {
-    /// A word of the settings that a newer version wrote and this one does not know: a shop cannot be set up by it here.
-    pub fn unknown_word(&self) -> Option<Word> {
-        let Self { weight_unit, dimension_unit, payment_methods, catalogue, .. } = self;
-        let others = [weight_unit.unknown(), dimension_unit.unknown(), catalogue.unknown()];
-        payment_methods.iter().map(|method| method.unknown()).chain(others).flatten().next()
+// === impl ShopDraft ===
+
+impl ShopDraft {
+    /// The settings, with the defaults of the shop `of`.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong.
+    pub fn complete(self, of: &NewShop<'_>) -> Result<ShopSettings, Vec<Fault>> {
+        let mut faults = Vec::new();
+        self.parse_each(of, &mut faults).filter(|_| faults.is_empty()).ok_or(faults)
     }
 }
 
@@ -100,9 +129,26 @@ macro_rules! named {
                 word::kept(text, Self::ALL, Self::as_str, Self::Unknown)
             }
 
-            fn unknown(self) -> Option<Word> {
+        }
+
+        impl Setting for $type {
+            type Stored = String;
+
+            fn stored(&self) -> String {
+                self.as_str().to_owned()
+            }
+
+            fn parse(given: String) -> Result<Self, Vec<Fault>> {
+                setting::parse(&given)
+            }
+
+            fn kept(stored: String) -> Result<Self, Invalid> {
+                Self::kept(&stored).ok_or_else(|| setting::no_word(&stored))
+            }
+
+            fn unknown(&self) -> Option<Word> {
                 match self {
-                    Self::Unknown(word) => Some(word),
+                    Self::Unknown(word) => Some(*word),
                     $(Self::$variant => None,)+
                 }
             }

@@ -2,10 +2,9 @@
 
 use prost_types::Timestamp as WireTime;
 use sendstores_core::{
-    Diagnosis, Engine, Evidence, Failure, FailureReason, Happening, HistoryEntry, ShopSettings, State, Step, StepState,
-    Store, StoreId, StoreSpec, Timestamp,
+    Diagnosis, Engine, Evidence, Failure, FailureReason, Happening, HistoryEntry, State, Step, StepState, Store,
+    StoreId, StoreSpec, Timestamp,
     diagnosis::{self, ObjectEvent},
-    shop::{Catalogue, PaymentMethod},
 };
 use sendstores_proto::v1 as wire;
 
@@ -58,56 +57,13 @@ pub(super) fn store(store: &Store) -> wire::Store {
 
 fn spec(spec: &StoreSpec) -> wire::StoreSpec {
     let StoreSpec { engine, shop } = spec;
-    wire::StoreSpec { engine: self::engine(*engine).into(), shop: Some(self::shop(shop)) }
+    wire::StoreSpec { engine: self::engine(*engine).into(), shop: Some(super::shop::wire(shop)) }
 }
 
 /// The contract's name of an engine; the unspecified one for an engine that this version of the contract does not have.
 fn engine(engine: Engine) -> wire::Engine {
     let name = format!("ENGINE_{}", engine.as_str().to_ascii_uppercase());
     wire::Engine::from_str_name(&name).unwrap_or_default()
-}
-
-fn shop(shop: &ShopSettings) -> wire::ShopSettings {
-    let ShopSettings {
-        title,
-        admin_email,
-        admin_user,
-        country,
-        currency,
-        locale,
-        timezone,
-        taxes,
-        weight_unit,
-        dimension_unit,
-        payment_methods,
-        flat_rate,
-        catalogue,
-    } = shop;
-    let payment = |method: &PaymentMethod| match method {
-        PaymentMethod::CashOnDelivery => wire::PaymentMethod::CashOnDelivery.into(),
-        PaymentMethod::BankTransfer => wire::PaymentMethod::BankTransfer.into(),
-        PaymentMethod::Unknown(_) => wire::PaymentMethod::Unspecified.into(),
-    };
-    let catalogue = match catalogue {
-        Catalogue::Sample => wire::Catalogue::Sample,
-        Catalogue::Empty => wire::Catalogue::Empty,
-        Catalogue::Unknown(_) => wire::Catalogue::Unspecified,
-    };
-    wire::ShopSettings {
-        title: title.to_string(),
-        admin_email: admin_email.to_string(),
-        admin_user: admin_user.to_string(),
-        country: country.to_string(),
-        currency: currency.to_string(),
-        locale: locale.to_string(),
-        timezone: timezone.to_string(),
-        taxes: *taxes,
-        weight_unit: weight_unit.as_str().to_owned(),
-        dimension_unit: dimension_unit.as_str().to_owned(),
-        payment_methods: payment_methods.iter().map(payment).collect(),
-        flat_rate: flat_rate.to_string(),
-        catalogue: catalogue.into(),
-    }
 }
 
 pub(super) fn state(state: State) -> wire::store::State {

@@ -3,12 +3,14 @@
 use std::{collections::BTreeMap, str::FromStr};
 
 use sendstores_core::{
-    Engine, Engines, Invalid, Labels, RequestId, ShopSettings, State, StoreFilter, StoreId, StoreSpec, Tenant,
-    shop::{Catalogue, PaymentMethod},
+    Engine, Engines, Invalid, Labels, RequestId, State, StoreFilter, StoreId, StoreSpec, Tenant, shop::NewShop,
 };
 use sendstores_proto::v1 as wire;
 
-use super::status::{Refusal, Violation};
+use super::{
+    shop,
+    status::{Refusal, Violation},
+};
 use crate::mirror::Consistency;
 
 /// Collects what is wrong while parsing goes on.
@@ -74,88 +76,8 @@ pub(super) fn spec(
         violations.add("spec.engine", "is not an engine that this server has");
     }
     let engine = engine.map(|facts| facts.engine);
-    let shop = self::shop(violations, shop.unwrap_or_default(), id, host);
+    let shop = shop::parse(violations, shop.unwrap_or_default(), &NewShop { id, host });
     Some(StoreSpec { engine: engine?, shop: shop? })
-}
-
-fn shop(violations: &mut Violations, shop: wire::ShopSettings, id: &StoreId, host: &str) -> Option<ShopSettings> {
-    let wire::ShopSettings {
-        title,
-        admin_email,
-        admin_user,
-        country,
-        currency,
-        locale,
-        timezone,
-        taxes,
-        weight_unit,
-        dimension_unit,
-        payment_methods,
-        flat_rate,
-        catalogue,
-    } = shop;
-    let v = violations;
-    let title = v.parse("spec.shop.title", or(&title, id.as_str()));
-    let admin_email = v.parse("spec.shop.admin_email", or(&admin_email, &default_email(host)));
-    let admin_user = v.parse("spec.shop.admin_user", or(&admin_user, "merchant"));
-    let country = v.parse("spec.shop.country", or(&country, "US:CA"));
-    let currency = v.parse("spec.shop.currency", or(&currency, "USD"));
-    let locale = v.parse("spec.shop.locale", or(&locale, "en_US"));
-    let timezone = v.parse("spec.shop.timezone", or(&timezone, "UTC"));
-    let weight_unit = v.parse("spec.shop.weight_unit", or(&weight_unit, "kg"));
-    let dimension_unit = v.parse("spec.shop.dimension_unit", or(&dimension_unit, "cm"));
-    let payment_methods = self::payment_methods(v, &payment_methods);
-    let flat_rate = v.parse("spec.shop.flat_rate", or(&flat_rate, "5.00"));
-    let catalogue = self::catalogue(v, catalogue);
-    Some(ShopSettings {
-        title: title?,
-        admin_email: admin_email?,
-        admin_user: admin_user?,
-        country: country?,
-        currency: currency?,
-        locale: locale?,
-        timezone: timezone?,
-        taxes,
-        weight_unit: weight_unit?,
-        dimension_unit: dimension_unit?,
-        payment_methods: payment_methods?,
-        flat_rate: flat_rate?,
-        catalogue: catalogue?,
-    })
-}
-
-fn payment_methods(violations: &mut Violations, methods: &[i32]) -> Option<Vec<PaymentMethod>> {
-    if methods.is_empty() {
-        return Some(PaymentMethod::ALL.to_vec());
-    }
-    let mut parsed = Vec::with_capacity(PaymentMethod::ALL.len());
-    for (i, method) in methods.iter().take(PaymentMethod::ALL.len() + 1).enumerate() {
-        let known = match wire::PaymentMethod::try_from(*method) {
-            Ok(wire::PaymentMethod::CashOnDelivery) => PaymentMethod::CashOnDelivery,
-            Ok(wire::PaymentMethod::BankTransfer) => PaymentMethod::BankTransfer,
-            Ok(wire::PaymentMethod::Unspecified) | Err(_) => {
-                violations.add(format!("spec.shop.payment_methods[{i}]"), "is not a payment method this server knows");
-                continue;
-            }
-        };
-        if parsed.contains(&known) {
-            violations.add(format!("spec.shop.payment_methods[{i}]"), "is there twice");
-        } else {
-            parsed.push(known);
-        }
-    }
-    Some(parsed)
-}
-
-fn catalogue(violations: &mut Violations, catalogue: i32) -> Option<Catalogue> {
-    match wire::Catalogue::try_from(catalogue) {
-        Ok(wire::Catalogue::Unspecified | wire::Catalogue::Sample) => Some(Catalogue::Sample),
-        Ok(wire::Catalogue::Empty) => Some(Catalogue::Empty),
-        Err(_) => {
-            violations.add("spec.shop.catalogue", "is not a catalogue this server knows");
-            None
-        }
-    }
 }
 
 pub(super) fn filter(violations: &mut Violations, filter: Option<wire::StoreFilter>) -> Option<StoreFilter> {
@@ -208,13 +130,4 @@ fn state(violations: &mut Violations, i: usize, state: i32) -> Option<State> {
         violations.add(format!("filter.states[{i}]"), "is not a state this server knows");
     }
     parsed
-}
-
-fn or<'a>(text: &'a str, default: &'a str) -> &'a str {
-    if text.is_empty() { default } else { text }
-}
-
-/// WordPress refuses an address whose host has no dot.
-fn default_email(host: &str) -> String {
-    if host.contains('.') { format!("admin@{host}") } else { format!("admin@{host}.invalid") }
 }

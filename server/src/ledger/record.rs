@@ -7,7 +7,6 @@
 
 mod diagnosis;
 mod release;
-mod shop;
 #[cfg(test)]
 mod tests;
 mod unknown;
@@ -24,7 +23,8 @@ use serde::{Deserialize, Serialize};
 
 use diagnosis::DiagnosisRecord;
 use release::ReleaseRecord;
-use shop::ShopRecord;
+
+use crate::shop::StoredShop;
 
 /// Raised when an older program could misread a record, which then sets that store aside. Words and fields may be added
 /// without raising it, because a reader keeps what it does not know.
@@ -40,7 +40,7 @@ pub(super) struct StoreRecord {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     labels: BTreeMap<String, String>,
     engine: String,
-    shop: ShopRecord,
+    shop: StoredShop,
     url: String,
     state: String,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,19 +1,34 @@
 //! A store's spec as JSON, for the namespace's annotations.
 
-mod read;
 mod release;
 
 use k8s_openapi::jiff;
-use sendstores_core::{StoreSpec, Timestamp, shop::ShopSettings};
+use sendstores_core::{Engine, StoreSpec, Timestamp};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-pub(crate) use read::read;
 pub(crate) use release::{read_release, release};
+
+use crate::shop::StoredShop;
+
+/// What [`spec`] writes. It stays as it is: what was written into namespaces is read again when a store is adopted.
+#[derive(Serialize, Deserialize)]
+struct Spec {
+    engine: String,
+    shop: StoredShop,
+}
 
 /// The whole spec; there is no secret in it.
 pub(crate) fn spec(spec: &StoreSpec) -> Value {
-    json!({"engine": spec.engine.as_str(), "shop": shop(&spec.shop)})
+    json!(Spec { engine: spec.engine.as_str().to_owned(), shop: StoredShop::from(&spec.shop) })
+}
+
+/// The spec that [`spec`] wrote.
+pub(crate) fn read(text: &str) -> Result<StoreSpec, String> {
+    let Spec { engine, shop } = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let engine = Engine::parse(&engine).ok_or_else(|| format!("engine {engine:?} is not known"))?;
+    Ok(StoreSpec { engine, shop: shop.try_into()? })
 }
 
 /// Tells one spec from another.
@@ -32,39 +47,6 @@ pub(crate) fn time(time: Timestamp) -> String {
 pub(crate) fn read_time(text: &str) -> Result<Timestamp, String> {
     let time: jiff::Timestamp = text.parse().map_err(|error| format!("{error}"))?;
     Ok(Timestamp::from_micros(time.as_microsecond()))
-}
-
-fn shop(shop: &ShopSettings) -> Value {
-    let ShopSettings {
-        title,
-        admin_email,
-        admin_user,
-        country,
-        currency,
-        locale,
-        timezone,
-        taxes,
-        weight_unit,
-        dimension_unit,
-        payment_methods,
-        flat_rate,
-        catalogue,
-    } = shop;
-    json!({
-        "title": title.as_str(),
-        "admin_email": admin_email.as_str(),
-        "admin_user": admin_user.as_str(),
-        "country": country.as_str(),
-        "currency": currency.as_str(),
-        "locale": locale.as_str(),
-        "timezone": timezone.as_str(),
-        "taxes": taxes,
-        "weight_unit": weight_unit.as_str(),
-        "dimension_unit": dimension_unit.as_str(),
-        "payment_methods": payment_methods.iter().map(|method| method.as_str()).collect::<Vec<_>>(),
-        "flat_rate": flat_rate.as_str(),
-        "catalogue": catalogue.as_str(),
-    })
 }
 
 #[cfg(test)]

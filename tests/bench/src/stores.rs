@@ -7,7 +7,7 @@ use sendstores_core::{
     Event, Labels, ShopSettings, Store, StoreSpec,
     engine::Engine,
     ledger::{Expected, Ledger, Write},
-    shop::{Catalogue, DimensionUnit, PaymentMethod, WeightUnit},
+    shop::{NewShop, ShopDraft},
     store::NewStore,
 };
 use sendstores_server::ledger::{RedisConfig, RedisLedger};
@@ -75,21 +75,19 @@ fn ready(number: usize) -> Store {
 }
 
 fn shop() -> ShopSettings {
-    ShopSettings {
-        title: parsed("Cheese & Bread"),
-        admin_email: parsed("owner@example.com"),
-        admin_user: parsed("merchant"),
-        country: parsed("DE"),
-        currency: parsed("EUR"),
-        locale: parsed("de_DE"),
-        timezone: parsed("Europe/Berlin"),
-        taxes: true,
-        weight_unit: WeightUnit::Kilogram,
-        dimension_unit: DimensionUnit::Centimetre,
-        payment_methods: vec![PaymentMethod::CashOnDelivery, PaymentMethod::BankTransfer],
-        flat_rate: parsed("4.90"),
-        catalogue: Catalogue::Sample,
-    }
+    let text = |text: &str| Some(text.to_owned());
+    let draft = ShopDraft {
+        title: text("Cheese & Bread"),
+        admin_email: text("owner@example.com"),
+        country: text("DE"),
+        currency: text("EUR"),
+        locale: text("de_DE"),
+        timezone: text("Europe/Berlin"),
+        taxes: Some(true),
+        flat_rate: text("4.90"),
+        ..ShopDraft::default()
+    };
+    draft.complete(&NewShop { id: &parsed("store-a"), host: "store-a.localhost" }).expect("valid")
 }
 
 fn parsed<T: FromStr<Err: Debug>>(text: &str) -> T {

@@ -1,7 +1,8 @@
 //! Codes that other standards define. A code is accepted when the standard and WooCommerce both know it.
 
-use std::{fmt, str::FromStr};
+use std::str::FromStr;
 
+use super::setting::text_settings;
 use crate::text::Invalid;
 
 /// ISO 3166-1 alpha-2 code of a country, optionally with a state of it: `DE`, `US:CA`.
@@ -20,28 +21,7 @@ pub struct Locale(String);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Timezone(String);
 
-macro_rules! code {
-    ($($name:ident),*) => {$(
-        impl $name {
-            /// A code as it was accepted once: what the lists lose later, a store keeps.
-            pub fn kept(code: String) -> Self {
-                Self(code)
-            }
-
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-    )*};
-}
-
-code!(Country, Currency, Locale, Timezone);
+text_settings!(Country, Currency, Locale, Timezone);
 
 /// Sorted, parted by single spaces.
 const COUNTRIES: &str = "\

@@ -1,20 +1,15 @@
 //! An amount of money, kept as it was written.
 
-use std::{fmt, str::FromStr};
+use std::str::FromStr;
 
+use super::setting::text_settings;
 use crate::text::Invalid;
 
 /// A decimal number that is not negative, with at most 9 digits before and 2 behind the point.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Money(String);
 
-// === impl Money ===
-
-impl Money {
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
+text_settings!(Money);
 
 impl FromStr for Money {
     type Err = Invalid;
@@ -28,12 +23,6 @@ impl FromStr for Money {
             ));
         }
         Ok(Self(text.to_owned()))
-    }
-}
-
-impl fmt::Display for Money {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
     }
 }
 

@@ -1,7 +1,8 @@
 //! Texts about the merchant and the shop.
 
-use std::{fmt, str::FromStr};
+use std::str::FromStr;
 
+use super::setting::text_settings;
 use crate::text::{self, Invalid};
 
 /// The shop's name: one line of 1 to 100 characters.
@@ -16,23 +17,7 @@ pub struct Email(String);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AdminUser(String);
 
-macro_rules! display {
-    ($($name:ident),*) => {$(
-        impl $name {
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-    )*};
-}
-
-display!(Title, Email, AdminUser);
+text_settings!(Title, Email, AdminUser);
 
 impl FromStr for Title {
     type Err = Invalid;

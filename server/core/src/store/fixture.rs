@@ -4,8 +4,9 @@ use crate::store::{NewStore, Store, StoreSpec};
 use crate::{
     engine::{Engine, Pipeline},
     failure::FailureReason,
+    id::StoreId,
     label::Labels,
-    shop::{Catalogue, DimensionUnit, PaymentMethod, ShopSettings, WeightUnit},
+    shop::{NewShop, ShopDraft},
     step::{StepFacts, StepName},
     time::Timestamp,
 };
@@ -30,28 +31,16 @@ const fn step(name: StepName, usual_reason: FailureReason) -> StepFacts {
 
 /// A store of defaults, just asked for.
 pub(crate) fn store(id: &str) -> Store {
-    let shop = ShopSettings {
-        title: "Shop".parse().expect("valid"),
-        admin_email: "a@b.co".parse().expect("valid"),
-        admin_user: "merchant".parse().expect("valid"),
-        country: "DE".parse().expect("valid"),
-        currency: "EUR".parse().expect("valid"),
-        locale: "en_US".parse().expect("valid"),
-        timezone: "UTC".parse().expect("valid"),
-        taxes: false,
-        weight_unit: WeightUnit::Kilogram,
-        dimension_unit: DimensionUnit::Centimetre,
-        payment_methods: PaymentMethod::ALL.to_vec(),
-        flat_rate: "5.00".parse().expect("valid"),
-        catalogue: Catalogue::Sample,
-    };
+    let id: StoreId = id.parse().expect("valid");
+    let shop = ShopDraft { country: Some("DE".to_owned()), currency: Some("EUR".to_owned()), ..ShopDraft::default() };
+    let shop = shop.complete(&NewShop { id: &id, host: "a.localhost" }).expect("valid");
     let new = NewStore {
-        id: id.parse().expect("valid"),
+        url: format!("http://{id}.localhost"),
+        id,
         uid: "0193b0a0-7c3e-7000-8000-0000000000af".parse().expect("valid"),
         tenant: None,
         labels: Labels::default(),
         spec: StoreSpec { engine: Engine::new("test"), shop },
-        url: format!("http://{id}.localhost"),
         pipeline: PIPELINE,
     };
     Store::new(new, Timestamp::from_micros(0))

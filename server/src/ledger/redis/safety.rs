@@ -56,7 +56,9 @@ pub(super) async fn check(connection: &Connection, durability: Durability) -> Re
     }
     let torn = connection.call(Repeat::Safe, Duration::ZERO, |client| commands::config_get(client, TORN)).await;
     if matches!(torn.as_ref().map(Option::as_deref), Ok(Some("yes"))) {
-        tracing::warn!("aof-load-truncated is yes: set it to no and run redis-check-aof --fix before each start, or run BGREWRITEAOF when Redis has started after a power loss or a kill");
+        tracing::warn!(
+            "aof-load-truncated is yes: set it to no and run redis-check-aof --fix before each start, or run BGREWRITEAOF when Redis has started after a power loss or a kill"
+        );
     }
     if problems.is_empty() { Ok(()) } else { Err(LedgerError::Unsafe(problems.join("; "))) }
 }

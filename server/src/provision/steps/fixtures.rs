@@ -1,9 +1,9 @@
 //! A store for unit tests.
 
 use sendstores_core::{
-    Labels, Release, ShopSettings, Store, StoreSpec, Timestamp,
+    Labels, Release, Store, StoreId, StoreSpec, Timestamp,
     release::Volume,
-    shop::{Catalogue, DimensionUnit, PaymentMethod, WeightUnit},
+    shop::{NewShop, ShopDraft},
     store::NewStore,
 };
 
@@ -28,23 +28,20 @@ pub(crate) fn release() -> Release {
 }
 
 pub(crate) fn store_titled(title: &str) -> Store {
-    let shop = ShopSettings {
-        title: title.parse().unwrap(),
-        admin_email: "owner@example.com".parse().unwrap(),
-        admin_user: "merchant".parse().unwrap(),
-        country: "DE".parse().unwrap(),
-        currency: "EUR".parse().unwrap(),
-        locale: "en_US".parse().unwrap(),
-        timezone: "Europe/Berlin".parse().unwrap(),
-        taxes: false,
-        weight_unit: WeightUnit::Kilogram,
-        dimension_unit: DimensionUnit::Centimetre,
-        payment_methods: vec![PaymentMethod::CashOnDelivery, PaymentMethod::BankTransfer],
-        flat_rate: "4.90".parse().unwrap(),
-        catalogue: Catalogue::Sample,
+    let text = |text: &str| Some(text.to_owned());
+    let id: StoreId = "store-test0001".parse().unwrap();
+    let shop = ShopDraft {
+        title: text(title),
+        admin_email: text("owner@example.com"),
+        country: text("DE"),
+        currency: text("EUR"),
+        timezone: text("Europe/Berlin"),
+        flat_rate: text("4.90"),
+        ..ShopDraft::default()
     };
+    let shop = shop.complete(&NewShop { id: &id, host: "store-test0001.localhost" }).unwrap();
     let new = NewStore {
-        id: "store-test0001".parse().unwrap(),
+        id,
         uid: "0193b0a0-7c3e-7000-8000-000000000001".parse().unwrap(),
         tenant: None,
         labels: Labels::default(),

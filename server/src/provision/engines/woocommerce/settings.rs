@@ -3,45 +3,38 @@
 use sendstores_core::{Store, shop::Catalogue};
 use serde_json::{Value, json};
 
-use crate::provision::settings::{digest, spec};
+use crate::{
+    provision::settings::{digest, spec},
+    shop::StoredShop,
+};
 
 /// What `install` reads; here alone the merchant's password leaves its Secret.
 pub(crate) fn install(store: &Store, admin_password: &str) -> Value {
-    let shop = &store.spec.shop;
-    json!({
-        "url": store.url,
-        "title": shop.title.as_str(),
-        "admin_user": shop.admin_user.as_str(),
-        "admin_email": shop.admin_email.as_str(),
-        "admin_password": admin_password,
-        "locale": shop.locale.as_str(),
-    })
+    with_settings(store, json!({ "url": store.url, "admin_password": admin_password }))
 }
 
 /// What `configure` reads.
 pub(crate) fn configure(store: &Store) -> Value {
-    let shop = &store.spec.shop;
-    json!({
-        "marker": digest(&spec(&store.spec)),
-        "admin_user": shop.admin_user.as_str(),
-        "title": shop.title.as_str(),
-        "country": shop.country.as_str(),
-        "currency": shop.currency.as_str(),
-        "timezone": shop.timezone.as_str(),
-        "taxes": shop.taxes,
-        "weight_unit": shop.weight_unit.as_str(),
-        "dimension_unit": shop.dimension_unit.as_str(),
-        "payment_methods": shop.payment_methods.iter().map(|method| method.as_str()).collect::<Vec<_>>(),
-        "flat_rate": shop.flat_rate.as_str(),
-        "sample_catalogue": shop.catalogue == Catalogue::Sample,
-    })
+    let marker = digest(&spec(&store.spec));
+    with_settings(
+        store,
+        json!({ "marker": marker, "sample_catalogue": store.spec.shop.catalogue == Catalogue::Sample }),
+    )
 }
 
 /// What `restore` reads, which does the work of both.
 pub(crate) fn restore(store: &Store, admin_password: &str) -> Value {
-    let mut line = configure(store);
-    if let (Value::Object(line), Value::Object(install)) = (&mut line, install(store, admin_password)) {
-        line.extend(install);
+    both(configure(store), install(store, admin_password))
+}
+
+/// Every program is given all settings and takes what it needs.
+fn with_settings(store: &Store, others: Value) -> Value {
+    both(json!(StoredShop::from(&store.spec.shop)), others)
+}
+
+fn both(mut line: Value, more: Value) -> Value {
+    if let (Value::Object(line), Value::Object(more)) = (&mut line, more) {
+        line.extend(more);
     }
     line
 }

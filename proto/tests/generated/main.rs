@@ -1,5 +1,8 @@
 //! The checked-in code is what the protos generate. `UPDATE_GENERATED=1 cargo test -p sendstores-proto` rewrites it.
 
+#[cfg(test)]
+mod settings;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -28,24 +31,29 @@ fn checked_in_code_is_what_the_protos_generate() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let out = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("generated");
     fs::create_dir_all(&out).expect("create the output folder");
-    generate(root, &out);
+    let others = generate(root, &out);
 
-    let checked_in = root.join("src/generated");
-    let update = std::env::var_os("UPDATE_GENERATED").is_some();
-    for file in ["sendstores.v1.rs", "sendstores.v1.bin"] {
-        let fresh = fs::read(out.join(file)).expect("read the fresh file");
-        if update {
-            fs::write(checked_in.join(file), &fresh).expect("write the fresh file");
+    let folder = root.parent().expect("the repository");
+    let read = |file: &str| fs::read(out.join(file)).expect("read the fresh file");
+    let messages =
+        ["sendstores.v1.rs", "sendstores.v1.bin"].map(|file| (format!("proto/src/generated/{file}"), read(file)));
+    let others = others.map(|(path, text)| (path.to_owned(), text.into_bytes()));
+    for (path, fresh) in messages.into_iter().chain(others) {
+        let checked_in = folder.join(&path);
+        if std::env::var_os("UPDATE_GENERATED").is_some() {
+            fs::write(&checked_in, &fresh).expect("write the fresh file");
         }
-        let kept = fs::read(checked_in.join(file)).unwrap_or_default();
-        assert!(kept == fresh, "{file} differs: run `UPDATE_GENERATED=1 cargo test -p sendstores-proto` and commit it");
+        let kept = fs::read(&checked_in).unwrap_or_default();
+        assert!(kept == fresh, "{path} differs: run `UPDATE_GENERATED=1 cargo test -p sendstores-proto` and commit it");
     }
 }
 
-fn generate(root: &Path, out: &Path) {
+/// Writes what is for this crate into `out`, and returns what is for others.
+fn generate(root: &Path, out: &Path) -> [(&'static str, String); 2] {
     let mut compiler = protox::Compiler::new([root]).expect("open the include path");
     compiler.include_imports(true).include_source_info(true).open_files(PROTOS).expect("compile the protos");
     let with_comments = compiler.file_descriptor_set();
+    let others = settings::files(&with_comments);
 
     tonic_prost_build::configure()
         .build_transport(false)
@@ -63,6 +71,7 @@ fn generate(root: &Path, out: &Path) {
     fs::write(out.join("sendstores.v1.bin"), shipped.encode_file_descriptor_set()).expect("write the descriptor set");
     let decoded = prost_types_set(&out.join("sendstores.v1.bin"));
     assert!(decoded >= PROTOS.len(), "the descriptor set is empty");
+    others
 }
 
 fn prost_types_set(path: &Path) -> usize {

@@ -1,0 +1,90 @@
+//! A flag for each setting of a shop. Generated from `message ShopSettings`.
+
+use clap::Args;
+use sendstores_client::CreateStore;
+
+use super::create::{Catalogue, PaymentMethod, set};
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Shop")]
+pub(super) struct ShopArgs {
+    /// The name of the shop, shown on every page. 1 to 100 characters without control characters. Default: the store's
+    /// id.
+    #[arg(long)]
+    title: Option<String>,
+    /// The merchant's e-mail address. At most 100 characters. Default: "admin@" and the host of the store's URL.
+    #[arg(long)]
+    admin_email: Option<String>,
+    /// The merchant's login name. 1 to 60 characters of a-z, 0-9, '.', '-', '_', starting with a letter. Default:
+    /// "merchant".
+    #[arg(long)]
+    admin_user: Option<String>,
+    /// The shop's country as an ISO 3166-1 alpha-2 code, optionally with WooCommerce's code of a state: "DE", "US:CA",
+    /// "JP:JP13". Default: "US:CA".
+    #[arg(long)]
+    country: Option<String>,
+    /// The currency of all prices as an ISO 4217 code. Default: "USD".
+    #[arg(long)]
+    currency: Option<String>,
+    /// The WordPress locale, such as "de_DE". Default: "en_US". The store image must contain its language files.
+    /// Otherwise the store ends in STATE_FAILED with REASON_BOOTSTRAP_FAILED.
+    #[arg(long)]
+    locale: Option<String>,
+    /// The time zone by its IANA name, such as "Europe/Berlin". Default: "UTC".
+    #[arg(long)]
+    timezone: Option<String>,
+    /// Whether the shop calculates taxes. Default: false.
+    #[arg(long)]
+    taxes: bool,
+    /// The unit of weight: kg, g, lbs or oz. Default: "kg".
+    #[arg(long)]
+    weight_unit: Option<String>,
+    /// The unit of length: m, cm, mm, in or yd. Default: "cm".
+    #[arg(long)]
+    dimension_unit: Option<String>,
+    /// How shoppers can pay. Each method at most once. Default: cash on delivery and bank transfer. Repeat the flag, or
+    /// separate values with commas.
+    #[arg(long = "payment", value_delimiter = ',')]
+    payment_methods: Vec<PaymentMethod>,
+    /// The cost of shipping one order to any address, in `currency`, as a decimal number such as "4.90". At most 9
+    /// digits before the point and 2 after it. Default: "5.00".
+    #[arg(long)]
+    flat_rate: Option<String>,
+    /// The products that the store starts with. Default: sample.
+    #[arg(long)]
+    catalogue: Option<Catalogue>,
+}
+
+impl ShopArgs {
+    pub(super) fn apply(self, mut request: CreateStore) -> CreateStore {
+        let Self {
+            title,
+            admin_email,
+            admin_user,
+            country,
+            currency,
+            locale,
+            timezone,
+            taxes,
+            weight_unit,
+            dimension_unit,
+            payment_methods,
+            flat_rate,
+            catalogue,
+        } = self;
+        request = set(request, title, CreateStore::title);
+        request = set(request, admin_email, CreateStore::admin_email);
+        request = set(request, admin_user, CreateStore::admin_user);
+        request = set(request, country, CreateStore::country);
+        request = set(request, currency, CreateStore::currency);
+        request = set(request, locale, CreateStore::locale);
+        request = set(request, timezone, CreateStore::timezone);
+        request = set(request, taxes.then_some(true), CreateStore::taxes);
+        request = set(request, weight_unit, CreateStore::weight_unit);
+        request = set(request, dimension_unit, CreateStore::dimension_unit);
+        request = payment_methods.into_iter().fold(request, |request, one| request.payment_method(one.wire()));
+        request = set(request, flat_rate, CreateStore::flat_rate);
+        request = set(request, catalogue.map(Catalogue::wire), CreateStore::catalogue);
+        request
+    }
+}

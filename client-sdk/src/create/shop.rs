@@ -1,0 +1,89 @@
+//! A method for each setting of a shop. Generated from `message ShopSettings`.
+
+use super::CreateStore;
+use crate::v1::{Catalogue, PaymentMethod};
+
+impl CreateStore {
+    /// The name of the shop, shown on every page. 1 to 100 characters without control characters. Default: the store's
+    /// id.
+    pub fn title(mut self, title: impl Into<String>) -> Self {
+        self.shop().title = title.into();
+        self
+    }
+
+    /// The merchant's e-mail address. At most 100 characters. Default: "admin@" and the host of the store's URL.
+    pub fn admin_email(mut self, admin_email: impl Into<String>) -> Self {
+        self.shop().admin_email = admin_email.into();
+        self
+    }
+
+    /// The merchant's login name. 1 to 60 characters of a-z, 0-9, '.', '-', '_', starting with a letter. Default:
+    /// "merchant".
+    pub fn admin_user(mut self, admin_user: impl Into<String>) -> Self {
+        self.shop().admin_user = admin_user.into();
+        self
+    }
+
+    /// The shop's country as an ISO 3166-1 alpha-2 code, optionally with WooCommerce's code of a state: "DE", "US:CA",
+    /// "JP:JP13". Default: "US:CA".
+    pub fn country(mut self, country: impl Into<String>) -> Self {
+        self.shop().country = country.into();
+        self
+    }
+
+    /// The currency of all prices as an ISO 4217 code. Default: "USD".
+    pub fn currency(mut self, currency: impl Into<String>) -> Self {
+        self.shop().currency = currency.into();
+        self
+    }
+
+    /// The WordPress locale, such as "de_DE". Default: "en_US". The store image must contain its language files.
+    /// Otherwise the store ends in STATE_FAILED with REASON_BOOTSTRAP_FAILED.
+    pub fn locale(mut self, locale: impl Into<String>) -> Self {
+        self.shop().locale = locale.into();
+        self
+    }
+
+    /// The time zone by its IANA name, such as "Europe/Berlin". Default: "UTC".
+    pub fn timezone(mut self, timezone: impl Into<String>) -> Self {
+        self.shop().timezone = timezone.into();
+        self
+    }
+
+    /// Whether the shop calculates taxes. Default: false.
+    pub fn taxes(mut self, taxes: bool) -> Self {
+        self.shop().taxes = taxes;
+        self
+    }
+
+    /// The unit of weight: kg, g, lbs or oz. Default: "kg".
+    pub fn weight_unit(mut self, weight_unit: impl Into<String>) -> Self {
+        self.shop().weight_unit = weight_unit.into();
+        self
+    }
+
+    /// The unit of length: m, cm, mm, in or yd. Default: "cm".
+    pub fn dimension_unit(mut self, dimension_unit: impl Into<String>) -> Self {
+        self.shop().dimension_unit = dimension_unit.into();
+        self
+    }
+
+    /// How shoppers can pay. Each method at most once. Default: cash on delivery and bank transfer. Each call adds one.
+    pub fn payment_method(mut self, payment_method: PaymentMethod) -> Self {
+        self.shop().payment_methods.push(payment_method.into());
+        self
+    }
+
+    /// The cost of shipping one order to any address, in `currency`, as a decimal number such as "4.90". At most 9
+    /// digits before the point and 2 after it. Default: "5.00".
+    pub fn flat_rate(mut self, flat_rate: impl Into<String>) -> Self {
+        self.shop().flat_rate = flat_rate.into();
+        self
+    }
+
+    /// The products that the store starts with. Default: CATALOGUE_SAMPLE.
+    pub fn catalogue(mut self, catalogue: Catalogue) -> Self {
+        self.shop().catalogue = catalogue.into();
+        self
+    }
+}
