@@ -8,7 +8,7 @@ use std::{
 };
 
 use sendstores_core::{
-    Epoch, Revision, Store, StoreId,
+    Epoch, Record, Resource, ResourceId, Revision,
     cluster::ClusterUid,
     ledger::{Claim, Duty, Fence, Ledger, LedgerError, LogPage, Operation, Owner, Scan, SetCluster, Write, Written},
 };
@@ -68,31 +68,35 @@ impl Ledger for Interposed {
         self.inner.last_revision().await
     }
 
-    async fn write(&self, write: Write) -> Result<Written, LedgerError> {
+    async fn write<R: Resource>(&self, write: Write<R>) -> Result<Written<R>, LedgerError> {
         self.inner.write(write).await
     }
 
-    async fn recall(&self, operation: &Operation) -> Result<Option<Store>, LedgerError> {
+    async fn recall<R: Resource>(&self, operation: &Operation) -> Result<Option<R>, LedgerError> {
         self.inner.recall(operation).await
     }
 
-    async fn note_missing(&self, id: &StoreId, operation: &Operation) -> Result<Option<Store>, LedgerError> {
+    async fn note_missing<I: ResourceId>(
+        &self,
+        id: &I,
+        operation: &Operation,
+    ) -> Result<Option<I::Resource>, LedgerError> {
         self.inner.note_missing(id, operation).await
     }
 
-    async fn load(&self, id: &StoreId) -> Result<Option<Store>, LedgerError> {
+    async fn load<I: ResourceId>(&self, id: &I) -> Result<Option<I::Resource>, LedgerError> {
         self.call(Read::Load).await;
         self.inner.load(id).await
     }
 
     /// No snapshot: of the records, every other one is as it was before the hook.
-    async fn scan(&self) -> Result<Scan, LedgerError> {
-        let old = self.inner.scan().await?.stores;
+    async fn scan<R: Resource>(&self) -> Result<Scan<R>, LedgerError> {
+        let Scan { resources: old, .. } = self.inner.scan::<R>().await?;
         self.call(Read::Scan).await;
-        let Scan { stores: new, unreadable } = self.inner.scan().await?;
-        let even = |store: &&Store| store.id.as_str().bytes().last().is_some_and(|byte| byte % 2 == 0);
-        let (old, new) = (old.iter().filter(even), new.iter().filter(|store| !even(store)));
-        Ok(Scan { stores: old.chain(new).cloned().collect(), unreadable })
+        let Scan { resources: new, unreadable } = self.inner.scan::<R>().await?;
+        let even = |one: &&R| one.id().as_str().bytes().last().is_some_and(|byte| byte % 2 == 0);
+        let (old, new) = (old.iter().filter(even), new.iter().filter(|one| !even(one)));
+        Ok(Scan { resources: old.chain(new).cloned().collect(), unreadable })
     }
 
     async fn read_log(&self, after: Revision, most: usize, wait: Duration) -> Result<LogPage, LedgerError> {
@@ -100,11 +104,11 @@ impl Ledger for Interposed {
         self.inner.read_log(after, most.min(self.page), wait).await
     }
 
-    async fn claim(&self, id: &StoreId, owner: &Owner, lease: Duration) -> Result<Option<Claim>, LedgerError> {
+    async fn claim<I: ResourceId>(&self, id: &I, owner: &Owner, lease: Duration) -> Result<Option<Claim>, LedgerError> {
         self.inner.claim(id, owner, lease).await
     }
 
-    async fn claimed_for(&self, id: &StoreId) -> Result<Duration, LedgerError> {
+    async fn claimed_for<I: ResourceId>(&self, id: &I) -> Result<Duration, LedgerError> {
         self.inner.claimed_for(id).await
     }
 
@@ -144,7 +148,7 @@ impl Ledger for Interposed {
         self.inner.cluster(set).await
     }
 
-    async fn adopt(&self, stores: Vec<Store>) -> Result<(), LedgerError> {
-        self.inner.adopt(stores).await
+    async fn adopt(&self, records: Vec<Record>) -> Result<(), LedgerError> {
+        self.inner.adopt(records).await
     }
 }

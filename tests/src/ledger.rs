@@ -3,24 +3,27 @@
 use std::time::{Duration, SystemTime};
 
 use sendstores_core::{
-    Event, Revision, Store, Timestamp,
-    ledger::{Change, Expected, Ledger, LedgerError, LogPage, Operation, Scan, Write, Written},
+    Event, Record, Resource, Revision, Store, Timestamp,
+    ledger::{Change, Expected, Ledger, LedgerError, LogEntry, LogPage, Operation, Scan, Write, Written},
 };
 use uuid::Uuid;
 
 use crate::{
-    samples::{self, parsed},
+    samples::{self, parsed, store_id},
     wait::{until, within},
 };
 
-/// A change whose record can be read.
+/// A change of a store whose record can be read.
 pub trait Readable {
     fn store(&self) -> &Store;
 }
 
 impl Readable for Change {
     fn store(&self) -> &Store {
-        self.record.as_ref().expect("a record that can be read")
+        match &self.entry {
+            LogEntry::Record(Record::Store(store)) => store,
+            other => panic!("no store: {other:?}"),
+        }
     }
 }
 
@@ -30,12 +33,12 @@ pub fn operation(id: &str, digest: &str) -> Operation {
 
 /// A write of a new store.
 pub fn creation(id: &str) -> Write {
-    Write { store: samples::store(id), expected: Expected::Vacant, fence: None, operation: None }
+    Write { resource: samples::store(id), expected: Expected::Vacant, fence: None, operation: None }
 }
 
 /// A write of `store` over what it was read as.
 pub fn update(store: &Store) -> Write {
-    Write { store: store.clone(), expected: Expected::Revision(store.revision), fence: None, operation: None }
+    Write { resource: store.clone(), expected: Expected::Revision(store.revision), fence: None, operation: None }
 }
 
 /// A write of what `store` becomes by `event`.
@@ -43,11 +46,11 @@ pub fn event(store: &Store, event: Event) -> Write {
     update(&store.after(event, Timestamp::from_micros(1_700_000_001_000_000)).expect("legal"))
 }
 
-/// The store that was written now.
-pub async fn apply<L: Ledger>(ledger: &L, write: Write) -> Store {
+/// The resource that was written now.
+pub async fn apply<L: Ledger, R: Resource>(ledger: &L, write: Write<R>) -> R {
     let written = ledger.write(write).await;
     assert!(matches!(written, Ok(Written::Applied(_))), "not applied: {written:?}");
-    written.expect("applied").into_store()
+    written.expect("applied").into_resource()
 }
 
 /// A store that was created and deleted.
@@ -59,7 +62,7 @@ pub async fn tombstone<L: Ledger>(ledger: &L, id: &str) -> Store {
 
 /// Every store, none of which is set aside.
 pub async fn stores<L: Ledger>(ledger: &L) -> Result<Vec<Store>, LedgerError> {
-    let Scan { stores, unreadable } = ledger.scan().await?;
+    let Scan { resources: stores, unreadable } = ledger.scan().await?;
     assert_eq!(unreadable, []);
     Ok(stores)
 }
@@ -81,14 +84,14 @@ pub async fn settled<T>(mut call: impl AsyncFnMut() -> Result<T, LedgerError>) -
 /// answered may have been written.
 pub async fn written<L: Ledger>(ledger: &L, write: Write) -> Store {
     let write = Write { operation: Some(operation(&Uuid::now_v7().to_string(), "aa")), ..write };
-    settled(async || ledger.write(write.clone()).await).await.expect("written").into_store()
+    settled(async || ledger.write(write.clone()).await).await.expect("written").into_resource()
 }
 
 /// Writes a new store with a UUID of its own, as another replica would.
 pub async fn create<L: Ledger>(ledger: &L, id: &str, tenant: &str) -> Store {
     let store = Store { uid: parsed(&Uuid::now_v7().to_string()), tenant: Some(parsed(tenant)), ..samples::store(id) };
-    let write = Write { store, expected: Expected::Vacant, fence: None, operation: None };
-    ledger.write(write).await.expect("created").into_store()
+    let write = Write { resource: store, expected: Expected::Vacant, fence: None, operation: None };
+    ledger.write(write).await.expect("created").into_resource()
 }
 
 /// Makes `event` happen to the store as it is now, as another replica would.
@@ -100,11 +103,11 @@ pub async fn happen<L: Ledger>(ledger: &L, id: &str, event: Event) -> Store {
 pub async fn change<L: Ledger>(ledger: &L, id: &str, next: impl Fn(&Store) -> Store) -> Store {
     let changed = async {
         loop {
-            let store = ledger.load(&parsed(id)).await.expect("the ledger").expect("the store");
-            let write = Write { store: next(&store), ..update(&store) };
+            let store = ledger.load(&store_id(id)).await.expect("the ledger").expect("the store");
+            let write = Write { resource: next(&store), ..update(&store) };
             match ledger.write(write).await {
                 Err(LedgerError::Conflict(_)) => {}
-                written => return written.expect("written").into_store(),
+                written => return written.expect("written").into_resource(),
             }
         }
     };

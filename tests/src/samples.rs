@@ -3,7 +3,7 @@
 use std::{fmt::Debug, str::FromStr};
 
 use sendstores_core::{
-    Engine, Labels, ShopSettings, Store, StoreSpec, Timestamp,
+    Engine, Labels, ShopSettings, Store, StoreId, StoreSpec, Timestamp,
     shop::{NewShop, ShopDraft},
     store::NewStore,
 };
@@ -12,6 +12,11 @@ use sendstores_server::provision::ENGINES;
 /// The value that a valid `text` stands for.
 pub fn parsed<T: FromStr<Err: Debug>>(text: &str) -> T {
     text.parse().expect("valid")
+}
+
+/// The id of a store.
+pub fn store_id(text: &str) -> StoreId {
+    parsed(text)
 }
 
 /// A store that was just asked for.

@@ -11,7 +11,7 @@ use sendstores_tests::{
     ledger::{create, happen},
     namespaces::Namespaces,
     redis::RedisServer,
-    samples::parsed,
+    samples::store_id,
     server::{Server, ServerOptions},
     wait::until,
 };
@@ -78,7 +78,7 @@ impl World {
         let ledger = RedisLedger::connect(RedisConfig::new(self.redis.url())).await.expect("a ledger");
         let mut states = Vec::new();
         for id in IDS {
-            states.push(ledger.load(&parsed(id)).await.expect("the ledger").expect("a record").state);
+            states.push(ledger.load(&store_id(id)).await.expect("the ledger").expect("a record").state);
         }
         states
     }

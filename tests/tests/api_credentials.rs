@@ -7,7 +7,7 @@ use sendstores_client::{
     CreateStore, Error, Event,
     v1::{self as wire, history_entry::Event as Happened, store::State, store_service_client::StoreServiceClient},
 };
-use sendstores_core::{FailureReason, StepName, provisioner::StepError};
+use sendstores_core::{FailureReason, StepName, StoreId, provisioner::StepError};
 use sendstores_tests::{
     logs::Logs,
     plane::Plane,
@@ -33,7 +33,7 @@ async fn ready(plane: &Plane, id: &str) -> wire::Store {
 /// The password that the scripted cluster has for the store as it is now.
 async fn password(plane: &Plane, id: &str) -> String {
     use sendstores_core::ledger::Ledger;
-    let id = id.parse().expect("an id");
+    let id = id.parse::<StoreId>().expect("an id");
     let store = plane.ledger.load(&id).await.expect("load").expect("a record");
     ScriptedProvisioner::password(&store)
 }

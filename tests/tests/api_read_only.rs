@@ -133,7 +133,7 @@ async fn a_redis_that_is_empty_makes_every_server_read_only_until_the_stores_are
     let watched = second.watch(StoreFilter::default()).await.map(drop);
     assert_eq!(watched.err().as_ref().and_then(Error::reason), Some("READ_ONLY"));
 
-    ledger(&redis).await.adopt(vec![store]).await.expect("adopted");
+    ledger(&redis).await.adopt(vec![store.into()]).await.expect("adopted");
     for (server, client) in [(&server, &client), (&late, &second)] {
         writable(server, client, "store-after").await;
         assert_eq!(listed(client).await.expect("everything"), ["store-a", "store-after"]);

@@ -62,7 +62,7 @@ async fn a_store_of_another_engine_is_made_probed_and_removed_by_the_same_runner
 
     let store = page_store();
     let id = store.id.clone();
-    let write = Write { store: store.clone(), expected: Expected::Vacant, fence: None, operation: None };
+    let write = Write { resource: store.clone(), expected: Expected::Vacant, fence: None, operation: None };
     ledger.write(write).await.expect("accepted");
     let load = async || ledger.load(&id).await.expect("an answer").expect("a record");
     let ready = until("READY", async || Some(load().await).filter(|store| store.state == State::Ready)).await;
@@ -78,7 +78,7 @@ async fn a_store_of_another_engine_is_made_probed_and_removed_by_the_same_runner
 
     let deleting = load().await;
     let next = deleting.after(Event::DeleteRequested, SystemTime::now().into()).expect("legal");
-    let write = Write { store: next, expected: Expected::Revision(deleting.revision), fence: None, operation: None };
+    let write = Write { resource: next, expected: Expected::Revision(deleting.revision), fence: None, operation: None };
     ledger.write(write).await.expect("accepted");
     until("DELETED", async || Some(load().await).filter(|store| store.state == State::Deleted)).await;
     let namespaces: Api<Namespace> = Api::all(rig.client.clone());

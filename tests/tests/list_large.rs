@@ -21,7 +21,7 @@ use sendstores_server::ledger::{RedisConfig, RedisLedger};
 use sendstores_tests::{
     ledger::happen,
     redis::RedisServer,
-    samples::{self, parsed},
+    samples::{self, parsed, store_id},
     server::ServerOptions,
     wait::within,
 };
@@ -52,7 +52,7 @@ async fn open_shop(ledger: &RedisLedger, id: &str, tenant: &str) {
     let uid = parsed(&Uuid::now_v7().to_string());
     let store = Store { uid, tenant: Some(parsed(tenant)), ..samples::store(id) };
     let store = store.after(Event::Converged, SystemTime::now().into()).expect("legal");
-    let write = Write { store, expected: Expected::Vacant, fence: None, operation: None };
+    let write = Write { resource: store, expected: Expected::Vacant, fence: None, operation: None };
     ledger.write(write).await.expect("written");
 }
 
@@ -76,7 +76,7 @@ async fn change_much(ledger: &RedisLedger, random: &mut StdRng) {
     for number in numbers {
         let (ledger, fails) = (ledger.clone(), random.random_bool(0.5));
         writers.spawn(async move {
-            let found = ledger.load(&parsed(&id(number))).await.expect("an answer").map(|store| store.state);
+            let found = ledger.load(&store_id(&id(number))).await.expect("an answer").map(|store| store.state);
             // No state that a server would work on stays for long.
             let events = match found {
                 None | Some(State::Deleted) => {

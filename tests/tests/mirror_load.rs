@@ -23,7 +23,7 @@ use sendstores_server::{
 use sendstores_tests::{
     interposed::{Interposed, Read},
     ledger::{create, happen, last, tombstone},
-    samples::parsed,
+    samples::{parsed, store_id},
     versions::fixture,
     wait::{DEADLINE, until},
 };
@@ -56,7 +56,7 @@ async fn live(mirror: &Mirror) {
 /// One change of any store to what is possible for it: creations, ends and new stores of the same id among them.
 async fn change_something(ledger: &MemoryLedger, random: &mut StdRng) {
     let id = format!("store-{}", random.random_range(0..STORES));
-    let state = ledger.load(&parsed(&id)).await.expect("an answer").map(|store| store.state);
+    let state = ledger.load(&store_id(&id)).await.expect("an answer").map(|store| store.state);
     let events: &[Event] = match state {
         None | Some(State::Deleted) => return drop(create(ledger, &id, "acme").await),
         Some(State::Provisioning) => &[Event::Converged, Event::DeleteRequested],
@@ -320,7 +320,7 @@ async fn a_linearizable_read_waits_until_another_history_is_read_however_short_i
     let (mirror, _guard) = follow(interposed, RING).await;
     ledger.forget();
     tokio::time::timeout(DEADLINE, mirror.doubted()).await.expect("in time");
-    ledger.reopen().adopt(vec![kept.clone()]).await.expect("adopted");
+    ledger.reopen().adopt(vec![kept.clone().into()]).await.expect("adopted");
     let mut doubt = mirror.doubt();
     let believed = tokio::time::timeout(DEADLINE, doubt.wait_for(Option::is_none)).await;
     drop(believed.expect("in time").expect("a doubt"));
@@ -372,7 +372,7 @@ async fn watchers_of_a_history_that_ended_are_told_when_another_was_adopted() {
     tokio::time::timeout(DEADLINE, mirror.doubted()).await.expect("in time");
     assert!(mirror.doubt().borrow().clone().is_some_and(|doubt| doubt.complete));
     assert!(mirror.get(&store.id).is_some(), "the memory stays");
-    ledger.reopen().adopt(vec![store.clone()]).await.expect("adopted");
+    ledger.reopen().adopt(vec![store.clone().into()]).await.expect("adopted");
     tokio::time::timeout(DEADLINE, mirror.dependable()).await.expect("in time");
     let told = tokio::time::timeout(DEADLINE, cursor.next(7)).await.expect("in time");
     assert_eq!(told.err(), Some(Compacted));

@@ -47,7 +47,7 @@ async fn stores_at_rest_cost_no_writes() {
     // A store with nothing to do, such as one that a later version suspends, is not worked on either.
     let resting = Store { state: State::Suspending, ..samples::store("store-suspending") };
     for store in ids.iter().map(|id| samples::store(id.as_str())).chain([resting]) {
-        let write = Write { store, expected: Expected::Vacant, fence: None, operation: None };
+        let write = Write { resource: store, expected: Expected::Vacant, fence: None, operation: None };
         ledger.write(write).await.expect("created");
     }
     // READY, and the claim of its making given back.

@@ -47,14 +47,14 @@ fn replica(ledger: &MemoryLedger, name: &str, interval: Duration) -> Replica {
 
 async fn store_in(ledger: &MemoryLedger, id: &str, state: State) -> Store {
     let store = Store { state, ..samples::store(id) };
-    let write = Write { store, expected: Expected::Vacant, fence: None, operation: None };
-    ledger.write(write).await.expect("written").into_store()
+    let write = Write { resource: store, expected: Expected::Vacant, fence: None, operation: None };
+    ledger.write(write).await.expect("written").into_resource()
 }
 
 async fn change(ledger: &MemoryLedger, store: &Store, event: Event) -> Store {
     let next = store.after(event, SystemTime::now().into()).expect("legal");
-    let write = Write { store: next, expected: Expected::Revision(store.revision), fence: None, operation: None };
-    ledger.write(write).await.expect("written").into_store()
+    let write = Write { resource: next, expected: Expected::Revision(store.revision), fence: None, operation: None };
+    ledger.write(write).await.expect("written").into_resource()
 }
 
 // === impl Replica ===

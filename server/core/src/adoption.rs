@@ -99,10 +99,10 @@ pub enum Finding {
 
 /// Compares what the ledger has with what the cluster has, store by store, in the order of ids.
 pub fn compare(records: &Scan, inventory: &Inventory, now: Timestamp) -> BTreeMap<StoreId, Finding> {
-    let Scan { stores: records, unreadable } = records;
+    let Scan { resources: records, unreadable } = records;
     let Inventory { found, unmarked } = inventory;
     let by_id: BTreeMap<_, _> = records.iter().map(|store| (&store.id, store)).collect();
-    let set_aside = unreadable.iter().filter_map(|record| Some((record.id.clone()?, record)));
+    let set_aside = unreadable.iter().filter_map(|record| Some((record.id()?, record)));
     let set_aside = set_aside.map(|(id, record)| (id, Finding::Undecided(record.to_string())));
     let seen: BTreeSet<_> = found.iter().map(|found| &found.id).collect();
     let there = found.iter().map(|found| (found.id.clone(), of_namespace(found, by_id.get(&found.id).copied(), now)));
@@ -259,6 +259,7 @@ mod tests {
         label::Labels,
         observed::Observed,
         plan::{Action, plan},
+        resource::Key,
         step::StepState,
         store::fixture,
     };
@@ -294,7 +295,7 @@ mod tests {
     }
 
     fn scan(stores: &[Store]) -> Scan {
-        Scan { stores: stores.to_vec(), unreadable: Vec::new() }
+        Scan { resources: stores.to_vec(), unreadable: Vec::new() }
     }
 
     fn inventory(found: Vec<Found>) -> Inventory {
@@ -310,11 +311,11 @@ mod tests {
     #[test]
     fn what_cannot_be_read_or_is_of_a_newer_version_is_left_alone() {
         let unreadable = crate::ledger::Unreadable {
-            id: Some(fixture::store("store-a").id),
+            key: Some(Key::Store(fixture::store("store-a").id)),
             revision: crate::revision::Revision(7),
             why: "its version is 2".to_owned(),
         };
-        let records = Scan { stores: Vec::new(), unreadable: vec![unreadable] };
+        let records = Scan { resources: Vec::new(), unreadable: vec![unreadable] };
         let all = compare(&records, &inventory(vec![same(false)]), at(9));
         assert!(all.into_values().all(|finding| matches!(finding, Finding::Undecided(_))));
         let restoring = store(State::kept("RESTORING").expect("a word"));

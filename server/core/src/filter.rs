@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::{
     engine::Engine,
-    id::{StoreId, Tenant},
+    id::{StoreId, TenantId},
     label::Labels,
     state::State,
     store::Store,
@@ -17,7 +17,7 @@ pub struct StoreFilter {
     pub states: BTreeSet<State>,
     pub engines: BTreeSet<Engine>,
     pub labels: Labels,
-    pub tenant: Option<Tenant>,
+    pub tenant: Option<TenantId>,
 }
 
 // === impl StoreFilter ===

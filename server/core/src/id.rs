@@ -1,12 +1,13 @@
 //! Names of things. Each is a type whose only constructor validates.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
 use crate::text::{self, Invalid};
 
-/// A store's id, and the name of its namespace: `store-` and 1 to 34 of `a-z 0-9 -`, ending in a letter or digit.
+/// A store's id, and the name of its namespace: `store-` and 1 to 34 of `a-z 0-9 -`, ending in a letter or digit. Clones
+/// share one text.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct StoreId(String);
+pub struct StoreId(Arc<str>);
 
 /// Tells a store from an earlier one of the same id.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -16,9 +17,9 @@ pub struct Uid(String);
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RequestId(String);
 
-/// The owner of a store.
+/// The owner of a store. Clones share one text.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Tenant(String);
+pub struct TenantId(Arc<str>);
 
 macro_rules! text_type {
     ($($name:ident),*) => {$(
@@ -36,7 +37,7 @@ macro_rules! text_type {
     )*};
 }
 
-text_type!(StoreId, Uid, RequestId, Tenant);
+text_type!(StoreId, Uid, RequestId, TenantId);
 
 // === impl StoreId ===
 
@@ -61,7 +62,7 @@ impl FromStr for StoreId {
         if rest.is_empty() || text.len() > Self::MAX_LENGTH || !rest.chars().all(allowed) || rest.ends_with('-') {
             return Err(refused());
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(text.into()))
     }
 }
 
@@ -97,15 +98,15 @@ impl FromStr for RequestId {
     }
 }
 
-// === impl Tenant ===
+// === impl TenantId ===
 
-impl FromStr for Tenant {
+impl FromStr for TenantId {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.' | '_');
         text::name(text, 63, allowed, "a-z, 0-9, '-', '.' and '_'")?;
-        Ok(Self(text.to_owned()))
+        Ok(Self(text.into()))
     }
 }
 
@@ -136,9 +137,9 @@ mod tests {
 
     #[test]
     fn tenants_are_label_values() {
-        assert!(Tenant::from_str("acme.eu_1").is_ok());
+        assert!(TenantId::from_str("acme.eu_1").is_ok());
         for bad in ["", "Acme", "-acme", "acme-", &"x".repeat(64)] {
-            assert!(Tenant::from_str(bad).is_err(), "{bad}");
+            assert!(TenantId::from_str(bad).is_err(), "{bad}");
         }
     }
 

@@ -1,4 +1,6 @@
-//! The port to where intent and state are kept: one ordered log, and the latest record of each store.
+//! The port to where intent and state are kept: one ordered log, and the latest record of each resource.
+//!
+//! Resources of all kinds ([`crate::resource`]) have one log, one order of revisions and one epoch, and the same guarantees.
 //!
 //! One contract test-suite (`tests/tests/ledger_contract.rs`) runs on every implementation.
 
@@ -6,7 +8,8 @@ use std::{fmt, future::Future, time::Duration};
 
 use crate::{
     cluster::ClusterUid,
-    id::{RequestId, StoreId, Tenant},
+    id::{RequestId, TenantId},
+    resource::{Key, Record, Resource, ResourceId},
     revision::{Epoch, Revision},
     state::State,
     store::Store,
@@ -21,10 +24,10 @@ pub struct Owner(pub String);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fence(pub u64);
 
-/// The right to reconcile one store until `expires`, unless renewed.
+/// The right to reconcile one resource until `expires`, unless renewed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
-    pub store: StoreId,
+    pub key: Key,
     pub owner: Owner,
     pub fence: Fence,
     /// By the ledger's clock.
@@ -43,7 +46,7 @@ pub enum Duty {
 pub struct Operation {
     pub id: RequestId,
     /// Whose request it is: the same id of another tenant is another operation. `None`: callers are not distinguished.
-    pub scope: Option<Tenant>,
+    pub scope: Option<TenantId>,
     /// Digest of the request's body, in hex.
     pub digest: String,
 }
@@ -51,16 +54,16 @@ pub struct Operation {
 /// What must be true of the record for a write to happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expected {
-    /// There is none, or its state is DELETED.
+    /// There is none, or it is a tombstone.
     Vacant,
     /// It has this revision.
     Revision(Revision),
 }
 
-/// One change of one store. The ledger sets the record's revision.
+/// One change of one resource. The ledger sets its revision.
 #[derive(Clone, Debug)]
-pub struct Write {
-    pub store: Store,
+pub struct Write<R = Store> {
+    pub resource: R,
     pub expected: Expected,
     /// Required of reconcile, absent for callers' intents.
     pub fence: Option<Fence>,
@@ -70,46 +73,47 @@ pub struct Write {
 
 /// How a write ended well.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Written {
-    /// It happened now; the store carries its new revision.
-    Applied(Store),
+pub enum Written<R = Store> {
+    /// It happened now; the resource carries its new revision.
+    Applied(R),
     /// It had happened before; this is what was answered then.
-    Repeated(Store),
+    Repeated(R),
 }
 
 /// One change in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     pub revision: Revision,
-    pub kind: Kind,
     pub before: Before,
-    /// The store after the change, unless its record cannot be read.
-    pub record: Result<Store, Unreadable>,
+    pub entry: LogEntry,
 }
 
-/// What kind of resource an entry of the log is about. The log has one order for all kinds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    Store,
-    /// One that only a newer version knows: its entry takes a revision, and is passed over.
-    Other,
+/// What a change left behind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "nearly every entry of a log is a record")]
+pub enum LogEntry {
+    /// The resource after the change.
+    Record(Record),
+    Unreadable(Unreadable),
+    /// The resource is of a kind that only a newer version knows. The entry takes a revision, and is passed over.
+    OtherKind,
 }
 
 /// A record that this program cannot decode: it is damaged, or a newer program wrote it in another version of the
-/// format. It concerns one store: that store is set aside (not shown, not worked on, its id is taken), and all others go
+/// format. It concerns one resource: that one is set aside (not shown, not worked on, its id is taken), and all others go
 /// on. It is back when a record that can be read is written in its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unreadable {
     /// `None` where not even this can be read; only in the log.
-    pub id: Option<StoreId>,
+    pub key: Option<Key>,
     pub revision: Revision,
     pub why: String,
 }
 
-/// Every record there is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Scan {
-    pub stores: Vec<Store>,
+/// Every record of one kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scan<R = Store> {
+    pub resources: Vec<R>,
     pub unreadable: Vec<Unreadable>,
 }
 
@@ -124,7 +128,8 @@ pub enum SetCluster<'a> {
 }
 
 /// What a store was before a change, so that a reader who begins in the middle of the log can tell what left a filter.
-/// The state is enough: nothing else that a filter asks of a store changes between its creation and its end.
+/// The state is enough: nothing else that a filter asks of a store changes between its creation and its end. Of resources
+/// of other kinds it is always `Unknown`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Before {
     /// Nothing: the change is its first. Another store of the same id may have been there, and have ended.
@@ -146,7 +151,7 @@ pub enum LogPage {
 /// How long a repeated operation is recognised.
 pub const OPERATION_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How long the record of a DELETED store is kept: longer than any watcher is away that can still resume.
+/// How long the record of a DELETED resource is kept: longer than any watcher is away that can still resume.
 pub const TOMBSTONE_AGE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// Why the ledger did not do as asked. Each variant is a thing the caller does differently.
@@ -160,14 +165,14 @@ pub enum LedgerError {
     Full(String),
     /// The expectation did not hold; here is the record as it is.
     #[error("the record is not as expected")]
-    Conflict(Option<Box<Store>>),
+    Conflict(Option<Box<Record>>),
     /// The operation's id was used before with another body.
     #[error("the request id was used for another request")]
     OperationReused,
-    /// The operation happened before, and there was no store then for it to change: see [`Ledger::note_missing`].
-    #[error("the operation has found no store")]
+    /// The operation happened before, and there was nothing then for it to change: see [`Ledger::note_missing`].
+    #[error("the operation has found nothing")]
     FoundNothing,
-    /// Another owner has claimed the store since.
+    /// Another owner has claimed the resource since.
     #[error("the claim was lost")]
     Fenced,
     /// The ledger has another history than the one this process began with.
@@ -202,26 +207,28 @@ pub trait Ledger: Clone + Send + Sync + 'static {
     /// `EpochChanged`, `InDoubt`, operation known (`Repeated`, `FoundNothing` or `OperationReused`), `Conflict`, `Fenced`. In the place of a
     /// record that cannot be read, `Conflict` is `Unreadable`.
     /// Durable when it returns. A call that is delivered twice by the transport is applied once.
-    fn write(&self, write: Write) -> impl Future<Output = Result<Written, LedgerError>> + Send;
+    fn write<R: Resource>(&self, write: Write<R>) -> impl Future<Output = Result<Written<R>, LedgerError>> + Send;
 
-    /// What the operation answered, if it happened; `FoundNothing` if there was no store then. `OperationReused` if its id
-    /// was used for another body.
-    fn recall(&self, operation: &Operation) -> impl Future<Output = Result<Option<Store>, LedgerError>> + Send;
+    /// What the operation answered, if it happened; `FoundNothing` if there was nothing then for it to change.
+    /// `OperationReused` if its id was used for another body, or for a resource of another kind.
+    fn recall<R: Resource>(&self, operation: &Operation)
+    -> impl Future<Output = Result<Option<R>, LedgerError>> + Send;
 
-    /// Keeps the operation for [`OPERATION_WINDOW`] as one that found no store of this id, so that its repetition finds
-    /// none either, whatever was created since. If it happened before: what it answered then. Refused with `Conflict` if
-    /// there is a store.
-    fn note_missing(
+    /// Keeps the operation for [`OPERATION_WINDOW`] as one that found nothing of this id, so that its repetition finds
+    /// nothing either, whatever was created since. If it happened before: what it answered then. Refused with `Conflict`
+    /// if there is something.
+    fn note_missing<I: ResourceId>(
         &self,
-        id: &StoreId,
+        id: &I,
         operation: &Operation,
-    ) -> impl Future<Output = Result<Option<Store>, LedgerError>> + Send;
+    ) -> impl Future<Output = Result<Option<I::Resource>, LedgerError>> + Send;
 
-    /// The record of one store, tombstones included. `Unreadable` if it cannot be decoded.
-    fn load(&self, id: &StoreId) -> impl Future<Output = Result<Option<Store>, LedgerError>> + Send;
+    /// The record of one resource, tombstones included. `Unreadable` if it cannot be decoded.
+    fn load<I: ResourceId>(&self, id: &I) -> impl Future<Output = Result<Option<I::Resource>, LedgerError>> + Send;
 
-    /// Every record, tombstones included, in no order. Not a snapshot: changes made meanwhile may be in it or not.
-    fn scan(&self) -> impl Future<Output = Result<Scan, LedgerError>> + Send;
+    /// Every record of one kind, tombstones included, in no order. Not a snapshot: changes made meanwhile may be in it or
+    /// not.
+    fn scan<R: Resource>(&self) -> impl Future<Output = Result<Scan<R>, LedgerError>> + Send;
 
     /// Up to `most` changes behind `after`; waits up to `wait` for the first one.
     fn read_log(
@@ -231,17 +238,17 @@ pub trait Ledger: Clone + Send + Sync + 'static {
         wait: Duration,
     ) -> impl Future<Output = Result<LogPage, LedgerError>> + Send;
 
-    /// Takes the claim of a store for `lease`, or `None` while another owner has it. The same owner gets its own claim
+    /// Takes the claim of a resource for `lease`, or `None` while another owner has it. The same owner gets its own claim
     /// back with the same fence and a new expiry; a new owner always gets a higher fence.
-    fn claim(
+    fn claim<I: ResourceId>(
         &self,
-        id: &StoreId,
+        id: &I,
         owner: &Owner,
         lease: Duration,
     ) -> impl Future<Output = Result<Option<Claim>, LedgerError>> + Send;
 
-    /// How long the claim of a store lasts unless it is renewed; zero if nobody has one.
-    fn claimed_for(&self, id: &StoreId) -> impl Future<Output = Result<Duration, LedgerError>> + Send;
+    /// How long the claim of a resource lasts unless it is renewed; zero if nobody has one.
+    fn claimed_for<I: ResourceId>(&self, id: &I) -> impl Future<Output = Result<Duration, LedgerError>> + Send;
 
     /// Gives a claim back. Nothing happens if it was lost meanwhile.
     fn release(&self, claim: &Claim) -> impl Future<Output = Result<(), LedgerError>> + Send;
@@ -262,7 +269,7 @@ pub trait Ledger: Clone + Send + Sync + 'static {
     /// of zero takes the note back.
     fn announce(&self, owner: &Owner, lease: Duration) -> impl Future<Output = Result<Vec<Owner>, LedgerError>> + Send;
 
-    /// Removes tombstones older than `age` by the ledger's clock, up to `most`; returns how many.
+    /// Removes tombstones of all kinds older than `age` by the ledger's clock, up to `most`; returns how many.
     fn sweep(&self, age: Duration, most: usize) -> impl Future<Output = Result<usize, LedgerError>> + Send;
 
     /// Why this history is in doubt, if it is.
@@ -281,9 +288,9 @@ pub trait Ledger: Clone + Send + Sync + 'static {
     /// [`SetCluster::IfNone`] keeps nothing in a history that is in doubt.
     fn cluster(&self, set: SetCluster<'_>) -> impl Future<Output = Result<Option<ClusterUid>, LedgerError>> + Send;
 
-    /// Begins another history with what the ledger holds, written over by `stores`, and without a doubt; all or nothing.
+    /// Begins another history with what the ledger holds, written over by `records`, and without a doubt; all or nothing.
     /// Every token, claim and handle of the history before is void. The handle that was used goes on with the new one.
-    fn adopt(&self, stores: Vec<Store>) -> impl Future<Output = Result<(), LedgerError>> + Send;
+    fn adopt(&self, records: Vec<Record>) -> impl Future<Output = Result<(), LedgerError>> + Send;
 }
 
 // === impl Owner ===
@@ -306,22 +313,22 @@ impl Duty {
 
 // === impl Written ===
 
-impl Written {
-    pub fn into_store(self) -> Store {
+impl<R> Written<R> {
+    pub fn into_resource(self) -> R {
         match self {
-            Self::Applied(store) | Self::Repeated(store) => store,
+            Self::Applied(resource) | Self::Repeated(resource) => resource,
         }
     }
 }
 
 // === impl Scan ===
 
-impl FromIterator<Result<Store, Unreadable>> for Scan {
-    fn from_iter<I: IntoIterator<Item = Result<Store, Unreadable>>>(records: I) -> Self {
-        let mut scan = Self::default();
+impl<R> FromIterator<Result<R, Unreadable>> for Scan<R> {
+    fn from_iter<I: IntoIterator<Item = Result<R, Unreadable>>>(records: I) -> Self {
+        let mut scan = Self { resources: Vec::new(), unreadable: Vec::new() };
         for record in records {
             match record {
-                Ok(store) => scan.stores.push(store),
+                Ok(resource) => scan.resources.push(resource),
                 Err(unreadable) => scan.unreadable.push(unreadable),
             }
         }
@@ -332,9 +339,14 @@ impl FromIterator<Result<Store, Unreadable>> for Scan {
 // === impl Unreadable ===
 
 impl Unreadable {
-    /// The same, of the store that is known to have this id.
-    pub fn of(self, id: &StoreId) -> Self {
-        Self { id: Some(id.clone()), ..self }
+    /// The same, of the record that is known to have this key.
+    pub fn of(self, key: Key) -> Self {
+        Self { key: Some(key), ..self }
+    }
+
+    /// `None`: it is not known, or the record is of another kind.
+    pub fn id<I: ResourceId>(&self) -> Option<I> {
+        I::of_key(self.key.clone()?)
     }
 }
 
@@ -346,9 +358,9 @@ impl From<Unreadable> for LedgerError {
 
 impl fmt::Display for Unreadable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { id, revision, why } = self;
-        match id {
-            Some(id) => write!(f, "the record of {id} at revision {revision} cannot be read: {why}"),
+        let Self { key, revision, why } = self;
+        match key {
+            Some(key) => write!(f, "the record of {key} at revision {revision} cannot be read: {why}"),
             None => write!(f, "the record at revision {revision} cannot be read: {why}"),
         }
     }
@@ -357,11 +369,19 @@ impl fmt::Display for Unreadable {
 // === impl LedgerError ===
 
 impl LedgerError {
-    /// The same, of a call that concerns the store of this id.
-    pub fn of(self, id: &StoreId) -> Self {
+    /// The same, of a call that concerns the record of this key.
+    pub fn of(self, key: Key) -> Self {
         match self {
-            Self::Unreadable(unreadable) => (*unreadable).of(id).into(),
+            Self::Unreadable(unreadable) => (*unreadable).of(key).into(),
             other => other,
+        }
+    }
+
+    /// The record that is there instead of the expected one.
+    pub fn found<R: Resource>(self) -> Result<R, Self> {
+        match self {
+            Self::Conflict(Some(record)) => R::try_from(*record).map_err(|record| Self::Conflict(Some(record.into()))),
+            other => Err(other),
         }
     }
 

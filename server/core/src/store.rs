@@ -12,9 +12,10 @@ use crate::{
     evidence::Evidence,
     failure::Failure,
     history::{CallId, Happening, History, HistoryEntry},
-    id::{StoreId, Tenant, Uid},
+    id::{StoreId, TenantId, Uid},
     label::Labels,
     release::Release,
+    resource::{Kind, Resource, UnknownFields},
     revision::Revision,
     shop::ShopSettings,
     state::{Event, IllegalTransition, State},
@@ -35,7 +36,7 @@ pub struct StoreSpec {
 pub struct Store {
     pub id: StoreId,
     pub uid: Uid,
-    pub tenant: Option<Tenant>,
+    pub tenant: Option<TenantId>,
     pub labels: Labels,
     pub spec: StoreSpec,
     pub url: String,
@@ -60,34 +61,17 @@ pub struct Store {
     pub unknown: Option<Arc<UnknownFields>>,
 }
 
-/// Fields of a record that a newer version wrote and this one does not know, in a form that only the ledger reads: it
-/// writes them back with the record.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UnknownFields(String);
-
 /// What a new store is made from.
 #[derive(Clone, Debug)]
 pub struct NewStore {
     pub id: StoreId,
     pub uid: Uid,
-    pub tenant: Option<Tenant>,
+    pub tenant: Option<TenantId>,
     pub labels: Labels,
     pub spec: StoreSpec,
     pub url: String,
     /// The steps of its engine.
     pub pipeline: Pipeline,
-}
-
-// === impl UnknownFields ===
-
-impl UnknownFields {
-    pub fn new(text: String) -> Self {
-        Self(text)
-    }
-
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
 // === impl Store ===
@@ -321,6 +305,40 @@ impl Store {
         for step in &mut self.steps {
             finish(step, now);
         }
+    }
+}
+
+impl Resource for Store {
+    type Id = StoreId;
+
+    const KIND: Kind = Kind::Store;
+
+    fn id(&self) -> &StoreId {
+        &self.id
+    }
+
+    fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    fn set_revision(&mut self, revision: Revision) {
+        self.revision = revision;
+    }
+
+    fn update_time(&self) -> Timestamp {
+        self.update_time
+    }
+
+    fn is_deleted(&self) -> bool {
+        self.state == State::Deleted
+    }
+
+    fn unknown(&self) -> Option<&UnknownFields> {
+        self.unknown.as_deref()
+    }
+
+    fn set_unknown(&mut self, unknown: Option<Arc<UnknownFields>>) {
+        self.unknown = unknown;
     }
 }
 

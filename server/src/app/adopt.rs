@@ -6,10 +6,10 @@ use std::{
 };
 
 use sendstores_core::{
-    StoreId,
+    Record, StoreId,
     adoption::{self, Census, Finding, Inventory, Shortfall},
     cluster::{ClusterUid, Identify, Identity},
-    ledger::{Ledger, SetCluster},
+    ledger::{Ledger, Scan, SetCluster},
 };
 
 use super::build;
@@ -57,10 +57,10 @@ pub(super) async fn adopt(config: &Config, how: How) -> Result<(), TaskError> {
     // was acknowledged is written over.
     ledger.cast_doubt(UNDER_WAY).await?;
     let (findings, _) = compare(&ledger, &census, true).await?;
-    let stores: Vec<_> = findings.into_values().filter_map(Finding::into_record).collect();
-    let written = stores.len();
+    let records: Vec<Record> = findings.into_values().filter_map(Finding::into_record).map(Into::into).collect();
+    let written = records.len();
     keep(&ledger, cluster.as_ref()).await?;
-    ledger.adopt(stores).await?;
+    ledger.adopt(records).await?;
     println!(
         "{written} records were written, and history {} has begun. Running servers go on by themselves.",
         ledger.epoch()
@@ -108,20 +108,20 @@ async fn compare(
     in_doubt: bool,
 ) -> Result<(Findings, Option<Shortfall>), TaskError> {
     let found = census.take().await?;
-    let records = ledger.scan().await?;
-    let (stores, set_aside) = (records.stores.len(), records.unreadable.len());
+    let records: Scan = ledger.scan().await?;
+    let (stores, set_aside) = (records.resources.len(), records.unreadable.len());
     println!(
         "In the cluster: {} namespaces. In Redis: {stores} records, and {set_aside} that cannot be read.",
         found.len()
     );
-    let known: HashMap<_, _> = records.stores.iter().map(|store| (&store.id, store)).collect();
+    let known: HashMap<_, _> = records.resources.iter().map(|store| (&store.id, store)).collect();
     let (unknown, mut found): (Vec<_>, Vec<_>) =
         found.into_iter().partition(|found| adoption::is_unknown(found, known.get(&found.id).copied()));
     found.extend(census.recall(unknown).await?);
     let mut inventory = Inventory { found, unmarked: BTreeSet::new() };
     let now = SystemTime::now().into();
     let by_label = adoption::compare(&records, &inventory, now);
-    let shortfall = adoption::shortfall(&records.stores, &inventory.found, &by_label, in_doubt);
+    let shortfall = adoption::shortfall(&records.resources, &inventory.found, &by_label, in_doubt);
     // A changed label is no loss.
     let by_name = census.find(&adoption::missing(&by_label)).await?;
     inventory.found.extend(by_name.found);

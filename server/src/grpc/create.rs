@@ -82,9 +82,9 @@ impl<L: Ledger> StoreApi<L> {
         let Parsed { new, operation, id_was_chosen: _, validate_only: _ } = parsed;
         let id = new.id.clone();
         let store = Store::new(new, SystemTime::now().into()).by(call);
-        let write = Write { store, expected: Expected::Vacant, fence: None, operation };
+        let write = Write { resource: store, expected: Expected::Vacant, fence: None, operation };
         match self.writable()?.ledger.write(write).await {
-            Ok(written) => Ok(written.into_store()),
+            Ok(written) => Ok(written.into_resource()),
             Err(LedgerError::Conflict(_)) => Err(Refusal::StoreExists(id)),
             Err(error) => Err(error.into()),
         }

@@ -34,7 +34,7 @@ impl<L: Ledger> StoreApi<L> {
             let found = read(credentials.as_ref(), &store).await?;
             let recorded = store.credentials_read(call.clone(), SystemTime::now().into());
             let expected = Expected::Revision(store.revision);
-            match ledger.write(Write { store: recorded, expected, fence: None, operation: None }).await {
+            match ledger.write(Write { resource: recorded, expected, fence: None, operation: None }).await {
                 Ok(_) => {
                     tracing::info!(store = %id, "credentials handed out");
                     return Ok(answer(found));

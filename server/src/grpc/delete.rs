@@ -80,9 +80,9 @@ impl<L: Ledger> StoreApi<L> {
                 return Ok(deleting);
             }
             let expected = Expected::Revision(store.revision);
-            let write = Write { store: deleting, expected, fence: None, operation: parsed.operation.clone() };
+            let write = Write { resource: deleting, expected, fence: None, operation: parsed.operation.clone() };
             match ledger.write(write).await {
-                Ok(written) => return Ok(written.into_store()),
+                Ok(written) => return Ok(written.into_resource()),
                 Err(LedgerError::Conflict(_)) => {}
                 Err(error) => return Err(refused(error)),
             }

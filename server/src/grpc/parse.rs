@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, str::FromStr};
 
 use sendstores_core::{
-    Engine, Engines, Invalid, Labels, RequestId, State, StoreFilter, StoreId, StoreSpec, Tenant, shop::NewShop,
+    Engine, Engines, Invalid, Labels, RequestId, State, StoreFilter, StoreId, StoreSpec, TenantId, shop::NewShop,
 };
 use sendstores_proto::v1 as wire;
 
@@ -51,7 +51,7 @@ pub(super) fn request_id(violations: &mut Violations, text: &str) -> Option<Requ
     violations.optional("request_id", text)
 }
 
-pub(super) fn tenant(violations: &mut Violations, field: &str, text: &str) -> Option<Tenant> {
+pub(super) fn tenant(violations: &mut Violations, field: &str, text: &str) -> Option<TenantId> {
     violations.optional(field, text)
 }
 

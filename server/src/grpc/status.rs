@@ -257,7 +257,7 @@ impl From<LedgerError> for Refusal {
             LedgerError::EpochChanged(_) | LedgerError::InDoubt(_) => Self::ReadOnly { why: error.to_string() },
             LedgerError::Unreadable(unreadable) => {
                 tracing::error!(%unreadable, "the store is set aside");
-                unreadable.id.map_or(Self::Internal, Self::RecordUnreadable)
+                unreadable.id().map_or(Self::Internal, Self::RecordUnreadable)
             }
             error @ (LedgerError::Conflict(_)
             | LedgerError::FoundNothing

@@ -12,10 +12,10 @@ use std::{
 };
 
 use sendstores_core::{
-    Epoch, Revision, Store, StoreId,
+    Epoch, Record, Resource, ResourceId, Revision,
     cluster::ClusterUid,
     ledger::{
-        Change, Claim, Duty, Fence, Kind, Ledger, LedgerError, LogPage, Operation, Owner, Scan, SetCluster, Write,
+        Change, Claim, Duty, Fence, Ledger, LedgerError, LogEntry, LogPage, Operation, Owner, Scan, SetCluster, Write,
         Written,
     },
 };
@@ -94,9 +94,15 @@ impl MemoryLedger {
         self.shared.changed.notify_waiters();
     }
 
-    /// Writes `record` as the store's next, whatever it is: as a program of another version would.
-    pub fn put(&self, id: &StoreId, record: &str) {
-        self.history().put(id, record);
+    /// Writes `record` as the resource's next, whatever it is: as a program of another version would.
+    pub fn put<I: ResourceId>(&self, id: &I, record: &str) {
+        self.history().put(&id.key(), record);
+        self.shared.changed.notify_waiters();
+    }
+
+    /// Writes a record of a kind that nobody knows, as a program of a newer version would.
+    pub fn put_other_kind(&self) {
+        self.history().put_other_kind();
         self.shared.changed.notify_waiters();
     }
 
@@ -161,9 +167,14 @@ impl MemoryLedger {
             Err(oldest) => return Ok(LogPage::Compacted { oldest }),
         };
         let change = |entry: &Logged| {
-            let &Logged { revision, tip: _, before, ref id, ref record } = entry;
-            let record = record::decode(record.as_bytes(), revision).map_err(|unreadable| unreadable.of(id));
-            Change { revision, kind: Kind::Store, before, record }
+            let &Logged { revision, tip: _, before, ref content } = entry;
+            let entry = content.as_ref().map_or(LogEntry::OtherKind, |(key, record)| {
+                match record::decode(key.kind(), record.as_bytes(), revision) {
+                    Ok(record) => LogEntry::Record(record),
+                    Err(unreadable) => LogEntry::Unreadable(unreadable.of(key.clone())),
+                }
+            });
+            Change { revision, before, entry }
         };
         let entries: Vec<_> = entries.take(most.max(1)).collect();
         if let Some(last) = entries.last() {
@@ -185,28 +196,32 @@ impl Ledger for MemoryLedger {
         Ok(last)
     }
 
-    async fn write(&self, write: Write) -> Result<Written, LedgerError> {
+    async fn write<R: Resource>(&self, write: Write<R>) -> Result<Written<R>, LedgerError> {
         let written = self.trusted()?.write(write)?;
-        if let Written::Applied(store) = &written {
-            self.saw(store.revision);
+        if let Written::Applied(resource) = &written {
+            self.saw(resource.revision());
             self.shared.changed.notify_waiters();
         }
         Ok(written)
     }
 
-    async fn recall(&self, operation: &Operation) -> Result<Option<Store>, LedgerError> {
+    async fn recall<R: Resource>(&self, operation: &Operation) -> Result<Option<R>, LedgerError> {
         self.ours()?.recall(operation)
     }
 
-    async fn note_missing(&self, id: &StoreId, operation: &Operation) -> Result<Option<Store>, LedgerError> {
+    async fn note_missing<I: ResourceId>(
+        &self,
+        id: &I,
+        operation: &Operation,
+    ) -> Result<Option<I::Resource>, LedgerError> {
         self.trusted()?.note_missing(id, operation)
     }
 
-    async fn load(&self, id: &StoreId) -> Result<Option<Store>, LedgerError> {
-        self.ours()?.load(id)
+    async fn load<I: ResourceId>(&self, id: &I) -> Result<Option<I::Resource>, LedgerError> {
+        Ok(self.ours()?.load(&id.key())?.map(record::typed).transpose()?)
     }
 
-    async fn scan(&self) -> Result<Scan, LedgerError> {
+    async fn scan<R: Resource>(&self) -> Result<Scan<R>, LedgerError> {
         Ok(self.ours()?.scan())
     }
 
@@ -222,12 +237,12 @@ impl Ledger for MemoryLedger {
         }
     }
 
-    async fn claim(&self, id: &StoreId, owner: &Owner, lease: Duration) -> Result<Option<Claim>, LedgerError> {
-        Ok(self.trusted()?.claim(id, owner, lease))
+    async fn claim<I: ResourceId>(&self, id: &I, owner: &Owner, lease: Duration) -> Result<Option<Claim>, LedgerError> {
+        Ok(self.trusted()?.claim(id.key(), owner, lease))
     }
 
-    async fn claimed_for(&self, id: &StoreId) -> Result<Duration, LedgerError> {
-        Ok(self.ours()?.claimed_for(id))
+    async fn claimed_for<I: ResourceId>(&self, id: &I) -> Result<Duration, LedgerError> {
+        Ok(self.ours()?.claimed_for(&id.key()))
     }
 
     async fn release(&self, claim: &Claim) -> Result<(), LedgerError> {
@@ -295,13 +310,13 @@ impl Ledger for MemoryLedger {
         Ok(history.cluster.clone())
     }
 
-    async fn adopt(&self, stores: Vec<Store>) -> Result<(), LedgerError> {
+    async fn adopt(&self, records: Vec<Record>) -> Result<(), LedgerError> {
         let mut history = self.history();
         let mut known = self.known();
         if history.blank || history.epoch != known.epoch {
             return Err(history.replaced());
         }
-        history.adopt(stores)?;
+        history.adopt(records)?;
         *known = Known { epoch: history.epoch.clone(), seen: history.revision, read: None };
         self.shared.changed.notify_waiters();
         Ok(())

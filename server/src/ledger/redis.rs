@@ -26,7 +26,7 @@ use std::{
 
 use fred::types::{Value, scripts::Script};
 use sendstores_core::{
-    Epoch, Revision, Store, StoreId, Timestamp,
+    Epoch, Kind, Record, Resource, ResourceId, Revision, Timestamp,
     cluster::ClusterUid,
     ledger::{
         Claim, Duty, Expected, Fence, Ledger, LedgerError, LogPage, OPERATION_WINDOW, Operation, Owner, Scan,
@@ -38,7 +38,7 @@ use tokio::sync::Mutex;
 use self::{
     connection::{Connection, Repeat},
     history::Known,
-    keys::Keys,
+    keys::{Keys, OfKind},
     pool::Pool,
     replicas::Replicas,
     reply::{Reply, gone_back, unexpected},
@@ -157,9 +157,21 @@ fn micros(duration: Duration) -> Value {
     duration.as_micros().min(u128::from(u64::MAX >> 12)).to_string().into()
 }
 
-fn revision_of(record: &Result<Store, Unreadable>) -> Revision {
+/// The digest of an operation as it is kept. An id that was used for a resource of another kind was used for another
+/// request.
+fn digest(kind: Kind, operation: &Operation) -> String {
+    let Operation { digest, .. } = operation;
+    if kind == Kind::Store { digest.clone() } else { format!("{}:{digest}", kind.as_str()) }
+}
+
+/// The name of the kind in the log. Stores have none: the log is older than other kinds.
+fn in_the_log(kind: Kind) -> &'static str {
+    if kind == Kind::Store { "" } else { kind.as_str() }
+}
+
+fn revision_of<R: Resource>(record: &Result<R, Unreadable>) -> Revision {
     match record {
-        Ok(store) => store.revision,
+        Ok(resource) => resource.revision(),
         Err(unreadable) => unreadable.revision,
     }
 }
@@ -192,10 +204,11 @@ impl Ledger for RedisLedger {
         Ok(last)
     }
 
-    async fn write(&self, write: Write) -> Result<Written, LedgerError> {
-        let Write { mut store, expected, fence, operation } = write;
+    async fn write<R: Resource>(&self, write: Write<R>) -> Result<Written<R>, LedgerError> {
+        let Write { resource, expected, fence, operation } = write;
         let Shared { keys, scripts, history, .. } = &*self.shared;
-        let mut names = vec![&keys.meta, &keys.stores, &keys.log, &keys.claims, &keys.tombstones];
+        let (key, OfKind { kind, records, tombstones }) = (resource.id().key(), keys.of(R::KIND));
+        let mut names = vec![&keys.meta, records, &keys.log, &keys.claims, tombstones];
         let answer = operation.as_ref().map(|operation| keys.operation(operation));
         names.extend(&answer);
         let names = names.into_iter().cloned().collect();
@@ -205,73 +218,92 @@ impl Ledger for RedisLedger {
         };
         // The same for every delivery of this call, and for no other call.
         let attempt = format!("{:016x}", rand::random::<u64>());
+        let mut record: Record = resource.into();
         let args: Vec<Value> = vec![
-            store.id.as_str().into(),
+            key.id().into(),
             attempt.into(),
             expected.into(),
             fence.map(|fence| fence.0.to_string()).unwrap_or_default().into(),
-            operation.map(|operation| operation.digest).unwrap_or_default().into(),
+            operation.map(|operation| digest(R::KIND, &operation)).unwrap_or_default().into(),
             OPERATION_WINDOW.as_secs().to_string().into(),
-            history::mark(&store).into(),
-            record::encode(&store)?.into(),
+            history::mark(&record).into(),
+            record::encode(&record)?.into(),
             history.to_string().into(),
+            Keys::claim(&key).into(),
+            in_the_log(*kind).into(),
         ];
         let epoch = self.known().epoch;
-        let mut reply = self.promise(&scripts.write, names, args).await.map_err(|error| error.of(&store.id))?;
+        let mut reply = self.promise(&scripts.write, names, args).await.map_err(|error| error.of(key.clone()))?;
         match reply.word.as_str() {
             "applied" => {
-                store.revision = reply.revision()?;
-                self.saw(&epoch, store.revision);
-                Ok(Written::Applied(store))
+                let revision = reply.revision()?;
+                record.set_revision(revision);
+                self.saw(&epoch, revision);
+                Ok(Written::Applied(record::typed(record)?))
             }
-            "repeated" => Ok(Written::Repeated(reply.store()?)),
+            "repeated" => Ok(Written::Repeated(reply.resource()?)),
+            "conflict" => Err(reply.conflict(R::KIND).of(key)),
             other => Err(unexpected(other)),
         }
     }
 
-    async fn recall(&self, operation: &Operation) -> Result<Option<Store>, LedgerError> {
+    async fn recall<R: Resource>(&self, operation: &Operation) -> Result<Option<R>, LedgerError> {
         let Shared { keys, scripts, .. } = &*self.shared;
         let names = vec![keys.meta.clone(), keys.operation(operation)];
-        let args = vec![operation.digest.as_str().into()];
+        let args = vec![digest(R::KIND, operation).into()];
         let mut reply = self.promise(&scripts.recall, names, args).await?;
-        (reply.word == "found").then(|| reply.store()).transpose()
+        (reply.word == "found").then(|| reply.resource()).transpose()
     }
 
-    async fn note_missing(&self, id: &StoreId, operation: &Operation) -> Result<Option<Store>, LedgerError> {
+    async fn note_missing<I: ResourceId>(
+        &self,
+        id: &I,
+        operation: &Operation,
+    ) -> Result<Option<I::Resource>, LedgerError> {
         let Shared { keys, scripts, .. } = &*self.shared;
-        let names = vec![keys.meta.clone(), keys.stores.clone(), keys.operation(operation)];
-        let args = [id.as_str(), &operation.digest, &OPERATION_WINDOW.as_secs().to_string()].map(Value::from);
-        let mut reply = self.promise(&scripts.missing, names, args.to_vec()).await.map_err(|error| error.of(id))?;
-        (reply.word == "repeated").then(|| reply.store()).transpose()
+        let kind = I::Resource::KIND;
+        let names = vec![keys.meta.clone(), keys.of(kind).records.clone(), keys.operation(operation)];
+        let args = [id.as_str(), &digest(kind, operation), &OPERATION_WINDOW.as_secs().to_string()].map(Value::from);
+        let mut reply =
+            self.promise(&scripts.missing, names, args.to_vec()).await.map_err(|error| error.of(id.key()))?;
+        match reply.word.as_str() {
+            "conflict" => Err(reply.conflict(kind).of(id.key())),
+            "repeated" => reply.resource().map(Some),
+            _ => Ok(None),
+        }
     }
 
-    async fn load(&self, id: &StoreId) -> Result<Option<Store>, LedgerError> {
+    async fn load<I: ResourceId>(&self, id: &I) -> Result<Option<I::Resource>, LedgerError> {
         let Shared { keys, scripts, .. } = &*self.shared;
-        let names = vec![keys.meta.clone(), keys.stores.clone()];
+        let names = vec![keys.meta.clone(), keys.of(I::Resource::KIND).records.clone()];
         let mut reply = self.run(Repeat::Safe, &scripts.load, names, vec![id.as_str().into()]).await?;
-        (reply.word == "found").then(|| reply.store()).transpose().map_err(|error| error.of(id))
+        (reply.word == "found").then(|| reply.resource()).transpose().map_err(|error| error.of(id.key()))
     }
 
-    async fn scan(&self) -> Result<Scan, LedgerError> {
+    async fn scan<R: Resource>(&self) -> Result<Scan<R>, LedgerError> {
         let Shared { keys, scripts, .. } = &*self.shared;
         // The hash may be rebuilt meanwhile, and then shows a record twice.
-        let mut found: HashMap<StoreId, Result<Store, Unreadable>> = HashMap::new();
+        let mut found: HashMap<R::Id, Result<R, Unreadable>> = HashMap::new();
         let mut cursor = "0".to_owned();
         loop {
-            let names = vec![keys.meta.clone(), keys.stores.clone()];
+            let names = vec![keys.meta.clone(), keys.of(R::KIND).records.clone()];
             let args = vec![cursor.into(), SCAN_PAGE.to_string().into()];
             let mut page = reply::list(self.run(Repeat::Safe, &scripts.scan, names, args).await?.next()?)?.into_iter();
             cursor = reply::text(page.next())?;
             let mut values = reply::list(page.next().unwrap_or(Value::Null))?.into_iter();
             while let (Some(id), Some(value)) = (values.next(), values.next()) {
-                let Some(id) = reply::text(Some(id)).ok().and_then(|id| id.parse().ok()) else {
-                    tracing::warn!("Redis has a record under what is no id of a store; it is passed over");
+                let Some(id) = reply::text(Some(id)).ok().and_then(|id| id.parse::<R::Id>().ok()) else {
+                    tracing::warn!(
+                        "Redis has a record under what is no id of a {}; it is passed over",
+                        R::KIND.as_str()
+                    );
                     continue;
                 };
-                let record = reply::stored(&reply::bytes(value)?).map_err(|unreadable| unreadable.of(&id));
+                let stored = reply::stored(R::KIND, &reply::bytes(value)?).and_then(record::typed);
+                let stored = stored.map_err(|unreadable| unreadable.of(id.key()));
                 match found.get(&id) {
-                    Some(known) if revision_of(known) >= revision_of(&record) => {}
-                    _ => drop(found.insert(id, record)),
+                    Some(known) if revision_of(known) >= revision_of(&stored) => {}
+                    _ => drop(found.insert(id, stored)),
                 }
             }
             if cursor == "0" {
@@ -284,30 +316,31 @@ impl Ledger for RedisLedger {
         self.follow(after, most, wait).await
     }
 
-    async fn claim(&self, id: &StoreId, owner: &Owner, lease: Duration) -> Result<Option<Claim>, LedgerError> {
+    async fn claim<I: ResourceId>(&self, id: &I, owner: &Owner, lease: Duration) -> Result<Option<Claim>, LedgerError> {
         let Shared { keys, scripts, .. } = &*self.shared;
         let names = vec![keys.meta.clone(), keys.claims.clone()];
-        let args = vec![id.as_str().into(), owner.0.as_str().into(), micros(lease)];
+        let key = id.key();
+        let args = vec![Keys::claim(&key).into(), owner.0.as_str().into(), micros(lease)];
         let mut reply = self.promise(&scripts.claim, names, args).await?;
         if reply.word == "held" {
             return Ok(None);
         }
         let fence = Fence(reply.number()?);
         let expires = Timestamp::from_micros(i64::try_from(reply.number()?).unwrap_or(i64::MAX));
-        Ok(Some(Claim { store: id.clone(), owner: owner.clone(), fence, expires }))
+        Ok(Some(Claim { key, owner: owner.clone(), fence, expires }))
     }
 
-    async fn claimed_for(&self, id: &StoreId) -> Result<Duration, LedgerError> {
+    async fn claimed_for<I: ResourceId>(&self, id: &I) -> Result<Duration, LedgerError> {
         let Shared { keys, scripts, .. } = &*self.shared;
         let names = vec![keys.meta.clone(), keys.claims.clone()];
-        let mut reply = self.run(Repeat::Safe, &scripts.rest, names, vec![id.as_str().into()]).await?;
+        let mut reply = self.run(Repeat::Safe, &scripts.rest, names, vec![Keys::claim(&id.key()).into()]).await?;
         Ok(Duration::from_micros(reply.number()?))
     }
 
     async fn release(&self, claim: &Claim) -> Result<(), LedgerError> {
         let Shared { keys, scripts, .. } = &*self.shared;
         let names = vec![keys.meta.clone(), keys.claims.clone()];
-        let args = vec![claim.store.as_str().into(), claim.fence.0.to_string().into()];
+        let args = vec![Keys::claim(&claim.key).into(), claim.fence.0.to_string().into()];
         self.run(Repeat::Safe, &scripts.release, names, args).await.map(drop)
     }
 
@@ -337,12 +370,17 @@ impl Ledger for RedisLedger {
 
     async fn sweep(&self, age: Duration, most: usize) -> Result<usize, LedgerError> {
         let Shared { keys, scripts, .. } = &*self.shared;
-        let names = vec![keys.meta.clone(), keys.stores.clone(), keys.claims.clone(), keys.tombstones.clone()];
-        let args = vec![micros(age), most.to_string().into()];
+        let mut names = vec![keys.meta.clone(), keys.claims.clone()];
+        let mut args = vec![micros(age), most.to_string().into()];
+        for OfKind { kind, records, tombstones } in keys.kinds() {
+            names.extend([records.clone(), tombstones.clone()]);
+            args.push(Keys::before_claim(*kind).into());
+        }
         // A second sweep would count its own tombstones only.
         let mut reply = self.run(Repeat::Never, &scripts.sweep, names, args).await?;
         Ok(usize::try_from(reply.number()?).unwrap_or(usize::MAX))
     }
+
     async fn doubt(&self) -> Result<Option<String>, LedgerError> {
         self.read_doubt().await
     }
@@ -359,7 +397,7 @@ impl Ledger for RedisLedger {
         self.ask_cluster(set).await
     }
 
-    async fn adopt(&self, stores: Vec<Store>) -> Result<(), LedgerError> {
-        self.begin_anew(stores).await
+    async fn adopt(&self, records: Vec<Record>) -> Result<(), LedgerError> {
+        self.begin_anew(records).await
     }
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use sendstores_core::{
     Revision,
-    ledger::{Change, Ledger, LedgerError, LogPage, TOMBSTONE_AGE},
+    ledger::{Change, Ledger, LedgerError, LogPage, Scan, TOMBSTONE_AGE},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -104,8 +104,8 @@ impl Mirror {
         self.set_status(Status::Loading);
         let begun = SystemTime::now().into();
         let end = ledger.last_revision().await?;
-        let records = ledger.scan().await?;
-        let revisions = records.stores.iter().map(|store| store.revision);
+        let records: Scan = ledger.scan().await?;
+        let revisions = records.resources.iter().map(|store| store.revision);
         let revisions = revisions.chain(records.unreadable.iter().map(|record| record.revision));
         let newest = revisions.max().unwrap_or(Revision::ZERO).max(end);
         for unreadable in &records.unreadable {

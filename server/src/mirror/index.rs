@@ -8,8 +8,8 @@ use std::{
 
 use bytes::Bytes;
 use sendstores_core::{
-    Epoch, Revision, State, Store, StoreFilter, StoreId, Timestamp,
-    ledger::{self, Before, Kind, Scan, Unreadable},
+    Epoch, Record, Revision, State, Store, StoreFilter, StoreId, Timestamp,
+    ledger::{self, Before, LogEntry, Scan, Unreadable},
 };
 
 use super::{Entry, Position};
@@ -87,9 +87,9 @@ impl Index {
     /// before `end`, so that applying the log from there fills the ring. The caller publishes the index when everything up
     /// to the newest record was applied.
     pub(super) fn of_records(epoch: Epoch, ring_size: usize, records: Scan, end: Revision) -> Self {
-        let Scan { stores, unreadable } = records;
+        let Scan { resources: stores, unreadable } = records;
         let stores = stores.into_iter().map(|store| (store.id.clone(), Arc::new(store.into()))).collect();
-        let unreadable = unreadable.into_iter().filter_map(|record| Some((record.id.clone()?, record))).collect();
+        let unreadable = unreadable.into_iter().filter_map(|record| Some((record.id()?, record))).collect();
         let begin = end.back(ring_size);
         Self { stores, unreadable, covered: end, floor: begin, revision: begin, ..Self::new(epoch, ring_size) }
     }
@@ -109,17 +109,15 @@ impl Index {
     /// change does not say which store it is of: the records must be read again.
     #[must_use]
     pub(super) fn apply(&mut self, change: ledger::Change) -> bool {
-        let ledger::Change { revision, kind, before, record } = change;
+        let ledger::Change { revision, before, entry } = change;
         if revision <= self.revision {
             return true;
         }
         self.revision = revision;
-        if kind == Kind::Other {
-            return true;
-        }
-        match record {
-            Ok(store) => self.take(revision, before, store),
-            Err(unreadable) => return self.set_aside(unreadable),
+        match entry {
+            LogEntry::Record(Record::Store(store)) => self.take(revision, before, store),
+            LogEntry::Unreadable(unreadable) => return self.set_aside(unreadable),
+            LogEntry::OtherKind => {}
         }
         true
     }
@@ -159,11 +157,11 @@ impl Index {
     /// Removes the store from `stores`, whose record is out of date now. Watchers are sent nothing of it until a record is
     /// written that can be read. False where the change has no id and `stores` may be out of date.
     fn set_aside(&mut self, unreadable: Unreadable) -> bool {
-        let Some(id) = &unreadable.id else { return unreadable.revision <= self.covered };
-        if !self.has_passed(id, unreadable.revision) {
+        let Some(id) = unreadable.id() else { return unreadable.revision <= self.covered };
+        if !self.has_passed(&id, unreadable.revision) {
             tracing::error!(%unreadable, "the store is set aside until a record that can be read is written");
-            self.stores.remove(id);
-            self.unreadable.insert(id.clone(), unreadable);
+            self.stores.remove(&id);
+            self.unreadable.insert(id, unreadable);
         }
         true
     }

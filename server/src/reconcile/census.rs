@@ -7,8 +7,9 @@ use std::{
 };
 
 use sendstores_core::{
+    StoreId,
     adoption::{self, Census, Finding, Found, Inventory},
-    ledger::{Ledger, LedgerError},
+    ledger::{Ledger, LedgerError, Scan, Unreadable},
     provisioner::StepError,
 };
 
@@ -43,10 +44,10 @@ impl<L: Ledger, C: Census> CensusTaker<L, C> {
         if found.is_empty() {
             return Ok(());
         }
-        let records = self.ledger.scan().await?;
-        let by_id: HashMap<_, _> = records.stores.iter().map(|store| (&store.id, store)).collect();
+        let records: Scan = self.ledger.scan().await?;
+        let by_id: HashMap<_, _> = records.resources.iter().map(|store| (&store.id, store)).collect();
         // A record that cannot be read is there all the same.
-        let set_aside: HashSet<_> = records.unreadable.iter().filter_map(|record| record.id.as_ref()).collect();
+        let set_aside: HashSet<_> = records.unreadable.iter().filter_map(Unreadable::id::<StoreId>).collect();
         let is_unknown = |found: &&Found| {
             !set_aside.contains(&found.id) && adoption::is_unknown(found, by_id.get(&found.id).copied())
         };

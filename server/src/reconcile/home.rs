@@ -135,7 +135,7 @@ impl<L: Ledger, C: Census + Identify> Home<L, C> {
         let inventory = Inventory { found: census.take().await?, ..Inventory::default() };
         let records = ledger.scan().await?;
         let findings = adoption::compare(&records, &inventory, SystemTime::now().into());
-        let shortfall = adoption::shortfall(&records.stores, &inventory.found, &findings, false);
+        let shortfall = adoption::shortfall(&records.resources, &inventory.found, &findings, false);
         if shortfall.is_some_and(|shortfall| shortfall.missing == shortfall.known) {
             return Ok(None);
         }

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use sendstores_core::Tenant;
+use sendstores_core::TenantId;
 use tokio::sync::oneshot;
 
 /// Bounds how many acts happen at once in all. While more are wanted, tenants take turns, so that a tenant with a thousand
@@ -22,9 +22,9 @@ pub struct Permit(Permits);
 struct Inner {
     free: usize,
     /// Tenants that wait, each once, the next one first. Stores without a tenant count as one tenant.
-    turns: VecDeque<Option<Tenant>>,
+    turns: VecDeque<Option<TenantId>>,
     /// The waiters, by tenant and in the order of arrival. Empty lines are removed.
-    lines: HashMap<Option<Tenant>, VecDeque<oneshot::Sender<Permit>>>,
+    lines: HashMap<Option<TenantId>, VecDeque<oneshot::Sender<Permit>>>,
 }
 
 // === impl Permits ===
@@ -36,7 +36,7 @@ impl Permits {
     }
 
     /// Waits for a permit. Dropping the future gives its place in the line up, or the permit back that it was just given.
-    pub async fn acquire(&self, tenant: Option<&Tenant>) -> Permit {
+    pub async fn acquire(&self, tenant: Option<&TenantId>) -> Permit {
         loop {
             let given = {
                 let mut inner = self.inner();
@@ -78,7 +78,7 @@ impl Drop for Permit {
 // === impl Inner ===
 
 impl Inner {
-    fn wait(&mut self, tenant: Option<Tenant>) -> oneshot::Receiver<Permit> {
+    fn wait(&mut self, tenant: Option<TenantId>) -> oneshot::Receiver<Permit> {
         let (sender, receiver) = oneshot::channel();
         let line = self.lines.entry(tenant.clone()).or_insert_with(|| {
             self.turns.push_back(tenant);
@@ -122,21 +122,21 @@ mod tests {
 
     use super::*;
 
-    fn tenant(name: &str) -> Option<Tenant> {
+    fn tenant(name: &str) -> Option<TenantId> {
         Some(name.parse().expect("valid"))
     }
 
     type Acquiring = BoxFuture<'static, Permit>;
 
     /// A future that has begun to wait.
-    fn waiting(permits: &Permits, tenant: Option<Tenant>) -> Acquiring {
+    fn waiting(permits: &Permits, tenant: Option<TenantId>) -> Acquiring {
         let permits = permits.clone();
         let mut acquiring: Acquiring = async move { permits.acquire(tenant.as_ref()).await }.boxed();
         assert!((&mut acquiring).now_or_never().is_none(), "no permit is free");
         acquiring
     }
 
-    fn now(permits: &Permits, of: Option<Tenant>) -> Permit {
+    fn now(permits: &Permits, of: Option<TenantId>) -> Permit {
         permits.acquire(of.as_ref()).now_or_never().expect("a free permit")
     }
 

@@ -24,11 +24,10 @@ pub(super) async fn record<L: Ledger>(
         return Ok(current.clone());
     }
     let write =
-        Write { store: next, expected: Expected::Revision(current.revision), fence: Some(fence), operation: None };
+        Write { resource: next, expected: Expected::Revision(current.revision), fence: Some(fence), operation: None };
     match ledger.write(write).await {
-        Ok(written) => Ok(written.into_store()),
-        Err(LedgerError::Conflict(Some(store))) => Err(NotRecorded::Changed(store)),
-        Err(error) => Err(NotRecorded::Stop(error)),
+        Ok(written) => Ok(written.into_resource()),
+        Err(error) => Err(error.found().map_or_else(NotRecorded::Stop, |store| NotRecorded::Changed(Box::new(store)))),
     }
 }
 

@@ -49,7 +49,7 @@ pub(crate) async fn measure(extent: Extent) -> Vec<Row> {
 
 /// Every store that a caller was told of is in the ledger.
 async fn assert_kept(redis: &Redis, acknowledged: &[String]) {
-    let kept = stores::ledger(redis).await.scan().await.expect("all stores").stores;
+    let kept = stores::ledger(redis).await.scan::<sendstores_core::Store>().await.expect("all stores").resources;
     let kept: HashSet<String> = kept.iter().map(|store| store.id.to_string()).collect();
     let lost: Vec<_> = acknowledged.iter().filter(|id| !kept.contains(*id)).collect();
     assert!(lost.is_empty() && !acknowledged.is_empty(), "lost: {lost:?}");

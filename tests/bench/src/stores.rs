@@ -33,7 +33,7 @@ pub(crate) async fn fill(redis: &Redis, count: usize) {
     let ledger = ledger_of_any_durability(redis).await;
     stream::iter(0..count)
         .map(|number| {
-            ledger.write(Write { store: ready(number), expected: Expected::Vacant, fence: None, operation: None })
+            ledger.write(Write { resource: ready(number), expected: Expected::Vacant, fence: None, operation: None })
         })
         .buffer_unordered(WRITES)
         .for_each(|written| async { drop(written.expect("a write")) })
@@ -42,15 +42,15 @@ pub(crate) async fn fill(redis: &Redis, count: usize) {
 }
 
 pub(crate) async fn first(ledger: &RedisLedger) -> Store {
-    ledger.load(&parsed(&id(0))).await.expect("an answer").expect("the store")
+    ledger.load(&parsed::<sendstores_core::StoreId>(&id(0))).await.expect("an answer").expect("the store")
 }
 
 /// Changes a store a little, so that watchers are told.
 pub(crate) async fn touch(ledger: &RedisLedger, store: Store) -> Store {
     let revision = store.revision;
     let store = Store { update_time: SystemTime::now().into(), ..store };
-    let write = Write { store, expected: Expected::Revision(revision), fence: None, operation: None };
-    ledger.write(write).await.expect("a write").into_store()
+    let write = Write { resource: store, expected: Expected::Revision(revision), fence: None, operation: None };
+    ledger.write(write).await.expect("a write").into_resource()
 }
 
 async fn ledger_of_any_durability(redis: &Redis) -> RedisLedger {

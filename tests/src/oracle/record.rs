@@ -10,7 +10,7 @@ use sendstores_client::{
 };
 use sendstores_core::ledger::{Change, Ledger};
 
-use crate::ledger::whole_log;
+use crate::ledger::{Readable, whole_log};
 
 use super::{Entry, Filter, Kind, Message, Shown, Token};
 
@@ -32,14 +32,13 @@ pub fn token(token: &ResumeToken) -> Token {
 
 impl From<Change> for Entry {
     fn from(change: Change) -> Self {
-        let Change { revision, record, .. } = change;
-        let store = record.expect("a record that can be read");
+        let (revision, store) = (change.revision, change.store());
         let name = format!("STATE_{}", store.state);
         Self {
             revision: revision.0,
             id: store.id.to_string(),
             uid: store.uid.to_string(),
-            tenant: store.tenant.map(|tenant| tenant.to_string()).unwrap_or_default(),
+            tenant: store.tenant.as_ref().map(ToString::to_string).unwrap_or_default(),
             labels: store.labels.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect(),
             state: State::from_str_name(&name).unwrap_or_else(|| panic!("the contract has no {name}")),
         }

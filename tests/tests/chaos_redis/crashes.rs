@@ -114,7 +114,7 @@ async fn a_change_that_a_kill_cut_in_two_is_taken_off_before_the_next_start_and_
     let mut kept: Vec<Store> = Vec::new();
     for number in 0..3 {
         let written = ledger.write(creation(&format!("store-{number}"))).await.expect("written");
-        kept.push(written.into_store());
+        kept.push(written.into_resource());
     }
     // What was cut was never answered.
     let before = server.written();
@@ -126,7 +126,7 @@ async fn a_change_that_a_kill_cut_in_two_is_taken_off_before_the_next_start_and_
     assert!(!server.restart_with("aof-load-truncated", "no").await, "it starts on a change that is cut in two");
     server.restart().await;
     let ledger = RedisLedger::connect(config(&server)).await.expect("a ledger");
-    kept.push(ledger.write(creation("store-after")).await.expect("written").into_store());
+    kept.push(ledger.write(creation("store-after")).await.expect("written").into_resource());
     server.restart().await;
     let log = whole_log(&RedisLedger::connect(config(&server)).await.expect("a ledger")).await;
     assert_eq!(log.iter().map(|change| change.store().clone()).collect::<Vec<_>>(), kept);
@@ -139,7 +139,7 @@ type Acknowledged = Arc<Mutex<Vec<(Instant, Store)>>>;
 async fn write_until_the_end(ledger: RedisLedger, writer: usize, acknowledged: Acknowledged) {
     for number in 0.. {
         match ledger.write(creation(&format!("store-{writer}-{number}"))).await {
-            Ok(written) => acknowledged.lock().expect("no panic").push((Instant::now(), written.into_store())),
+            Ok(written) => acknowledged.lock().expect("no panic").push((Instant::now(), written.into_resource())),
             Err(_) => return,
         }
     }

@@ -108,9 +108,9 @@ async fn what_too_few_replicas_have_is_not_acknowledged_and_what_is_repeated_is_
         let said = ledger.write(create.clone()).await;
         assert!(matches!(&said, Err(LedgerError::Unavailable(why)) if why.contains("replicas")), "{said:?}");
     }
-    let said = ledger.recall(&operation("r-1", "aa")).await;
+    let said = ledger.recall::<Store>(&operation("r-1", "aa")).await;
     assert!(matches!(&said, Err(LedgerError::Unavailable(_))), "recalled before it is safe: {said:?}");
-    let read = ledger.load(&create.store.id).await.expect("reads live").expect("it happened");
+    let read = ledger.load(&create.resource.id).await.expect("reads live").expect("it happened");
     guarded.servers[1].resume();
     let said = settled(async || ledger.write(create.clone()).await).await;
     assert_eq!(said, Ok(Written::Repeated(read)));
@@ -140,7 +140,7 @@ async fn create(ledger: &RedisLedger, name: &str, numbers: std::ops::Range<usize
     let mut acknowledged = Vec::new();
     for number in numbers {
         if let Ok(written) = ledger.write(creation(&format!("store-{name}-{number}"))).await {
-            acknowledged.push(written.into_store());
+            acknowledged.push(written.into_resource());
         }
     }
     acknowledged

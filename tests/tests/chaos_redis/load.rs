@@ -112,19 +112,19 @@ impl Load {
 }
 
 async fn one_store(ledger: &RedisLedger, told: &Told, id: &str) {
-    let mut store = Store { uid: parsed(&Uuid::now_v7().to_string()), ..creation(id).store };
+    let mut store = Store { uid: parsed(&Uuid::now_v7().to_string()), ..creation(id).resource };
     for turn in 0..4 {
         let url = format!("http://{id}.localhost/{turn}");
         let request = Some(operation(&Uuid::now_v7().to_string(), "aa"));
         let next = if turn == 0 { creation(id) } else { update(&store) };
-        store = settle(ledger, told, Write { store: Store { url, ..store }, operation: request, ..next }).await;
+        store = settle(ledger, told, Write { resource: Store { url, ..store }, operation: request, ..next }).await;
     }
 }
 
 /// Writes until it is acknowledged, as our callers do: the same again.
 async fn settle(ledger: &RedisLedger, told: &Told, write: Write) -> Store {
     repeated("a write to be acknowledged", || {
-        let (call, told, id) = (ledger.write(write.clone()), told.clone(), write.store.id.clone());
+        let (call, told, id) = (ledger.write(write.clone()), told.clone(), write.resource.id.clone());
         async move {
             match call.await {
                 Ok(Written::Applied(store) | Written::Repeated(store)) => {

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use sendstores_core::{
-    Store, StoreId,
+    ResourceId, Store, StoreId,
     ledger::{Claim, Fence, Ledger, LedgerError, Owner, Write},
 };
 use sendstores_tests::{
@@ -67,7 +67,7 @@ async fn a_claim_is_held_by_one_owner<W: World>() {
     let ledger = world.ledger();
     let id: StoreId = parsed("store-a");
     let held = take(&ledger, &id, "one").await;
-    assert_eq!((&held.store, &held.owner), (&id, &owner("one")));
+    assert_eq!((&held.key, &held.owner), (&id.key(), &owner("one")));
     assert_eq!(claim(&ledger, &id, "two", LONG).await, None);
     let other = take(&ledger, &parsed("store-b"), "two").await;
     assert_eq!(other.owner, owner("two"));

@@ -9,7 +9,7 @@ use sendstores_core::{
 };
 use sendstores_tests::{
     ledger::{apply, creation, event, last, settled, stores, update, written},
-    samples::{self, parsed},
+    samples::{self, parsed, store_id},
 };
 
 use crate::worlds::World;
@@ -145,7 +145,7 @@ async fn another_history_is_not_joined_unless_it_was_adopted<W: World>() {
     let said = settled(async || ledger.rejoin().await).await;
     assert!(matches!(said, Err(LedgerError::EpochChanged(_))), "{said:?}");
 
-    other.adopt(vec![samples::store("store-a")]).await.expect("adopted");
+    other.adopt(vec![samples::store("store-a").into()]).await.expect("adopted");
     assert_held_no_more(&ledger, &claim).await;
     ledger.rejoin().await.expect("joined");
     assert_eq!(ledger.epoch(), other.epoch());
@@ -156,7 +156,7 @@ async fn another_history_is_not_joined_unless_it_was_adopted<W: World>() {
 }
 
 async fn assert_held_no_more<L: Ledger>(ledger: &L, claim: &Claim) {
-    let renewed = ledger.claim(&claim.store, &claim.owner, LEASE).await;
+    let renewed = ledger.claim(&store_id("store-a"), &claim.owner, LEASE).await;
     assert!(matches!(renewed, Err(LedgerError::EpochChanged(_))), "{renewed:?}");
 }
 
@@ -172,8 +172,8 @@ async fn an_adopted_history_holds_what_was_there_and_what_was_written_over_it<W:
     let before = (ledger.epoch(), last(&ledger).await);
 
     let newer = stale.after(Event::Converged, stale.update_time).expect("legal");
-    let written = vec![newer.clone(), samples::store("store-gone"), samples::store("store-new")];
-    ledger.adopt(written.clone()).await.expect("adopted");
+    let written = [newer.clone(), samples::store("store-gone"), samples::store("store-new")];
+    ledger.adopt(written.iter().cloned().map(Into::into).collect()).await.expect("adopted");
 
     assert_ne!(ledger.epoch(), before.0);
     assert_eq!(ledger.doubt().await, Ok(None));
@@ -200,9 +200,9 @@ async fn what_was_adopted_can_be_changed_claimed_and_swept<W: World>() {
     let gone = apply(&ledger, creation("store-a")).await;
     let gone = apply(&ledger, event(&gone, Event::DeleteRequested)).await;
     apply(&ledger, event(&gone, Event::Removed)).await;
-    ledger.adopt(vec![samples::store("store-a")]).await.expect("adopted");
+    ledger.adopt(vec![samples::store("store-a").into()]).await.expect("adopted");
     assert_eq!(ledger.sweep(Duration::ZERO, 10).await, Ok(0), "no tombstone any more");
-    let id = parsed("store-a");
+    let id = store_id("store-a");
     let store = ledger.load(&id).await.expect("answered").expect("a store");
     let claim = ledger.claim(&id, &Owner("one".to_owned()), LEASE).await.expect("answered").expect("free");
     let write = Write { fence: Some(claim.fence), expected: Expected::Revision(store.revision), ..update(&store) };

@@ -1,12 +1,12 @@
 use std::time::Duration;
 
 use sendstores_core::{
-    Event, Revision,
+    Event, ResourceId, Revision, Store,
     ledger::{Claim, Fence, Ledger, LedgerError, LogPage, Owner},
 };
 use sendstores_tests::{
     ledger::{apply, creation, event, last, operation, settled, stores, update},
-    samples::{self, parsed},
+    samples::{self, store_id},
 };
 
 use crate::worlds::World;
@@ -31,19 +31,18 @@ async fn a_history_keeps_its_epoch<W: World>() {
 
 /// What each of the calls says once the ledger is reached.
 async fn every_call<L: Ledger>(ledger: &L) -> Vec<(&'static str, Result<(), LedgerError>)> {
-    let id = parsed("store-a");
+    let id = &store_id("store-a");
     let owner = Owner("one".to_owned());
     let held =
-        Claim { store: id, owner: owner.clone(), fence: Fence(1), expires: samples::store("store-a").create_time };
-    let id = &held.store;
+        Claim { key: id.key(), owner: owner.clone(), fence: Fence(1), expires: samples::store("store-a").create_time };
     let known = operation("r-1", "aa");
     let ms = Duration::from_millis(1);
     vec![
         ("last_revision", settled(async || ledger.last_revision().await.map(drop)).await),
         ("write", settled(async || ledger.write(creation("store-a")).await.map(drop)).await),
-        ("recall", settled(async || ledger.recall(&known).await.map(drop)).await),
+        ("recall", settled(async || ledger.recall::<Store>(&known).await.map(drop)).await),
         ("load", settled(async || ledger.load(id).await.map(drop)).await),
-        ("scan", settled(async || ledger.scan().await.map(drop)).await),
+        ("scan", settled(async || ledger.scan::<Store>().await.map(drop)).await),
         ("read_log", settled(async || ledger.read_log(Revision::ZERO, 10, ms).await.map(drop)).await),
         ("claim", settled(async || ledger.claim(id, &owner, ms).await.map(drop)).await),
         ("release", settled(async || ledger.release(&held).await).await),
@@ -101,7 +100,7 @@ async fn a_history_that_went_back_is_told_by_every_call<W: World>() {
     let ledger = world.ledger();
     let store = apply(&ledger, creation("store-a")).await;
     let copy = world.copy().await;
-    let newer = settled(async || ledger.write(update(&store)).await).await.expect("written").into_store();
+    let newer = settled(async || ledger.write(update(&store)).await).await.expect("written").into_resource();
     world.restore(copy).await;
     assert_replaced(&ledger).await;
     // A process that starts now knows of nothing newer.

@@ -1,10 +1,10 @@
 use sendstores_core::{
-    Revision,
+    Revision, Store,
     ledger::{Ledger, LedgerError, LogPage, Write, Written},
 };
 use sendstores_tests::{
     ledger::{Readable, apply, creation, last, operation, stores, update},
-    samples::parsed,
+    samples::store_id,
     wait::within,
 };
 use tokio::task::JoinSet;
@@ -46,8 +46,8 @@ async fn one_of_many_deliveries_of_an_operation_is_applied<W: World>() {
     let results = tasks.join_all().await;
     let applied = results.iter().filter(|written| matches!(written, Written::Applied(_))).count();
     assert_eq!(applied, 1);
-    let first = ledger.recall(&operation("r-1", "aa")).await.expect("an answer").expect("known");
-    assert!(results.into_iter().all(|written| written.into_store() == first));
+    let first: Store = ledger.recall(&operation("r-1", "aa")).await.expect("an answer").expect("known");
+    assert!(results.into_iter().all(|written| written.into_resource() == first));
     assert_eq!(stores(&ledger).await, Ok(vec![first]));
 }
 
@@ -65,14 +65,13 @@ async fn no_update_of_many_is_lost<W: World>() {
             let mut done = 0;
             while done < EACH {
                 let mut next = update(&known);
-                next.store.generation += 1;
+                next.resource.generation += 1;
                 known = match ledger.write(next).await {
                     Ok(written) => {
                         done += 1;
-                        written.into_store()
+                        written.into_resource()
                     }
-                    Err(LedgerError::Conflict(Some(found))) => *found,
-                    other => panic!("{other:?}"),
+                    Err(error) => error.found().expect("a conflict"),
                 };
             }
         });
@@ -97,7 +96,7 @@ async fn one_of_many_owners_gets_a_claim<W: World>() {
         let owner = sendstores_core::ledger::Owner(format!("owner-{number}"));
         tasks.spawn(async move {
             let lease = std::time::Duration::from_secs(3600);
-            ledger.claim(&parsed("store-a"), &owner, lease).await.expect("an answer")
+            ledger.claim(&store_id("store-a"), &owner, lease).await.expect("an answer")
         });
     }
     let got = tasks.join_all().await.into_iter().flatten().count();

@@ -5,11 +5,11 @@ use std::time::Duration;
 use sendstores_core::{
     Happening, Revision, State, Store, Timestamp,
     engine::Engine,
-    ledger::{Change, Ledger, LedgerError, LogPage, Unreadable},
+    ledger::{Change, Ledger, LedgerError, LogEntry, LogPage, Unreadable},
 };
 use sendstores_tests::{
     ledger::{Readable, apply, change, creation, last, update},
-    samples::parsed,
+    samples::store_id,
     versions::fixture,
 };
 
@@ -23,7 +23,7 @@ on_both! {
 }
 
 async fn load<L: Ledger>(ledger: &L, id: &str) -> Store {
-    ledger.load(&parsed(id)).await.expect("an answer").expect("a store")
+    ledger.load(&store_id(id)).await.expect("an answer").expect("a store")
 }
 
 async fn log_behind<L: Ledger>(ledger: &L, after: Revision) -> Vec<Change> {
@@ -79,21 +79,22 @@ async fn a_record_that_cannot_be_read_concerns_its_store_alone<W: World>() {
         world.put("store-version", &bad).await;
         let at = begun.next();
         for said in [
-            ledger.load(&parsed("store-version")).await.map(drop),
+            ledger.load(&store_id("store-version")).await.map(drop),
             ledger.write(creation("store-version")).await.map(drop),
         ] {
             let unreadable = unreadable(said);
-            assert_eq!((unreadable.id, unreadable.revision), (Some(parsed("store-version")), at), "{bad}");
+            let found = (unreadable.id(), unreadable.revision);
+            assert_eq!(found, (Some(store_id("store-version")), at), "{bad}");
         }
         let other = change(&ledger, "store-other", Store::clone).await;
         for ledger in [&ledger, &world.reopen().await] {
-            let scan = ledger.scan().await.expect("a scan");
-            assert_eq!(scan.stores, vec![other.clone()], "{bad}");
+            let scan = ledger.scan::<Store>().await.expect("a scan");
+            assert_eq!(scan.resources, vec![other.clone()], "{bad}");
             assert_eq!(scan.unreadable.len(), 1, "{bad}");
             let changes = log_behind(ledger, begun).await;
-            let records: Vec<_> = changes.iter().map(|change| change.record.is_ok()).collect();
+            let records: Vec<_> = changes.iter().map(|change| matches!(change.entry, LogEntry::Record(_))).collect();
             assert_eq!(records, [false, true], "{bad}");
-            assert_eq!(changes[0].record, Err(scan.unreadable[0].clone()), "{bad}");
+            assert_eq!(changes[0].entry, LogEntry::Unreadable(scan.unreadable[0].clone()), "{bad}");
         }
     }
     assert_eq!(load(&ledger, "store-other").await.uid, other.uid);
@@ -103,9 +104,9 @@ async fn a_store_is_back_once_its_record_can_be_read<W: World>() {
     let world = W::new().await;
     let ledger = world.ledger();
     world.put("store-state", "nonsense").await;
-    unreadable(ledger.load(&parsed("store-state")).await);
+    unreadable(ledger.load(&store_id("store-state")).await);
     world.put("store-state", &fixture("next/state").to_string()).await;
     let store = load(&ledger, "store-state").await;
     apply(&ledger, update(&store)).await;
-    assert_eq!(ledger.scan().await.map(|scan| (scan.stores.len(), scan.unreadable.len())), Ok((1, 0)));
+    assert_eq!(ledger.scan::<Store>().await.map(|scan| (scan.resources.len(), scan.unreadable.len())), Ok((1, 0)));
 }

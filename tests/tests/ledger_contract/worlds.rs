@@ -6,7 +6,7 @@ use sendstores_core::ledger::Ledger;
 use sendstores_server::ledger::{MemoryCopy, MemoryLedger, RedisConfig, RedisLedger};
 use sendstores_tests::{
     redis::{Backup, RedisServer},
-    samples::parsed,
+    samples::store_id,
     versions,
 };
 
@@ -68,7 +68,7 @@ impl World for Memory {
     }
 
     async fn put(&self, id: &str, record: &str) {
-        self.0.put(&parsed(id), record);
+        self.0.put(&store_id(id), record);
     }
 
     async fn forget(&mut self) {

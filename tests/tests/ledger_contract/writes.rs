@@ -6,7 +6,7 @@ use sendstores_core::{
 };
 use sendstores_tests::{
     ledger::{apply, creation, event, last, operation, stores, tombstone, update},
-    samples::{self, parsed},
+    samples::{self, parsed, store_id},
 };
 
 use crate::worlds::World;
@@ -31,7 +31,7 @@ on_both! {
 
 fn conflict(result: Result<Written, LedgerError>) -> Option<Store> {
     match result {
-        Err(LedgerError::Conflict(found)) => found.map(|store| *store),
+        Err(LedgerError::Conflict(found)) => found.map(|record| Store::try_from(*record).expect("a store")),
         other => panic!("no conflict: {other:?}"),
     }
 }
@@ -42,7 +42,7 @@ async fn a_record_comes_back_as_it_was_written_with_its_revision<W: World>() {
     let written = apply(&ledger, creation("store-a")).await;
     assert_eq!(written, Store { revision: Revision(1), ..samples::store("store-a") });
     assert_eq!(ledger.load(&written.id).await, Ok(Some(written.clone())));
-    assert_eq!(ledger.load(&parsed("store-b")).await, Ok(None));
+    assert_eq!(ledger.load(&store_id("store-b")).await, Ok(None));
     let changed = apply(&ledger, event(&written, Event::DeleteRequested)).await;
     assert_eq!(ledger.load(&written.id).await, Ok(Some(changed)));
 }
@@ -132,7 +132,7 @@ async fn a_refused_write_leaves_nothing<W: World>() {
     assert_eq!(last(&ledger).await, first.revision);
     assert_eq!(stores(&ledger).await, Ok(vec![first]));
     for id in ["r-1", "r-2"] {
-        assert_eq!(ledger.recall(&operation(id, "aa")).await, Ok(None));
+        assert_eq!(ledger.recall::<Store>(&operation(id, "aa")).await, Ok(None));
     }
 }
 
@@ -142,7 +142,7 @@ async fn refusals_come_in_their_order<W: World>() {
     let known = operation("r-1", "aa");
     let first = apply(&ledger, Write { operation: Some(known.clone()), ..creation("store-a") }).await;
     let fence = Some(Fence(999));
-    let all = |operation| Write { store: first.clone(), expected: Expected::Vacant, fence, operation };
+    let all = |operation| Write { resource: first.clone(), expected: Expected::Vacant, fence, operation };
     assert_eq!(ledger.write(all(Some(known.clone()))).await, Ok(Written::Repeated(first.clone())));
     assert_eq!(ledger.write(all(Some(operation("r-1", "ab")))).await, Err(LedgerError::OperationReused));
     assert_eq!(conflict(ledger.write(all(Some(operation("r-2", "aa")))).await), Some(first.clone()));
@@ -156,34 +156,34 @@ async fn recall_says_what_an_operation_answered<W: World>() {
     let world = W::new().await;
     let ledger = world.ledger();
     let known = operation("r-1", "aa");
-    assert_eq!(ledger.recall(&known).await, Ok(None));
+    assert_eq!(ledger.recall::<Store>(&known).await, Ok(None));
     let first = apply(&ledger, Write { operation: Some(known.clone()), ..creation("store-a") }).await;
     apply(&ledger, update(&first)).await;
     assert_eq!(ledger.recall(&known).await, Ok(Some(first)));
-    assert_eq!(ledger.recall(&operation("r-1", "ab")).await, Err(LedgerError::OperationReused));
+    assert_eq!(ledger.recall::<Store>(&operation("r-1", "ab")).await, Err(LedgerError::OperationReused));
 }
 
 async fn an_operation_that_found_nothing_never_finds_what_came_later<W: World>() {
     let world = W::new().await;
     let ledger = world.ledger();
-    let (id, nothing) = (parsed("store-a"), operation("r-1", "aa"));
+    let (id, nothing) = (store_id("store-a"), operation("r-1", "aa"));
     assert_eq!(ledger.note_missing(&id, &nothing).await, Ok(None));
     let store = apply(&ledger, creation("store-a")).await;
     for ledger in [&ledger, &world.reopen().await] {
         assert_eq!(ledger.note_missing(&id, &nothing).await, Ok(None));
-        assert_eq!(ledger.recall(&nothing).await, Err(LedgerError::FoundNothing));
+        assert_eq!(ledger.recall::<Store>(&nothing).await, Err(LedgerError::FoundNothing));
         let write = Write { operation: Some(nothing.clone()), ..event(&store, Event::DeleteRequested) };
         assert_eq!(ledger.write(write).await, Err(LedgerError::FoundNothing));
         assert_eq!(ledger.note_missing(&id, &operation("r-1", "ab")).await, Err(LedgerError::OperationReused));
         let said = ledger.note_missing(&id, &operation("r-2", "aa")).await;
-        assert_eq!(said, Err(LedgerError::Conflict(Some(Box::new(store.clone())))));
+        assert_eq!(said, Err(LedgerError::Conflict(Some(Box::new(store.clone().into())))));
         assert_eq!(ledger.load(&id).await, Ok(Some(store.clone())));
     }
     let known = operation("r-3", "aa");
     let written = apply(&ledger, Write { operation: Some(known.clone()), ..update(&store) }).await;
     assert_eq!(ledger.note_missing(&id, &known).await, Ok(Some(written)), "it answered with a store");
     tombstone(&ledger, "store-dead").await;
-    assert_eq!(ledger.note_missing(&parsed("store-dead"), &operation("r-4", "aa")).await, Ok(None));
+    assert_eq!(ledger.note_missing(&store_id("store-dead"), &operation("r-4", "aa")).await, Ok(None));
 }
 
 async fn operations_of_two_tenants_are_two<W: World>() {
@@ -194,7 +194,7 @@ async fn operations_of_two_tenants_are_two<W: World>() {
     let store = apply(&ledger, Write { operation: Some(one.clone()), ..creation("store-a") }).await;
     assert_eq!(ledger.recall(&one).await, Ok(Some(store)));
     for other in [&two, &unscoped, &operation("r-1", "ab")] {
-        assert_eq!(ledger.recall(other).await, Ok(None));
+        assert_eq!(ledger.recall::<Store>(other).await, Ok(None));
     }
     apply(&ledger, Write { operation: Some(two), ..creation("store-b") }).await;
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sendstores_core::{
-    Event, Revision,
+    Event, Revision, Store,
     ledger::{Duty, Ledger, LedgerError, LogPage, Owner, Write},
 };
 use sendstores_server::ledger::{Durability, RedisConfig, RedisLedger};
@@ -18,26 +18,26 @@ use sendstores_tests::{
 async fn every_call(server: &RedisServer, config: RedisConfig) -> Result<(), LedgerError> {
     let ledger = RedisLedger::connect(config.clone()).await?;
     let store =
-        ledger.write(Write { operation: Some(operation("r-1", "aa")), ..creation("store-a") }).await?.into_store();
+        ledger.write(Write { operation: Some(operation("r-1", "aa")), ..creation("store-a") }).await?.into_resource();
     let (one, lease) = (Owner("one".to_owned()), Duration::from_secs(60));
     let claim = ledger.claim(&store.id, &one, lease).await?.expect("the claim");
     assert!(ledger.claimed_for(&store.id).await? > Duration::ZERO);
     let fenced = Write { fence: Some(claim.fence), ..update(&store) };
-    let store = ledger.write(fenced).await?.into_store();
+    let store = ledger.write(fenced).await?.into_resource();
     ledger.release(&claim).await?;
     let duty = ledger.take_duty(Duty::Cron, &one, lease).await?.expect("the duty");
     ledger.leave_duty(Duty::Cron, duty).await?;
     assert_eq!(ledger.announce(&one, lease).await?, [one]);
-    let store = ledger.write(event(&store, Event::DeleteRequested)).await?.into_store();
+    let store = ledger.write(event(&store, Event::DeleteRequested)).await?.into_resource();
     ledger.write(event(&store, Event::Removed)).await?;
     // In the place of a tombstone.
-    let store = ledger.write(creation("store-a")).await?.into_store();
-    let store = ledger.write(event(&store, Event::DeleteRequested)).await?.into_store();
+    let store = ledger.write(creation("store-a")).await?.into_resource();
+    let store = ledger.write(event(&store, Event::DeleteRequested)).await?.into_resource();
     ledger.write(event(&store, Event::Removed)).await?;
     assert_eq!(ledger.sweep(Duration::ZERO, 10).await?, 1);
     assert_eq!(ledger.load(&store.id).await?, None);
     assert_eq!(stores(&ledger).await?, Vec::new());
-    assert!(ledger.recall(&operation("r-1", "aa")).await?.is_some());
+    assert!(ledger.recall::<Store>(&operation("r-1", "aa")).await?.is_some());
     let end = ledger.last_revision().await?;
     let page = ledger.read_log(Revision::ZERO, 10, Duration::ZERO).await?;
     assert!(matches!(page, LogPage::Changes(changes) if changes.len() == 7), "the log is read");

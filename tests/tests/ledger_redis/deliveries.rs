@@ -10,7 +10,7 @@ use sendstores_server::ledger::{RedisConfig, RedisLedger};
 use sendstores_tests::{
     ledger::{Readable, apply, creation, last, operation, settled, stores, update, written},
     redis::{Cut, RedisProxy, RedisServer},
-    samples::parsed,
+    samples::store_id,
     wait::until,
 };
 
@@ -78,7 +78,7 @@ async fn a_write_without_an_operation_is_applied_once_wherever_its_connection_is
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_claim_is_the_same_wherever_its_connection_is_cut() {
     let cuts = at_each_command("claim", async |ledger, at| {
-        let (id, lease) = (parsed("store-a"), Duration::from_secs(3600));
+        let (id, lease) = (store_id("store-a"), Duration::from_secs(3600));
         let owner = Owner("one".to_owned());
         let first = ledger.claim(&id, &owner, lease).await.expect(at).expect(at);
         let second = ledger.claim(&id, &owner, lease).await.expect(at).expect(at);
@@ -96,7 +96,7 @@ async fn a_read_comes_through_wherever_its_connection_is_cut() {
         assert_eq!(ledger.load(&store.id).await, Ok(Some(store.clone())), "{at}");
         assert_eq!(stores(ledger).await, Ok(vec![store.clone()]), "{at}");
         assert_eq!(ledger.last_revision().await, Ok(Revision(1)), "{at}");
-        assert_eq!(ledger.recall(&operation("r-1", "aa")).await, Ok(None), "{at}");
+        assert_eq!(ledger.recall::<Store>(&operation("r-1", "aa")).await, Ok(None), "{at}");
         let none = ledger.read_log(store.revision, 10, Duration::from_millis(5)).await;
         assert_eq!(none, Ok(LogPage::Changes(Vec::new())), "{at}");
         assert_log(ledger, &[&store], at).await;

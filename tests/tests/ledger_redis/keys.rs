@@ -3,14 +3,14 @@
 use std::num::NonZeroU32;
 
 use sendstores_core::{
-    Revision,
+    Revision, Store,
     ledger::{Duty, Ledger, LedgerError, OPERATION_WINDOW, Owner, Write, Written},
 };
 use sendstores_server::ledger::{MemoryLedger, RedisConfig, RedisLedger};
 use sendstores_tests::{
     ledger::{apply, creation, last, operation, stores, tombstone, update},
     redis::RedisServer,
-    samples::parsed,
+    samples::store_id,
 };
 
 use super::connect;
@@ -32,7 +32,7 @@ async fn all_keys_are_under_one_hash_tag_and_ledgers_are_apart() {
         apply(ledger, known_creation("store-a", "aa")).await;
         tombstone(ledger, "store-dead").await;
         let lease = std::time::Duration::from_secs(60);
-        ledger.claim(&parsed("store-a"), &Owner("one".to_owned()), lease).await.expect("an answer").expect("a claim");
+        ledger.claim(&store_id("store-a"), &Owner("one".to_owned()), lease).await.expect("an answer").expect("a claim");
         ledger.take_duty(Duty::Cron, &Owner("one".to_owned()), lease).await.expect("an answer").expect("the duty");
         ledger.announce(&Owner("one".to_owned()), lease).await.expect("an answer");
         assert_eq!(last(ledger).await, Revision(4));
@@ -56,7 +56,7 @@ async fn an_operation_is_remembered_for_its_window() {
     assert_eq!(ledger.write(known_creation("store-b", "aa")).await, Ok(Written::Repeated(first)));
     // As the end of the window does.
     server.cli(["DEL", key]).await;
-    assert_eq!(ledger.recall(&operation("r-1", "ab")).await, Ok(None));
+    assert_eq!(ledger.recall::<Store>(&operation("r-1", "ab")).await, Ok(None));
     apply(&ledger, known_creation("store-b", "ab")).await;
 }
 
@@ -67,7 +67,7 @@ async fn in_memory_an_operation_is_remembered_for_its_window() {
     ledger.advance(OPERATION_WINDOW / 2);
     assert_eq!(ledger.write(known_creation("store-b", "aa")).await, Ok(Written::Repeated(first)));
     ledger.advance(OPERATION_WINDOW / 2);
-    assert_eq!(ledger.recall(&operation("r-1", "ab")).await, Ok(None));
+    assert_eq!(ledger.recall::<Store>(&operation("r-1", "ab")).await, Ok(None));
     apply(&ledger, known_creation("store-b", "ab")).await;
 }
 
@@ -121,15 +121,19 @@ async fn a_record_that_cannot_be_read_is_that_store_alone() {
         let (load, write) = (ledger.load(&store.id).await.map(drop), ledger.write(creation("store-a")).await.map(drop));
         for said in [load, write] {
             let Err(LedgerError::Unreadable(unreadable)) = said else { panic!("{value}: {said:?}") };
-            assert_eq!(unreadable.id.as_ref(), Some(&store.id), "{value}");
+            assert_eq!(unreadable.id(), Some(store.id.clone()), "{value}");
         }
-        let scan = ledger.scan().await.expect("a scan");
-        assert_eq!((scan.stores.len(), scan.unreadable.len()), (0, 1), "{value}");
-        assert_eq!(scan.unreadable[0].id.as_ref(), Some(&store.id), "{value}");
+        let scan = ledger.scan::<Store>().await.expect("a scan");
+        assert_eq!((scan.resources.len(), scan.unreadable.len()), (0, 1), "{value}");
+        assert_eq!(scan.unreadable[0].id(), Some(store.id.clone()), "{value}");
     }
     assert_eq!(last(&ledger).await, store.revision);
     server.cli(["HSET", "{sendstores}:stores", "no id of a store", "1 L 00:1 {}"]).await;
-    assert_eq!(ledger.scan().await.map(|scan| scan.unreadable.len()), Ok(1), "what is no store is passed over");
+    assert_eq!(
+        ledger.scan::<Store>().await.map(|scan| scan.unreadable.len()),
+        Ok(1),
+        "what is no store is passed over"
+    );
 }
 
 #[tokio::test]

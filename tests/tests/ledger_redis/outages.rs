@@ -91,12 +91,12 @@ async fn a_short_outage_is_ridden_out_by_the_call() {
 async fn write_all_along(ledger: RedisLedger, name: String, acknowledged: Arc<Mutex<Vec<Store>>>) {
     let keep = |store: &Store| acknowledged.lock().expect("no panic").push(store.clone());
     let mut store = match ledger.write(creation(&name)).await {
-        Ok(written) => written.into_store(),
+        Ok(written) => written.into_resource(),
         Err(_) => return,
     };
     keep(&store);
     while let Ok(written) = ledger.write(update(&store)).await {
-        store = written.into_store();
+        store = written.into_resource();
         keep(&store);
     }
 }

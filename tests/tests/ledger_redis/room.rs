@@ -9,7 +9,7 @@ use sendstores_core::{
 use sendstores_tests::{
     ledger::{apply, creation, last, operation, stores, tombstone, update},
     redis::RedisServer,
-    samples::parsed,
+    samples::store_id,
     wait::until,
 };
 
@@ -33,7 +33,7 @@ async fn without_memory_nothing_is_written_and_all_is_read() {
     server.config_set("maxmemory", "1").await;
     assert_full(&ledger.write(update(&store)).await);
     assert_full(&ledger.write(Write { operation: Some(operation("r-2", "aa")), ..creation("store-b") }).await);
-    assert_full(&ledger.claim(&parsed("store-b"), &owner, Duration::from_secs(60)).await);
+    assert_full(&ledger.claim(&store_id("store-b"), &owner, Duration::from_secs(60)).await);
     assert_eq!(server.cli(["DEBUG", "DIGEST"]).await, before, "not a byte was written");
 
     assert_eq!(last(&ledger).await, dead.revision);

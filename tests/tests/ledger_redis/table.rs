@@ -135,11 +135,11 @@ impl Run<'_> {
         let written = match said {
             Ok(Written::Applied(store)) => store,
             Ok(Written::Repeated(store)) if unsure && write.operation.is_some() => store,
-            Err(LedgerError::Conflict(Some(found))) if unsure && write.operation.is_none() => *found,
+            Err(error) if unsure && write.operation.is_none() => error.found().expect("a conflict with itself"),
             said => panic!("{}: {name} after {unsure}: {said:?}", self.at),
         };
         let revision = Revision(self.log.len() as u64 + 1);
-        assert_eq!(written, Store { revision, ..write.store }, "{}: {name}", self.at);
+        assert_eq!(written, Store { revision, ..write.resource }, "{}: {name}", self.at);
         self.log.push(written.clone());
         written
     }
@@ -179,7 +179,7 @@ impl Run<'_> {
         assert_ne!(gone.revision, b.revision);
         self.ask("sweep", async || ledger.sweep(Duration::ZERO, 10).await).await;
         assert_eq!(self.ask("load", async || ledger.load(&gone.id).await).await, None, "{}", self.at);
-        let known = self.ask("recall", async || ledger.recall(&operation("r-3", "aa")).await).await;
+        let known = self.ask("recall", async || ledger.recall::<Store>(&operation("r-3", "aa")).await).await;
         assert_eq!(known.map(|store| store.revision), Some(gone.revision.back(2)), "{}", self.at);
         // Last, because nobody knows how often it asks.
         let (end, wait) = (gone.revision, Duration::from_millis(5));

@@ -76,8 +76,8 @@ impl World {
 
     async fn create(&self, id: &str) -> StoreId {
         let store = samples::store(id);
-        let write = Write { store, expected: Expected::Vacant, fence: None, operation: None };
-        self.ledger.write(write).await.expect("create").into_store().id
+        let write = Write { resource: store, expected: Expected::Vacant, fence: None, operation: None };
+        self.ledger.write(write).await.expect("create").into_resource().id
     }
 
     async fn delete(&self, id: &StoreId) {
@@ -127,7 +127,7 @@ async fn intend(ledger: &MemoryLedger, id: &StoreId, intent: Event) -> Option<()
     let store = ledger.load(id).await.expect("load").expect("a record");
     let next = store.after(intent, SystemTime::now().into()).expect("legal");
     let expected = Expected::Revision(store.revision);
-    ledger.write(Write { store: next, expected, fence: None, operation: None }).await.ok().map(drop)
+    ledger.write(Write { resource: next, expected, fence: None, operation: None }).await.ok().map(drop)
 }
 
 fn passing(reason: FailureReason) -> Turn {
@@ -192,7 +192,7 @@ async fn a_store_that_is_taken_back_as_complete_is_only_probed() {
     let world = World { cluster: world.cluster.clone(), ..World::without_replica() };
     let (ready_time, made_from) = (before.ready_time.expect("READY once"), before.made_from.clone());
     let taken_back = samples::store("store-a").complete_since(ready_time, made_from, SystemTime::now().into());
-    let write = Write { store: taken_back, expected: Expected::Vacant, fence: None, operation: None };
+    let write = Write { resource: taken_back, expected: Expected::Vacant, fence: None, operation: None };
     world.ledger.write(write).await.expect("taken back");
     world.replica("b");
     let store = world.reach(&id, State::Ready).await;
@@ -233,8 +233,8 @@ async fn a_store_of_an_engine_that_only_a_newer_server_has_is_left_alone() {
     let mut foreign = samples::store("store-foreign");
     foreign.spec.engine = Engine::new("of-tomorrow");
     foreign.steps = vec![Step::pending(StepName::new("of-tomorrow"))];
-    let write = Write { store: foreign, expected: Expected::Vacant, fence: None, operation: None };
-    let foreign = world.ledger.write(write).await.expect("written").into_store();
+    let write = Write { resource: foreign, expected: Expected::Vacant, fence: None, operation: None };
+    let foreign = world.ledger.write(write).await.expect("written").into_resource();
     // By the time that a later store is READY, this one would have been worked on.
     let other = world.create("store-a").await;
     world.reach(&other, State::Ready).await;
@@ -254,8 +254,8 @@ async fn a_store_that_another_version_made_gets_the_steps_of_this_one() {
     let mut release = Step::pending(steps::RELEASE);
     release.attempt = 7;
     store.steps = vec![Step::pending(StepName::new("of-yesterday")), release];
-    let write = Write { store, expected: Expected::Vacant, fence: None, operation: None };
-    let id = world.ledger.write(write).await.expect("written").into_store().id;
+    let write = Write { resource: store, expected: Expected::Vacant, fence: None, operation: None };
+    let id = world.ledger.write(write).await.expect("written").into_resource().id;
     let _stop = world.replica("a");
     let ready = world.reach(&id, State::Ready).await;
     assert!(ready.steps.iter().map(|step| step.name).eq(steps::ALL), "{:?}", ready.steps);

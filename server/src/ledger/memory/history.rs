@@ -6,7 +6,7 @@ use std::{
 };
 
 use sendstores_core::{
-    Epoch, RequestId, Revision, State, Store, StoreId, Tenant, Timestamp,
+    Epoch, Key, Kind, Record, RequestId, Resource, ResourceId, Revision, TenantId, Timestamp,
     cluster::ClusterUid,
     ledger::{
         Before, Claim, Duty, Expected, Fence, LedgerError, OPERATION_WINDOW, Operation, Owner, Scan, Unreadable, Write,
@@ -34,10 +34,10 @@ pub(super) struct History {
     pub(super) cluster: Option<ClusterUid>,
     /// How many changes the log keeps.
     pub(super) length: usize,
-    stores: HashMap<StoreId, Entry>,
+    records: HashMap<Key, Entry>,
     log: VecDeque<Logged>,
-    operations: HashMap<(Option<Tenant>, RequestId), Answer>,
-    claims: HashMap<StoreId, Claim>,
+    operations: HashMap<(Option<TenantId>, RequestId), Answer>,
+    claims: HashMap<Key, Claim>,
     duties: HashMap<Duty, Held>,
     /// Until when each replica is taken to live.
     replicas: HashMap<Owner, Timestamp>,
@@ -51,8 +51,8 @@ pub(super) struct Logged {
     /// Names the write.
     pub(super) tip: u64,
     pub(super) before: Before,
-    pub(super) id: StoreId,
-    pub(super) record: String,
+    /// The record and its key; `None`: it is of a kind that nobody knows.
+    pub(super) content: Option<(Key, String)>,
 }
 
 #[derive(Clone)]
@@ -73,8 +73,10 @@ struct Held {
 
 #[derive(Clone)]
 struct Answer {
+    /// Of which kind the operation was.
+    kind: Kind,
     digest: String,
-    /// The record that was answered with; `None`: there was no store.
+    /// The record that was answered with; `None`: there was nothing.
     found: Option<(Revision, String)>,
     expires: Timestamp,
 }
@@ -93,7 +95,7 @@ impl History {
             adopted: false,
             cluster: None,
             length,
-            stores: HashMap::new(),
+            records: HashMap::new(),
             log: VecDeque::new(),
             operations: HashMap::new(),
             claims: HashMap::new(),
@@ -112,102 +114,119 @@ impl History {
         Timestamp::from(SystemTime::now()).after(self.clock)
     }
 
-    pub(super) fn write(&mut self, write: Write) -> Result<Written, LedgerError> {
-        let Write { mut store, expected, fence, operation } = write;
+    pub(super) fn write<R: Resource>(&mut self, write: Write<R>) -> Result<Written<R>, LedgerError> {
+        let Write { resource, expected, fence, operation } = write;
         if let Some(operation) = &operation
             && let Some(answer) = self.recall(operation)?
         {
             return Ok(Written::Repeated(answer));
         }
-        self.expect(&store.id, expected)?;
-        self.check_fence(&store.id, fence)?;
-        let before = match expected {
-            Expected::Vacant => Before::Nothing,
-            Expected::Revision(_) => match self.load(&store.id) {
-                Ok(known) => known.map_or(Before::Nothing, |known| Before::State(known.state)),
-                Err(_) => Before::Unknown,
-            },
-        };
+        let key = resource.id().key();
+        self.expect(&key, expected)?;
+        self.check_fence(&key, fence)?;
+        let before = self.before(&key, expected);
 
-        let now = self.now();
-        let record = record::encode(&store)?;
+        let mut written: Record = resource.into();
+        let record = record::encode(&written)?;
         self.revision = self.revision.next();
-        store.revision = self.revision;
-        self.log(before, &store.id, &record);
-        let deleted = (store.state == State::Deleted).then_some(now);
-        self.stores.insert(store.id.clone(), Entry { revision: self.revision, record: record.clone(), deleted });
+        written.set_revision(self.revision);
+        self.log(before, Some((key.clone(), record.clone())));
+        let deleted = written.is_deleted().then_some(self.now());
+        self.records.insert(key, Entry { revision: self.revision, record: record.clone(), deleted });
         if let Some(operation) = operation {
-            self.keep(operation, Some((self.revision, record)));
+            self.keep(R::KIND, operation, Some((self.revision, record)));
         }
-        Ok(Written::Applied(store))
+        Ok(Written::Applied(record::typed(written)?))
     }
 
-    fn keep(&mut self, operation: Operation, found: Option<(Revision, String)>) {
+    fn before(&self, key: &Key, expected: Expected) -> Before {
+        match (key.kind(), expected) {
+            (Kind::Store, Expected::Vacant) => Before::Nothing,
+            (Kind::Store, Expected::Revision(_)) => match self.load(key) {
+                Ok(Some(Record::Store(store))) => Before::State(store.state),
+                _ => Before::Unknown,
+            },
+        }
+    }
+
+    fn keep(&mut self, kind: Kind, operation: Operation, found: Option<(Revision, String)>) {
         let (now, Operation { id, scope, digest }) = (self.now(), operation);
         self.operations.retain(|_, answer| answer.expires > now);
-        self.operations.insert((scope, id), Answer { digest, found, expires: now.after(OPERATION_WINDOW) });
+        self.operations.insert((scope, id), Answer { kind, digest, found, expires: now.after(OPERATION_WINDOW) });
     }
 
-    pub(super) fn note_missing(&mut self, id: &StoreId, operation: &Operation) -> Result<Option<Store>, LedgerError> {
+    pub(super) fn note_missing<I: ResourceId>(
+        &mut self,
+        id: &I,
+        operation: &Operation,
+    ) -> Result<Option<I::Resource>, LedgerError> {
         match self.recall(operation) {
             Ok(None) => {}
             Err(LedgerError::FoundNothing) => return Ok(None),
             known => return known,
         }
-        self.expect(id, Expected::Vacant)?;
-        self.keep(operation.clone(), None);
+        self.expect(&id.key(), Expected::Vacant)?;
+        self.keep(I::Resource::KIND, operation.clone(), None);
         Ok(None)
     }
 
     /// Appends the change at the present revision.
-    fn log(&mut self, before: Before, id: &StoreId, record: &str) {
+    fn log(&mut self, before: Before, content: Option<(Key, String)>) {
         let (revision, tip) = (self.revision, rand::random());
-        self.log.push_back(Logged { revision, tip, before, id: id.clone(), record: record.to_owned() });
+        self.log.push_back(Logged { revision, tip, before, content });
         while self.log.len() > self.length {
             self.log.pop_front();
         }
     }
 
-    pub(super) fn put(&mut self, id: &StoreId, record: &str) {
+    pub(super) fn put(&mut self, key: &Key, record: &str) {
         self.revision = self.revision.next();
-        self.log(Before::Unknown, id, record);
+        self.log(Before::Unknown, Some((key.clone(), record.to_owned())));
         let entry = Entry { revision: self.revision, record: record.to_owned(), deleted: None };
-        self.stores.insert(id.clone(), entry);
+        self.records.insert(key.clone(), entry);
     }
 
-    fn expect(&self, id: &StoreId, expected: Expected) -> Result<(), LedgerError> {
-        let entry = self.stores.get(id);
+    pub(super) fn put_other_kind(&mut self) {
+        self.revision = self.revision.next();
+        self.log(Before::Unknown, None);
+    }
+
+    fn expect(&self, key: &Key, expected: Expected) -> Result<(), LedgerError> {
+        let entry = self.records.get(key);
         let met = match expected {
             Expected::Vacant => entry.is_none_or(|entry| entry.deleted.is_some()),
             Expected::Revision(revision) => entry.is_some_and(|entry| entry.revision == revision),
         };
-        if met { Ok(()) } else { Err(LedgerError::Conflict(self.load(id)?.map(Box::new))) }
+        if met { Ok(()) } else { Err(LedgerError::Conflict(self.load(key)?.map(Box::new))) }
     }
 
-    fn check_fence(&self, id: &StoreId, fence: Option<Fence>) -> Result<(), LedgerError> {
+    fn check_fence(&self, key: &Key, fence: Option<Fence>) -> Result<(), LedgerError> {
         let Some(fence) = fence else { return Ok(()) };
-        let holds = self.claims.get(id).is_some_and(|claim| claim.fence == fence);
+        let holds = self.claims.get(key).is_some_and(|claim| claim.fence == fence);
         if holds { Ok(()) } else { Err(LedgerError::Fenced) }
     }
 
-    pub(super) fn recall(&self, operation: &Operation) -> Result<Option<Store>, LedgerError> {
+    pub(super) fn recall<R: Resource>(&self, operation: &Operation) -> Result<Option<R>, LedgerError> {
         match self.operations.get(&(operation.scope.clone(), operation.id.clone())) {
             Some(answer) if answer.expires <= self.now() => Ok(None),
-            Some(answer) if answer.digest != operation.digest => Err(LedgerError::OperationReused),
+            Some(answer) if (answer.kind, &answer.digest) != (R::KIND, &operation.digest) => {
+                Err(LedgerError::OperationReused)
+            }
             Some(Answer { found: Some((revision, record)), .. }) => {
-                Ok(Some(record::decode(record.as_bytes(), *revision)?))
+                Ok(Some(record::typed(record::decode(R::KIND, record.as_bytes(), *revision)?)?))
             }
             Some(_) => Err(LedgerError::FoundNothing),
             None => Ok(None),
         }
     }
 
-    pub(super) fn load(&self, id: &StoreId) -> Result<Option<Store>, LedgerError> {
-        self.stores.get(id).map(|entry| entry.store(id)).transpose().map_err(Into::into)
+    pub(super) fn load(&self, key: &Key) -> Result<Option<Record>, LedgerError> {
+        self.records.get(key).map(|entry| entry.decode(key)).transpose().map_err(Into::into)
     }
 
-    pub(super) fn scan(&self) -> Scan {
-        self.stores.iter().map(|(id, entry)| entry.store(id)).collect()
+    pub(super) fn scan<R: Resource>(&self) -> Scan<R> {
+        let records = self.records.iter().filter(|(key, _)| key.kind() == R::KIND);
+        records.map(|(key, entry)| entry.decode(key).and_then(record::typed)).collect()
     }
 
     /// The entries of the log behind `after`, or from where it can be read if it does not reach back so far.
@@ -220,25 +239,25 @@ impl History {
         Err(next.map_or(self.revision, |next| next.back(1)))
     }
 
-    pub(super) fn claim(&mut self, id: &StoreId, owner: &Owner, lease: Duration) -> Option<Claim> {
+    pub(super) fn claim(&mut self, key: Key, owner: &Owner, lease: Duration) -> Option<Claim> {
         let now = self.now();
-        let fence = match self.claims.get(id) {
+        let fence = match self.claims.get(&key) {
             Some(held) if held.owner == *owner => held.fence,
             Some(held) if held.expires > now => return None,
             _ => self.next_fence(),
         };
-        let claim = Claim { store: id.clone(), owner: owner.clone(), fence, expires: now.after(lease) };
-        self.claims.insert(id.clone(), claim.clone());
+        let claim = Claim { key: key.clone(), owner: owner.clone(), fence, expires: now.after(lease) };
+        self.claims.insert(key, claim.clone());
         Some(claim)
     }
 
-    pub(super) fn claimed_for(&self, id: &StoreId) -> Duration {
-        self.claims.get(id).map_or(Duration::ZERO, |claim| claim.expires.since(self.now()))
+    pub(super) fn claimed_for(&self, key: &Key) -> Duration {
+        self.claims.get(key).map_or(Duration::ZERO, |claim| claim.expires.since(self.now()))
     }
 
     pub(super) fn release(&mut self, claim: &Claim) {
-        if self.claims.get(&claim.store).is_some_and(|held| held.fence == claim.fence) {
-            self.claims.remove(&claim.store);
+        if self.claims.get(&claim.key).is_some_and(|held| held.fence == claim.fence) {
+            self.claims.remove(&claim.key);
         }
     }
 
@@ -285,20 +304,20 @@ impl History {
         Err(LedgerError::EpochChanged(format!("its revision {revision} is another change than before")))
     }
 
-    /// Begins another history with what there is, written over by `stores`.
-    pub(super) fn adopt(&mut self, stores: Vec<Store>) -> Result<(), LedgerError> {
-        let records = stores.iter().map(record::encode).collect::<Result<Vec<_>, _>>()?;
+    /// Begins another history with what there is, written over by `records`.
+    pub(super) fn adopt(&mut self, records: Vec<Record>) -> Result<(), LedgerError> {
+        let texts = records.iter().map(record::encode).collect::<Result<Vec<_>, _>>()?;
         let now = self.now();
         self.epoch = Epoch::from_random(rand::random());
         (self.doubt, self.adopted) = (None, true);
         self.log.clear();
         self.claims.clear();
         self.duties.clear();
-        for (store, record) in stores.into_iter().zip(records) {
+        for (record, text) in records.into_iter().zip(texts) {
             self.revision = self.revision.next();
-            self.log(Before::Unknown, &store.id, &record);
-            let deleted = (store.state == State::Deleted).then_some(now);
-            self.stores.insert(store.id, Entry { revision: self.revision, record, deleted });
+            self.log(Before::Unknown, Some((record.key(), text.clone())));
+            let deleted = record.is_deleted().then_some(now);
+            self.records.insert(record.key(), Entry { revision: self.revision, record: text, deleted });
         }
         Ok(())
     }
@@ -312,26 +331,27 @@ impl History {
     pub(super) fn sweep(&mut self, age: Duration, most: usize) -> usize {
         let now = self.now();
         let old = |entry: &Entry| entry.deleted.is_some_and(|deleted| deleted.after(age) <= now);
-        let mut ids: Vec<(Timestamp, StoreId)> = self
-            .stores
+        let mut keys: Vec<(Timestamp, Key)> = self
+            .records
             .iter()
             .filter(|(_, entry)| old(entry))
-            .filter_map(|(id, entry)| entry.deleted.map(|deleted| (deleted, id.clone())))
+            .filter_map(|(key, entry)| entry.deleted.map(|deleted| (deleted, key.clone())))
             .collect();
-        ids.sort_unstable();
-        ids.truncate(most);
-        for (_, id) in &ids {
-            self.stores.remove(id);
-            self.claims.remove(id);
+        keys.sort_unstable();
+        keys.truncate(most);
+        for (_, key) in &keys {
+            self.records.remove(key);
+            self.claims.remove(key);
         }
-        ids.len()
+        keys.len()
     }
 }
 
 // === impl Entry ===
 
 impl Entry {
-    fn store(&self, id: &StoreId) -> Result<Store, Unreadable> {
-        record::decode(self.record.as_bytes(), self.revision).map_err(|unreadable| unreadable.of(id))
+    fn decode(&self, key: &Key) -> Result<Record, Unreadable> {
+        let decoded = record::decode(key.kind(), self.record.as_bytes(), self.revision);
+        decoded.map_err(|unreadable| unreadable.of(key.clone()))
     }
 }

@@ -6,46 +6,50 @@ use sendstores_core::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::text::Text;
+
 #[derive(Serialize, Deserialize)]
-pub(super) struct DiagnosisRecord {
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    object: String,
+pub(super) struct DiagnosisRecord<'a> {
+    #[serde(borrow, default, skip_serializing_if = "Text::is_empty")]
+    object: Text<'a>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    events: Vec<EventRecord>,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    log_tail: String,
+    events: Vec<EventRecord<'a>>,
+    #[serde(default, skip_serializing_if = "Text::is_empty")]
+    log_tail: Text<'a>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct EventRecord {
+struct EventRecord<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     time: Option<i64>,
-    reason: String,
-    message: String,
+    #[serde(borrow)]
+    reason: Text<'a>,
+    message: Text<'a>,
 }
 
 // === impl DiagnosisRecord ===
 
-impl From<&Diagnosis> for DiagnosisRecord {
-    fn from(diagnosis: &Diagnosis) -> Self {
+impl<'a> From<&'a Diagnosis> for DiagnosisRecord<'a> {
+    fn from(diagnosis: &'a Diagnosis) -> Self {
         let Diagnosis { object, events, log_tail } = diagnosis;
-        let event = |ObjectEvent { time, reason, message }: &ObjectEvent| EventRecord {
+        let event = |ObjectEvent { time, reason, message }: &'a ObjectEvent| EventRecord {
             time: time.map(Timestamp::as_micros),
-            reason: reason.clone(),
-            message: message.clone(),
+            reason: reason.into(),
+            message: message.into(),
         };
-        Self { object: object.clone(), events: events.iter().map(event).collect(), log_tail: log_tail.clone() }
+        Self { object: object.into(), events: events.iter().map(event).collect(), log_tail: log_tail.into() }
     }
 }
 
-impl From<DiagnosisRecord> for Diagnosis {
-    fn from(record: DiagnosisRecord) -> Self {
+impl From<DiagnosisRecord<'_>> for Diagnosis {
+    fn from(record: DiagnosisRecord<'_>) -> Self {
         let DiagnosisRecord { object, events, log_tail } = record;
-        let event = |EventRecord { time, reason, message }| ObjectEvent {
+        let event = |EventRecord { time, reason, message }: EventRecord<'_>| ObjectEvent {
             time: time.map(Timestamp::from_micros),
-            reason,
-            message,
+            reason: reason.into_owned(),
+            message: message.into_owned(),
         };
-        Self { object, events: events.into_iter().map(event).collect(), log_tail }
+        let events = events.into_iter().map(event).collect();
+        Self { object: object.into_owned(), events, log_tail: log_tail.into_owned() }
     }
 }

@@ -5,54 +5,68 @@ use std::collections::BTreeMap;
 use sendstores_core::{Release, release::Volume};
 use serde::{Deserialize, Serialize};
 
+use super::text::Text;
+
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
-pub(super) struct ReleaseRecord {
+pub(super) struct ReleaseRecord<'a> {
     revision: u32,
-    chart: String,
-    chart_digest: String,
-    values_digest: String,
+    #[serde(borrow)]
+    chart: Text<'a>,
+    chart_digest: Text<'a>,
+    values_digest: Text<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    source: Option<String>,
+    source: Option<Text<'a>>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    images: BTreeMap<String, String>,
+    images: BTreeMap<Text<'a>, Text<'a>>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    volumes: BTreeMap<String, VolumeRecord>,
+    volumes: BTreeMap<Text<'a>, VolumeRecord<'a>>,
 }
 
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
-struct VolumeRecord {
-    size: String,
+struct VolumeRecord<'a> {
+    #[serde(borrow)]
+    size: Text<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    class: Option<String>,
+    class: Option<Text<'a>>,
 }
 
 // === impl ReleaseRecord ===
 
-impl From<&Release> for ReleaseRecord {
-    fn from(release: &Release) -> Self {
+impl<'a> From<&'a Release> for ReleaseRecord<'a> {
+    fn from(release: &'a Release) -> Self {
         let Release { revision, chart, chart_digest, values_digest, source, images, volumes } = release;
-        let volume = |(name, Volume { size, class }): (&String, &Volume)| {
-            (name.clone(), VolumeRecord { size: size.clone(), class: class.clone() })
+        let volume = |(name, Volume { size, class }): (&'a String, &'a Volume)| {
+            (name.into(), VolumeRecord { size: size.into(), class: class.as_ref().map(Into::into) })
         };
         Self {
             revision: *revision,
-            chart: chart.clone(),
-            chart_digest: chart_digest.clone(),
-            values_digest: values_digest.clone(),
-            source: source.clone(),
-            images: images.clone(),
+            chart: chart.into(),
+            chart_digest: chart_digest.into(),
+            values_digest: values_digest.into(),
+            source: source.as_ref().map(Into::into),
+            images: images.iter().map(|(container, image)| (container.into(), image.into())).collect(),
             volumes: volumes.iter().map(volume).collect(),
         }
     }
 }
 
-impl From<ReleaseRecord> for Release {
-    fn from(record: ReleaseRecord) -> Self {
+impl From<ReleaseRecord<'_>> for Release {
+    fn from(record: ReleaseRecord<'_>) -> Self {
         let ReleaseRecord { revision, chart, chart_digest, values_digest, source, images, volumes } = record;
-        let volume = |(name, VolumeRecord { size, class })| (name, Volume { size, class });
-        let volumes = volumes.into_iter().map(volume).collect();
-        Self { revision, chart, chart_digest, values_digest, source, images, volumes }
+        let image = |(container, image): (Text<'_>, Text<'_>)| (container.into_owned(), image.into_owned());
+        let volume = |(name, VolumeRecord { size, class }): (Text<'_>, VolumeRecord<'_>)| {
+            (name.into_owned(), Volume { size: size.into_owned(), class: class.map(Text::into_owned) })
+        };
+        Self {
+            revision,
+            chart: chart.into_owned(),
+            chart_digest: chart_digest.into_owned(),
+            values_digest: values_digest.into_owned(),
+            source: source.map(Text::into_owned),
+            images: images.into_iter().map(image).collect(),
+            volumes: volumes.into_iter().map(volume).collect(),
+        }
     }
 }

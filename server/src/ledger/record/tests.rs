@@ -6,13 +6,23 @@ use proptest::{
     strategy::ValueTree,
 };
 use sendstores_core::{
-    Release, ShopSettings,
+    Engine, Evidence, Failure, FailureReason, Happening, HistoryEntry, Labels, Release, ShopSettings, Step, StepName,
+    StepState, StoreSpec, Timestamp,
     diagnosis::{Diagnosis, ObjectEvent},
+    evidence::Check,
     release::Volume,
     shop::{Catalogue, DimensionUnit, PaymentMethod, WeightUnit},
 };
 
 use super::*;
+
+fn encode(store: &Store) -> Result<String, LedgerError> {
+    super::encode(&store.clone().into())
+}
+
+fn decode(text: &[u8], revision: Revision) -> Result<Store, Unreadable> {
+    super::decode(Kind::Store, text, revision).and_then(typed)
+}
 
 fn parsed<T: FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
     text.parse().expect("valid")
@@ -277,7 +287,7 @@ fn a_newer_version_is_refused_even_if_it_has_another_shape() {
     let refused = refusal(&serde_json::json!({"version": 2, "everything": "else"}));
     assert!(refused.contains("at revision 7 cannot be read: its version is 2"), "{refused}");
     let unreadable = decode(&next_version("version"), Revision(7)).expect_err("refused");
-    assert_eq!(unreadable.id, Some(parsed("store-version")));
+    assert_eq!(unreadable.key, Some(Key::Store(parsed("store-version"))));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! They are kept by where they stand, because what they belong to may be gone by then: a step that a deletion has
 //! replaced, or a failure that is over. An object within the record is found again by the fields that name it.
 
-use sendstores_core::store::UnknownFields;
+use sendstores_core::resource::UnknownFields;
 use serde::{Deserialize, Serialize};
 use serde_json::{Error, Map, Value};
 

@@ -3,11 +3,12 @@
 use std::{sync::PoisonError, time::Duration};
 
 use fred::types::Value;
-use sendstores_core::{Epoch, Revision, State, Store, ledger::LedgerError};
+use sendstores_core::{Epoch, Record, Revision, ledger::LedgerError};
 
 use super::{
     FORMAT, RedisLedger, Shared, commands,
     connection::{Connection, Repeat},
+    in_the_log,
     keys::Keys,
     reply::{self, Reply, gone_back},
     scripts::{self, Scripts},
@@ -36,13 +37,13 @@ struct Head {
 }
 
 /// The mark of a stored value: L live, D deleted.
-pub(super) fn mark(store: &Store) -> &'static str {
-    if store.state == State::Deleted { "D" } else { "L" }
+pub(super) fn mark(record: &Record) -> &'static str {
+    if record.is_deleted() { "D" } else { "L" }
 }
 
 /// Begins a history or finds the one that is there.
 pub(super) async fn begin(connection: &Connection, keys: &Keys, scripts: &Scripts) -> Result<Known, LedgerError> {
-    let names = vec![keys.meta.clone(), keys.stores.clone(), keys.log.clone()];
+    let names = keys.of_head();
     let epoch = Epoch::from_random(rand::random());
     let args: Vec<Value> = vec![epoch.as_str().into(), FORMAT.into()];
     let answer = connection
@@ -136,7 +137,7 @@ impl RedisLedger {
 
     pub(super) async fn put_in_doubt(&self, why: &str) -> Result<(), LedgerError> {
         let Shared { keys, scripts, .. } = &*self.shared;
-        let names = vec![keys.meta.clone(), keys.stores.clone(), keys.log.clone()];
+        let names = keys.of_head();
         let (epoch, new) = (self.known().epoch, Epoch::from_random(rand::random()));
         let args = [epoch.as_str(), why, new.as_str(), FORMAT].map(Value::from);
         self.ask(Repeat::Safe, Duration::ZERO, &scripts.doubt, names, args.to_vec()).await.map(drop)
@@ -162,13 +163,18 @@ impl RedisLedger {
         Ok(())
     }
 
-    pub(super) async fn begin_anew(&self, stores: Vec<Store>) -> Result<(), LedgerError> {
+    pub(super) async fn begin_anew(&self, records: Vec<Record>) -> Result<(), LedgerError> {
         let Shared { keys, scripts, .. } = &*self.shared;
-        let names = [&keys.meta, &keys.stores, &keys.log, &keys.claims, &keys.duties, &keys.tombstones];
+        let mut names = vec![&keys.meta, &keys.log, &keys.claims, &keys.duties];
+        names.extend(keys.kinds().iter().flat_map(|of_kind| [&of_kind.records, &of_kind.tombstones]));
         let (old, new) = (self.known().epoch, Epoch::from_random(rand::random()));
         let mut args: Vec<Value> = vec![old.as_str().into(), new.as_str().into()];
-        for store in &stores {
-            args.extend([store.id.as_str().into(), mark(store).into(), record::encode(store)?.into()]);
+        for record in &records {
+            let (key, at) = (record.key(), &keys.of(record.kind()).records);
+            // Lua counts from 1.
+            let at = names.iter().position(|name| *name == at).unwrap_or_default() + 1;
+            args.extend([at.to_string().into(), in_the_log(record.kind()).into()]);
+            args.extend([key.id().into(), mark(record).into(), record::encode(record)?.into()]);
         }
         let names = names.into_iter().cloned().collect();
         let mut reply = self.ask(Repeat::Safe, ADOPTION, &scripts.adopt, names, args).await?;

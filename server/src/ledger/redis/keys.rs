@@ -1,27 +1,33 @@
 //! The names of the keys. They are spelled here and nowhere else.
 
-use sendstores_core::ledger::Operation;
+use sendstores_core::{Key, Kind, ledger::Operation};
 
 /// All keys of one ledger, under one hash tag so that Redis Cluster keeps them on one node.
 pub(super) struct Keys {
     /// Hash: `epoch`, `format`, `revision` (the last one given), `fence` (the last one given), `tip` (which write gave it), `doubt` (why nothing may be
     /// written; absent when all is well), `adopted` (the epoch before, in a history that began by adoption), `cluster` (the uid of the cluster that the stores stand in).
     pub(super) meta: String,
-    /// Hash: id -> stored value.
-    pub(super) stores: String,
-    /// Stream with ids `<revision>-0`: `epoch`, `record`, `tip` (names the write), `prev` (the tip before), `id` (of the store),
-    /// `before`.
+    /// Stream with ids `<revision>-0`: `epoch`, `record`, `tip` (names the write), `prev` (the tip before), `id`, `kind`
+    /// (absent: a store), `before` (of stores).
     pub(super) log: String,
-    /// Hash: id -> claim.
+    /// Hash: name of a claim -> claim. See [`Keys::claim`].
     pub(super) claims: String,
     /// Hash: name of a duty -> who has it, as a claim.
     pub(super) duties: String,
     /// Sorted set: owner -> until when it is taken to live, in microseconds of Redis time.
     pub(super) replicas: String,
-    /// Sorted set: id of a deleted store -> when it was deleted, in microseconds of Redis time.
-    pub(super) tombstones: String,
+    kinds: Vec<OfKind>,
     operation: String,
     scoped_operation: String,
+}
+
+/// The keys of one kind of resource. A kind has its own, so that programs which do not know it never meet its records.
+pub(super) struct OfKind {
+    pub(super) kind: Kind,
+    /// Hash: id -> stored value.
+    pub(super) records: String,
+    /// Sorted set: id of a deleted resource -> when it was deleted, in microseconds of Redis time.
+    pub(super) tombstones: String,
 }
 
 // === impl Keys ===
@@ -29,20 +35,48 @@ pub(super) struct Keys {
 impl Keys {
     pub(super) fn new(prefix: &str) -> Self {
         let key = |name: &str| format!("{{{prefix}}}:{name}");
+        let of_kind = |kind: Kind| match kind {
+            Kind::Store => OfKind { kind, records: key("stores"), tombstones: key("tombstones") },
+        };
         Self {
             meta: key("meta"),
-            stores: key("stores"),
             log: key("log"),
             claims: key("claims"),
             duties: key("duties"),
             replicas: key("replicas"),
-            tombstones: key("tombstones"),
+            kinds: Kind::ALL.iter().copied().map(of_kind).collect(),
             operation: key("operation:"),
             scoped_operation: key("operation@"),
         }
     }
 
-    /// String: digest and answer of one operation, for as long as it is remembered. An empty answer: there was no store.
+    pub(super) fn of(&self, kind: Kind) -> &OfKind {
+        // One for each kind, in their order.
+        &self.kinds[kind as usize]
+    }
+
+    pub(super) fn kinds(&self) -> &[OfKind] {
+        &self.kinds
+    }
+
+    /// `meta`, `log`, and the records of each kind.
+    pub(super) fn of_head(&self) -> Vec<String> {
+        let records = self.kinds.iter().map(|of_kind| &of_kind.records);
+        [&self.meta, &self.log].into_iter().chain(records).cloned().collect()
+    }
+
+    /// The name of the claim of one resource: of a store its id.
+    pub(super) fn claim(key: &Key) -> String {
+        format!("{}{}", Self::before_claim(key.kind()), key.id())
+    }
+
+    /// What precedes the id in the name of a claim.
+    pub(super) fn before_claim(kind: Kind) -> String {
+        // No id of a store has a '/' in it.
+        if kind == Kind::Store { String::new() } else { format!("{}/", kind.as_str()) }
+    }
+
+    /// String: digest and answer of one operation, for as long as it is remembered. An empty answer: there was nothing.
     pub(super) fn operation(&self, operation: &Operation) -> String {
         let Operation { id, scope, digest: _ } = operation;
         match scope {

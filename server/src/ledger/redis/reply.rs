@@ -4,8 +4,8 @@ use std::vec::IntoIter;
 
 use fred::{bytes::Bytes, types::Value};
 use sendstores_core::{
-    Revision, Store, StoreId,
-    ledger::{Before, Change, Kind, LedgerError, LogPage, Unreadable},
+    Key, Kind, Record, Resource, Revision,
+    ledger::{Before, Change, LedgerError, LogEntry, LogPage, Unreadable},
 };
 
 use crate::ledger::record;
@@ -36,12 +36,17 @@ impl Reply {
             "reused" => Err(LedgerError::OperationReused),
             "nothing" => Err(LedgerError::FoundNothing),
             "headless" => Err(headless().into()),
-            "conflict" => match reply.rest.next() {
-                Some(Value::Null) | None => Err(LedgerError::Conflict(None)),
-                Some(value) => Err(LedgerError::Conflict(Some(Box::new(stored(&bytes(value)?)?)))),
-            },
             _ => Ok(reply),
         }
+    }
+
+    /// What a write meets that finds another record of this kind than it expected.
+    pub(super) fn conflict(mut self, kind: Kind) -> LedgerError {
+        let found = match self.rest.next() {
+            Some(Value::Null) | None => Ok(None),
+            Some(value) => bytes(value).and_then(|value| Ok(Some(Box::new(stored(kind, &value)?)))),
+        };
+        found.map_or_else(|error| error, LedgerError::Conflict)
     }
 
     pub(super) fn next(&mut self) -> Result<Value, LedgerError> {
@@ -61,8 +66,8 @@ impl Reply {
     }
 
     /// A stored value.
-    pub(super) fn store(&mut self) -> Result<Store, LedgerError> {
-        Ok(stored(&bytes(self.next()?)?)?)
+    pub(super) fn resource<R: Resource>(&mut self) -> Result<R, LedgerError> {
+        Ok(record::typed(stored(R::KIND, &bytes(self.next()?)?)?)?)
     }
 }
 
@@ -94,19 +99,19 @@ pub(super) fn unexpected(what: &str) -> LedgerError {
     LedgerError::Corrupt(format!("a reply is not as expected: {what}"))
 }
 
-/// The store of a stored value: `<revision> <mark> <attempts> <record>`.
-pub(super) fn stored(value: &[u8]) -> Result<Store, Unreadable> {
+/// The resource of a stored value: `<revision> <mark> <attempts> <record>`.
+pub(super) fn stored(kind: Kind, value: &[u8]) -> Result<Record, Unreadable> {
     let mut parts = value.splitn(4, |&byte| byte == b' ');
     let revision =
         parts.next().and_then(|digits| std::str::from_utf8(digits).ok()).and_then(|digits| digits.parse().ok());
     let (Some(revision), Some(record)) = (revision, parts.nth(2)) else {
         return Err(headless());
     };
-    record::decode(record, Revision(revision))
+    record::decode(kind, record, Revision(revision))
 }
 
 fn headless() -> Unreadable {
-    Unreadable { id: None, revision: Revision::ZERO, why: "the stored value does not begin as it must".to_owned() }
+    Unreadable { key: None, revision: Revision::ZERO, why: "the stored value does not begin as it must".to_owned() }
 }
 
 /// Some changes and what they are tied to.
@@ -127,9 +132,10 @@ pub(super) fn page(entries: Value, after: Revision, tip: Option<String>, epoch: 
         let id = text(parts.next())?;
         let revision = id.strip_suffix("-0").and_then(|digits| digits.parse().ok()).map(Revision);
         let revision = revision.ok_or_else(|| unexpected("an entry of the log has another id"))?;
-        let Fields { epoch: written_in, kind, before, id, record, tip: its_tip, prev } = fields(parts.next())?;
+        let fields = fields(parts.next())?;
+        let Fields { epoch: written_in, before, tip: its_tip, prev, .. } = &fields;
         if written_in != epoch {
-            return Err(replaced(&written_in));
+            return Err(replaced(written_in));
         }
         if revision != due {
             // What stands before the gap is good; the gap is reported when the reader has come there.
@@ -138,15 +144,13 @@ pub(super) fn page(entries: Value, after: Revision, tip: Option<String>, epoch: 
             let page = if begun { LogPage::Changes(changes) } else { LogPage::Compacted { oldest } };
             return Ok(Page { page, tip });
         }
-        if let (Some(known), Some(prev)) = (&tip, &prev)
+        if let (Some(known), Some(prev)) = (&tip, prev)
             && known != prev
         {
             return Err(forked(revision.back(1)));
         }
-        tip = its_tip;
-        let record = record::decode(&record, revision);
-        let record = record.map_err(|unreadable| Unreadable { id: id.or(unreadable.id), ..unreadable });
-        changes.push(Change { revision, kind, before, record });
+        tip.clone_from(its_tip);
+        changes.push(Change { revision, before: *before, entry: fields.entry(revision) });
         due = revision.next();
     }
     Ok(Page { page: LogPage::Changes(changes), tip })
@@ -155,10 +159,11 @@ pub(super) fn page(entries: Value, after: Revision, tip: Option<String>, epoch: 
 /// The fields of an entry.
 struct Fields {
     epoch: String,
-    kind: Kind,
+    /// `None`: one of a newer version.
+    kind: Option<Kind>,
     before: Before,
     /// Absent in what an older program wrote, as `tip` and `prev` may be.
-    id: Option<StoreId>,
+    id: Option<String>,
     record: Bytes,
     tip: Option<String>,
     prev: Option<String>,
@@ -166,7 +171,7 @@ struct Fields {
 
 fn fields(value: Option<Value>) -> Result<Fields, LedgerError> {
     let mut epoch = None;
-    let (mut kind, mut before) = (Kind::Store, Before::Unknown);
+    let (mut kind, mut before) = (Some(Kind::Store), Before::Unknown);
     let (mut id, mut record, mut tip, mut prev) = (None, None, None, None);
     let mut parts = list(value.unwrap_or(Value::Null))?.into_iter();
     while let Some(name) = parts.next() {
@@ -174,9 +179,9 @@ fn fields(value: Option<Value>) -> Result<Fields, LedgerError> {
         match text(Some(name))?.as_str() {
             "epoch" => epoch = Some(text(value)?),
             // Entries of stores say nothing: they are older than other kinds.
-            "kind" => kind = if text(value)? == "store" { Kind::Store } else { Kind::Other },
+            "kind" => kind = Kind::parse(&text(value)?),
             "before" => before = text(value).map_or(Before::Unknown, |text| record::before(&text)),
-            "id" => id = text(value).ok().and_then(|id| id.parse().ok()),
+            "id" => id = text(value).ok(),
             "tip" => tip = Some(text(value)?),
             "prev" => prev = Some(text(value)?).filter(|prev| !prev.is_empty()),
             "record" => record = value.map(bytes).transpose()?,
@@ -187,6 +192,21 @@ fn fields(value: Option<Value>) -> Result<Fields, LedgerError> {
     // Without one it is a record that cannot be read.
     let record = record.unwrap_or_default();
     Ok(Fields { epoch, kind, before, id, record, tip, prev })
+}
+
+// === impl Fields ===
+
+impl Fields {
+    fn entry(&self, revision: Revision) -> LogEntry {
+        let Some(kind) = self.kind else { return LogEntry::OtherKind };
+        match record::decode(kind, &self.record, revision) {
+            Ok(record) => LogEntry::Record(record),
+            Err(unreadable) => {
+                let named = self.id.as_deref().and_then(|id| Key::parse(kind, id));
+                LogEntry::Unreadable(Unreadable { key: named.or(unreadable.key), ..unreadable })
+            }
+        }
+    }
 }
 
 pub(super) fn list(value: Value) -> Result<Vec<Value>, LedgerError> {
@@ -219,13 +239,14 @@ mod tests {
 
     #[test]
     fn an_entry_of_another_kind_takes_its_revision_and_nothing_else() {
-        let other = [("epoch", "e"), ("kind", "backup"), ("record", "{}"), ("tip", "b"), ("prev", "a")];
+        let other = [("epoch", "e"), ("kind", "comet"), ("record", "{}"), ("tip", "b"), ("prev", "a")];
         let own = [("epoch", "e"), ("kind", "store"), ("record", "{"), ("tip", "c"), ("prev", "b"), ("before", "")];
         let entries = Value::Array(vec![entry("8-0", &other), entry("9-0", &own)]);
         let Page { page, tip } = page(entries, Revision(7), Some("a".to_owned()), "e").unwrap();
         let LogPage::Changes(changes) = page else { panic!("{page:?}") };
-        let kinds: Vec<_> = changes.iter().map(|change| (change.revision, change.kind)).collect();
-        assert_eq!(kinds, [(Revision(8), Kind::Other), (Revision(9), Kind::Store)]);
+        let passed: Vec<_> =
+            changes.iter().map(|change| (change.revision, change.entry == LogEntry::OtherKind)).collect();
+        assert_eq!(passed, [(Revision(8), true), (Revision(9), false)]);
         assert_eq!(tip.as_deref(), Some("c"));
     }
 }

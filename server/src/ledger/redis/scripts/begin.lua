@@ -1,5 +1,5 @@
 -- Begins a history, or finds the one that is there.
--- KEYS: meta, stores, log. ARGV: epoch of a new history, format of the keys and values.
+-- KEYS: meta, log, the records of each kind. ARGV: epoch of a new history, format of the keys and values.
 local found = 'found'
 if not redis.call('HGET', KEYS[1], 'epoch') then
   found = 'new'

@@ -1,4 +1,4 @@
--- Takes or renews the claim of a store, or a duty. A claim is '<fence> <expiry in microseconds> <owner>'.
+-- Takes or renews the claim of a resource, or a duty. A claim is '<fence> <expiry in microseconds> <owner>'.
 -- KEYS: meta, claims or duties. ARGV from 3: id, owner, lease in microseconds.
 if doubt then
   return {'doubt', doubt}
@@ -16,7 +16,7 @@ if held then
     return {'held'}
   end
 end
--- One counter for all stores, so that a fence is never used twice, even if the claim was given back or swept.
+-- One counter for all, so that a fence is never used twice, even if the claim was given back or swept.
 fence = fence or string.format('%.0f', redis.call('HINCRBY', KEYS[1], 'fence', 1))
 local until_time = string.format('%.0f', now + lease)
 redis.call('HSET', KEYS[2], id, fence .. ' ' .. until_time .. ' ' .. owner)

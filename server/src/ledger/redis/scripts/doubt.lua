@@ -1,5 +1,5 @@
 -- Puts a history in doubt, or the emptiness in its place.
--- KEYS: meta, stores, log. ARGV: the caller's epoch, why, epoch of a new history, format of the keys and values.
+-- KEYS: meta, log, the records of each kind. ARGV: the caller's epoch, why, epoch of a new history, format of the keys and values.
 local epoch = redis.call('HGET', KEYS[1], 'epoch')
 if not epoch then
   put_head(ARGV[3], ARGV[4], ARGV[2])

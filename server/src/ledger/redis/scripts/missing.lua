@@ -1,5 +1,5 @@
--- Keeps an operation that found no store.
--- KEYS: meta, stores, operation. ARGV from 3: id of the store, the operation's digest, its window in seconds.
+-- Keeps an operation that found nothing.
+-- KEYS: meta, records of the kind, operation. ARGV from 3: id, the operation's digest, its window in seconds.
 if doubt then
   return {'doubt', doubt}
 end

@@ -1,19 +1,21 @@
 -- Writes a record, appends it to the log and keeps the operation's answer, all or nothing.
--- KEYS: meta, stores, log, claims, tombstones, and the operation if there is one.
+-- KEYS: meta, records of the kind, log, claims, tombstones of the kind, and the operation if there is one.
 -- ARGV from 3: id, attempt, expected revision ('' = vacant), fence ('' = none), operation's digest,
---              operation's window in seconds, mark (L live, D deleted), record, length of the history.
+--              operation's window in seconds, mark (L live, D deleted), record, length of the history,
+--              name of the claim, kind ('' = store).
 -- A stored value is '<revision> <mark> <attempt>:<revision>,... <record>'.
 if doubt then
   return {'doubt', doubt}
 end
 local id, attempt, expected, fence = ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local digest, window, mark, record, history = ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11]
+local claimed, kind = ARGV[12], ARGV[13]
 local current = redis.call('HGET', KEYS[2], id)
 local position, current_mark, attempts
 if current then
   position, current_mark, attempts = string.match(current, '^(%d+) (%a) (%S+) ')
   if not position then
-    -- Not a stored value: only this store is concerned.
+    -- Not a stored value: only this resource is concerned.
     return {'headless'}
   end
 end
@@ -54,7 +56,7 @@ elseif position ~= expected then
 end
 
 if fence ~= '' then
-  local claim = redis.call('HGET', KEYS[4], id)
+  local claim = redis.call('HGET', KEYS[4], claimed)
   if not claim or string.match(claim, '^(%d+) ') ~= fence then
     return {'fenced'}
   end
@@ -62,10 +64,12 @@ end
 
 -- What the store was before, for readers that begin here. The creation of another store in the place of an ended one
 -- has nothing before it. A record that cannot be read leaves it open; the caller who read it has failed already.
-local before = {'before', ''}
-if expected ~= '' then
+local about = {'before', ''}
+if kind ~= '' then
+  about = {'kind', kind}
+elseif expected ~= '' then
   local read, known = pcall(cjson.decode, string.match(current, '^%d+ %a %S+ (.*)$'))
-  before = read and type(known) == 'table' and known.state and {'before', known.state} or {}
+  about = read and type(known) == 'table' and known.state and {'before', known.state} or {}
 end
 
 -- Nothing was written so far. The first write is refused as a whole when there is no room, the later ones are not,
@@ -77,7 +81,7 @@ if mark == 'D' then
   redis.call('ZADD', KEYS[5], string.format('%.0f', now[1] * 1000000 + now[2]), id)
 end
 redis.call('XADD', KEYS[3], 'MAXLEN', '=', history, written .. '-0', 'epoch', epoch, 'record', record, 'tip', attempt,
-  'prev', tip or '', 'id', id, unpack(before))
+  'prev', tip or '', 'id', id, unpack(about))
 table.insert(remembered, 1, attempt .. ':' .. written)
 local value = written .. ' ' .. mark .. ' ' .. table.concat(remembered, ',') .. ' ' .. record
 redis.call('HSET', KEYS[2], id, value)
