@@ -3,8 +3,9 @@
 use std::time::{Duration, SystemTime};
 
 use sendstores_core::{
-    Event, Record, Resource, Revision, Store, Timestamp,
+    Event, Record, Resource, Revision, Store, Tenant, Timestamp,
     ledger::{Change, Expected, Ledger, LedgerError, LogEntry, LogPage, Operation, Scan, Write, Written},
+    tenant::TenantEvent,
 };
 use uuid::Uuid;
 
@@ -36,9 +37,20 @@ pub fn creation(id: &str) -> Write {
     Write { resource: samples::store(id), expected: Expected::Vacant, fence: None, operation: None }
 }
 
-/// A write of `store` over what it was read as.
-pub fn update(store: &Store) -> Write {
-    Write { resource: store.clone(), expected: Expected::Revision(store.revision), fence: None, operation: None }
+/// A write of a new tenant.
+pub fn declaration(id: &str) -> Write<Tenant> {
+    Write { resource: samples::tenant(id), expected: Expected::Vacant, fence: None, operation: None }
+}
+
+/// A write of what `tenant` becomes by `event`.
+pub fn tenant_event(tenant: &Tenant, event: TenantEvent) -> Write<Tenant> {
+    update(&tenant.after(event, Timestamp::from_micros(1_700_000_001_000_000)).expect("possible"))
+}
+
+/// A write of `resource` over what it was read as.
+pub fn update<R: Resource>(resource: &R) -> Write<R> {
+    let expected = Expected::Revision(resource.revision());
+    Write { resource: resource.clone(), expected, fence: None, operation: None }
 }
 
 /// A write of what `store` becomes by `event`.

@@ -3,7 +3,7 @@
 use std::{fmt::Debug, str::FromStr};
 
 use sendstores_core::{
-    Engine, Labels, ShopSettings, Store, StoreId, StoreSpec, Timestamp,
+    Engine, Labels, ShopSettings, Store, StoreId, StoreSpec, Tenant, Timestamp,
     shop::{NewShop, ShopDraft},
     store::NewStore,
 };
@@ -17,6 +17,12 @@ pub fn parsed<T: FromStr<Err: Debug>>(text: &str) -> T {
 /// The id of a store.
 pub fn store_id(text: &str) -> StoreId {
     parsed(text)
+}
+
+/// A tenant that is called as its id is.
+pub fn tenant(id: &str) -> Tenant {
+    let uid = parsed("0193b0a0-7c3e-7000-8000-0000000000bf");
+    Tenant::new(parsed(id), uid, parsed(id), Timestamp::from_micros(1_700_000_000_000_000))
 }
 
 /// A store that was just asked for.

@@ -5,7 +5,13 @@
 
 use std::{fmt, hash::Hash, str::FromStr, sync::Arc};
 
-use crate::{id::StoreId, revision::Revision, store::Store, time::Timestamp};
+use crate::{
+    id::{StoreId, TenantId},
+    revision::Revision,
+    store::Store,
+    tenant::Tenant,
+    time::Timestamp,
+};
 
 /// Something that is kept under an id of its own, as one record that each change replaces.
 pub trait Resource:
@@ -69,6 +75,7 @@ impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Store(id) => id.fmt(f),
+            Self::Tenant(id) => write!(f, "tenant {id}"),
         }
     }
 }
@@ -89,6 +96,7 @@ macro_rules! kinds {
 
         /// A resource of any kind.
         #[derive(Clone, Debug, PartialEq, Eq)]
+        #[expect(clippy::large_enum_variant, reason = "nearly every record is a store")]
         pub enum Record {
             $($kind($kind),)+
         }
@@ -177,6 +185,7 @@ macro_rules! kinds {
                 fn try_from(record: Record) -> Result<Self, Record> {
                     match record {
                         Record::$kind(resource) => Ok(resource),
+                        other => Err(other),
                     }
                 }
             }
@@ -195,6 +204,7 @@ macro_rules! kinds {
                 fn of_key(key: Key) -> Option<Self> {
                     match key {
                         Key::$kind(id) => Some(id),
+                        _ => None,
                     }
                 }
             }
@@ -204,4 +214,5 @@ macro_rules! kinds {
 
 kinds! {
     Store with StoreId is "store";
+    Tenant with TenantId is "tenant";
 }

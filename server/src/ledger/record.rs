@@ -9,6 +9,7 @@
 mod diagnosis;
 mod release;
 mod store;
+mod tenant;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -17,7 +18,7 @@ mod unknown;
 use std::{fmt, str::FromStr, sync::Arc};
 
 use sendstores_core::{
-    Key, Kind, Record, Resource, Revision, State, Store,
+    Key, Kind, Record, Resource, Revision, State, Store, Tenant,
     ledger::{Before, LedgerError, Unreadable},
 };
 use serde::{Deserialize, Serialize};
@@ -49,6 +50,7 @@ struct Head {
 pub(super) fn encode(record: &Record) -> Result<String, LedgerError> {
     match record {
         Record::Store(store) => text_of(store),
+        Record::Tenant(tenant) => text_of(tenant),
     }
 }
 
@@ -56,6 +58,7 @@ pub(super) fn encode(record: &Record) -> Result<String, LedgerError> {
 pub(super) fn decode(kind: Kind, text: &[u8], revision: Revision) -> Result<Record, Unreadable> {
     match kind {
         Kind::Store => read::<Store>(text, revision),
+        Kind::Tenant => read::<Tenant>(text, revision),
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use sendstores_core::{
-    Epoch, Record, Revision, State, Store, StoreFilter, StoreId, Timestamp,
+    Epoch, Key, Record, Revision, State, Store, StoreFilter, StoreId, Timestamp,
     ledger::{self, Before, LogEntry, Scan, Unreadable},
 };
 
@@ -116,8 +116,9 @@ impl Index {
         self.revision = revision;
         match entry {
             LogEntry::Record(Record::Store(store)) => self.take(revision, before, store),
+            LogEntry::Record(Record::Tenant(_)) | LogEntry::OtherKind => {}
+            LogEntry::Unreadable(Unreadable { key: Some(Key::Tenant(_)), .. }) => {}
             LogEntry::Unreadable(unreadable) => return self.set_aside(unreadable),
-            LogEntry::OtherKind => {}
         }
         true
     }

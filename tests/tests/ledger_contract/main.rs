@@ -25,6 +25,7 @@ mod claims;
 mod doubts;
 mod duties;
 mod histories;
+mod kinds;
 mod log;
 mod races;
 mod versions;

@@ -2,11 +2,11 @@
 
 use std::num::NonZeroU32;
 
-use sendstores_core::ledger::Ledger;
+use sendstores_core::{TenantId, ledger::Ledger};
 use sendstores_server::ledger::{MemoryCopy, MemoryLedger, RedisConfig, RedisLedger};
 use sendstores_tests::{
     redis::{Backup, RedisServer},
-    samples::store_id,
+    samples::{parsed, store_id},
     versions,
 };
 
@@ -32,6 +32,12 @@ pub(crate) trait World: Sized + Send {
 
     /// Writes `record` as the store's next, whatever it is: as a program of another version would.
     async fn put(&self, id: &str, record: &str);
+
+    /// The same of a tenant.
+    async fn put_tenant(&self, id: &str, record: &str);
+
+    /// Writes a record of a kind that nobody knows, as a program of a newer version would.
+    async fn put_other_kind(&self);
 
     /// Loses everything.
     async fn forget(&mut self);
@@ -69,6 +75,14 @@ impl World for Memory {
 
     async fn put(&self, id: &str, record: &str) {
         self.0.put(&store_id(id), record);
+    }
+
+    async fn put_tenant(&self, id: &str, record: &str) {
+        self.0.put(&parsed::<TenantId>(id), record);
+    }
+
+    async fn put_other_kind(&self) {
+        self.0.put_other_kind();
     }
 
     async fn forget(&mut self) {
@@ -114,6 +128,14 @@ impl World for Redis {
 
     async fn put(&self, id: &str, record: &str) {
         versions::put(&self.server, id, record).await;
+    }
+
+    async fn put_tenant(&self, id: &str, record: &str) {
+        versions::put_of_kind(&self.server, "tenant", "tenants", id, record).await;
+    }
+
+    async fn put_other_kind(&self) {
+        versions::put_of_kind(&self.server, "comet", "comets", "halley", "{\"version\":1}").await;
     }
 
     async fn forget(&mut self) {

@@ -317,6 +317,22 @@ fn a_new_store_is_small() {
     assert!(size < 1536, "{size}");
 }
 
+#[test]
+fn a_tenant_is_read_and_written_back_as_it_was() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/records");
+    for name in ["tenant-v1/active", "tenant-v1/suspended", "tenant-v1/deleted", "next/tenant"] {
+        let text = std::fs::read(format!("{folder}/{name}.json")).expect("a record");
+        let record = super::decode(Kind::Tenant, &text, Revision(7)).expect("decodes");
+        assert_eq!(json(super::encode(&record).expect("encodes").as_bytes()), json(&text), "{name}");
+        assert_eq!((record.revision(), record.is_deleted()), (Revision(7), name.ends_with("deleted")));
+    }
+    let unreadable = super::decode(Kind::Tenant, b"{\"version\":2,\"id\":\"acme\"}", Revision(7)).expect_err("refused");
+    assert_eq!(
+        unreadable.to_string(),
+        "the record of tenant acme at revision 7 cannot be read: its version is 2, and this program knows 1 at most"
+    );
+}
+
 /// The records that were written before, one file each; a change of the format adds files and changes none.
 #[test]
 fn records_of_an_earlier_program_are_read_and_written_back_as_they_were() {

@@ -1,10 +1,6 @@
 //! A text of a record.
 
-use std::{
-    borrow::Cow,
-    fmt::{self, Display},
-    ops::Deref,
-};
+use std::{borrow::Cow, fmt, ops::Deref};
 
 use serde::{Deserialize, Deserializer, Serialize, de};
 
@@ -18,11 +14,6 @@ struct Visitor;
 // === impl Text ===
 
 impl Text<'_> {
-    /// The text of something that has none as it is.
-    pub(super) fn made_of(value: &impl Display) -> Self {
-        Self(Cow::Owned(value.to_string()))
-    }
-
     pub(super) fn into_owned(self) -> String {
         self.0.into_owned()
     }

@@ -37,6 +37,7 @@ impl Keys {
         let key = |name: &str| format!("{{{prefix}}}:{name}");
         let of_kind = |kind: Kind| match kind {
             Kind::Store => OfKind { kind, records: key("stores"), tombstones: key("tombstones") },
+            Kind::Tenant => OfKind { kind, records: key("tenants"), tombstones: key("tenants:tombstones") },
         };
         Self {
             meta: key("meta"),
