@@ -1,4 +1,4 @@
-//! Every store in memory, kept up to date from the one log: what reads and watches are served from.
+//! Every resource in memory, kept up to date from the one log: what reads and watches are served from.
 //!
 //! A replica reads ONE log on one connection, however many watchers it has. A watcher is a [`Cursor`]: a position in a
 //! ring of recent changes.
@@ -10,11 +10,13 @@ mod follow;
 mod fresh;
 mod index;
 mod snapshot;
+mod stores;
+mod table;
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use sendstores_core::{
-    Epoch, Revision, StoreFilter, StoreId,
+    Epoch, ResourceId, Revision, StoreFilter, StoreId, Tenant, TenantId,
     ledger::{LedgerError, Unreadable},
 };
 use tokio::sync::watch;
@@ -112,9 +114,19 @@ impl Mirror {
         self.read().get(id)
     }
 
-    /// Why the store of this id is set aside, if it is: its newest record cannot be read.
-    pub fn unreadable(&self, id: &StoreId) -> Option<Unreadable> {
-        self.read().unreadable().get(id).cloned()
+    /// Why the resource of this id is set aside, if it is: its newest record cannot be read.
+    pub fn unreadable(&self, id: &impl ResourceId) -> Option<Unreadable> {
+        self.read().unreadable(&id.key()).cloned()
+    }
+
+    /// The tenant of this id, if it is declared; deleted ones included until they are forgotten.
+    pub fn tenant(&self, id: &TenantId) -> Option<Arc<Entry<Tenant>>> {
+        self.read().tenant(id)
+    }
+
+    /// Up to `most` tenants after the id `after` that are not deleted, in the order of ids.
+    pub fn tenants(&self, after: Option<&TenantId>, most: usize) -> Vec<Arc<Entry<Tenant>>> {
+        self.read().tenants(after, most)
     }
 
     /// Up to `most` stores that `filter` means, behind the id `after`, in the order of ids.

@@ -8,7 +8,7 @@ use std::{
 };
 
 use sendstores_core::{
-    Epoch, Record, Resource, ResourceId, Revision,
+    Epoch, Kind, Record, Resource, ResourceId, Revision,
     cluster::ClusterUid,
     ledger::{Claim, Duty, Fence, Ledger, LedgerError, LogPage, Operation, Owner, Scan, SetCluster, Write, Written},
 };
@@ -17,6 +17,7 @@ use sendstores_server::ledger::MemoryLedger;
 /// A read of the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Read {
+    /// Of the stores.
     Scan,
     /// A page of the log behind this revision.
     Log(Revision),
@@ -92,7 +93,9 @@ impl Ledger for Interposed {
     /// No snapshot: of the records, every other one is as it was before the hook.
     async fn scan<R: Resource>(&self) -> Result<Scan<R>, LedgerError> {
         let Scan { resources: old, .. } = self.inner.scan::<R>().await?;
-        self.call(Read::Scan).await;
+        if R::KIND == Kind::Store {
+            self.call(Read::Scan).await;
+        }
         let Scan { resources: new, unreadable } = self.inner.scan::<R>().await?;
         let even = |one: &&R| one.id().as_str().bytes().last().is_some_and(|byte| byte % 2 == 0);
         let (old, new) = (old.iter().filter(even), new.iter().filter(|one| !even(one)));

@@ -1,42 +1,42 @@
-//! A store in memory.
+//! A resource in memory.
 
 use std::{ops::Deref, sync::OnceLock};
 
 use bytes::Bytes;
-use sendstores_core::Store;
+use sendstores_core::{Resource, Store};
 
-/// A store as of one revision, shared by all who read it.
+/// A resource as of one revision, shared by all who read it.
 #[derive(Debug)]
-pub struct Entry {
-    store: Store,
+pub struct Entry<R = Store> {
+    resource: R,
     encoded: OnceLock<Bytes>,
 }
 
 // === impl Entry ===
 
-impl Entry {
-    /// The cached encoding of the store: `encode` runs on the first call alone.
-    pub fn encoded(&self, encode: impl FnOnce(&Store) -> Bytes) -> Bytes {
-        self.encoded.get_or_init(|| encode(&self.store)).clone()
+impl<R> Entry<R> {
+    /// The cached encoding of the resource: `encode` runs on the first call alone.
+    pub fn encoded(&self, encode: impl FnOnce(&R) -> Bytes) -> Bytes {
+        self.encoded.get_or_init(|| encode(&self.resource)).clone()
     }
 }
 
-impl From<Store> for Entry {
-    fn from(store: Store) -> Self {
-        Self { store, encoded: OnceLock::new() }
+impl<R: Resource> From<R> for Entry<R> {
+    fn from(resource: R) -> Self {
+        Self { resource, encoded: OnceLock::new() }
     }
 }
 
-impl Deref for Entry {
-    type Target = Store;
+impl<R> Deref for Entry<R> {
+    type Target = R;
 
-    fn deref(&self) -> &Store {
-        &self.store
+    fn deref(&self) -> &R {
+        &self.resource
     }
 }
 
-impl PartialEq for Entry {
+impl<R: PartialEq> PartialEq for Entry<R> {
     fn eq(&self, other: &Self) -> bool {
-        self.store == other.store
+        self.resource == other.resource
     }
 }

@@ -2,13 +2,13 @@
 
 use std::time::{Duration, SystemTime};
 
-use sendstores_core::{
-    Revision,
-    ledger::{Change, Ledger, LedgerError, LogPage, Scan, TOMBSTONE_AGE},
-};
+use sendstores_core::ledger::{Change, Ledger, LedgerError, LogPage, TOMBSTONE_AGE};
 use tokio_util::sync::CancellationToken;
 
-use super::{Mirror, Status, index::Index};
+use super::{
+    Mirror, Status,
+    index::{Index, Records},
+};
 
 /// How many changes one read of the log may bring.
 const PAGE: usize = 512;
@@ -104,13 +104,8 @@ impl Mirror {
         self.set_status(Status::Loading);
         let begun = SystemTime::now().into();
         let end = ledger.last_revision().await?;
-        let records: Scan = ledger.scan().await?;
-        let revisions = records.resources.iter().map(|store| store.revision);
-        let revisions = revisions.chain(records.unreadable.iter().map(|record| record.revision));
-        let newest = revisions.max().unwrap_or(Revision::ZERO).max(end);
-        for unreadable in &records.unreadable {
-            tracing::error!(%unreadable, "the store is set aside until a record that can be read is written");
-        }
+        let records = Records { stores: ledger.scan().await?, tenants: ledger.scan().await? };
+        let newest = records.newest().max(end);
         let ring_size = self.read().ring_size();
         let mut index = Index::of_records(ledger.epoch(), ring_size, records, end);
         while index.revision() < newest {
@@ -205,6 +200,6 @@ impl Mirror {
 }
 
 fn count_unreadable(index: &Index) {
-    // Fewer than there are stores: exact as a float.
-    metrics::gauge!("sendstores_unreadable_records").set(index.unreadable().len() as f64);
+    // Fewer than there are records: exact as a float.
+    metrics::gauge!("sendstores_unreadable_records").set(index.count_unreadable() as f64);
 }

@@ -1,18 +1,18 @@
-//! The stores by id, and the ring of recent changes.
+//! The resources of all kinds, and the ring of recent changes of stores.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::VecDeque,
     ops::Bound,
     sync::{Arc, OnceLock},
 };
 
 use bytes::Bytes;
 use sendstores_core::{
-    Epoch, Key, Record, Revision, State, Store, StoreFilter, StoreId, Timestamp,
+    Epoch, Key, Record, Resource, Revision, State, Store, StoreFilter, StoreId, Tenant, TenantId, Timestamp,
     ledger::{self, Before, LogEntry, Scan, Unreadable},
 };
 
-use super::{Entry, Position};
+use super::{Entry, Position, stores::Stores, table::Table};
 
 /// One change, shared by all watchers.
 #[derive(Debug)]
@@ -37,13 +37,13 @@ pub struct Change {
 /// 1. `floor <= revision`, and both only grow.
 /// 2. `ring` has each change of a store after `floor`, up to `revision`, in ascending order, except those whose record
 ///    cannot be read; at most `ring_size` of them. A watcher that has seen all up to `floor` lacks none of them. Entries
-///    of other kinds of resources take a revision and nothing else.
-/// 3. An id is in `stores` or in `unreadable`, never in both, by the newest record of it that is known. Tombstones are in
-///    `stores` until they are forgotten.
+///    of other kinds of resources take a revision, and are not in the ring.
+/// 3. `stores` and `tenants` have the newest record that is known of each. Tombstones are in them until they are forgotten.
 /// 4. The records that the index began with contain every change up to `covered`, and some of them later changes, because
 ///    a scan is no snapshot. A change that a record contains already never replaces it: it goes to the ring alone.
 /// 5. While the index is loaded, `revision` may be before `covered` or before the newest record: `stores` is then newer
 ///    than `revision`, and the index is not published. From then on `stores` is exactly what the log says up to `revision`.
+///    The same is true of `tenants`.
 /// 6. A store and the newest change of it in the ring share one [`Entry`], and so one cached encoding.
 ///
 /// Memory: a store is about 2 KiB (its texts, 7 steps, 3 evidences), kept once here and once more for each of its
@@ -54,9 +54,8 @@ pub struct Change {
 /// there: 98 MiB.
 pub(super) struct Index {
     epoch: Epoch,
-    stores: BTreeMap<StoreId, Arc<Entry>>,
-    /// Stores that are set aside, because their newest record cannot be read.
-    unreadable: BTreeMap<StoreId, Unreadable>,
+    stores: Stores,
+    tenants: Table<Tenant>,
     ring: VecDeque<Arc<Change>>,
     ring_size: usize,
     /// The log's end before the records were read: they contain every change up to here. Never changes.
@@ -67,14 +66,20 @@ pub(super) struct Index {
     revision: Revision,
 }
 
+/// Every record of every kind.
+pub(super) struct Records {
+    pub(super) stores: Scan<Store>,
+    pub(super) tenants: Scan<Tenant>,
+}
+
 // === impl Index ===
 
 impl Index {
     pub(super) fn new(epoch: Epoch, ring_size: usize) -> Self {
         Self {
             epoch,
-            stores: BTreeMap::new(),
-            unreadable: BTreeMap::new(),
+            stores: Stores::default(),
+            tenants: Table::default(),
             ring: VecDeque::new(),
             ring_size,
             covered: Revision::ZERO,
@@ -86,12 +91,10 @@ impl Index {
     /// An index of records that were read after the log's end was `end`. Its revision begins up to `ring_size` changes
     /// before `end`, so that applying the log from there fills the ring. The caller publishes the index when everything up
     /// to the newest record was applied.
-    pub(super) fn of_records(epoch: Epoch, ring_size: usize, records: Scan, end: Revision) -> Self {
-        let Scan { resources: stores, unreadable } = records;
-        let stores = stores.into_iter().map(|store| (store.id.clone(), Arc::new(store.into()))).collect();
-        let unreadable = unreadable.into_iter().filter_map(|record| Some((record.id()?, record))).collect();
+    pub(super) fn of_records(epoch: Epoch, ring_size: usize, records: Records, end: Revision) -> Self {
+        let (stores, tenants) = (records.stores.into(), records.tenants.into());
         let begin = end.back(ring_size);
-        Self { stores, unreadable, covered: end, floor: begin, revision: begin, ..Self::new(epoch, ring_size) }
+        Self { stores, tenants, covered: end, floor: begin, revision: begin, ..Self::new(epoch, ring_size) }
     }
 
     /// The log no longer has the changes up to `oldest`: the ring begins after it. False when the records do not contain
@@ -116,15 +119,19 @@ impl Index {
         self.revision = revision;
         match entry {
             LogEntry::Record(Record::Store(store)) => self.take(revision, before, store),
-            LogEntry::Record(Record::Tenant(_)) | LogEntry::OtherKind => {}
-            LogEntry::Unreadable(Unreadable { key: Some(Key::Tenant(_)), .. }) => {}
+            LogEntry::Record(Record::Tenant(tenant)) => {
+                if revision > self.covered && !self.tenants.has_passed(&tenant.id, revision) {
+                    self.tenants.put(Arc::new(tenant.into()));
+                }
+            }
+            LogEntry::OtherKind => {}
             LogEntry::Unreadable(unreadable) => return self.set_aside(unreadable),
         }
         true
     }
 
     fn take(&mut self, revision: Revision, before: Before, store: Store) {
-        let known = self.stores.get(&store.id);
+        let known = self.stores.table().get(&store.id);
         let history = self.has_passed(&store.id, revision);
         let before = match before {
             Before::State(state) => Some(state),
@@ -137,8 +144,7 @@ impl Index {
             _ => Arc::new(store.into()),
         };
         if !history {
-            self.stores.insert(store.id.clone(), store.clone());
-            self.unreadable.remove(&store.id);
+            self.stores.put(store.clone());
         }
         self.ring.push_back(Arc::new(Change { revision, store, before, encoded: OnceLock::new() }));
         if self.ring.len() > self.ring_size
@@ -150,25 +156,34 @@ impl Index {
 
     /// Whether the record that is known of the store contains the change at `revision`.
     fn has_passed(&self, id: &StoreId, revision: Revision) -> bool {
-        revision <= self.covered
-            || self.stores.get(id).is_some_and(|known| known.revision >= revision)
-            || self.unreadable.get(id).is_some_and(|known| known.revision >= revision)
+        revision <= self.covered || self.stores.table().has_passed(id, revision)
     }
 
-    /// Removes the store from `stores`, whose record is out of date now. Watchers are sent nothing of it until a record is
-    /// written that can be read. False where the change has no id and `stores` may be out of date.
+    /// Takes the resource out of its table, whose record is out of date now. Watchers are sent nothing of it until a record
+    /// is written that can be read. False where the change has no key and a table may be out of date.
     fn set_aside(&mut self, unreadable: Unreadable) -> bool {
-        let Some(id) = unreadable.id() else { return unreadable.revision <= self.covered };
-        if !self.has_passed(&id, unreadable.revision) {
-            tracing::error!(%unreadable, "the store is set aside until a record that can be read is written");
-            self.stores.remove(&id);
-            self.unreadable.insert(id, unreadable);
+        let revision = unreadable.revision;
+        match unreadable.key.clone() {
+            None => return revision <= self.covered,
+            Some(_) if revision <= self.covered => {}
+            Some(Key::Store(id)) if !self.has_passed(&id, revision) => self.stores.set_aside(id, unreadable),
+            Some(Key::Tenant(id)) if !self.tenants.has_passed(&id, revision) => {
+                self.tenants.set_aside(id, unreadable);
+            }
+            Some(_) => {}
         }
         true
     }
 
-    pub(super) fn unreadable(&self) -> &BTreeMap<StoreId, Unreadable> {
-        &self.unreadable
+    pub(super) fn unreadable(&self, key: &Key) -> Option<&Unreadable> {
+        match key {
+            Key::Store(id) => self.stores.table().unreadable(id),
+            Key::Tenant(id) => self.tenants.unreadable(id),
+        }
+    }
+
+    pub(super) fn count_unreadable(&self) -> usize {
+        self.stores.table().count_unreadable() + self.tenants.count_unreadable()
     }
 
     /// Empties the ring: it begins after the present revision.
@@ -178,26 +193,29 @@ impl Index {
     }
 
     pub(super) fn get(&self, id: &StoreId) -> Option<Arc<Entry>> {
-        self.stores.get(id).cloned()
+        self.stores.table().get(id).cloned()
     }
 
     pub(super) fn select(&self, filter: &StoreFilter, after: Option<&StoreId>, most: usize) -> Vec<Arc<Entry>> {
-        if !filter.ids.is_empty() {
-            let wanted = filter.ids.iter().filter(|id| after.is_none_or(|after| *id > after));
-            return wanted.filter_map(|id| self.get(id)).filter(|store| filter.matches(store)).take(most).collect();
-        }
-        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let range = self.stores.range::<StoreId, _>((start, Bound::Unbounded));
-        range.map(|(_, store)| store).filter(|store| filter.matches(store)).take(most).cloned().collect()
+        self.stores.select(filter, after, most)
     }
 
     /// Every store in the order of ids, tombstones included.
     pub(super) fn all(&self) -> impl ExactSizeIterator<Item = &Arc<Entry>> {
-        self.stores.values()
+        self.stores.table().values()
     }
 
     pub(super) fn len(&self) -> usize {
-        self.stores.len()
+        self.stores.table().len()
+    }
+
+    pub(super) fn tenant(&self, id: &TenantId) -> Option<Arc<Entry<Tenant>>> {
+        self.tenants.get(id).cloned()
+    }
+
+    /// Up to `most` tenants after the id `after` that are not deleted, in the order of ids.
+    pub(super) fn tenants(&self, after: Option<&TenantId>, most: usize) -> Vec<Arc<Entry<Tenant>>> {
+        self.tenants.after(after).filter(|tenant| !tenant.is_deleted()).take(most).cloned().collect()
     }
 
     pub(super) fn position(&self) -> Position {
@@ -225,8 +243,28 @@ impl Index {
         Some(self.ring.range(start..).take(most).cloned().collect())
     }
 
-    /// Forgets the stores that were DELETED before `then`.
+    /// Forgets what was DELETED before `then`.
     pub(super) fn forget_tombstones(&mut self, then: Timestamp) {
-        self.stores.retain(|_, store| store.state != State::Deleted || store.update_time >= then);
+        self.stores.forget_tombstones(then);
+        self.tenants.forget_tombstones(then);
     }
+}
+
+// === impl Records ===
+
+impl Records {
+    /// The newest revision of all.
+    pub(super) fn newest(&self) -> Revision {
+        newest(&self.stores).max(newest(&self.tenants))
+    }
+}
+
+fn newest<R: Resource>(records: &Scan<R>) -> Revision {
+    let revisions = records.resources.iter().map(Resource::revision);
+    revisions.chain(records.unreadable.iter().map(|record| record.revision)).max().unwrap_or(Revision::ZERO)
+}
+
+/// Where a range of ids after `after` begins.
+pub(super) fn start<I>(after: Option<&I>) -> Bound<&I> {
+    after.map_or(Bound::Unbounded, Bound::Excluded)
 }

@@ -1,0 +1,141 @@
+//! The stores in memory, and which of them belong to a tenant or are in a state.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    iter,
+    ops::Bound,
+    sync::Arc,
+};
+
+use sendstores_core::{
+    State, Store, StoreFilter, StoreId, TenantId, Timestamp,
+    ledger::{Scan, Unreadable},
+};
+
+use super::{Entry, index::start, table::Table};
+
+/// A store is looked up for each id of an index: that takes longer than to read on in the table, by about so many times.
+const LOOKUP: usize = 4;
+
+type Ids = BTreeSet<StoreId>;
+
+/// The table of stores, and its indexes. Each store of the table is in the one of its tenant, if it has one, and in the one
+/// of its state.
+#[derive(Default)]
+pub(super) struct Stores {
+    table: Table<Store>,
+    by_tenant: BTreeMap<TenantId, Ids>,
+    by_state: BTreeMap<State, Ids>,
+}
+
+// === impl Stores ===
+
+impl Stores {
+    pub(super) fn table(&self) -> &Table<Store> {
+        &self.table
+    }
+
+    /// Puts a newer record in the place of what is known.
+    pub(super) fn put(&mut self, store: Arc<Entry>) {
+        match self.table.get(&store.id).cloned() {
+            Some(known) if known.state == store.state && known.tenant == store.tenant => {}
+            Some(known) => {
+                self.unlist(&known);
+                self.list(&store);
+            }
+            None => self.list(&store),
+        }
+        self.table.put(store);
+    }
+
+    /// Puts a newer record that cannot be read in the place of what is known.
+    pub(super) fn set_aside(&mut self, id: StoreId, unreadable: Unreadable) {
+        if let Some(known) = self.table.set_aside(id, unreadable) {
+            self.unlist(&known);
+        }
+    }
+
+    /// Forgets the stores that were DELETED before `then`.
+    pub(super) fn forget_tombstones(&mut self, then: Timestamp) {
+        for forgotten in self.table.forget_tombstones(then) {
+            self.unlist(&forgotten);
+        }
+    }
+
+    /// Up to `most` stores that `filter` means, after the id `after`, in the order of ids.
+    pub(super) fn select(&self, filter: &StoreFilter, after: Option<&StoreId>, most: usize) -> Vec<Arc<Entry>> {
+        if !filter.ids.is_empty() {
+            let wanted = filter.ids.iter().filter(|id| after.is_none_or(|after| *id > after));
+            return self.found(wanted, filter, most);
+        }
+        match self.few(filter) {
+            Some(lists) => self.found(merged(&lists, after), filter, most),
+            None => self.table.after(after).filter(|store| filter.matches(store)).take(most).cloned().collect(),
+        }
+    }
+
+    fn found<'a>(&self, ids: impl Iterator<Item = &'a StoreId>, filter: &StoreFilter, most: usize) -> Vec<Arc<Entry>> {
+        ids.filter_map(|id| self.table.get(id)).filter(|store| filter.matches(store)).take(most).cloned().collect()
+    }
+
+    /// The lists that together have every store which `filter` can mean, if there are so few of them that looking them up
+    /// beats reading all stores.
+    fn few(&self, filter: &StoreFilter) -> Option<Vec<&Ids>> {
+        let of_tenant = filter.tenant.as_ref().map(|tenant| self.by_tenant.get(tenant).into_iter().collect());
+        let states = (!filter.states.is_empty()).then_some(&filter.states);
+        let of_states = states.map(|states| states.iter().filter_map(|state| self.by_state.get(state)).collect());
+        let ids = |lists: &Vec<&Ids>| lists.iter().map(|list| list.len()).sum::<usize>();
+        let fewest = of_tenant.into_iter().chain(of_states).min_by_key(ids)?;
+        (ids(&fewest).saturating_mul(LOOKUP) <= self.table.len()).then_some(fewest)
+    }
+
+    fn list(&mut self, store: &Store) {
+        if let Some(tenant) = &store.tenant {
+            self.by_tenant.entry(tenant.clone()).or_default().insert(store.id.clone());
+        }
+        self.by_state.entry(store.state).or_default().insert(store.id.clone());
+    }
+
+    fn unlist(&mut self, store: &Store) {
+        if let Some(tenant) = &store.tenant {
+            remove(&mut self.by_tenant, tenant, &store.id);
+        }
+        remove(&mut self.by_state, &store.state, &store.id);
+    }
+}
+
+impl From<Scan> for Stores {
+    fn from(records: Scan) -> Self {
+        let table = Table::from(records);
+        let (mut by_tenant, mut by_state) = (BTreeMap::<_, Vec<_>>::new(), BTreeMap::<_, Vec<_>>::new());
+        for store in table.values() {
+            if let Some(tenant) = &store.tenant {
+                by_tenant.entry(tenant.clone()).or_default().push(store.id.clone());
+            }
+            by_state.entry(store.state).or_default().push(store.id.clone());
+        }
+        // A set that is made of a sorted list as a whole has full nodes.
+        let by_tenant = by_tenant.into_iter().map(|(tenant, ids)| (tenant, ids.into_iter().collect())).collect();
+        let by_state = by_state.into_iter().map(|(state, ids)| (state, ids.into_iter().collect())).collect();
+        Self { table, by_tenant, by_state }
+    }
+}
+
+fn remove<K: Ord>(lists: &mut BTreeMap<K, Ids>, key: &K, id: &StoreId) {
+    if let Some(list) = lists.get_mut(key) {
+        list.remove(id);
+        if list.is_empty() {
+            lists.remove(key);
+        }
+    }
+}
+
+/// The ids of all lists after `after`, in their order. No id is in two of them.
+fn merged<'a>(lists: &[&'a Ids], after: Option<&StoreId>) -> impl Iterator<Item = &'a StoreId> {
+    let rest = |list: &&'a Ids| list.range::<StoreId, _>((start(after), Bound::Unbounded)).peekable();
+    let mut rests: Vec<_> = lists.iter().map(rest).collect();
+    iter::from_fn(move || {
+        let heads = rests.iter_mut().filter_map(|rest| Some((*rest.peek()?, rest)));
+        heads.min_by_key(|(head, _)| *head)?.1.next()
+    })
+}

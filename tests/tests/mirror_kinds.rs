@@ -1,0 +1,223 @@
+//! The mirror holds resources of several kinds, and finds stores by tenant and state.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use futures::poll;
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+use sendstores_core::{
+    Event, Resource, State, Store, StoreFilter, StoreId, Tenant, TenantId,
+    ledger::{Ledger, Scan},
+    tenant::TenantEvent,
+};
+use sendstores_server::{
+    ledger::MemoryLedger,
+    mirror::{Mirror, Status},
+};
+use sendstores_tests::{
+    ledger::{apply, create, declaration, happen, last, tenant_event},
+    samples::{self, parsed, store_id},
+    versions::fixture,
+    wait::{DEADLINE, until},
+};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+const STORES: u32 = 120;
+
+/// A mirror that is live and follows until the guard is dropped.
+async fn follow(ledger: &MemoryLedger, ring: usize) -> (Mirror, DropGuard) {
+    let (mirror, stop) = (Mirror::new(ring), CancellationToken::new());
+    tokio::spawn(mirror.clone().follow(ledger.clone(), stop.clone()));
+    let mut status = mirror.status();
+    let live = tokio::time::timeout(DEADLINE, status.wait_for(|status| *status == Status::Live)).await;
+    live.expect("in time").expect("a status");
+    (mirror, stop.drop_guard())
+}
+
+async fn reach(mirror: &Mirror, ledger: &MemoryLedger) {
+    tokio::time::timeout(DEADLINE, mirror.reach(last(ledger).await)).await.expect("in time");
+}
+
+fn id(text: &str) -> TenantId {
+    parsed(text)
+}
+
+fn tenants(mirror: &Mirror) -> Vec<Tenant> {
+    mirror.tenants(None, 100).iter().map(|tenant| (***tenant).clone()).collect()
+}
+
+#[tokio::test]
+async fn tenants_are_loaded_and_followed() {
+    let ledger = MemoryLedger::default();
+    let acme = apply(&ledger, declaration("acme")).await;
+    create(&ledger, "store-a", "acme").await;
+    let (mirror, _guard) = follow(&ledger, 10).await;
+    assert_eq!(tenants(&mirror), std::slice::from_ref(&acme));
+    let bolt = apply(&ledger, declaration("bolt")).await;
+    let acme = apply(&ledger, tenant_event(&acme, TenantEvent::Suspended)).await;
+    reach(&mirror, &ledger).await;
+    assert_eq!(tenants(&mirror), [acme.clone(), bolt.clone()]);
+    assert_eq!(mirror.tenants(Some(&acme.id), 100).len(), 1);
+    assert_eq!(mirror.tenants(None, 1).len(), 1);
+    let gone = apply(&ledger, tenant_event(&bolt, TenantEvent::Deleted)).await;
+    reach(&mirror, &ledger).await;
+    assert_eq!(tenants(&mirror), [acme]);
+    assert_eq!(mirror.tenant(&bolt.id).map(|tenant| tenant.revision), Some(gone.revision));
+    let (late, _late) = follow(&ledger, 10).await;
+    assert_eq!(tenants(&late), tenants(&mirror));
+}
+
+#[tokio::test]
+async fn a_tenant_that_cannot_be_read_is_set_aside_alone() {
+    let ledger = MemoryLedger::default();
+    let acme = apply(&ledger, declaration("acme.eu_1")).await;
+    let bolt = apply(&ledger, declaration("bolt")).await;
+    let (mirror, _guard) = follow(&ledger, 10).await;
+    ledger.put(&acme.id, "{");
+    reach(&mirror, &ledger).await;
+    for mirror in [mirror.clone(), follow(&ledger, 10).await.0] {
+        assert_eq!(mirror.unreadable(&acme.id).map(|unreadable| unreadable.revision), Some(last(&ledger).await));
+        assert_eq!(tenants(&mirror), std::slice::from_ref(&bolt));
+    }
+    ledger.put(&acme.id, &fixture("tenant-v1/active").to_string());
+    reach(&mirror, &ledger).await;
+    assert_eq!(mirror.unreadable(&acme.id), None);
+    assert_eq!(mirror.tenants(None, 100).len(), 2);
+}
+
+#[tokio::test]
+async fn a_watch_of_stores_is_untouched_by_tenants() {
+    let ledger = MemoryLedger::default();
+    let shop = create(&ledger, "store-a", "acme").await;
+    let (mirror, _guard) = follow(&ledger, 2).await;
+    let (seen, mut cursor) = mirror.snapshot(&StoreFilter::default());
+    assert_eq!(seen.len(), 1);
+    let mut acme = apply(&ledger, declaration("acme")).await;
+    // More than the ring has room for.
+    for _ in 0..10 {
+        acme = apply(&ledger, tenant_event(&acme, TenantEvent::Suspended)).await;
+    }
+    reach(&mirror, &ledger).await;
+    {
+        let next = std::pin::pin!(cursor.next(10));
+        assert!(poll!(next).is_pending(), "a change of a tenant is no change of a store");
+    }
+    let changed = happen(&ledger, "store-a", Event::Converged).await;
+    let changes = tokio::time::timeout(DEADLINE, cursor.next(10)).await.expect("in time").expect("no gap");
+    let told: Vec<_> = changes.iter().map(|change| (change.revision, change.before)).collect();
+    assert_eq!(told, [(changed.revision, Some(shop.state))]);
+}
+
+#[tokio::test]
+async fn tenants_live_through_an_adoption() {
+    let ledger = MemoryLedger::default();
+    let kept = apply(&ledger, declaration("kept")).await;
+    let stale = apply(&ledger, declaration("stale")).await;
+    let (mirror, _guard) = follow(&ledger, 10).await;
+    let renamed = Tenant { display_name: parsed("Renamed"), ..stale };
+    let other = ledger.reopen();
+    other.adopt(vec![renamed.into(), samples::store("store-a").into()]).await.expect("adopted");
+    let epoch = other.epoch();
+    let adopted = async || (mirror.position().epoch == epoch).then(|| tenants(&mirror));
+    let after = until("the mirror to join", adopted).await;
+    assert_eq!(after.iter().map(|tenant| tenant.display_name.as_str()).collect::<Vec<_>>(), ["kept", "Renamed"]);
+    assert_eq!(after[0], kept);
+}
+
+/// One change of any store: creations under any tenant, ends, and records that cannot be read among them.
+async fn change_something(ledger: &MemoryLedger, random: &mut StdRng) {
+    let id = format!("store-{:03}", random.random_range(0..STORES));
+    let tenant = ["acme", "bolt", "core", "dune", "echo", "fern"][random.random_range(0..6)];
+    let state = match ledger.load(&store_id(&id)).await {
+        Ok(store) => store.map(|store| store.state),
+        Err(_) => {
+            let mut readable = fixture("v1/ready");
+            readable["id"] = id.as_str().into();
+            return ledger.put(&store_id(&id), &readable.to_string());
+        }
+    };
+    let events: &[Event] = match state {
+        None | Some(State::Deleted) => return drop(create(ledger, &id, tenant).await),
+        Some(State::Provisioning) => &[Event::Converged, Event::GaveUp, Event::DeleteRequested],
+        Some(State::Ready) => &[Event::ProbeFailed, Event::DeleteRequested, Event::SuspendRequested],
+        Some(State::Degraded) => &[Event::Converged, Event::DeleteRequested],
+        Some(State::Suspending) => &[Event::Slept],
+        Some(State::Deleting) => &[Event::Removed],
+        Some(_) => &[Event::DeleteRequested],
+    };
+    if random.random_ratio(1, 50) {
+        ledger.put(&store_id(&id), "{");
+    } else {
+        happen(ledger, &id, events[random.random_range(0..events.len())]).await;
+    }
+}
+
+fn any_filter(random: &mut StdRng) -> StoreFilter {
+    let tenants = ["acme", "bolt", "nobody"];
+    let states: BTreeSet<_> = State::ALL.into_iter().filter(|_| random.random_ratio(1, 4)).collect();
+    let tenant = random.random_bool(0.6).then(|| id(tenants[random.random_range(0..tenants.len())]));
+    let mut ids = BTreeSet::new();
+    if random.random_ratio(1, 5) {
+        ids = (0..9).map(|_| store_id(&format!("store-{:03}", random.random_range(0..STORES)))).collect();
+    }
+    StoreFilter {
+        ids,
+        tenant,
+        states: if random.random_bool(0.6) { states } else { BTreeSet::new() },
+        ..StoreFilter::default()
+    }
+}
+
+/// Page by page.
+fn listed(mirror: &Mirror, filter: &StoreFilter, most: usize) -> Vec<StoreId> {
+    let mut ids: Vec<StoreId> = Vec::new();
+    loop {
+        let page = mirror.list(filter, ids.last(), most);
+        ids.extend(page.stores.iter().map(|store| store.id.clone()));
+        if !page.more {
+            return ids;
+        }
+        assert_eq!(page.stores.len(), most);
+    }
+}
+
+#[tokio::test]
+async fn a_list_by_tenant_and_state_is_what_reading_every_store_gives() {
+    for seed in 0..6 {
+        let mut random = StdRng::seed_from_u64(seed);
+        let ledger = MemoryLedger::default();
+        let (old, _old) = follow(&ledger, 100).await;
+        for round in 0..8 {
+            for _ in 0..60 {
+                change_something(&ledger, &mut random).await;
+            }
+            let (young, _young) = follow(&ledger, 100).await;
+            reach(&old, &ledger).await;
+            let Scan { resources: mut stores, .. }: Scan<Store> = ledger.scan().await.expect("a scan");
+            stores.sort_by(|one, other| one.id.cmp(&other.id));
+            for _ in 0..40 {
+                let filter = any_filter(&mut random);
+                let wanted: Vec<_> =
+                    stores.iter().filter(|store| filter.matches(store)).map(|store| store.id.clone()).collect();
+                for mirror in [&old, &young] {
+                    let most = random.random_range(1..20);
+                    assert_eq!(listed(mirror, &filter, most), wanted, "seed {seed}, round {round}: {filter:?}");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_tombstone_of_a_tenant_is_no_tenant() {
+    let ledger = MemoryLedger::default();
+    let acme = apply(&ledger, declaration("acme")).await;
+    let dead = apply(&ledger, tenant_event(&acme, TenantEvent::Deleted)).await;
+    assert!(dead.is_deleted());
+    let (mirror, _guard) = follow(&ledger, 10).await;
+    assert_eq!(tenants(&mirror), []);
+    ledger.advance(Duration::from_secs(1));
+    assert_eq!(ledger.sweep(Duration::ZERO, 10).await, Ok(1));
+    let again = apply(&ledger, declaration("acme")).await;
+    reach(&mirror, &ledger).await;
+    assert_eq!(tenants(&mirror), [again]);
+}
