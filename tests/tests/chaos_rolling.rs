@@ -17,9 +17,10 @@ use sendstores_client::{
     Client, CreateStore, DeleteStore, Error,
     v1::{Store, StoreFilter, store::State as Shows},
 };
-use sendstores_core::ledger::Ledger;
+use sendstores_core::{ledger::Ledger, tenant::TenantEvent};
 use sendstores_server::ledger::{RedisConfig, RedisLedger};
 use sendstores_tests::{
+    ledger::{apply, declaration, tenant_event},
     oracle::{Answer, Filter, Recorder, Run, Shown, read_log},
     previous::previous_server,
     redis::RedisServer,
@@ -279,4 +280,31 @@ async fn servers_of_two_versions_replace_each_other_forth_and_back() {
         }
     };
     LocalSet::new().run_until(rolling(&[previous.clone(), None, previous, None])).await;
+}
+
+#[tokio::test]
+async fn a_server_of_the_version_before_passes_over_kinds_that_it_does_not_know() {
+    if std::env::var("SENDSTORES_TEST_LONG").as_deref() != Ok("1") {
+        return eprintln!("left out: SENDSTORES_TEST_LONG=1 has the previous server built, and runs it");
+    }
+    let previous = previous_server().expect("the previous server");
+    let redis = RedisServer::start().await;
+    let ledger = RedisLedger::connect(RedisConfig::new(redis.url())).await.expect("a ledger");
+    let mut acme = apply(&ledger, declaration("acme")).await;
+    let old = ServerOptions::without_cluster(&redis.url()).program(previous).start_ready().await;
+    let new = ServerOptions::without_cluster(&redis.url()).start_ready().await;
+    let clients = [old.client().await, new.client().await];
+    for round in 0..10 {
+        acme = apply(&ledger, tenant_event(&acme, TenantEvent::Suspended)).await;
+        let id = format!("store-{round}");
+        clients[round % 2].create(CreateStore::new().id(id.as_str())).await.expect("created");
+        acme = apply(&ledger, tenant_event(&acme, TenantEvent::Resumed)).await;
+        for client in &clients {
+            assert_eq!(client.get(id.as_str()).await.expect("shown").id, id);
+            assert_eq!(client.list(StoreFilter::default()).await.expect("a list").stores.len(), round + 1);
+        }
+    }
+    // A record that the previous version does not know is not touched by what it does.
+    clients[0].delete("store-0").await.expect("deleted");
+    assert_eq!(ledger.load(&acme.id).await, Ok(Some(acme)));
 }

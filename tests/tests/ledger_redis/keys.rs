@@ -5,10 +5,11 @@ use std::num::NonZeroU32;
 use sendstores_core::{
     Revision, Store,
     ledger::{Duty, Ledger, LedgerError, OPERATION_WINDOW, Owner, Write, Written},
+    tenant::TenantEvent,
 };
 use sendstores_server::ledger::{MemoryLedger, RedisConfig, RedisLedger};
 use sendstores_tests::{
-    ledger::{apply, creation, last, operation, stores, tombstone, update},
+    ledger::{apply, creation, declaration, last, operation, stores, tenant_event, tombstone, update},
     redis::RedisServer,
     samples::store_id,
 };
@@ -31,17 +32,21 @@ async fn all_keys_are_under_one_hash_tag_and_ledgers_are_apart() {
     for ledger in [&one, &two] {
         apply(ledger, known_creation("store-a", "aa")).await;
         tombstone(ledger, "store-dead").await;
+        let acme = apply(ledger, declaration("acme")).await;
+        apply(ledger, tenant_event(&acme, TenantEvent::Deleted)).await;
         let lease = std::time::Duration::from_secs(60);
         ledger.claim(&store_id("store-a"), &Owner("one".to_owned()), lease).await.expect("an answer").expect("a claim");
         ledger.take_duty(Duty::Cron, &Owner("one".to_owned()), lease).await.expect("an answer").expect("the duty");
         ledger.announce(&Owner("one".to_owned()), lease).await.expect("an answer");
-        assert_eq!(last(ledger).await, Revision(4));
+        assert_eq!(last(ledger).await, Revision(6));
     }
     assert_ne!(one.epoch(), two.epoch());
     let keys = server.cli(["KEYS", "*"]).await;
     let mut names: Vec<_> = keys.lines().filter_map(|key| key.strip_prefix("{one}:")).collect();
     names.sort_unstable();
-    assert_eq!(names, ["claims", "duties", "log", "meta", "operation:r-1", "replicas", "stores", "tombstones"]);
+    let of_all = ["claims", "duties", "log", "meta", "operation:r-1", "replicas"];
+    let of_kinds = ["stores", "tenants", "tenants:tombstones", "tombstones"];
+    assert_eq!(names, [&of_all[..], &of_kinds].concat());
     assert!(keys.lines().all(|key| key.starts_with("{one}:") || key.starts_with("{two}:")), "{keys}");
 }
 
@@ -100,6 +105,19 @@ async fn data_without_its_head_is_no_empty_ledger() {
     assert!(matches!(said, Err(LedgerError::InDoubt(_))), "{said:?}");
     fresh.adopt(Vec::new()).await.expect("adopted");
     apply(&fresh, update(&store)).await;
+}
+
+#[tokio::test]
+async fn tenants_without_a_head_and_a_log_are_no_empty_ledger() {
+    let server = RedisServer::start().await;
+    let ledger = connect(server.url()).await;
+    apply(&ledger, creation("store-a")).await;
+    let acme = apply(&ledger, declaration("acme")).await;
+    server.cli(["DEL", "{sendstores}:meta", "{sendstores}:log"]).await;
+    let fresh = connect(server.url()).await;
+    assert_eq!(fresh.last_revision().await, Ok(acme.revision), "its revision is not given again");
+    let said = fresh.write(update(&acme)).await;
+    assert!(matches!(said, Err(LedgerError::InDoubt(_))), "{said:?}");
 }
 
 #[tokio::test]
