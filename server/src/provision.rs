@@ -4,6 +4,7 @@
 //! `steps`. Every verb is safe to repeat: it looks at the cluster, never at a memory of what it
 //! did before.
 
+mod answers;
 mod census;
 mod cluster;
 mod config;

@@ -142,6 +142,11 @@ pub mod failure {
         /// The store was READY before, and its database has no shop any more. The server installs no new one.
         /// Retried: the store continues after the data is restored.
         DataMissing = 19,
+        /// An admission webhook does not answer, and Kubernetes refuses the store's objects meanwhile. `message` names the webhook.
+        /// Retried.
+        WebhookUnavailable = 20,
+        /// A node does not run the store's pods, or the API server does not reach its kubelet. Retried.
+        NodeUnavailable = 21,
     }
     impl Reason {
         /// String value of the enum field names used in the ProtoBuf definition.
@@ -170,6 +175,8 @@ pub mod failure {
                 Self::PluginMissing => "REASON_PLUGIN_MISSING",
                 Self::PhpFatalError => "REASON_PHP_FATAL_ERROR",
                 Self::DataMissing => "REASON_DATA_MISSING",
+                Self::WebhookUnavailable => "REASON_WEBHOOK_UNAVAILABLE",
+                Self::NodeUnavailable => "REASON_NODE_UNAVAILABLE",
             }
         }
         /// Creates an enum from field names used in the ProtoBuf definition.
@@ -195,6 +202,8 @@ pub mod failure {
                 "REASON_PLUGIN_MISSING" => Some(Self::PluginMissing),
                 "REASON_PHP_FATAL_ERROR" => Some(Self::PhpFatalError),
                 "REASON_DATA_MISSING" => Some(Self::DataMissing),
+                "REASON_WEBHOOK_UNAVAILABLE" => Some(Self::WebhookUnavailable),
+                "REASON_NODE_UNAVAILABLE" => Some(Self::NodeUnavailable),
                 _ => None,
             }
         }

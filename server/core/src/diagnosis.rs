@@ -65,12 +65,7 @@ fn usual(id: &StoreId, reason: FailureReason, object: &str) -> String {
         }
         FailureReason::NamespaceConflict => conflict(id),
         FailureReason::NamespaceMissing => missing(id),
-        FailureReason::ObjectRefused => {
-            format!(
-                "See which rule refuses it (admission policy, or a right that the control plane lacks): {}",
-                look("quota")
-            )
-        }
+        FailureReason::ObjectRefused => refused(&look("quota")),
         FailureReason::QuotaExceeded => {
             format!(
                 "Ask for less in the values file of this environment (storage, resources): kubectl -n {id} describe quota shows what is used and allowed"
@@ -109,6 +104,8 @@ fn usual(id: &StoreId, reason: FailureReason, object: &str) -> String {
         FailureReason::StorefrontUnavailable => {
             format!("Open the shop, and look at what the evidence found: kubectl -n {id} logs deployment/wordpress")
         }
+        FailureReason::WebhookUnavailable => webhook(),
+        FailureReason::NodeUnavailable => "See what is wrong with the node: kubectl get nodes -o wide".to_owned(),
         FailureReason::RemovalBlocked => removal(id, object),
         FailureReason::Internal => "Report it with the server's log lines of this store".to_owned(),
         FailureReason::Unknown(reason) => format!("Ask a server of the newer version that wrote the reason {reason}"),
@@ -119,6 +116,16 @@ fn conflict(id: &StoreId) -> String {
     format!(
         "Delete this store and choose another id; or, if nobody needs the namespace {id}, remove it yourself, then delete this store and create it again"
     )
+}
+
+fn refused(look: &str) -> String {
+    format!("See which rule refuses it (admission policy, or a right that the control plane lacks): {look}")
+}
+
+fn webhook() -> String {
+    "Repair the service of the webhook that the message names: \
+     kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations"
+        .to_owned()
 }
 
 fn missing(id: &StoreId) -> String {

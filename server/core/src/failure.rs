@@ -29,6 +29,10 @@ pub enum FailureReason {
     PluginMissing,
     PhpFatalError,
     StorefrontUnavailable,
+    /// An admission webhook does not answer, and Kubernetes refuses objects meanwhile.
+    WebhookUnavailable,
+    /// A node does not run pods, or the API server does not reach its kubelet.
+    NodeUnavailable,
     RemovalBlocked,
     Internal,
     /// One of a newer version.
@@ -59,7 +63,7 @@ impl Failure {
 
 impl FailureReason {
     /// All that are known.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::ClusterUnavailable,
         Self::NamespaceConflict,
         Self::NamespaceMissing,
@@ -77,6 +81,8 @@ impl FailureReason {
         Self::PluginMissing,
         Self::PhpFatalError,
         Self::StorefrontUnavailable,
+        Self::WebhookUnavailable,
+        Self::NodeUnavailable,
         Self::RemovalBlocked,
         Self::Internal,
     ];
@@ -100,6 +106,8 @@ impl FailureReason {
             Self::PluginMissing => "PLUGIN_MISSING",
             Self::PhpFatalError => "PHP_FATAL_ERROR",
             Self::StorefrontUnavailable => "STOREFRONT_UNAVAILABLE",
+            Self::WebhookUnavailable => "WEBHOOK_UNAVAILABLE",
+            Self::NodeUnavailable => "NODE_UNAVAILABLE",
             Self::RemovalBlocked => "REMOVAL_BLOCKED",
             Self::Internal => "INTERNAL",
             Self::Unknown(word) => word.as_str(),

@@ -137,6 +137,8 @@ fn reason(reason: FailureReason) -> wire::failure::Reason {
         FailureReason::NamespaceConflict => Wire::NamespaceConflict,
         FailureReason::NamespaceMissing => Wire::NamespaceMissing,
         FailureReason::DataMissing => Wire::DataMissing,
+        FailureReason::WebhookUnavailable => Wire::WebhookUnavailable,
+        FailureReason::NodeUnavailable => Wire::NodeUnavailable,
         FailureReason::ObjectRefused => Wire::ObjectRefused,
         FailureReason::ReleaseFailed => Wire::ReleaseFailed,
         FailureReason::ValuesRefused => Wire::ValuesRefused,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sendstores_core::{failure::FailureReason, provisioner::StepError};
 
-use super::redact;
+use super::{answers, redact};
 
 /// A request that did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -37,10 +37,10 @@ impl From<CallError> for StepError {
         use kube::Error;
         let (reason, message) = match &error {
             CallError::TimedOut(_) => (FailureReason::ClusterUnavailable, error.to_string()),
-            CallError::Kube(Error::Api(status)) => (
-                api_reason(status.code, &status.message),
-                format!("Kubernetes answered {}: {}", status.code, status.message),
-            ),
+            CallError::Kube(Error::Api(status)) => {
+                let cause = answers::cause_of_status(status.code, &status.message);
+                (cause.reason(), cause.explained(&format!("Kubernetes answered {}: {}", status.code, status.message)))
+            }
             CallError::Kube(Error::SerdeError(_) | Error::BuildRequest(_) | Error::HttpError(_)) => {
                 (FailureReason::Internal, chain(&error))
             }
@@ -50,21 +50,9 @@ impl From<CallError> for StepError {
     }
 }
 
-fn api_reason(code: u16, message: &str) -> FailureReason {
-    match code {
-        // 401: our own credentials are not accepted (any more), which says nothing about the object.
-        401 | 408 | 429 | 500.. => FailureReason::ClusterUnavailable,
-        _ => refusal(message),
-    }
-}
-
-/// The reason of an object that Kubernetes refused in these words: it has no codes for quotas and limit ranges.
+/// The reason of an object that Kubernetes refused in these words.
 pub(crate) fn refusal(words: &str) -> FailureReason {
-    let bounds = ["exceeded quota", "must specify limits", "maximum "];
-    match bounds.iter().any(|word| words.contains(word)) {
-        true => FailureReason::QuotaExceeded,
-        false => FailureReason::ObjectRefused,
-    }
+    answers::cause(words).map_or(FailureReason::ObjectRefused, |cause| cause.reason())
 }
 
 /// The error with its sources: kube's and hyper's own texts leave the cause to them.

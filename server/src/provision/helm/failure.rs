@@ -1,59 +1,33 @@
-//! What a helm that did not succeed means. It has no codes, so its words have to do.
+//! What a helm that did not succeed means.
 
 use std::time::Duration;
 
 use sendstores_core::{failure::FailureReason, provisioner::StepError};
 
-use crate::provision::{errors, process::End, redact};
-
-/// The chart or its schema refused the values: the same again gives the same.
-const VALUES_REFUSED: [&str; 3] =
-    ["don't meet the specifications of the schema", "execution error at (", "cannot be imported"];
-
-const OBJECT_REFUSED: [&str; 5] =
-    ["exceeded quota", " is forbidden", "violates PodSecurity", "admission webhook", " is invalid: "];
-
-const CLUSTER_UNAVAILABLE: [&str; 10] = [
-    "Kubernetes cluster unreachable",
-    "connection refused",
-    "connection reset",
-    "no such host",
-    "i/o timeout",
-    "TLS handshake timeout",
-    "context deadline exceeded",
-    "etcdserver",
-    "the server is currently unable",
-    "too many requests",
-];
-
-/// Kubernetes changes these fields of no object in place: a claim's class or size, a StatefulSet's templates, a selector.
-const UNCHANGEABLE: [&str; 4] = [
-    "is immutable",
-    "updates to statefulset spec for fields other than",
-    "field can not be less than",
-    "only dynamically provisioned pvc can be resized",
-];
+use crate::provision::{
+    answers::{self, Kind},
+    process::End,
+    redact,
+};
 
 /// Whether helm failed because an object would have to be made anew.
 pub(crate) fn is_unchangeable(error: &StepError) -> bool {
-    UNCHANGEABLE.iter().any(|words| error.message.contains(words))
+    answers::cause(&error.message).is_some_and(|cause| cause.kind == Kind::Unchangeable)
 }
 
 pub(super) fn classify(end: End, stderr: &str, deadline: Duration) -> StepError {
-    let has = |words: &[&str]| words.iter().any(|word| stderr.contains(word));
     let tail = redact::message(stderr);
-    match end {
-        End::TimedOut => {
-            let message = format!("helm did not end within {deadline:?}: {tail}");
-            StepError::retryable(FailureReason::ReleaseFailed, message)
-        }
-        _ if has(&VALUES_REFUSED) => StepError::terminal(FailureReason::ValuesRefused, tail),
-        _ if has(&CLUSTER_UNAVAILABLE) => StepError::retryable(FailureReason::ClusterUnavailable, tail),
-        _ if has(&OBJECT_REFUSED) => StepError::retryable(errors::refusal(stderr), tail),
-        End::Killed => StepError::retryable(FailureReason::ReleaseFailed, format!("helm was killed: {tail}")),
-        End::Exited(code) => {
+    if end == End::TimedOut {
+        let message = format!("helm did not end within {deadline:?}: {tail}");
+        return StepError::retryable(FailureReason::ReleaseFailed, message);
+    }
+    match (answers::cause(stderr), end) {
+        (Some(cause), _) if cause.kind == Kind::ValuesRefused => StepError::terminal(cause.reason(), tail),
+        (Some(cause), _) => StepError::retryable(cause.reason(), cause.explained(&tail)),
+        (None, End::Exited(code)) => {
             StepError::retryable(FailureReason::ReleaseFailed, format!("helm ended with {code}: {tail}"))
         }
+        (None, _) => StepError::retryable(FailureReason::ReleaseFailed, format!("helm was killed: {tail}")),
     }
 }
 
@@ -98,9 +72,17 @@ mod tests {
     }
 
     #[test]
+    fn a_webhook_that_is_away_is_named_first() {
+        let stderr =
+            "Error: failed calling webhook \"a.example.com\": dial tcp 10.0.0.1:443: connect: connection refused";
+        let error = classify(End::Exited(1), stderr, Duration::from_secs(1));
+        assert_eq!(error.reason, FailureReason::WebhookUnavailable);
+        assert!(error.message.starts_with("the webhook a.example.com does not answer: "), "{error}");
+    }
+
+    #[test]
     fn what_helm_quotes_of_a_secret_is_not_shown() {
-        let words = VALUES_REFUSED.iter().chain(&OBJECT_REFUSED).chain(&CLUSTER_UNAVAILABLE).chain(&["anything else"]);
-        for word in words {
+        for word in ["execution error at (", "connection refused", "exceeded quota", "is immutable", "anything else"] {
             let stderr = format!("Error: {word}: value password=S3cretCanary at https://u:S3cretCanary@host/");
             for end in [End::Exited(1), End::Killed, End::TimedOut] {
                 let error = classify(end, &stderr, Duration::from_secs(1));
