@@ -37,7 +37,8 @@ pub struct Args {
     /// Address of the admin port: /livez, /readyz, /metrics.
     #[arg(long, env = "SENDSTORES_ADMIN_LISTEN", default_value = "127.0.0.1:7444")]
     pub admin_listen: String,
-    /// URL of Redis: redis://, rediss:// (TLS) or redis-sentinel://, with user and password if needed.
+    /// URL of Redis: redis://, rediss:// (TLS), redis-sentinel:// or redis-cluster://, with user and password if needed, which
+    /// must be percent-encoded (a plus is %2B).
     #[arg(long, env = "SENDSTORES_REDIS_URL", default_value = "redis://127.0.0.1:6379", hide_env_values = true)]
     pub redis_url: SecretString,
     /// PEM file of the CA that signed the certificate of Redis (rediss://). Default: the CAs that the system trusts.

@@ -4,7 +4,11 @@ use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
 use metrics_exporter_prometheus::PrometheusHandle;
-use sendstores_core::ledger::{Ledger, LedgerError, Owner};
+use rand::RngExt;
+use sendstores_core::{
+    backoff::Backoff,
+    ledger::{Ledger, LedgerError, Owner},
+};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -26,8 +30,8 @@ const RING: usize = 8_192;
 const LEDGER_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long the start waits for the cluster.
 const FIRST_LOOK: Duration = Duration::from_millis(500);
-/// How long to wait before Redis is tried again at the start.
-const LEDGER_PAUSE: Duration = Duration::from_millis(500);
+/// How long to wait before Redis is tried again at the start. A Redis that has too many clients gets no storm of new ones.
+const LEDGER_PAUSES: Backoff = Backoff { first: Duration::from_millis(500), most: Duration::from_secs(5) };
 
 /// Serves until `stop`, or until a task ends that should not.
 pub(super) async fn serve(
@@ -129,11 +133,14 @@ async fn bind(flag: &str, address: std::net::SocketAddr) -> Result<TcpListener, 
 /// Waits for a Redis that is not there yet, but not for one that is set up unsafely.
 async fn reach_ledger(config: &Config) -> Result<RedisLedger, LedgerError> {
     let redis = redis(config);
+    let mut attempt = 0;
     loop {
         match RedisLedger::connect(redis.clone()).await {
             Err(error) if error.retryable() => {
-                tracing::warn!(%error, "waiting for Redis");
-                tokio::time::sleep(LEDGER_PAUSE).await;
+                attempt += 1;
+                let pause = LEDGER_PAUSES.wait(attempt, rand::rng().random());
+                tracing::warn!(%error, ?pause, "waiting for Redis");
+                tokio::time::sleep(pause).await;
             }
             result => return result,
         }

@@ -16,6 +16,7 @@ mod replicas;
 mod reply;
 mod safety;
 mod scripts;
+mod sentinel;
 mod tls;
 
 use std::{
@@ -84,7 +85,7 @@ impl RedisLedger {
     /// Connects, refuses a Redis that is not set up safely, and begins a history if there is none.
     pub async fn connect(config: RedisConfig) -> Result<Self, LedgerError> {
         let commands = Pool::open(&config, CONNECTIONS).await?;
-        safety::check(commands.next(), config.durability).await?;
+        safety::check(commands.next(), &config).await?;
         let (keys, scripts) = (Keys::new(&config.prefix), Scripts::new());
         let known = history::begin(commands.next(), &keys, &scripts).await?;
         let blocking = Connection::open(&config).await?;

@@ -57,6 +57,13 @@ impl Guarded {
         guarded
     }
 
+    /// Has the sentinels ask for this password.
+    pub async fn require_password(&self, password: &str) {
+        for sentinel in &self.sentinels {
+            assert_eq!(sentinel.ask(&["acl", "setuser", "default", &format!(">{password}")]).await, "OK");
+        }
+    }
+
     pub fn url(&self) -> String {
         let others: String =
             self.sentinels[1..].iter().map(|other| format!("&node=127.0.0.1:{}", other.port)).collect();

@@ -3,6 +3,7 @@
 #![allow(clippy::panic)] // the way a test fails
 
 mod access;
+mod answers;
 mod deliveries;
 mod keys;
 mod outages;

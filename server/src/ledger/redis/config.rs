@@ -30,7 +30,8 @@ pub enum Durability {
 pub struct RedisConfig {
     /// `redis://` or `rediss://` with user, password, host, port and `/database`; or `redis-sentinel://` with
     /// `?sentinelServiceName=`, more `&node=`, and `&sentinelUsername=` and `&sentinelPassword=` where the sentinels want
-    /// them; or `redis-cluster://` with more `?node=`.
+    /// them; or `redis-cluster://` with more `?node=`. Other characters than letters, digits, `-`, `.`, `_` and `~` in a user
+    /// or a password must be percent-encoded.
     pub url: SecretString,
     /// PEM file of the authorities that may have signed the certificate of a `rediss://` server, in the place of those
     /// that the system trusts.
@@ -119,8 +120,13 @@ impl RedisConfig {
         Ok(builder)
     }
 
+    /// Whether the URL names a Redis Cluster.
+    pub(super) fn is_of_cluster(&self) -> bool {
+        self.url.expose_secret().split_once("://").is_some_and(|(scheme, _)| scheme.ends_with("-cluster"))
+    }
+
     /// What the URL says. The error does not repeat it, because a password may be in it.
-    fn server(&self) -> Result<Config, LedgerError> {
+    pub(super) fn server(&self) -> Result<Config, LedgerError> {
         let unreadable = "the Redis URL cannot be read; it must be redis://, rediss://, redis-sentinel:// (with \
                           ?sentinelServiceName=) or redis-cluster://, such as redis://user:password@host:6379/0";
         let unreadable = |_| LedgerError::Unsafe(unreadable.to_owned());

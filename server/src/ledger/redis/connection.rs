@@ -25,6 +25,7 @@ use tokio::{
 use super::{
     config::{MAX_CALLS, RedisConfig},
     fault::{Fault, Remedy},
+    sentinel,
 };
 
 /// How often a command is sent at most. Each sending but the first follows a lost connection.
@@ -61,7 +62,16 @@ impl Connection {
         let client = config.builder()?.build().map_err(|error| Fault::from(error).error)?;
         let connected = timeout(config.command_timeout * 2, client.init()).await;
         let no_answer = || Error::new(ErrorKind::Timeout, "no answer to the greeting");
-        let task = connected.unwrap_or_else(|_| Err(no_answer())).map_err(|error| Fault::from(error).error)?;
+        let task = match connected.unwrap_or_else(|_| Err(no_answer())) {
+            Ok(task) => task,
+            Err(error) => {
+                let refused = match error.kind() {
+                    ErrorKind::Sentinel => Box::pin(sentinel::refusal(config)).await,
+                    _ => None,
+                };
+                return Err(refused.unwrap_or_else(|| Fault::from(error).error));
+            }
+        };
         let driver = Mutex::new(Driver { task, renewed: Instant::now() });
         let calls = Semaphore::new(MAX_CALLS);
         Ok(Self { client, driver, calls, patience: config.command_timeout, given_up: AtomicBool::new(false) })

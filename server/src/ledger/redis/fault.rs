@@ -29,24 +29,48 @@ impl Fault {
         Self { error: LedgerError::Unavailable(why.to_owned()), remedy }
     }
 
+    fn set_up_wrongly(why: impl Into<String>) -> Self {
+        Self { error: LedgerError::Unsafe(why.into()), remedy: Remedy::Nothing }
+    }
+
     /// What an error reply of the server means. Redis begins it with a code; before version 7 the code of a command
-    /// inside a script stands behind other words.
+    /// inside a script stands behind other words. `tests/fixtures/answers/redis` has examples.
     fn replied(reply: &str) -> Self {
-        let said = |code: &str| reply.starts_with(code) || reply.contains(&format!(": -{code} "));
-        if ["OOM", "MISCONF"].into_iter().any(said) {
+        let says = |words: &[&str]| {
+            let said = |code: &&str| reply.starts_with(*code) || reply.contains(&format!(": -{code} "));
+            words.iter().any(said)
+        };
+        let contains = |words: &[&str]| words.iter().any(|words| reply.contains(words));
+        if says(&["OOM", "MISCONF"]) {
             return Self { error: LedgerError::Full(reply.to_owned()), remedy: Remedy::Nothing };
         }
-        if ["READONLY", "MASTERDOWN", "CLUSTERDOWN"].into_iter().any(said) {
+        if says(&["READONLY", "MASTERDOWN", "CLUSTERDOWN"]) {
             return Self::unavailable(reply, Remedy::Reconnect);
         }
-        if ["LOADING", "NOREPLICAS", "BUSY", "TRYAGAIN"].into_iter().any(said) {
+        // The slot may come back: a server that runs goes on when it does.
+        if says(&["MOVED", "ASK "]) {
+            return Self::unavailable(
+                &format!("this is a Redis Cluster: use redis-cluster:// ({reply})"),
+                Remedy::Nothing,
+            );
+        }
+        // Redis closes the connection after this one.
+        if reply.starts_with("ERR max number of clients") {
+            return Self::unavailable(reply, Remedy::Suspect);
+        }
+        if says(&["LOADING", "NOREPLICAS", "BUSY", "TRYAGAIN", "UNBLOCKED"]) {
             return Self::unavailable(reply, Remedy::Nothing);
         }
+        if says(&["NOAUTH", "WRONGPASS", "ERR invalid password", "ERR AUTH <password> called without"]) {
+            return Self::set_up_wrongly(format!(
+                "Redis refuses the credentials of the URL; characters such as + / @ # must be percent-encoded there ({reply})"
+            ));
+        }
         // A command within a script is refused in words: the first are of version 7.0, the others of later ones.
-        let refused = ["The user executing the script can't", "ACL failure in script"];
-        if ["NOAUTH", "WRONGPASS", "NOPERM"].into_iter().any(said) || refused.iter().any(|words| reply.contains(words))
+        if says(&["NOPERM", "DENIED", "ERR unknown command"])
+            || contains(&["The user executing the script can't", "ACL failure in script"])
         {
-            return Self { error: LedgerError::Unsafe(reply.to_owned()), remedy: Remedy::Nothing };
+            return Self::set_up_wrongly(reply);
         }
         Self { error: LedgerError::Corrupt(reply.to_owned()), remedy: Remedy::Nothing }
     }
@@ -70,10 +94,11 @@ impl From<Error> for Fault {
         }
         match error.kind() {
             ErrorKind::Timeout => Self::unavailable("no answer in time", Remedy::Suspect),
-            ErrorKind::Auth => Self { error: LedgerError::Unsafe(details.to_owned()), remedy: Remedy::Nothing },
-            ErrorKind::Config | ErrorKind::Url | ErrorKind::InvalidArgument | ErrorKind::InvalidCommand => {
-                Self { error: LedgerError::Unsafe(details.to_owned()), remedy: Remedy::Nothing }
-            }
+            ErrorKind::Auth
+            | ErrorKind::Config
+            | ErrorKind::Url
+            | ErrorKind::InvalidArgument
+            | ErrorKind::InvalidCommand => Self::set_up_wrongly(details),
             ErrorKind::Parse => Self { error: LedgerError::Corrupt(details.to_owned()), remedy: Remedy::Nothing },
             ErrorKind::Routing
             | ErrorKind::IO
@@ -91,10 +116,37 @@ impl From<Error> for Fault {
 
 #[cfg(test)]
 mod tests {
+    use std::{fs, path::Path};
+
     use super::*;
 
     fn fault(kind: ErrorKind, details: &'static str) -> Fault {
         Error::new(kind, details).into()
+    }
+
+    /// A file each, with what it must be sorted as beside it.
+    #[test]
+    fn every_reply_of_the_corpus_is_sorted() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/answers/redis");
+        let files = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("a file").path());
+        let replies: Vec<_> = files.filter(|path| path.extension().is_some_and(|kind| kind == "txt")).collect();
+        assert!(replies.len() >= 20, "{} replies", replies.len());
+        for file in replies {
+            let expect = fs::read_to_string(file.with_extension("expect")).expect("what is expected");
+            let wanted = |key: &str| expect.lines().find_map(|line| line.strip_prefix(key));
+            let reply = fs::read_to_string(&file).expect("a reply");
+            let error = Fault::from(Error::new(ErrorKind::Unknown, reply.trim().to_owned())).error;
+            let sort = match &error {
+                LedgerError::Unavailable(_) => "unavailable",
+                LedgerError::Full(_) => "full",
+                LedgerError::Unsafe(_) => "unsafe",
+                LedgerError::Corrupt(_) => "corrupt",
+                _ => "none of these",
+            };
+            assert_eq!(wanted("sort: "), Some(sort), "{}: {error}", file.display());
+            let says = wanted("says: ").unwrap_or_default();
+            assert!(error.to_string().contains(says), "{}: {error}", file.display());
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use sendstores_core::ledger::LedgerError;
 
 use super::{
     commands,
-    config::Durability,
+    config::{Durability, RedisConfig},
     connection::{Connection, Repeat},
 };
 
@@ -32,8 +32,13 @@ const RULES: [Rule; 4] = [
     Rule { setting: "maxmemory-policy", safe: &["noeviction"] },
 ];
 
-/// Refuses a Redis that is not set up as `durability` asks, naming all that is wrong with it.
-pub(super) async fn check(connection: &Connection, durability: Durability) -> Result<(), LedgerError> {
+/// Refuses a Redis that is not what the URL says, or not set up as `durability` asks, naming all that is wrong with it.
+pub(super) async fn check(connection: &Connection, config: &RedisConfig) -> Result<(), LedgerError> {
+    let durability = config.durability;
+    if !config.is_of_cluster() && is_cluster(connection).await? {
+        // It would work until the first slot moves to another node.
+        return Err(LedgerError::Unsafe("this is a Redis Cluster: use redis-cluster:// in the URL".to_owned()));
+    }
     if durability == Durability::Dev {
         return Ok(());
     }
@@ -61,6 +66,17 @@ pub(super) async fn check(connection: &Connection, durability: Durability) -> Re
         );
     }
     if problems.is_empty() { Ok(()) } else { Err(LedgerError::Unsafe(problems.join("; "))) }
+}
+
+/// Whether the server is one of a cluster, as far as it says so.
+async fn is_cluster(connection: &Connection) -> Result<bool, LedgerError> {
+    let asked = |client| commands::config_get(client, "cluster-enabled");
+    match connection.call(Repeat::Safe, Duration::ZERO, asked).await {
+        Ok(enabled) => Ok(enabled.as_deref() == Some("yes")),
+        Err(LedgerError::Unavailable(why)) => Err(LedgerError::Unavailable(why)),
+        // A user who may not ask; a cluster then shows by its first MOVED.
+        Err(_) => Ok(false),
+    }
 }
 
 // === impl Rule ===
