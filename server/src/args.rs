@@ -76,7 +76,9 @@ pub struct Args {
     /// Public URL of a store. {id} is replaced by the store's id.
     #[arg(long, env = "SENDSTORES_STORE_URL", default_value = "http://{id}.localhost")]
     pub store_url: String,
-    /// Number of stores that are created at once, that are repaired at once, and that are removed at once.
+    /// Number of acts at once, such as a run of helm or an installation inside a pod: so many for stores that are created,
+    /// as many for those that are repaired, and as many for those that are removed. A store that waits for its pods does
+    /// not count. Tenants take turns.
     #[arg(long, env = "SENDSTORES_CONCURRENCY", default_value = "10")]
     pub concurrency: String,
     /// Duration of a claim on a store. If a replica does not renew it in time, another replica takes the store over.
@@ -85,7 +87,8 @@ pub struct Args {
     /// Average interval between two probes of a READY store. 0s: never.
     #[arg(long, env = "SENDSTORES_PROBE_INTERVAL", default_value = "120s")]
     pub probe_interval: String,
-    /// Number of READY stores that this server probes at once. A probe takes about 0.5 s.
+    /// Number of requests to shops at once: so many to READY stores, and as many each to stores that are created and that
+    /// are repaired. A probe takes about 0.5 s. Tenants take turns.
     #[arg(long, env = "SENDSTORES_PROBE_CONCURRENCY", default_value = "32")]
     pub probe_concurrency: String,
     /// Path of a probe's requests: "api-server" (the API server's service proxy; works from anywhere) or "pod-network"

@@ -5,6 +5,7 @@ pub mod args;
 pub mod grpc;
 pub mod ledger;
 pub mod mirror;
+pub mod permits;
 pub mod provision;
 pub mod reconcile;
 mod shop;

@@ -45,8 +45,9 @@ use self::{
     cluster::Cluster,
     engines::{EngineDef, Registry},
     helm::Helm,
-    visitor::Visitor,
+    visitor::{Visit, Visitor},
 };
+use crate::permits::ClassPermits;
 pub use cluster::Clients;
 pub use config::{Config, Deadlines, HelmConfig, ProbeVia, Quota};
 
@@ -83,6 +84,8 @@ pub struct Context {
     cron_interval: Option<Duration>,
     quota: Quota,
     instance: String,
+    /// For requests to shops, and for the programs that look into them. What a step makes is counted by its caller.
+    requests: ClassPermits,
     /// Those of stores that are being removed.
     volumes: steps::removal::KnownVolumes,
 }
@@ -97,13 +100,25 @@ impl KubeProvisioner {
 
     /// The same, with other engines than this server's.
     pub fn with_engines(config: Config, clients: impl Into<Clients>, registry: Registry) -> Self {
-        let Config { helm, deadlines, cron_interval, quota, probe_via, instance } = config;
+        let Config { helm, deadlines, cron_interval, quota, probe_via, requests, instance } = config;
         let cluster = Cluster::new(clients.into(), deadlines.call, probe_via);
         let helm = Helm::new(helm, deadlines.helm, deadlines.helm_grace);
         let visitor = Visitor::default();
-        let volumes = Default::default();
-        let context = Context { registry, cluster, helm, visitor, deadlines, cron_interval, quota, instance, volumes };
-        Self { context: Arc::new(context) }
+        let (requests, volumes) = (ClassPermits::for_requests(requests), Default::default());
+        Self {
+            context: Arc::new(Context {
+                registry,
+                cluster,
+                helm,
+                visitor,
+                deadlines,
+                cron_interval,
+                quota,
+                instance,
+                requests,
+                volumes,
+            }),
+        }
     }
 }
 
@@ -111,7 +126,14 @@ impl Context {
     /// Asks the application in the store as a visitor would, within the time that a probe may take. Fails only when nothing
     /// can be said of the store, since the Kubernetes API itself does not work.
     pub async fn ask(&self, store: &Store, question: proxy::Question<'_>) -> Result<proxy::Reply, StepError> {
+        let _permit = self.requests.acquire(store).await;
         proxy::ask(&self.cluster, store, question, self.deadlines.probe).await
+    }
+
+    /// One GET at the store's public address, in the same time.
+    async fn visit(&self, store: &Store, path: &str) -> Visit {
+        let _permit = self.requests.acquire(store).await;
+        self.visitor.get(&store.url, path, self.deadlines.probe).await
     }
 
     /// The engine that `store` is made of.
@@ -195,5 +217,49 @@ impl Identify for KubeProvisioner {
 impl RunCron for KubeProvisioner {
     async fn run_cron(&self, store: &Store) -> Result<(), StepError> {
         (self.context.engine(store)?.run_jobs)(&self.context, store).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+    use sendstores_core::observed::{Outlook, Waiting};
+    use serde_json::json;
+
+    use super::{
+        engines::woocommerce::DATABASE_STEP,
+        fake_api::{self, list},
+        proxy::Question,
+        steps::fixtures,
+        *,
+    };
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_to_a_shop_needs_a_permit_and_a_wait_for_pods_does_not() {
+        let (context, _) = fake_api::context(|line| match line {
+            line if line.contains("/statefulsets/mysql") => {
+                let status = json!({"replicas": 1, "readyReplicas": 1});
+                (200, json!({"metadata": {"name": "mysql"}, "spec": {"replicas": 1}, "status": status}))
+            }
+            _ => list(&[]),
+        });
+        let store = fixtures::store();
+        let mut held = Vec::new();
+        while let Some(permit) = context.requests.acquire(&store).now_or_never() {
+            held.push(permit);
+        }
+        let mut asking = Box::pin(context.ask(&store, Question::get("wordpress", "/")));
+        let mut visiting = Box::pin(context.visit(&store, "/"));
+        let last = Progress::Waiting(Waiting {
+            reason: FailureReason::DatabaseUnavailable,
+            detail: "the pod is not there yet".to_owned(),
+            outlook: Outlook::Going,
+        });
+        let seen = Box::pin(wait::step(&context, &store, DATABASE_STEP, &last)).await.unwrap();
+        assert_eq!(seen, Seen::Known(Progress::Done(Vec::new())));
+        assert!((&mut asking).now_or_never().is_none() && (&mut visiting).now_or_never().is_none());
+        held.clear();
+        assert!(asking.await.is_ok());
+        let _visit = visiting.await;
     }
 }

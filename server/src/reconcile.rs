@@ -9,7 +9,6 @@ mod duty;
 mod home;
 mod lease;
 mod members;
-mod permits;
 mod probe;
 mod queue;
 mod record;
@@ -30,16 +29,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     mirror::{Change, Cursor, Mirror},
+    permits::ClassPermits,
     supervise::{self, TaskError},
 };
 pub use census::{CensusError, CensusTaker};
 pub use cron::{CronDriver, CronPolicy};
-pub use desk::Concurrency;
 use desk::{Desk, Running};
 use due::Due;
 pub use home::{Guarded, Home};
 use members::Members;
-pub use permits::{Permit, Permits};
 use probe::Probe;
 use run::{Outcome, Run};
 
@@ -56,7 +54,8 @@ const CHANGES: usize = 256;
 /// How reconcile behaves.
 #[derive(Clone, Copy, Debug)]
 pub struct Policy {
-    pub concurrency: Concurrency,
+    /// How many runs of each priority class there are at once. Most of them wait, for pods or for a permit.
+    pub runs: usize,
     /// How long a claim lasts unless renewed.
     pub lease: Duration,
     /// How long to wait before a failed step is tried again.
@@ -71,6 +70,8 @@ pub struct Reconciler<L, P> {
     pub mirror: Mirror,
     pub provisioner: P,
     pub owner: Owner,
+    /// For the acts that change the cluster.
+    pub permits: ClassPermits,
     pub policy: Policy,
 }
 
@@ -79,6 +80,8 @@ pub struct Reconciler<L, P> {
 impl Policy {
     /// First after 1 s, then ever slower up to once a minute.
     pub const BACKOFF: Backoff = Backoff { first: Duration::from_secs(1), most: Duration::from_secs(60) };
+    /// A run that waits costs memory, and the renewal of its claim: 0.6 writes a second with the usual lease.
+    pub const RUNS: usize = 1_000;
 }
 
 // === impl Reconciler ===
@@ -112,7 +115,7 @@ impl<L: Ledger, P: Provisioner> Reconciler<L, P> {
 
     /// Until `stop`, or until the ledger is not believed.
     async fn work(&self, stop: &CancellationToken, members: &Members) {
-        let mut desk = Desk::new(self.policy.concurrency);
+        let mut desk = Desk::new(self.policy.runs);
         let mut runs = FuturesUnordered::new();
         let mut cursor = self.take_stock(&mut desk);
         let mut sweep = tokio::time::interval(SWEEP_EVERY);

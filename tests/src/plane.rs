@@ -8,8 +8,9 @@ use sendstores_server::{
     grpc::{Backend, Limits, Server, StoreApi, StoreUrl, StreamLimits},
     ledger::{RedisConfig, RedisLedger},
     mirror::{Mirror, Status},
+    permits::ClassPermits,
     provision::ENGINES,
-    reconcile::{Concurrency, Policy, Reconciler},
+    reconcile::{Policy, Reconciler},
 };
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -48,6 +49,7 @@ impl Plane {
             mirror: mirror.clone(),
             provisioner: cluster.clone(),
             owner: Owner("plane".to_owned()),
+            permits: ClassPermits::for_acts(10),
             policy: policy(),
         };
         tasks.spawn({
@@ -72,7 +74,7 @@ impl Plane {
 
 fn policy() -> Policy {
     Policy {
-        concurrency: Concurrency { changes: 10, probes: 10 },
+        runs: Policy::RUNS,
         lease: Duration::from_secs(2),
         backoff: Backoff { first: Duration::from_millis(5), most: Duration::from_millis(20) },
         probe_interval: None,

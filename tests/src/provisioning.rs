@@ -85,6 +85,7 @@ impl Rig {
                 cron_interval: Some(Duration::from_secs(60)),
                 quota: Quota::default(),
                 probe_via: ProbeVia::default(),
+                requests: 32,
                 instance: "test".to_owned(),
             },
             self.clients.clone(),

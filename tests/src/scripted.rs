@@ -1,5 +1,7 @@
 //! A cluster in memory that does as a test's script says: the fake beside the provisioner's port.
 
+mod cron;
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -10,14 +12,15 @@ use futures::{FutureExt, future::BoxFuture};
 use sendstores_core::{
     Diagnosis, Engines, Evidence, FailureReason, Release, StepName, Store, StoreId, Timestamp,
     credentials::{Credentials, Password, ReadCredentials, Reading},
-    cron::RunCron,
     evidence::Check,
-    observed::{Progress, Remains, Seen},
+    observed::{Outlook, Progress, Remains, Seen, Waiting},
     provisioner::{Provisioner, StepError},
 };
 use sendstores_server::provision::ENGINES;
-use tokio::{sync::Notify, time::Instant};
+use tokio::sync::Notify;
 
+use self::cron::Cron;
+pub use self::cron::CronTurn;
 use crate::steps;
 
 /// What the next act on a step does.
@@ -52,22 +55,6 @@ pub struct Observation {
 
 const A_WHILE: Duration = Duration::from_millis(50);
 
-/// What a shop does that is asked to do what it has scheduled.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum CronTurn {
-    /// Does it and answers.
-    #[default]
-    Answer,
-    /// Does it and answers after this time.
-    AnswerAfter(Duration),
-    /// Answers that it failed.
-    Fail,
-    /// Never answers.
-    Hang,
-    /// The server panics over its answer.
-    Panic,
-}
-
 /// Clones share one cluster. The text says whose it is, where that matters.
 #[derive(Clone, Default)]
 pub struct ScriptedProvisioner(Arc<Inner>, &'static str);
@@ -85,8 +72,15 @@ struct State {
     script: BTreeMap<StepName, Vec<Turn>>,
     /// The server panics over what these stores show of these steps.
     poisoned: BTreeSet<(StoreId, StepName)>,
+    /// What these stores show of these steps never becomes ready, as with pods that no node takes.
+    never_ready: BTreeSet<(StoreId, StepName)>,
+    /// How long an act takes.
+    act_time: Duration,
+    /// Stores whose runs wait for the cluster right now.
+    waiting: BTreeSet<StoreId>,
     /// Stores being acted upon right now.
     busy: BTreeSet<StoreId>,
+    most_busy: usize,
     acts: Vec<(StoreId, StepName)>,
     /// Every observation of a step, in order.
     observations: Vec<Observation>,
@@ -106,20 +100,26 @@ struct State {
     credentials_error: Option<StepError>,
 }
 
-/// What the shops were asked to do of what they have scheduled.
-#[derive(Default)]
-struct Cron {
-    turn: CronTurn,
-    calls: Vec<(StoreId, Instant)>,
-    at_work: Vec<StoreId>,
-    most_at_once: usize,
-}
-
-/// Marks a shop as asked while it lives.
-struct Asked(ScriptedProvisioner, StoreId);
-
 /// Marks a store as acted upon while it lives.
 struct Busy(ScriptedProvisioner, StoreId);
+
+/// Marks a store's run as one that waits while it lives.
+struct Waits(ScriptedProvisioner, StoreId);
+
+// === impl Waits ===
+
+impl Waits {
+    fn begin(cluster: &ScriptedProvisioner, id: &StoreId) -> Self {
+        cluster.state().waiting.insert(id.clone());
+        Self(cluster.clone(), id.clone())
+    }
+}
+
+impl Drop for Waits {
+    fn drop(&mut self) {
+        self.0.state().waiting.remove(&self.1);
+    }
+}
 
 // === impl ScriptedProvisioner ===
 
@@ -178,6 +178,26 @@ impl ScriptedProvisioner {
         }
     }
 
+    /// `step` of the store is made, and never becomes ready.
+    pub fn set_never_ready(&self, id: &StoreId, step: StepName) {
+        self.state().never_ready.insert((id.clone(), step));
+    }
+
+    /// From now on each act takes this time.
+    pub fn set_act_time(&self, time: Duration) {
+        self.state().act_time = time;
+    }
+
+    /// How many runs wait for the cluster.
+    pub fn waiting(&self) -> usize {
+        self.state().waiting.len()
+    }
+
+    /// How many stores were acted upon at once, at most.
+    pub fn most_busy(&self) -> usize {
+        self.state().most_busy
+    }
+
     pub fn set_selling(&self, selling: bool) {
         self.state().selling = selling;
     }
@@ -185,26 +205,6 @@ impl ScriptedProvisioner {
     /// Every read of credentials fails with `error` until `None` is given.
     pub fn fail_credentials(&self, error: Option<StepError>) {
         self.state().credentials_error = error;
-    }
-
-    /// What shops do from now on that are asked to do what they have scheduled.
-    pub fn script_cron(&self, turn: CronTurn) {
-        self.state().cron.turn = turn;
-    }
-
-    /// Every time a shop was asked so far, in order.
-    pub fn cron_calls(&self) -> Vec<(StoreId, Instant)> {
-        self.state().cron.calls.clone()
-    }
-
-    /// The shops that are at work on what they have scheduled.
-    pub fn at_cron(&self) -> Vec<StoreId> {
-        self.state().cron.at_work.clone()
-    }
-
-    /// How many shops were asked at once, at most.
-    pub fn most_cron_at_once(&self) -> usize {
-        self.state().cron.most_at_once
     }
 
     /// The password of a store: another for each store, also for a later one of the same id.
@@ -276,6 +276,7 @@ impl ScriptedProvisioner {
         if !state.busy.insert(id.clone()) {
             state.overlaps += 1;
         }
+        state.most_busy = state.most_busy.max(state.busy.len());
         state.acts.push((id.clone(), step));
         let turn = state.script.get_mut(&step).filter(|turns| !turns.is_empty()).map(|turns| turns.remove(0));
         (Busy(self.clone(), id.clone()), turn)
@@ -289,6 +290,10 @@ impl ScriptedProvisioner {
     ) -> Result<(), StepError> {
         let (_busy, turn) = self.begin(&store.id, step);
         tokio::task::yield_now().await;
+        let time = self.state().act_time;
+        if !time.is_zero() {
+            tokio::time::sleep(time).await;
+        }
         match turn {
             Some(Turn::Fail(error)) => Err(error),
             Some(Turn::Hang) => std::future::pending().await,
@@ -352,8 +357,14 @@ impl Provisioner for ScriptedProvisioner {
         let held = is_held(&state);
         let scripted = if held && step == steps::STOREFRONT { state.probe_script.pop_front() } else { None };
         let sells = scripted.unwrap_or(state.selling);
+        let never_ready = state.never_ready.contains(&(store.id.clone(), step));
         Ok(match (held, step) {
             (false, _) => Seen::Absent,
+            (true, _) if never_ready => Seen::Known(Progress::Waiting(Waiting {
+                reason: FailureReason::PodUnschedulable,
+                detail: "no node can take the pod".to_owned(),
+                outlook: Outlook::Stuck,
+            })),
             (true, steps::STOREFRONT) if sells => Seen::Known(Progress::Done(Self::evidence(true))),
             (true, steps::STOREFRONT) => Seen::Known(Progress::Failing(Self::evidence(false))),
             (true, _) => Seen::Known(Progress::Done(Vec::new())),
@@ -369,6 +380,7 @@ impl Provisioner for ScriptedProvisioner {
     }
 
     async fn wait(&self, store: &Store, step: StepName, last: &Progress) -> Result<Seen<Progress>, StepError> {
+        let _waits = Waits::begin(self, &store.id);
         loop {
             let seen = self.observe(store, step).await?;
             if seen != Seen::Known(last.clone()) {
@@ -426,37 +438,5 @@ impl ReadCredentials for ScriptedProvisioner {
                 password: Password::new(Self::password(store)),
             }))
         })
-    }
-}
-
-impl Drop for Asked {
-    fn drop(&mut self) {
-        let mut state = self.0.state();
-        if let Some(at) = state.cron.at_work.iter().position(|id| *id == self.1) {
-            state.cron.at_work.remove(at);
-        }
-    }
-}
-
-impl RunCron for ScriptedProvisioner {
-    async fn run_cron(&self, store: &Store) -> Result<(), StepError> {
-        let turn = {
-            let cron = &mut self.state().cron;
-            cron.calls.push((store.id.clone(), Instant::now()));
-            cron.at_work.push(store.id.clone());
-            cron.most_at_once = cron.most_at_once.max(cron.at_work.len());
-            cron.turn
-        };
-        let _asked = Asked(self.clone(), store.id.clone());
-        match turn {
-            CronTurn::Answer => Ok(()),
-            CronTurn::AnswerAfter(time) => {
-                tokio::time::sleep(time).await;
-                Ok(())
-            }
-            CronTurn::Fail => Err(StepError::retryable(FailureReason::StorefrontUnavailable, "scripted")),
-            CronTurn::Hang => std::future::pending().await,
-            CronTurn::Panic => std::panic::panic_any(POISON),
-        }
     }
 }

@@ -14,7 +14,8 @@ use sendstores_core::{
 use sendstores_server::{
     ledger::MemoryLedger,
     mirror::Mirror,
-    reconcile::{Concurrency, Policy, Reconciler},
+    permits::ClassPermits,
+    reconcile::{Policy, Reconciler},
 };
 use sendstores_tests::{
     provisioning::{Helm, Rig, fresh_store},
@@ -46,7 +47,7 @@ async fn a_store_of_another_engine_is_made_probed_and_removed_by_the_same_runner
     let _guard = stop.clone().drop_guard();
     tokio::spawn(mirror.clone().follow(ledger.clone(), stop.clone()));
     let policy = Policy {
-        concurrency: Concurrency { changes: 4, probes: 4 },
+        runs: Policy::RUNS,
         lease: Duration::from_secs(5),
         backoff: Backoff { first: Duration::from_millis(200), most: Duration::from_secs(2) },
         probe_interval: Some(Duration::from_millis(200)),
@@ -56,6 +57,7 @@ async fn a_store_of_another_engine_is_made_probed_and_removed_by_the_same_runner
         mirror,
         provisioner: provisioner.clone(),
         owner: Owner("a".to_owned()),
+        permits: ClassPermits::for_acts(4),
         policy,
     };
     tokio::spawn(reconciler.run(stop.clone()));

@@ -47,6 +47,7 @@ fn provisioner(shim: &HelmShim, deadline: Duration) -> KubeProvisioner {
             cron_interval: None,
             quota: Quota::default(),
             probe_via: ProbeVia::default(),
+            requests: 32,
             instance: "test".to_owned(),
         },
         shim.kubernetes(),
@@ -311,6 +312,7 @@ async fn role_of_a_server_that_will_be_killed() {
         cron_interval: None,
         quota: Quota::default(),
         probe_via: ProbeVia::default(),
+        requests: 32,
         instance: "test".to_owned(),
     };
     let _ = KubeProvisioner::new(config, shim.kubernetes()).ensure(&store(), steps::RELEASE).await;

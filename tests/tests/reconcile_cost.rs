@@ -9,7 +9,8 @@ use sendstores_core::{
 use sendstores_server::{
     ledger::{RedisConfig, RedisLedger},
     mirror::Mirror,
-    reconcile::{Concurrency, Policy, Reconciler},
+    permits::ClassPermits,
+    reconcile::{Policy, Reconciler},
 };
 use sendstores_tests::{redis::RedisServer, samples, scripted::ScriptedProvisioner, wait::until};
 use tokio_util::sync::CancellationToken;
@@ -36,13 +37,13 @@ async fn stores_at_rest_cost_no_writes() {
     let _guard = stop.clone().drop_guard();
     tokio::spawn(mirror.clone().follow(ledger.clone(), stop.clone()));
     let policy = Policy {
-        concurrency: Concurrency { changes: STORES, probes: STORES },
+        runs: Policy::RUNS,
         lease: Duration::from_secs(60),
         backoff: Policy::BACKOFF,
         probe_interval: Some(Duration::from_millis(50)),
     };
-    let (provisioner, owner) = (cluster.clone(), Owner("one".to_owned()));
-    tokio::spawn(Reconciler { ledger: ledger.clone(), mirror, provisioner, owner, policy }.run(stop));
+    let (provisioner, owner, permits) = (cluster.clone(), Owner("one".to_owned()), ClassPermits::for_acts(STORES));
+    tokio::spawn(Reconciler { ledger: ledger.clone(), mirror, provisioner, owner, permits, policy }.run(stop));
     let ids: Vec<StoreId> = (0..STORES).map(|i| samples::parsed(&format!("store-{i}"))).collect();
     // A store with nothing to do, such as one that a later version suspends, is not worked on either.
     let resting = Store { state: State::Suspending, ..samples::store("store-suspending") };

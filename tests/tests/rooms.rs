@@ -8,13 +8,15 @@ use std::{
 
 /// What each room of the server may import of the others; core and the contract are given.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
-    ("app", &["args", "grpc", "ledger", "mirror", "provision", "reconcile", "supervise", "telemetry"]),
+    ("app", &["args", "grpc", "ledger", "mirror", "permits", "provision", "reconcile", "supervise", "telemetry"]),
     ("args", &["ledger", "provision", "telemetry"]),
     ("grpc", &["mirror", "supervise"]),
-    ("ledger", &[]),
+    ("ledger", &["shop"]),
     ("mirror", &[]),
-    ("provision", &[]),
-    ("reconcile", &["mirror", "supervise"]),
+    ("permits", &[]),
+    ("provision", &["permits", "shop"]),
+    ("reconcile", &["mirror", "permits", "supervise"]),
+    ("shop", &[]),
     ("supervise", &[]),
     ("telemetry", &[]),
 ];

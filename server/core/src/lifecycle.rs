@@ -18,13 +18,13 @@ pub enum Work {
     Nothing,
 }
 
-/// The priority class of a store in the work queue. Each class has permits of its own: stores that wait for their pods
-/// delay neither removals nor probes.
+/// The priority class of a store in the work queue. Each class has permits of its own: many creations delay neither removals
+/// nor probes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum QueueClass {
     Remove,
     Make,
-    /// Stores that do not sell at the moment. Repairs wait for pods, so they are apart from probes.
+    /// Stores that do not sell at the moment. Repairs take longer than probes, so they are apart from them.
     Repair,
     Probe,
 }

@@ -19,8 +19,9 @@ use crate::{
     grpc::{AllowedHosts, Backend, Limits, Server, StoreApi, StreamLimits},
     ledger::{RedisConfig, RedisLedger},
     mirror::Mirror,
+    permits::ClassPermits,
     provision::{self, KubeProvisioner},
-    reconcile::{CensusTaker, Concurrency, CronDriver, CronPolicy, Guarded, Home, Policy, Reconciler},
+    reconcile::{CensusTaker, CronDriver, CronPolicy, Guarded, Home, Policy, Reconciler},
     supervise::{Phase, TaskError, Tasks},
 };
 
@@ -116,7 +117,8 @@ fn spawn_workers<L: Ledger>(
         let (ledger, mirror, shops, owner) = (ledger.clone(), mirror.clone(), provisioner.clone(), owner.clone());
         tasks.spawn("cron", Phase::Front, |stop| CronDriver { ledger, mirror, shops, owner, policy }.run(stop));
     }
-    let reconciler = Reconciler { ledger, mirror, provisioner, owner, policy: policy(config) };
+    let permits = ClassPermits::for_acts(config.concurrency);
+    let reconciler = Reconciler { ledger, mirror, provisioner, owner, permits, policy: policy(config) };
     tasks.spawn("reconcile", Phase::Front, |stop| reconciler.run(stop));
 }
 
@@ -181,6 +183,7 @@ pub(super) async fn provisioner(config: &Config) -> Result<KubeProvisioner, Task
         cron_interval: config.cron_interval,
         quota: config.quota.clone(),
         probe_via: config.probe_via,
+        requests: config.probe_concurrency,
         instance: config.instance.clone(),
     };
     Ok(KubeProvisioner::new(config, clients))
@@ -196,10 +199,5 @@ fn owner() -> Owner {
 }
 
 fn policy(config: &Config) -> Policy {
-    Policy {
-        concurrency: Concurrency { changes: config.concurrency, probes: config.probe_concurrency },
-        lease: config.lease,
-        backoff: Policy::BACKOFF,
-        probe_interval: config.probe_interval,
-    }
+    Policy { runs: Policy::RUNS, lease: config.lease, backoff: Policy::BACKOFF, probe_interval: config.probe_interval }
 }

@@ -9,8 +9,13 @@ use kube::{
 };
 use sendstores_core::{Store, StoreId};
 use serde::{Serialize, de::DeserializeOwned};
+use tokio::sync::Semaphore;
 
 use super::{config::ProbeVia, errors::CallError, names, proxy::Direct};
+
+/// Requests to the API that are under way at once. A thousand stores that are observed together, as after a start, wait
+/// for each other instead of being refused by the API server.
+const CALLS: usize = 64;
 
 /// Clients of one cluster.
 #[derive(Clone)]
@@ -25,6 +30,7 @@ pub(crate) struct Cluster {
     shops: Client,
     direct: Option<Direct>,
     limit: Duration,
+    calls: Semaphore,
 }
 
 // === impl Clients ===
@@ -50,7 +56,7 @@ impl From<Client> for Clients {
 impl Cluster {
     pub(crate) fn new(clients: Clients, limit: Duration, probe_via: ProbeVia) -> Self {
         let direct = (probe_via == ProbeVia::PodNetwork).then(Direct::new);
-        Self { client: clients.api, shops: clients.shops, direct, limit }
+        Self { client: clients.api, shops: clients.shops, direct, limit, calls: Semaphore::new(CALLS) }
     }
 
     /// For requests to a shop past the API server, where that is configured.
@@ -86,6 +92,8 @@ impl Cluster {
 
     /// Waits for one request, and not too long.
     pub(crate) async fn call<T>(&self, request: impl Future<Output = kube::Result<T>>) -> Result<T, CallError> {
+        // Never closed, so that there is always one to wait for.
+        let _place = self.calls.acquire().await;
         match tokio::time::timeout(self.limit, request).await {
             Ok(answer) => Ok(answer?),
             Err(_) => Err(CallError::TimedOut(self.limit)),

@@ -15,6 +15,8 @@ pub struct Config {
     pub cron_interval: Option<Duration>,
     pub quota: Quota,
     pub probe_via: ProbeVia,
+    /// How many requests to shops there are at once, in each priority class.
+    pub requests: usize,
     /// Tells the namespaces of this control plane from those of others on the same cluster; a label's value.
     pub instance: String,
 }

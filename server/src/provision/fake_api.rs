@@ -89,6 +89,7 @@ fn config() -> Config {
         cron_interval: None,
         quota: Default::default(),
         probe_via: Default::default(),
+        requests: 32,
         instance: "test".to_owned(),
     }
 }

@@ -8,17 +8,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::queue::Queue;
 
-/// How many stores are worked on at once.
-#[derive(Clone, Copy, Debug)]
-pub struct Concurrency {
-    /// In each class of work that changes the cluster.
-    pub changes: usize,
-    pub probes: usize,
-}
-
 /// The stores that are worked on, and those that are due, by class.
 pub(super) struct Desk {
-    concurrency: Concurrency,
+    /// How many runs of each class there are at once, those that wait included.
+    runs: usize,
     /// In the order of [`QueueClass::ALL`].
     queues: [Queue; QueueClass::ALL.len()],
     running: HashMap<StoreId, Running>,
@@ -38,23 +31,12 @@ pub(super) struct Running {
     pub(super) again: bool,
 }
 
-// === impl Concurrency ===
-
-impl Concurrency {
-    fn of(self, class: QueueClass) -> usize {
-        match class {
-            QueueClass::Remove | QueueClass::Make | QueueClass::Repair => self.changes,
-            QueueClass::Probe => self.probes,
-        }
-    }
-}
-
 // === impl Desk ===
 
 impl Desk {
-    pub(super) fn new(concurrency: Concurrency) -> Self {
+    pub(super) fn new(runs: usize) -> Self {
         let queues = Default::default();
-        Self { concurrency, queues, running: HashMap::new(), dealt_with: HashMap::new(), suspects: HashMap::new() }
+        Self { runs, queues, running: HashMap::new(), dealt_with: HashMap::new(), suspects: HashMap::new() }
     }
 
     pub(super) fn push(&mut self, class: QueueClass, id: StoreId, wait: Duration) {
@@ -65,11 +47,11 @@ impl Desk {
         }
     }
 
-    /// The first store that is due, not worked on already, and in a class with a free permit.
+    /// The first store that is due, not worked on already, and in a class that has room for another run.
     pub(super) fn next(&mut self) -> Option<(QueueClass, StoreId)> {
-        let Self { concurrency, queues, running, .. } = self;
+        let Self { runs, queues, running, .. } = self;
         QueueClass::ALL.into_iter().zip(queues).find_map(|(class, queue)| {
-            if running.values().filter(|run| run.class == class).count() >= concurrency.of(class) {
+            if running.values().filter(|run| run.class == class).count() >= *runs {
                 return None;
             }
             let (id, waited) = queue.pop_ready(|id| !running.contains_key(id))?;
@@ -79,7 +61,7 @@ impl Desk {
         })
     }
 
-    /// Shows how many stores are due and find no free permit.
+    /// Shows how many stores are due and find no room for a run.
     pub(super) fn report(&self) {
         for (class, queue) in QueueClass::ALL.into_iter().zip(&self.queues) {
             let ready = u32::try_from(queue.ready()).unwrap_or(u32::MAX);

@@ -21,7 +21,7 @@ use super::{
     probe::{Found, Probe},
     record::{self, NotRecorded},
 };
-use crate::supervise;
+use crate::{permits::Permit, supervise};
 
 /// How long behind its end a claim is asked for that another replica has.
 const BEHIND_A_LEASE: Duration = Duration::from_millis(50);
@@ -245,6 +245,7 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
                 self.observed.remains = self.reconciler.provisioner.observe_remains(&self.store).await?;
             }
             Action::Remove => {
+                let _permit = self.permit().await;
                 self.at_step(StepName::REMOVAL, true, "asking the cluster to remove everything").await?;
                 self.observed.remains = Seen::Unknown;
                 self.reconciler.provisioner.remove(&self.store).await?;
@@ -281,6 +282,8 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
             Seen::Known(Progress::Partial(detail)) => detail.clone(),
             _ => String::new(),
         };
+        // Before the step is recorded as begun, and before a newer intent would wait for the namespace.
+        let _permit = self.permit().await;
         self.at_step(step, true, &detail).await?;
         let before = self.observed.step(step).clone();
         // From here on something may have happened, whether or not we hear of it.
@@ -324,9 +327,11 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
         next.evidence = Evidence::renewed(&self.store.evidence, evidence);
         let before = self.store.state;
         let provisioner = &self.reconciler.provisioner;
+        let permit = self.permit().await;
         next.made_from = provisioner.made_from(&next).await?.map(Box::new).or(next.made_from);
         // Before the record: whenever the ledger is lost, no store that was READY is taken for one that never was.
         provisioner.remember(&next).await?;
+        drop(permit);
         self.record(next).await?;
         match before {
             State::Ready => tracing::info!(store = %self.store.id, "ready; another look found something else"),
@@ -399,6 +404,11 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
             Action::ObserveRemains | Action::Remove | Action::AwaitRemoval | Action::Bury => Some(StepName::REMOVAL),
             Action::Rest(_) => None,
         }
+    }
+
+    /// The right to one act, in turn with other tenants. Whatever waits for the cluster holds none.
+    async fn permit(&self) -> Permit {
+        self.reconciler.permits.acquire(&self.store).await
     }
 
     fn backoff(&self, attempt: u32) -> Duration {

@@ -1,6 +1,7 @@
 //! The reconcile loop against a cluster that fails, hangs and lies at every step in turn.
 
 mod replicas;
+mod waiting;
 
 use std::time::{Duration, SystemTime};
 
@@ -13,8 +14,9 @@ use sendstores_core::{
 use sendstores_server::{
     ledger::MemoryLedger,
     mirror::Mirror,
+    permits::ClassPermits,
     provision::ENGINES,
-    reconcile::{Concurrency, Policy, Reconciler},
+    reconcile::{Policy, Reconciler},
 };
 use sendstores_tests::{
     ledger::Readable,
@@ -32,28 +34,44 @@ const PLACES: usize = 10;
 struct World {
     ledger: MemoryLedger,
     cluster: ScriptedProvisioner,
-    concurrency: Concurrency,
+    /// The permits of each class, and the runs.
+    bounds: Bounds,
     stop: CancellationToken,
     _guard: DropGuard,
+}
+
+/// How many acts and runs of one class there are at once.
+#[derive(Clone, Copy)]
+struct Bounds {
+    acts: usize,
+    runs: usize,
+}
+
+// === impl Bounds ===
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { acts: PLACES, runs: Policy::RUNS }
+    }
 }
 
 // === impl World ===
 
 impl World {
     fn new() -> Self {
-        Self::with_concurrency(Concurrency { changes: PLACES, probes: PLACES })
+        Self::bound_by(Bounds::default())
     }
 
-    fn with_concurrency(concurrency: Concurrency) -> Self {
-        let world = Self { concurrency, ..Self::without_replica() };
+    fn bound_by(bounds: Bounds) -> Self {
+        let world = Self { bounds, ..Self::without_replica() };
         world.replica("a");
         world
     }
 
     fn without_replica() -> Self {
         let (ledger, stop) = (MemoryLedger::default(), CancellationToken::new());
-        let concurrency = Concurrency { changes: PLACES, probes: PLACES };
-        Self { ledger, cluster: ScriptedProvisioner::new(), concurrency, stop: stop.clone(), _guard: stop.drop_guard() }
+        let bounds = Bounds::default();
+        Self { ledger, cluster: ScriptedProvisioner::new(), bounds, stop: stop.clone(), _guard: stop.drop_guard() }
     }
 
     /// One more replica on the same ledger and cluster.
@@ -62,14 +80,15 @@ impl World {
         let mirror = Mirror::new(1_000);
         tokio::spawn(mirror.clone().follow(self.ledger.clone(), stop.clone()));
         let policy = Policy {
-            concurrency: self.concurrency,
+            runs: self.bounds.runs,
             lease: LEASE,
             backoff: Backoff { first: Duration::from_millis(5), most: Duration::from_millis(20) },
             probe_interval: Some(Duration::from_millis(50)),
         };
         let owner = Owner(name.to_owned());
-        let reconciler =
-            Reconciler { ledger: self.ledger.clone(), mirror, provisioner: self.cluster.of(name), owner, policy };
+        let permits = ClassPermits::for_acts(self.bounds.acts);
+        let (ledger, provisioner) = (self.ledger.clone(), self.cluster.of(name));
+        let reconciler = Reconciler { ledger, mirror, provisioner, owner, permits, policy };
         tokio::spawn(reconciler.run(stop.clone()));
         stop
     }
@@ -321,26 +340,6 @@ async fn a_delete_waits_for_a_namespace_that_is_just_being_made() {
 }
 
 #[tokio::test]
-async fn stores_that_cannot_be_made_keep_no_other_from_a_look_or_from_its_removal() {
-    let world = World::new();
-    let ids = [world.create("store-selling").await, world.create("store-unwanted").await];
-    for id in &ids {
-        world.reach(id, State::Ready).await;
-    }
-    for i in 0..2 * PLACES {
-        world.cluster.script(steps::DATABASE, Turn::Hang);
-        world.create(&format!("store-stuck-{i}")).await;
-    }
-    let stuck = || world.cluster.acts().iter().filter(|(_, step)| *step == steps::DATABASE).count() - ids.len();
-    until("every place to be taken", async || (stuck() == PLACES).then_some(())).await;
-    world.delete(&ids[1]).await;
-    world.reach(&ids[1], State::Deleted).await;
-    world.cluster.set_selling(false);
-    world.reach(&ids[0], State::Degraded).await;
-    assert_eq!(stuck(), PLACES, "no more are made at once");
-}
-
-#[tokio::test]
 async fn a_removal_is_never_given_up() {
     let world = World::new();
     let id = world.create("store-a").await;
@@ -391,7 +390,7 @@ async fn each_outage_is_counted_from_its_beginning() {
 
 #[tokio::test]
 async fn a_store_that_waits_for_its_second_probe_delays_no_other() {
-    let world = World::with_concurrency(Concurrency { changes: PLACES, probes: 1 });
+    let world = World::bound_by(Bounds { runs: 1, ..Bounds::default() });
     for id in ["store-a", "store-b"] {
         let id = world.create(id).await;
         world.reach(&id, State::Ready).await;

@@ -130,7 +130,9 @@ async fn look(context: &Context, store: &Store) -> Result<Inside, StepError> {
     let (url, admin) = (format!("--url={}", store.url), format!("--admin={}", shop.admin_user));
     let locale = format!("--locale={}", shop.locale);
     let argv = ["php", "/opt/sendstores/state.php", &url, &admin, &locale];
+    let permit = context.requests.acquire(store).await;
     let output = run(context, store, &pod, &argv, None, context.deadlines.state).await?;
+    drop(permit);
     match State::parse(&output.stdout) {
         Some(state) => Ok(Inside::Open { pod, state }),
         None => {

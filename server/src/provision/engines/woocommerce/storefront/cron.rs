@@ -64,7 +64,10 @@ pub(super) async fn look(context: &Context, store: &Store) -> Result<Option<Find
             sleep(LOOK_AGAIN).await;
         }
         // Where another run is at work, this is answered at once.
-        if let Err(why) = jobs::ask(context, store).await? {
+        let permit = context.requests.acquire(store).await;
+        let asked_for = jobs::ask(context, store).await?;
+        drop(permit);
+        if let Err(why) = asked_for {
             return Ok(Some(Err(why)));
         }
         asked = true;

@@ -47,12 +47,11 @@ pub(super) async fn look(context: &Context, store: &Store, expect: Expect, produ
 }
 
 async fn look_once(context: &Context, store: &Store, expect: Expect, product: Option<&str>) -> Seen {
-    let visit = async |path| context.visitor.get(&store.url, path, context.deadlines.probe).await;
-    let first = visit("/shop/").await;
+    let first = context.visit(store, "/shop/").await;
     // As with the other check of the page: a merchant may give it another address.
     let moved = !expect.is_first() && matches!(&first, Visit::Answered(Answer { status: 404, .. }));
     match moved {
-        true => judge(&store.url, "/", visit("/").await, product),
+        true => judge(&store.url, "/", context.visit(store, "/").await, product),
         false => judge(&store.url, "/shop/", first, product),
     }
 }

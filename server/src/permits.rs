@@ -1,13 +1,29 @@
-//! Permits for acts that cost the server or the cluster something: a helm process, an exec, a proxied request. Never for
-//! waits: a store that waits for its pods holds none.
+//! Permits for acts that cost the server or the cluster something: a helm process, a program in a pod, a request to a
+//! shop. Never for waits: a store that waits for its pods holds none.
 
 use std::{
     collections::{HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use sendstores_core::TenantId;
-use tokio::sync::oneshot;
+use sendstores_core::{Store, TenantId, lifecycle::QueueClass};
+use tokio::{sync::oneshot, time::Instant};
+
+/// Permits of one kind for all stores. Each priority class has as many of its own, so that a thousand creations delay
+/// neither a removal nor a probe. Clones share the permits.
+#[derive(Clone)]
+pub struct ClassPermits {
+    /// What they are for, as metrics have it.
+    kind: &'static str,
+    classes: Arc<Classes>,
+}
+
+struct Classes {
+    remove: Permits,
+    make: Permits,
+    repair: Permits,
+    probe: Permits,
+}
 
 /// Bounds how many acts happen at once in all. While more are wanted, tenants take turns, so that a tenant with a thousand
 /// stores delays another by one act and not by a thousand. Clones share the permits.
@@ -25,6 +41,64 @@ struct Inner {
     turns: VecDeque<Option<TenantId>>,
     /// The waiters, by tenant and in the order of arrival. Empty lines are removed.
     lines: HashMap<Option<TenantId>, VecDeque<oneshot::Sender<Permit>>>,
+}
+
+/// Counts one waiter while it lives.
+struct Waiter(metrics::Gauge);
+
+// === impl ClassPermits ===
+
+impl ClassPermits {
+    /// For acts that change the cluster: a helm process, an installation inside a pod, the requests that make or remove
+    /// objects. `most` in each class.
+    pub fn for_acts(most: usize) -> Self {
+        Self::new("act", most)
+    }
+
+    /// For looking into a shop: a request to it, a program that reads how far it is. `most` in each class.
+    pub fn for_requests(most: usize) -> Self {
+        Self::new("request", most)
+    }
+
+    fn new(kind: &'static str, most: usize) -> Self {
+        let [remove, make, repair, probe] = [(); 4].map(|()| Permits::new(most));
+        Self { kind, classes: Arc::new(Classes { remove, make, repair, probe }) }
+    }
+
+    /// Waits for a permit of the store's class, in turn with other tenants.
+    pub async fn acquire(&self, store: &Store) -> Permit {
+        let class = store.state.lifecycle().queue;
+        let labels = [("permit", self.kind), ("queue", class.as_str())];
+        let _waiter = Waiter::count(metrics::gauge!("sendstores_permits_wanted", &labels));
+        let begun = Instant::now();
+        let permit = self.of(class).acquire(store.tenant.as_ref()).await;
+        metrics::histogram!("sendstores_permit_wait_seconds", &labels).record(begun.elapsed().as_secs_f64());
+        permit
+    }
+
+    fn of(&self, class: QueueClass) -> &Permits {
+        match class {
+            QueueClass::Remove => &self.classes.remove,
+            QueueClass::Make => &self.classes.make,
+            QueueClass::Repair => &self.classes.repair,
+            QueueClass::Probe => &self.classes.probe,
+        }
+    }
+}
+
+// === impl Waiter ===
+
+impl Waiter {
+    fn count(gauge: metrics::Gauge) -> Self {
+        gauge.increment(1.0);
+        Self(gauge)
+    }
+}
+
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        self.0.decrement(1.0);
+    }
 }
 
 // === impl Permits ===
