@@ -8,11 +8,11 @@ use super::create::{Catalogue, PaymentMethod, set};
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Shop")]
 pub(super) struct ShopArgs {
-    /// The name of the shop, shown on every page. 1 to 100 characters without control characters. Default: the store's
-    /// id.
+    /// The name of the shop, shown on every page. 1 to 100 characters, at least one of them visible, without control
+    /// characters and direction marks. Default: the store's id.
     #[arg(long)]
     title: Option<String>,
-    /// The merchant's e-mail address. At most 100 characters. Default: "admin@" and the host of the store's URL.
+    /// The merchant's e-mail address. 6 to 100 characters. Default: "admin@" and the host of the store's URL.
     #[arg(long)]
     admin_email: Option<String>,
     /// The merchant's login name. 1 to 60 characters of a-z, 0-9, '.', '-', '_', starting with a letter. Default:

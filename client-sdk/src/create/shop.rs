@@ -4,14 +4,14 @@ use super::CreateStore;
 use crate::v1::{Catalogue, PaymentMethod};
 
 impl CreateStore {
-    /// The name of the shop, shown on every page. 1 to 100 characters without control characters. Default: the store's
-    /// id.
+    /// The name of the shop, shown on every page. 1 to 100 characters, at least one of them visible, without control
+    /// characters and direction marks. Default: the store's id.
     pub fn title(mut self, title: impl Into<String>) -> Self {
         self.shop().title = title.into();
         self
     }
 
-    /// The merchant's e-mail address. At most 100 characters. Default: "admin@" and the host of the store's URL.
+    /// The merchant's e-mail address. 6 to 100 characters. Default: "admin@" and the host of the store's URL.
     pub fn admin_email(mut self, admin_email: impl Into<String>) -> Self {
         self.shop().admin_email = admin_email.into();
         self

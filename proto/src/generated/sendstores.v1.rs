@@ -3,10 +3,11 @@
 /// The server applies them once, in the step "bootstrap". Later changes by the merchant are kept.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ShopSettings {
-    /// The name of the shop, shown on every page. 1 to 100 characters without control characters. Default: the store's id.
+    /// The name of the shop, shown on every page. 1 to 100 characters, at least one of them visible,
+    /// without control characters and direction marks. Default: the store's id.
     #[prost(string, tag = "1")]
     pub title: ::prost::alloc::string::String,
-    /// The merchant's e-mail address. At most 100 characters. Default: "admin@" and the host of the store's URL.
+    /// The merchant's e-mail address. 6 to 100 characters. Default: "admin@" and the host of the store's URL.
     #[prost(string, tag = "2")]
     pub admin_email: ::prost::alloc::string::String,
     /// The merchant's login name. 1 to 60 characters of a-z, 0-9, '.', '-', '_', starting with a letter. Default: "merchant".

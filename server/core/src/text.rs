@@ -17,7 +17,7 @@ impl Invalid {
 
 /// Checks length in characters and that there is no control character, line break or direction override.
 pub(crate) fn plain_line(text: &str, max: usize) -> Result<&str, Invalid> {
-    if text.trim().is_empty() {
+    if !text.chars().any(is_visible) {
         return Err(Invalid::new("must not be blank"));
     }
     if text.chars().count() > max {
@@ -29,11 +29,20 @@ pub(crate) fn plain_line(text: &str, max: usize) -> Result<&str, Invalid> {
     Ok(text)
 }
 
+/// Whether a character leaves a mark on the page. Some that Unicode has among the letters do not.
+fn is_visible(c: char) -> bool {
+    let blank = matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
+        | '\u{feff}' | '\u{ffa0}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}');
+    !blank && !c.is_whitespace() && !is_unprintable(c)
+}
+
 /// Control characters, line breaks and marks that change the direction of text: what moves a cursor, or shows a text as
 /// something else than it is.
 pub fn is_unprintable(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+        || matches!(c, '\u{61c}' | '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 /// Checks a name made of `allowed` characters that begins and ends with a letter or digit.
@@ -60,5 +69,22 @@ mod tests {
             assert!(plain_line(good, 20).is_ok(), "{good:?}");
         }
         assert!(plain_line("12345678901", 10).is_err());
+    }
+
+    #[test]
+    fn a_plain_line_shows_something() {
+        for blank in
+            ["\u{200b}\u{200b}", "\u{3164}", "\u{2800}", "\u{ad}", "\u{115f}", "\u{ffa0} ", "\u{200d}", "\u{fe0f}"]
+        {
+            assert_eq!(plain_line(blank, 10), Err(Invalid::new("must not be blank")), "{blank:?}");
+        }
+        assert!(plain_line("\u{61c} Tea", 10).is_err(), "a direction mark");
+        // A family joined into one picture, Persian with its non-joiner, and as many pictures as there is room for.
+        let pictures = "\u{1f600}".repeat(100);
+        for good in
+            ["\u{1f468}\u{200d}\u{1f469}\u{200d}\u{1f467}", "\u{645}\u{6cc}\u{200c}\u{62e}\u{648}\u{627}", &pictures]
+        {
+            assert_eq!(plain_line(good, 100), Ok(good));
+        }
     }
 }
