@@ -257,7 +257,9 @@ mod tests {
         });
         let seen = Box::pin(wait::step(&context, &store, DATABASE_STEP, &last)).await.unwrap();
         assert_eq!(seen, Seen::Known(Progress::Done(Vec::new())));
-        assert!((&mut asking).now_or_never().is_none() && (&mut visiting).now_or_never().is_none());
+        let second = Duration::from_secs(1);
+        assert!(tokio::time::timeout(second, &mut asking).await.is_err(), "the shop is asked without a permit");
+        assert!(tokio::time::timeout(second, &mut visiting).await.is_err(), "the shop is visited without a permit");
         held.clear();
         assert!(asking.await.is_ok());
         let _visit = visiting.await;
