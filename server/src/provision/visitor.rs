@@ -1,6 +1,7 @@
 //! Requests as a visitor's browser makes them: to the shop's public address, which may or may not be reached from here.
 
 use std::{
+    collections::HashMap,
     error::Error,
     io,
     net::{Ipv4Addr, SocketAddr},
@@ -29,7 +30,7 @@ use super::{errors, proxy::Answer, redact};
 const MAX_BODY: usize = 4 * 1024 * 1024;
 /// Finding and reaching the address; who is near answers within milliseconds.
 const REACH: Duration = Duration::from_secs(1);
-/// Where nobody answers a knock, nobody is asked again for so long: otherwise each probe of each store would wait.
+/// An address that was not reached in time is not visited again for so long: otherwise each probe of its store would wait.
 const QUIET: Duration = Duration::from_secs(60);
 
 /// What came of a visit.
@@ -48,8 +49,9 @@ pub(crate) enum Visit {
 pub(crate) struct Visitor {
     plain: OnceLock<Result<Browser, rustls::Error>>,
     secure: OnceLock<Result<Browser, rustls::Error>>,
-    /// Until when nobody is visited, and why.
-    quiet: Mutex<Option<(Instant, String)>>,
+    /// The addresses that are not visited, each until when and why. One shop's name that leads nowhere says nothing of the
+    /// others. Bounded by the stores that are probed within [`QUIET`].
+    quiet: Mutex<HashMap<String, (Instant, String)>>,
 }
 
 type Browser = Client<HttpsConnector<HttpConnector<Resolver>>, Empty<Bytes>>;
@@ -60,7 +62,7 @@ type Resolver = BoxCloneSyncService<Name, std::vec::IntoIter<SocketAddr>, io::Er
 impl Visitor {
     /// One GET of `path` below `base`, the shop's public URL, by its own name and scheme. Follows no redirect.
     pub(crate) async fn get(&self, base: &str, path: &str, limit: Duration) -> Visit {
-        if let Some(why) = self.is_quiet() {
+        if let Some(why) = self.is_quiet(base) {
             return Visit::Unreachable(why);
         }
         let begun = Instant::now();
@@ -72,7 +74,7 @@ impl Visitor {
                     return Visit::Unanswered(why);
                 }
                 if begun.elapsed() >= REACH {
-                    self.be_quiet(&why);
+                    self.be_quiet(base, &why);
                 }
                 Visit::Unreachable(why)
             }
@@ -96,14 +98,16 @@ impl Visitor {
         Ok(Answer { status: head.status.as_u16(), headers: head.headers, body })
     }
 
-    fn is_quiet(&self) -> Option<String> {
+    fn is_quiet(&self, base: &str) -> Option<String> {
         let quiet = self.quiet.lock().unwrap_or_else(PoisonError::into_inner);
-        quiet.as_ref().filter(|(until, _)| *until > Instant::now()).map(|(_, why)| why.clone())
+        quiet.get(base).filter(|(until, _)| *until > Instant::now()).map(|(_, why)| why.clone())
     }
 
-    fn be_quiet(&self, why: &str) {
-        let until = Instant::now() + QUIET;
-        *self.quiet.lock().unwrap_or_else(PoisonError::into_inner) = Some((until, why.to_owned()));
+    fn be_quiet(&self, base: &str, why: &str) {
+        let now = Instant::now();
+        let mut quiet = self.quiet.lock().unwrap_or_else(PoisonError::into_inner);
+        quiet.retain(|_, (until, _)| *until > now);
+        quiet.insert(base.to_owned(), (now + QUIET, why.to_owned()));
     }
 }
 
@@ -149,7 +153,7 @@ fn system_roots() -> RootCertStore {
 mod tests {
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
-        net::TcpListener,
+        net::{TcpListener, TcpSocket, TcpStream},
     };
 
     use super::*;
@@ -188,7 +192,7 @@ mod tests {
         // The listener is gone.
         let visit = visitor.get(&base, "/", LIMIT).await;
         assert!(matches!(&visit, Visit::Unreachable(why) if why.contains("refused")), "{visit:?}");
-        assert_eq!(visitor.is_quiet(), None, "who is refused at once costs nothing");
+        assert_eq!(visitor.is_quiet(&base), None, "who is refused at once costs nothing");
     }
 
     #[tokio::test]
@@ -211,16 +215,46 @@ mod tests {
         let visitor = Visitor::default();
         let visit = visitor.get(&base, "/", Duration::from_millis(100)).await;
         assert!(matches!(&visit, Visit::Unanswered(why) if why.contains("within 100ms")), "{visit:?}");
-        assert_eq!(visitor.is_quiet(), None, "the others may answer");
+        assert_eq!(visitor.is_quiet(&base), None, "it was reached");
+    }
+
+    /// A listener that accepts nothing and whose line is full, and what fills it: a connection to it is never made.
+    async fn full() -> (TcpListener, Vec<TcpStream>) {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let listener = socket.listen(1).unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut waiting = Vec::new();
+        while let Ok(connected) = timeout(Duration::from_millis(300), TcpStream::connect(address)).await {
+            waiting.push(connected.unwrap());
+        }
+        (listener, waiting)
+    }
+
+    #[tokio::test]
+    async fn a_host_that_is_not_reached_in_time_silences_no_other() {
+        let ((full, _waiting), listener) = (full().await, TcpListener::bind("127.0.0.1:0").await.unwrap());
+        let base =
+            |name: &str, at: &TcpListener| format!("http://{name}.localhost:{}", at.local_addr().unwrap().port());
+        let (slow, other) = (base("store-slow", &full), base("store-other", &listener));
+        let visitor = Visitor::default();
+        let visit = visitor.get(&slow, "/", LIMIT).await;
+        assert!(matches!(&visit, Visit::Unreachable(_)), "{visit:?}");
+        let answer = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+        let (visit, _) =
+            tokio::join!(timeout(LIMIT, visitor.get(&other, "/", LIMIT)), timeout(REACH, serve_one(listener, answer)));
+        assert!(matches!(&visit, Ok(Visit::Answered(_))), "{visit:?}");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn where_a_visit_was_in_vain_nobody_is_visited_for_a_while() {
-        let visitor = Visitor::default();
-        visitor.be_quiet("nobody answers");
-        let visit = visitor.get("http://store-a.localhost:1", "/", LIMIT).await;
+    async fn an_address_that_was_not_reached_is_not_visited_for_a_while() {
+        let (visitor, base) = (Visitor::default(), "http://store-a.localhost:1");
+        visitor.be_quiet(base, "nobody answers");
+        let visit = visitor.get(base, "/", LIMIT).await;
         assert!(matches!(&visit, Visit::Unreachable(why) if why == "nobody answers"), "{visit:?}");
         tokio::time::advance(QUIET).await;
-        assert_eq!(visitor.is_quiet(), None);
+        assert_eq!(visitor.is_quiet(base), None);
+        visitor.be_quiet("http://store-b.localhost:1", "nobody answers");
+        assert_eq!(visitor.quiet.lock().unwrap().len(), 1, "what is over is forgotten");
     }
 }
