@@ -33,29 +33,3 @@ macro_rules! stored {
 }
 
 shop_settings!(stored);
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-    use crate::provision::steps::fixtures;
-
-    #[test]
-    fn what_was_accepted_once_is_read_whatever_new_shops_may_have() {
-        let mut stored = json!(StoredShop::from(&fixtures::store().spec.shop));
-        for (setting, value) in
-            [("title", "\u{200b}"), ("admin_email", "a@b.c"), ("country", "XX"), ("flat_rate", "1.2345")]
-        {
-            stored[setting] = json!(value);
-        }
-        stored["weight_unit"] = json!("stone");
-        let read: StoredShop = serde_json::from_value(stored.clone()).unwrap();
-        let shop = ShopSettings::try_from(read).unwrap();
-        assert_eq!(shop.unknown_word().unwrap().as_str(), "stone");
-        assert_eq!(json!(StoredShop::from(&shop)), stored);
-        stored["weight_unit"] = json!("no word");
-        let read: StoredShop = serde_json::from_value(stored).unwrap();
-        assert!(ShopSettings::try_from(read).unwrap_err().starts_with("shop.weight_unit "));
-    }
-}

@@ -61,4 +61,19 @@ mod tests {
         assert_eq!(a, digest(&spec(&fixtures::store_titled("One").spec)));
         assert_eq!(a.len(), 32);
     }
+
+    #[test]
+    fn what_was_accepted_once_is_read_whatever_new_shops_may_have() {
+        let mut stored = spec(&fixtures::store().spec);
+        let older = [("title", "\u{200b}"), ("admin_email", "a@b.c"), ("country", "XX"), ("flat_rate", "1.2345")];
+        for (setting, value) in older {
+            stored["shop"][setting] = json!(value);
+        }
+        stored["shop"]["weight_unit"] = json!("stone");
+        let read_back = read(&stored.to_string()).unwrap();
+        assert_eq!(read_back.shop.unknown_word().unwrap().as_str(), "stone");
+        assert_eq!(spec(&read_back), stored);
+        stored["shop"]["weight_unit"] = json!("no word");
+        assert!(read(&stored.to_string()).unwrap_err().starts_with("shop.weight_unit "));
+    }
 }
