@@ -88,7 +88,7 @@ pub struct Change {
     pub entry: LogEntry,
 }
 
-/// What a change left behind.
+/// What a change wrote.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::large_enum_variant, reason = "nearly every entry of a log is a record")]
 pub enum LogEntry {
@@ -247,7 +247,7 @@ pub trait Ledger: Clone + Send + Sync + 'static {
         lease: Duration,
     ) -> impl Future<Output = Result<Option<Claim>, LedgerError>> + Send;
 
-    /// How long the claim of a resource lasts unless it is renewed; zero if nobody has one.
+    /// How long the claim of a resource lasts unless it is renewed; zero if it is not claimed.
     fn claimed_for<I: ResourceId>(&self, id: &I) -> impl Future<Output = Result<Duration, LedgerError>> + Send;
 
     /// Gives a claim back. Nothing happens if it was lost meanwhile.

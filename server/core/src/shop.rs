@@ -21,7 +21,7 @@ use crate::{
 /// Makes the two structs that have a field for every setting.
 macro_rules! structs {
     ($($(#[$_stored:meta])* $name:ident: $type:ty = $default:expr;)+) => {
-        /// What a shop is told when it is bootstrapped; afterwards the merchant owns it.
+        /// The settings that a shop is set up with; afterwards the merchant owns it.
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub struct ShopSettings {
             $(pub $name: $type,)+

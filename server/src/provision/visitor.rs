@@ -249,12 +249,12 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_address_that_was_not_reached_is_not_visited_for_a_while() {
         let (visitor, base) = (Visitor::default(), "http://store-a.localhost:1");
-        visitor.be_quiet(base, "nobody answers");
+        visitor.be_quiet(base, "no answer");
         let visit = visitor.get(base, "/", LIMIT).await;
-        assert!(matches!(&visit, Visit::Unreachable(why) if why == "nobody answers"), "{visit:?}");
+        assert!(matches!(&visit, Visit::Unreachable(why) if why == "no answer"), "{visit:?}");
         tokio::time::advance(QUIET).await;
         assert_eq!(visitor.is_quiet(base), None);
-        visitor.be_quiet("http://store-b.localhost:1", "nobody answers");
+        visitor.be_quiet("http://store-b.localhost:1", "no answer");
         assert_eq!(visitor.quiet.lock().unwrap().len(), 1, "what is over is forgotten");
     }
 }

@@ -31,7 +31,7 @@ pub trait Setting: Sized {
     }
 }
 
-/// What is wrong with a setting, and where: the name of the setting, behind it the place within it if it is a list.
+/// What is wrong with a setting, and where: the name of the setting, followed by the place within it if it is a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     pub place: String,

@@ -171,9 +171,11 @@ impl RedisLedger {
         let mut args: Vec<Value> = vec![old.as_str().into(), new.as_str().into()];
         for record in &records {
             let (key, at) = (record.key(), &keys.of(record.kind()).records);
+            let Some(at) = names.iter().position(|name| *name == at) else {
+                return Err(LedgerError::Corrupt(format!("no keys for {key:?}")));
+            };
             // Lua counts from 1.
-            let at = names.iter().position(|name| *name == at).unwrap_or_default() + 1;
-            args.extend([at.to_string().into(), in_the_log(record.kind()).into()]);
+            args.extend([(at + 1).to_string().into(), in_the_log(record.kind()).into()]);
             args.extend([key.id().into(), mark(record).into(), record::encode(record)?.into()]);
         }
         let names = names.into_iter().cloned().collect();
