@@ -48,6 +48,7 @@ use self::{
 use super::record;
 
 pub use config::{Durability, RedisConfig};
+pub use scripts::WRITE_SCRIPT;
 
 /// Raised when keys or stored values change so that an older program would misread them.
 const FORMAT: &str = "1";

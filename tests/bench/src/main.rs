@@ -41,6 +41,10 @@ struct Args {
     /// Which figures; default: all.
     #[arg(long, value_delimiter = ',')]
     only: Vec<Figure>,
+    /// One round of a second with a hundredth of the stores and streams, and no table: shows only that every
+    /// measurement works.
+    #[arg(long, conflicts_with_all = ["rounds", "seconds"])]
+    short: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -64,25 +68,42 @@ enum Figure {
 struct Extent {
     rounds: usize,
     time: Duration,
+    /// How many times fewer stores and streams there are than a figure says.
+    fewer: usize,
 }
 
 fn main() {
-    let Args { rounds, seconds, only } = Args::parse();
+    let Args { rounds, seconds, only, short } = Args::parse();
     assert!(rounds > 0 && seconds > 0, "at least one round of one second");
+    let extent = if short { Extent::SHORT } else { Extent { rounds, time: Duration::from_secs(seconds), fewer: 1 } };
     program::stay_on_generator_core();
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     eprintln!("==> load before: {}", load.trim_end());
     // One thread: it starts the programs, which are killed with the thread that started them.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let extent = Extent { rounds, time: Duration::from_secs(seconds) };
     let mut table = Table(Vec::new());
     for figure in Figure::value_variants() {
         if only.is_empty() || only.contains(figure) {
-            eprintln!("==> {figure:?}, {rounds} rounds");
+            eprintln!("==> {figure:?}, rounds: {}", extent.rounds);
             table.0.extend(runtime.block_on(figure.measure(extent)));
         }
     }
-    print!("{table}");
+    if short {
+        println!("{} figures were measured; numbers of so short a run say nothing", table.0.len());
+    } else {
+        print!("{table}");
+    }
+}
+
+// === impl Extent ===
+
+impl Extent {
+    const SHORT: Self = Self { rounds: 1, time: Duration::from_secs(1), fewer: 100 };
+
+    /// How many there are of what a figure wants `count` of.
+    fn of(self, count: usize) -> usize {
+        (count / self.fewer).max(1)
+    }
 }
 
 // === impl Figure ===

@@ -34,7 +34,7 @@ pub(crate) async fn measure(extent: Extent) -> Vec<Row> {
 
 async fn memory(extent: Extent) -> Vec<Row> {
     let redis = Redis::start().await;
-    stores::fill(&redis, FEW).await;
+    stores::fill(&redis, extent.of(FEW)).await;
     let (mut ours, mut etcd, mut redis_alone) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..extent.rounds {
         let server = Setup::on(&redis).start().await;
@@ -43,7 +43,7 @@ async fn memory(extent: Extent) -> Vec<Row> {
         redis_alone.push(cpu::resident(redis.pid()));
         drop(server);
         let server = Etcd::start().await;
-        fill(&server, FEW).await;
+        fill(&server, extent.of(FEW)).await;
         tokio::time::sleep(SETTLE).await;
         etcd.push(cpu::resident(server.program.pid()));
     }
@@ -54,14 +54,15 @@ async fn memory(extent: Extent) -> Vec<Row> {
 }
 
 async fn pages(extent: Extent) -> Vec<Row> {
+    let count = extent.of(MANY);
     let redis = Redis::start().await;
-    stores::fill(&redis, MANY).await;
+    stores::fill(&redis, count).await;
     let begun = Instant::now();
     let ours = Setup::on(&redis).start().await;
     let start = begun.elapsed();
     let etcd = Etcd::start().await;
-    fill(&etcd, MANY).await;
-    let (listed, ranged) = (pages_of_ours(&ours).await, pages_of_etcd(&etcd).await);
+    fill(&etcd, count).await;
+    let (listed, ranged) = (pages_of_ours(&ours, count).await, pages_of_etcd(&etcd, count).await);
     let (mut list, mut range) = (Vec::new(), Vec::new());
     for _ in 0..extent.rounds {
         let connections = Connection::open_many(ours.address, CONNECTIONS).await;
@@ -86,7 +87,7 @@ async fn p99(extent: Extent, connections: &[Connection], book: &Book) -> f64 {
     latencies.await.quantile(0.99)
 }
 
-async fn pages_of_ours(ours: &Ours) -> Book {
+async fn pages_of_ours(ours: &Ours, count: usize) -> Book {
     let connection = Connection::open(ours.address).await.expect("a connection");
     let (mut book, mut page_token, mut seen) = (Book::new(), String::new(), 0);
     while book.is_empty() || !page_token.is_empty() {
@@ -100,14 +101,14 @@ async fn pages_of_ours(ours: &Ours) -> Book {
         seen += page.stores.len();
         page_token = page.next_page_token;
     }
-    assert_eq!(seen, MANY, "all stores are listed");
+    assert_eq!(seen, count, "all stores are listed");
     book
 }
 
-async fn pages_of_etcd(etcd: &Etcd) -> Book {
+async fn pages_of_etcd(etcd: &Etcd, count: usize) -> Book {
     let connection = Connection::open(etcd.address).await.expect("a connection");
     let (mut book, mut seen) = (Book::new(), 0);
-    while seen < MANY {
+    while seen < count {
         let range = RangeRequest {
             key: stores::id(seen).into_bytes().into(),
             range_end: Bytes::from_static(b"store."),

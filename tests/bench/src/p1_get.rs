@@ -41,11 +41,11 @@ struct Sides {
 
 pub(crate) async fn measure(extent: Extent) -> Vec<Row> {
     let redis = Redis::start().await;
-    stores::fill(&redis, STORES).await;
+    stores::fill(&redis, extent.of(STORES)).await;
     let ours = Setup::on(&redis).start().await;
     let sides = Sides { redis, ours, health: Health::start().await, etcd: Etcd::start().await };
-    let gets = sides.gets(Consistency::Unspecified).await;
-    let stale_gets = sides.gets(Consistency::Stale).await;
+    let gets = sides.gets(extent.of(STORES), Consistency::Unspecified).await;
+    let stale_gets = sides.gets(extent.of(STORES), Consistency::Stale).await;
     let checks = vec![Question::ask(sides.health.address, sides.health.check()).await];
     let ranges = sides.ranges(&gets).await;
 
@@ -75,10 +75,10 @@ pub(crate) async fn measure(extent: Extent) -> Vec<Row> {
 // === impl Sides ===
 
 impl Sides {
-    async fn gets(&self, consistency: Consistency) -> Vec<Question> {
+    async fn gets(&self, stores: usize, consistency: Consistency) -> Vec<Question> {
         let server = self.ours.address;
         let mut gets = Vec::new();
-        for number in 0..STORES {
+        for number in 0..stores {
             let request = GetRequest { id: stores::id(number), consistency: consistency.into() };
             let call = Call::new(server, "/sendstores.v1.StoreService/Get", &request);
             let mut get = Question::ask(server, call).await;

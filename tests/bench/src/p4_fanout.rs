@@ -33,16 +33,17 @@ pub(crate) async fn measure(extent: Extent) -> Vec<Row> {
     let redis = Redis::start().await;
     stores::fill(&redis, 1).await;
     let mut rows = Vec::new();
-    for streams in STREAMS {
+    for count in STREAMS {
+        let streams = extent.of(count);
         let (mut ours, mut health) = (Fanout::default(), Fanout::default());
         for _ in 0..extent.rounds {
             ours.round_of_ours(extent, &redis, streams).await;
             health.round_of_health(extent, streams).await;
         }
         let peer = "tonic-health Watch";
-        let figure = format!("{streams} streams: messages a second of processor time");
+        let figure = format!("{count} streams: messages a second of processor time");
         rows.push(Row::beside(figure, &ours.told, peer, &health.told, Goal::RatioAtLeast(0.6)));
-        let figure = format!("{streams} streams: memory of each, KiB");
+        let figure = format!("{count} streams: memory of each, KiB");
         rows.push(Row::beside(figure, &ours.memory, peer, &health.memory, Goal::AtMost(16.0)));
     }
     rows

@@ -39,9 +39,10 @@ struct Resumed {
 
 pub(crate) async fn measure(extent: Extent) -> Vec<Row> {
     let (mut ours, mut etcd) = (Resumed::default(), Resumed::default());
+    let watchers = extent.of(WATCHERS);
     for _ in 0..extent.rounds {
-        ours.round_of_ours().await;
-        etcd.round_of_etcd().await;
+        ours.round_of_ours(watchers).await;
+        etcd.round_of_etcd(watchers).await;
     }
     let row = |figure: &str, ours: &[f64], etcd: &[f64], goal| {
         Row::beside(format!("10,000 watchers resume: {figure}"), ours, "etcd", etcd, goal)
@@ -57,14 +58,14 @@ pub(crate) async fn measure(extent: Extent) -> Vec<Row> {
 // === impl Resumed ===
 
 impl Resumed {
-    async fn round_of_ours(&mut self) {
+    async fn round_of_ours(&mut self, watchers: usize) {
         let redis = Redis::start().await;
         stores::fill(&redis, 1).await;
         let setup = Setup::on(&redis);
         let mut ours = Some(setup.start().await);
         let ledger = stores::ledger(&redis).await;
         let mut store = Some(stores::first(&ledger).await);
-        let mut storm = Storm::gather(Server::Ours(setup.address), connections_for(WATCHERS), WATCHERS).await;
+        let mut storm = Storm::gather(Server::Ours(setup.address), connections_for(watchers), watchers).await;
         let change = async || {
             let changed = stores::touch(&ledger, store.take().expect("the store")).await;
             let revision = changed.revision.0;
@@ -79,10 +80,10 @@ impl Resumed {
         self.round(&mut storm, pid, change, restart).await;
     }
 
-    async fn round_of_etcd(&mut self) {
+    async fn round_of_etcd(&mut self, watchers: usize) {
         let mut etcd = Etcd::start().await;
         let address = etcd.address;
-        let mut storm = Storm::gather(Server::Etcd(address, KEY), connections_for(WATCHERS), WATCHERS).await;
+        let mut storm = Storm::gather(Server::Etcd(address, KEY), connections_for(watchers), watchers).await;
         let put = Call::new(address, etcd_api::PUT, &PutRequest::new(KEY, Bytes::from_static(&[b'x'; 1_000])));
         let change = async || {
             let answer = Connection::open(address).await.expect("a connection").unary(&put).await.expect("an answer");

@@ -2,16 +2,13 @@
 
 use std::process::{Command, Stdio};
 
+use sendstores_server::ledger::WRITE_SCRIPT;
+
 use crate::peers::Redis;
 
 /// About the length of the record of a new store, in bytes.
 pub(crate) const RECORD: usize = 1_300;
 
-/// What the ledger runs for each write.
-const WRITE: &str = concat!(
-    include_str!("../../../server/src/ledger/redis/scripts/prelude.lua"),
-    include_str!("../../../server/src/ledger/redis/scripts/write.lua")
-);
 /// redis-benchmark puts a number here.
 const RANDOM: &str = "__rand_int__";
 const PIPELINE: &str = "32";
@@ -24,12 +21,13 @@ pub(crate) fn peak(redis: &Redis, times: u64) -> f64 {
     let epoch = redis.cli(&["HGET", &key("meta"), "epoch"]);
     let record = record(redis, &key("stores"));
     assert!((RECORD / 2..RECORD * 2).contains(&record.len()), "a record has {} bytes", record.len());
-    let sha = redis.cli(&["SCRIPT", "LOAD", WRITE]);
+    let sha = redis.cli(&["SCRIPT", "LOAD", WRITE_SCRIPT]);
     let operation = format!("{}:{RANDOM}", key("operation"));
     let id = format!("store-{RANDOM}");
     let keys = ["meta", "stores", "log", "claims", "tombstones"].map(key);
     let head = ["EVALSHA", &sha, "6"];
-    let args = [epoch.as_str(), "0", &id, "0123456789abcdef", "", "", "0a", "86400", "L", &record, "100000"];
+    let write = [&id, "0123456789abcdef", "", "", "0a", "86400", "L", &record, "100000", &id, ""];
+    let args = [epoch.as_str(), "0"].into_iter().chain(write);
     let output = Command::new("redis-benchmark")
         .args(["-p", &redis.port().to_string(), "-c", CLIENTS, "-P", PIPELINE, "-n", &times.to_string()])
         .args(["-r", "2000000000", "--csv"])

@@ -36,12 +36,23 @@ pub(super) struct Wait {
     pub(super) patience: Duration,
 }
 
+/// The text of a script that first makes sure of the history.
+macro_rules! text_within_history {
+    ($($file:literal),+) => {
+        concat!(include_str!("scripts/prelude.lua"), $(include_str!($file)),+)
+    };
+}
+
 /// A script that first makes sure of the history.
 macro_rules! within_history {
     ($($file:literal),+) => {
-        Script::from_lua(concat!(include_str!("scripts/prelude.lua"), $(include_str!($file)),+))
+        Script::from_lua(text_within_history!($($file),+))
     };
 }
+
+/// The script behind [`Ledger::write`](sendstores_core::ledger::Ledger::write), for a measurement of what Redis can do with
+/// it alone. Its keys and arguments are described at the head of `scripts/write.lua`.
+pub const WRITE_SCRIPT: &str = text_within_history!("scripts/synced.lua", "scripts/write.lua");
 
 // === impl Scripts ===
 
@@ -49,7 +60,7 @@ impl Scripts {
     pub(super) fn new() -> Self {
         Self {
             begin: Script::from_lua(concat!(include_str!("scripts/head.lua"), include_str!("scripts/begin.lua"))),
-            write: within_history!("scripts/synced.lua", "scripts/write.lua"),
+            write: Script::from_lua(WRITE_SCRIPT),
             recall: within_history!("scripts/synced.lua", "scripts/recall.lua"),
             missing: within_history!("scripts/synced.lua", "scripts/missing.lua"),
             load: within_history!("scripts/load.lua"),
