@@ -24,6 +24,7 @@ mod shop;
 mod status;
 mod streams;
 mod token;
+mod violations;
 mod watch;
 
 pub use connection::{HEADER_LIST, KEEPALIVE, PENDING_RESETS, STREAMS_PER_CONNECTION};

@@ -747,7 +747,8 @@ pub struct ListRequest {
     /// Selects the stores.
     #[prost(message, optional, tag = "1")]
     pub filter: ::core::option::Option<StoreFilter>,
-    /// The largest number of stores on the page: 1 to 500. 0: 50.
+    /// The largest number of stores on the page: 1 to 500. 0: 50. A page also ends before it has 4 MiB, which most gRPC clients
+    /// take at most: only an empty `next_page_token` means that there are no more stores.
     #[prost(int32, tag = "2")]
     pub page_size: i32,
     /// The `next_page_token` of the previous page. The filter must be the same. Empty: the first page.
@@ -960,7 +961,8 @@ pub mod store_service_client {
     /// - DEADLINE_EXCEEDED: DEADLINE_EXCEEDED, the call took longer than the caller's deadline or the server's limit of 10 s.
     /// - RESOURCE_EXHAUSTED: TOO_MANY_REQUESTS, the server is answering 1,024 calls. Reads with CONSISTENCY_STALE have a separate
     ///   limit of 1,024; WatchStatus has limits of its own. TOO_MANY_CONNECTIONS, the caller's address has too many open
-    ///   connections: 10,000, unless the operator configured another limit.
+    ///   connections: 10,000, unless the operator configured another limit. HEADERS_TOO_LARGE, the metadata of the call has more
+    ///   than 16 KiB.
     /// - PERMISSION_DENIED: HOST_NOT_ALLOWED, a browser used a host name that the operator has not allowed.
     /// - INTERNAL: INTERNAL, a fault of the server. Its log has the details under the response's `x-request-id`.
     ///
@@ -1382,7 +1384,8 @@ pub mod store_service_server {
     /// - DEADLINE_EXCEEDED: DEADLINE_EXCEEDED, the call took longer than the caller's deadline or the server's limit of 10 s.
     /// - RESOURCE_EXHAUSTED: TOO_MANY_REQUESTS, the server is answering 1,024 calls. Reads with CONSISTENCY_STALE have a separate
     ///   limit of 1,024; WatchStatus has limits of its own. TOO_MANY_CONNECTIONS, the caller's address has too many open
-    ///   connections: 10,000, unless the operator configured another limit.
+    ///   connections: 10,000, unless the operator configured another limit. HEADERS_TOO_LARGE, the metadata of the call has more
+    ///   than 16 KiB.
     /// - PERMISSION_DENIED: HOST_NOT_ALLOWED, a browser used a host name that the operator has not allowed.
     /// - INTERNAL: INTERNAL, a fault of the server. Its log has the details under the response's `x-request-id`.
     ///

@@ -1,5 +1,6 @@
 //! Get and List: reads from the mirror, never older than any answer given before unless the caller allows it.
 
+use bytes::Bytes;
 use sendstores_core::{State, Timestamp, ledger::Ledger};
 use sendstores_proto::v1 as wire;
 
@@ -13,6 +14,8 @@ use crate::mirror::{Consistency, Page};
 
 const DEFAULT_PAGE: i32 = 50;
 const MAX_PAGE: i32 = 500;
+/// Bytes of the stores of one page. Most gRPC clients refuse a message of more than 4 MiB unless they are told otherwise.
+const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024 - 64 * 1024;
 
 // === impl StoreApi ===
 
@@ -53,16 +56,30 @@ impl<L: Ledger> StoreApi<L> {
         let fresh = backend.ready(consistency, next.as_ref()).await?;
         backend.all_are_known()?;
         let Page { stores, more, position } = backend.mirror.list(&filter, next.as_ref().map(|next| &next.after), most);
+        let encoded = page(stores.iter().map(|store| cached::store(store)), MAX_PAGE_BYTES);
+        let more = more || encoded.len() < stores.len();
         let first = next.map_or(position, |next| next.first);
-        let last = stores.last().filter(|_| more).map(|last| NextPage { first: first.clone(), after: last.id.clone() });
+        let last = stores[..encoded.len()].last().filter(|_| more);
+        let last = last.map(|last| NextPage { first: first.clone(), after: last.id.clone() });
         Ok(cached::ListResponse {
             next_page_token: last.map(|next| token::page(&next, &filter)).unwrap_or_default(),
-            stores: stores.iter().map(|store| cached::store(store)).collect(),
+            stores: encoded,
             revision: first.revision.0,
             resume_token: token::resume(&first),
             fresh_time: Some(convert::time(fresh)),
         })
     }
+}
+
+/// As many of the first stores as have `most` bytes together, and always one, so that a list comes to its end.
+fn page(stores: impl Iterator<Item = Bytes>, most: usize) -> Vec<Bytes> {
+    let mut total = 0;
+    let fits = |store: &Bytes| {
+        let is_first = total == 0;
+        total += store.len();
+        is_first || total <= most
+    };
+    stores.take_while(fits).collect()
 }
 
 // === impl Backend ===

@@ -7,10 +7,7 @@ use sendstores_core::{
 };
 use sendstores_proto::v1 as wire;
 
-use super::{
-    shop,
-    status::{Refusal, Violation},
-};
+use super::{shop, status::Refusal, violations::Violation};
 use crate::mirror::Consistency;
 
 /// Collects what is wrong while parsing goes on.

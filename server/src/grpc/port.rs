@@ -5,7 +5,7 @@
 use std::convert::Infallible;
 
 use axum::Router;
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 use hyper::body::Incoming;
 use sendstores_core::ledger::Ledger;
 use sendstores_proto::v1::store_service_server::StoreServiceServer;
@@ -22,6 +22,9 @@ use super::{
     peers::Peer,
     status::Refusal,
 };
+
+/// All headers of one call together, in bytes; each counts 32 more than it has, as in HTTP/2.
+pub(super) const MAX_METADATA: usize = 16 * 1024;
 
 /// The service and what is beside it on its port.
 pub(super) struct Port<L: Ledger> {
@@ -50,7 +53,7 @@ impl<L: Ledger> Port<L> {
     /// Answers a call of `peer`.
     pub(super) async fn answer(&self, peer: Peer, mut request: Request<Incoming>) -> Response<Body> {
         request.extensions_mut().insert(peer);
-        if let Err(refusal) = self.hosts.check(&request) {
+        if let Err(refusal) = self.hosts.check(&request).and_then(|()| check_metadata(request.headers())) {
             return refuse(request, refusal).await;
         }
         observe(request, async |method, request| match method {
@@ -81,6 +84,12 @@ impl<L: Ledger> Port<L> {
     async fn pass_on(&self, request: Request<Incoming>) -> Response<Body> {
         self.rest.clone().oneshot(request).await.unwrap_or_else(|never| match never {}).map(Body::new)
     }
+}
+
+/// Refuses what no caller of ours needs, before anything of it is copied.
+fn check_metadata(headers: &HeaderMap) -> Result<(), Refusal> {
+    let size: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 32).sum();
+    if size > MAX_METADATA { Err(Refusal::HeadersTooLarge { most: MAX_METADATA }) } else { Ok(()) }
 }
 
 /// Answers a call with a refusal, whatever it asks for.

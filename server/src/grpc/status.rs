@@ -9,8 +9,9 @@ use sendstores_core::{
     ledger::{LedgerError, OPERATION_WINDOW},
 };
 use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
+use tonic_types::{ErrorDetails, StatusExt};
 
+use super::violations::{self, Violation};
 use crate::mirror::ReadError;
 
 /// The domain of every reason.
@@ -18,14 +19,6 @@ pub(super) const DOMAIN: &str = "sendstores.dev";
 
 /// When a caller may try again after a passing fault.
 const RETRY: Duration = Duration::from_secs(1);
-
-/// What is wrong with one field of a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Violation {
-    /// Path of the field in the request, as in `spec.shop.currency`.
-    pub(super) field: String,
-    pub(super) description: String,
-}
 
 /// For whom a limit is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +49,7 @@ pub(super) enum Refusal {
     TooManyStreams { most: usize, scope: Scope },
     TooManyConnections { most: usize },
     HostNotAllowed,
+    HeadersTooLarge { most: usize },
     Starting,
     Draining,
     LedgerUnavailable,
@@ -88,6 +82,7 @@ impl Refusal {
             Self::TooManyStreams { .. } => (Code::ResourceExhausted, "TOO_MANY_STREAMS"),
             Self::TooManyConnections { .. } => (Code::ResourceExhausted, "TOO_MANY_CONNECTIONS"),
             Self::HostNotAllowed => (Code::PermissionDenied, "HOST_NOT_ALLOWED"),
+            Self::HeadersTooLarge { .. } => (Code::ResourceExhausted, "HEADERS_TOO_LARGE"),
             Self::Starting => (Code::Unavailable, "STARTING"),
             Self::Draining => (Code::Unavailable, "DRAINING"),
             Self::LedgerUnavailable => (Code::Unavailable, "LEDGER_UNAVAILABLE"),
@@ -102,7 +97,7 @@ impl Refusal {
     /// What happened, and what to do about it.
     fn message(&self) -> String {
         let text = match self {
-            Self::InvalidFields(violations) => return summary(violations),
+            Self::InvalidFields(violations) => return violations::summary(violations),
             Self::RequestIdReused => return reused(),
             Self::StoreExists(id) => return format!("the id {id} is taken; choose another, or none"),
             Self::StoreNotFound(id) => return format!("there is no store {id}"),
@@ -140,6 +135,9 @@ impl Refusal {
             Self::TooManyConnections { most } => {
                 return format!("this server keeps {most} connections for one address; close some of yours");
             }
+            Self::HeadersTooLarge { most } => {
+                return format!("the metadata of a call may have {most} bytes in all; send less");
+            }
             Self::HostNotAllowed => "this server does not answer browsers under this host name (--allowed-host)",
             Self::PageTokenInvalid => {
                 "page_token: was not given out by this service for this filter; begin at the first page"
@@ -166,10 +164,12 @@ impl Refusal {
             Self::StoreForeign(id, _) | Self::RecordUnreadable(id) => ("store_id", id.to_string()),
             Self::HistoryCompacted { oldest } => ("oldest_revision", oldest.to_string()),
             Self::TooManyRequests { most } | Self::TooManyStreams { most, scope: _ } => ("limit", most.to_string()),
-            Self::TooManyConnections { most } => ("limit", most.to_string()),
-            Self::InvalidFields(_) | Self::RequestIdReused | Self::PageTokenInvalid | Self::ResumeTokenInvalid => {
-                return HashMap::new();
-            }
+            Self::TooManyConnections { most } | Self::HeadersTooLarge { most } => ("limit", most.to_string()),
+            Self::InvalidFields(violations) => match violations::named(violations).1 {
+                0 => return HashMap::new(),
+                more => ("more_violations", more.to_string()),
+            },
+            Self::RequestIdReused | Self::PageTokenInvalid | Self::ResumeTokenInvalid => return HashMap::new(),
             Self::HostNotAllowed => return HashMap::new(),
             Self::Starting | Self::Draining | Self::LedgerUnavailable | Self::LedgerFull => return HashMap::new(),
             Self::ReadOnly { .. } => return HashMap::new(),
@@ -185,9 +185,7 @@ impl Refusal {
     fn add_details(&self, details: &mut ErrorDetails) {
         match self {
             Self::InvalidFields(violations) => {
-                let violations: Vec<_> =
-                    violations.iter().map(|v| FieldViolation::new(&v.field, &v.description)).collect();
-                details.set_bad_request(violations);
+                details.set_bad_request(violations::named(violations).0);
             }
             Self::PageTokenInvalid => {
                 details.add_bad_request_violation("page_token", "was not given out by this service for this filter");
@@ -216,7 +214,7 @@ impl Refusal {
             Self::TooManyConnections { .. } => {
                 details.set_retry_info(Some(RETRY));
             }
-            Self::HostNotAllowed => {}
+            Self::HostNotAllowed | Self::HeadersTooLarge { .. } => {}
             Self::HistoryCompacted { .. } | Self::ReadOnly { .. } | Self::DeadlineExceeded | Self::Internal => {}
         }
     }
@@ -276,16 +274,6 @@ impl From<ReadError> for Refusal {
         match error {
             ReadError::Loading => Self::Starting,
             ReadError::Ledger(error) => error.into(),
-        }
-    }
-}
-
-fn summary(violations: &[Violation]) -> String {
-    match violations {
-        [] => "a field is invalid".to_owned(),
-        [only] => format!("{}: {}", only.field, only.description),
-        [first, rest @ ..] => {
-            format!("{}: {} (and {} more, see the details)", first.field, first.description, rest.len())
         }
     }
 }
@@ -376,6 +364,7 @@ mod tests {
             (Refusal::TooManyRequests { most: 1 }, Code::ResourceExhausted, "TOO_MANY_REQUESTS"),
             (Refusal::TooManyStreams { most: 1, scope: Scope::Peer }, Code::ResourceExhausted, "TOO_MANY_STREAMS"),
             (Refusal::TooManyConnections { most: 1 }, Code::ResourceExhausted, "TOO_MANY_CONNECTIONS"),
+            (Refusal::HeadersTooLarge { most: 1 }, Code::ResourceExhausted, "HEADERS_TOO_LARGE"),
             (Refusal::HostNotAllowed, Code::PermissionDenied, "HOST_NOT_ALLOWED"),
             (Refusal::Starting, Code::Unavailable, "STARTING"),
             (Refusal::Draining, Code::Unavailable, "DRAINING"),
@@ -420,6 +409,7 @@ mod tests {
         "TOO_MANY_REQUESTS",
         "TOO_MANY_CONNECTIONS",
         "HOST_NOT_ALLOWED",
+        "HEADERS_TOO_LARGE",
         "INTERNAL",
     ];
 
