@@ -3,6 +3,7 @@
 mod admin;
 mod adopt;
 mod build;
+mod reload;
 mod signal;
 
 use std::{error::Error, process::ExitCode, time::Duration};

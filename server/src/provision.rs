@@ -120,6 +120,24 @@ impl KubeProvisioner {
             }),
         }
     }
+
+    /// Reads chart and values files anew: stores that are made from now on are made from these. What helm makes nothing of is
+    /// refused, and the files of before stay in use. Returns whether anything is different.
+    ///
+    /// # Errors
+    /// A file cannot be read, helm refuses the chart with these values, or the volumes do not fit into the quota.
+    pub async fn reload_files(&self) -> Result<bool, StepError> {
+        self.context.helm.reload(&self.context.quota).await
+    }
+
+    /// Reads chart and values files now, and not only when the first store needs them: what is edited later has no effect before
+    /// [`reload_files`](Self::reload_files).
+    ///
+    /// # Errors
+    /// A file cannot be read, or not copied.
+    pub async fn load_files(&self) -> Result<(), StepError> {
+        self.context.helm.load().await
+    }
 }
 
 impl Context {

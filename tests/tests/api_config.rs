@@ -1,6 +1,13 @@
 //! The server's flags, from outside.
 
-use sendstores_tests::server::ServerOptions;
+use sendstores_client::ListStores;
+use sendstores_tests::{
+    helm_shim::{Deed, HelmShim},
+    http,
+    redis::RedisServer,
+    server::{self, ServerOptions},
+    wait::until,
+};
 
 #[test]
 fn every_problem_is_named_at_once_with_exit_code_2() {
@@ -27,6 +34,31 @@ fn the_configuration_is_printed_without_secrets() {
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(text.contains("lease = 7s"), "{text}");
     assert!(text.contains("redis-url = [hidden]") && !text.contains("hunter2"), "{text}");
+}
+
+#[tokio::test]
+async fn sighup_has_the_chart_and_the_values_read_again() {
+    let redis = RedisServer::start().await;
+    let shim = HelmShim::new(Deed::Work);
+    let values = shim.path("environment.yaml");
+    std::fs::write(&values, "storage: {content: 1Gi}").expect("written");
+    let options = ServerOptions::without_cluster(&redis.url())
+        .flag(format!("--values={}", values.display()))
+        .flag(format!("--helm={}", shim.program().display()));
+    let server = options.start_ready().await;
+    for (content, outcome) in
+        [("storage: {content: 2Gi}", "changed"), ("storage: {content: 2Gi}", "unchanged"), ("refused: true", "refused")]
+    {
+        std::fs::write(&values, content).expect("written");
+        server::signal(server.pid(), "HUP");
+        let counted = format!("sendstores_file_reloads_total{{outcome=\"{outcome}\"}} 1");
+        until("the reload to be counted", async || {
+            let (_, metrics) = http::get(server.admin, "/metrics").await.expect("metrics");
+            metrics.contains(&counted).then_some(())
+        })
+        .await;
+    }
+    server.client().await.list(ListStores::default()).await.expect("it serves on");
 }
 
 #[test]

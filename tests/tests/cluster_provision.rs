@@ -95,6 +95,23 @@ async fn a_statefulset_of_an_earlier_chart_is_replaced_around_its_pod() {
 }
 
 #[tokio::test]
+async fn files_are_read_again_when_helm_accepts_them() {
+    let rig = Rig::light().await;
+    for helm in [Helm::Three, Helm::Four] {
+        let environment = rig.values("environment.yaml", "storage: {content: 1Gi}");
+        let provisioner = rig.provisioner(helm, &[&simulated_images(), &environment]);
+        provisioner.load_files().await.expect("read");
+        rig.values("environment.yaml", "storage: {content: 2Gi}");
+        assert_eq!(provisioner.reload_files().await, Ok(true), "{helm:?}");
+        rig.values("environment.yaml", "storage: {contents: 3Gi}");
+        let error = provisioner.reload_files().await.expect_err("the schema knows no such value");
+        assert!(error.message.contains("contents"), "{helm:?}: {error}");
+        rig.values("environment.yaml", "storage: {content: 2Gi}");
+        assert_eq!(provisioner.reload_files().await, Ok(false), "{helm:?}");
+    }
+}
+
+#[tokio::test]
 async fn the_walls_stand_before_anything_else_and_are_put_up_again() {
     let rig = Rig::light().await;
     let provisioner = rig.provisioner(Helm::Four, &[]);

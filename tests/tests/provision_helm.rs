@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
@@ -29,12 +29,19 @@ const GRACE: Duration = Duration::from_millis(200);
 /// Far more than a deadline and its grace; a run that takes this long was not ended by them.
 const LONG: Duration = Duration::from_secs(20);
 
+fn chart() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../charts/woocommerce")
+}
+
 fn provisioner(shim: &HelmShim, deadline: Duration) -> KubeProvisioner {
-    let chart = Path::new(env!("CARGO_MANIFEST_DIR")).join("../charts/woocommerce");
+    provisioner_with(shim, deadline, chart().join("values-local.yaml"))
+}
+
+fn provisioner_with(shim: &HelmShim, deadline: Duration, values: PathBuf) -> KubeProvisioner {
     let helm = HelmConfig {
         program: shim.program(),
-        values: vec![chart.join("values-local.yaml")],
-        chart,
+        values: vec![values],
+        chart: chart(),
         cache: Some(shim.path("cache")),
         kubeconfig: None,
         kube_context: None,
@@ -178,6 +185,38 @@ async fn a_dropped_step_takes_helm_with_it() {
         pids = told_pids(&shim) => pids,
     };
     all_gone(&pids).await;
+}
+
+/// The files of a server that are edited while it runs.
+#[tokio::test]
+async fn an_edited_file_reaches_no_store_before_that_is_asked_for_and_helm_accepts_it() {
+    let shim = HelmShim::new(Deed::Work);
+    let environment = shim.path("environment.yaml");
+    let write = |content: &str| fs::write(&environment, content).expect("write the values");
+    write("storage: {content: 1Gi}");
+    let provisioner = provisioner_with(&shim, LONG, environment.clone());
+    provisioner.load_files().await.expect("read");
+    // What helm is given where there is no release yet.
+    let installed = async || {
+        fs::remove_file(shim.path("record")).ok();
+        provisioner.ensure(&store(), steps::RELEASE).await.expect("made");
+        shim.recorded("values")
+    };
+    write("storage: {content: 2Gi}");
+    assert_eq!(installed().await, "storage: {content: 1Gi}");
+    assert_eq!(provisioner.reload_files().await, Ok(true));
+    assert_eq!(installed().await, "storage: {content: 2Gi}");
+    assert_eq!(provisioner.reload_files().await, Ok(false), "they are the same");
+
+    for unusable in ["refused: true", "storage: {content: 900Gi}"] {
+        write(unusable);
+        provisioner.reload_files().await.expect_err(unusable);
+        assert_eq!(installed().await, "storage: {content: 2Gi}", "{unusable}");
+    }
+    fs::remove_file(&environment).expect("remove the values");
+    let error = provisioner.reload_files().await.expect_err("the file is gone");
+    assert!(error.message.contains("environment.yaml"), "{error}");
+    assert_eq!(installed().await, "storage: {content: 2Gi}");
 }
 
 /// A revision as helm keeps it, of a chart and of values that no server of today has.

@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::admin;
+use super::{admin, reload, signal};
 use crate::{
     args::Config,
     grpc::{AllowedHosts, Backend, Limits, Server, StoreApi, StreamLimits},
@@ -69,6 +69,11 @@ pub(super) async fn serve(
         () = &mut stop => return Ok(tasks.run(std::future::ready(()), config.drain_timeout).await?),
     };
     let provisioner = provisioner(&config).await?;
+    provisioner.load_files().await.map_err(|error| format!("--chart and --values: {error}"))?;
+    tasks.spawn("reload", Phase::Front, {
+        let (provisioner, asked) = (provisioner.clone(), signal::reloads()?);
+        |stop| reload::run(provisioner, asked, stop)
+    });
     tasks.spawn("mirror", Phase::Back, {
         let (mirror, ledger) = (mirror.clone(), ledger.clone());
         |stop| async { Ok(mirror.follow(ledger, stop).await?) }

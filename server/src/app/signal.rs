@@ -1,4 +1,4 @@
-//! The signals that ask the process to stop.
+//! The signals that ask the process to stop, or to read its files again.
 
 use std::io;
 
@@ -19,6 +19,11 @@ pub(super) fn listen() -> io::Result<(impl Future<Output = ()>, impl Future<Outp
         two.next().await;
     };
     Ok((async move { one.next().await }, second))
+}
+
+/// The requests to read the files of the configuration again (SIGHUP), from now on.
+pub(super) fn reloads() -> io::Result<Signal> {
+    signal(SignalKind::hangup())
 }
 
 // === impl Signals ===

@@ -1,8 +1,8 @@
 //! helm, as a program. Its exit code is a hint; what became of a release is read from the cluster.
 
-mod bundle;
 pub(crate) mod content;
 pub(crate) mod failure;
+mod files;
 mod flags;
 pub(crate) mod release;
 mod values;
@@ -12,6 +12,7 @@ use std::{
     fs::Permissions,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
+    sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
 
@@ -19,9 +20,9 @@ use sendstores_core::{Store, failure::FailureReason, provisioner::StepError};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
-use self::{bundle::Bundle, content::Content, flags::Major};
+use self::{content::Content, files::Files, flags::Major};
 use super::{
-    config::HelmConfig,
+    config::{HelmConfig, Quota},
     names,
     process::{self, End, Finished, Run},
     redact,
@@ -36,7 +37,8 @@ pub(crate) struct Helm {
     deadline: Duration,
     grace: Duration,
     tool: OnceCell<Tool>,
-    bundle: OnceCell<Bundle>,
+    /// What is installed; `None` before it was read.
+    files: RwLock<Option<Arc<Files>>>,
     /// Where the configuration names no folder.
     scratch: OnceCell<TempDir>,
 }
@@ -62,22 +64,24 @@ struct Tool {
 
 impl Helm {
     pub(crate) fn new(config: HelmConfig, deadline: Duration, grace: Duration) -> Self {
-        Self { config, deadline, grace, tool: OnceCell::new(), bundle: OnceCell::new(), scratch: OnceCell::new() }
+        Self { config, deadline, grace, tool: OnceCell::new(), files: RwLock::default(), scratch: OnceCell::new() }
     }
 
     /// The digest that a release of `store` made by us now would carry.
     pub(crate) async fn digest(&self, store: &Store) -> Result<String, StepError> {
-        Ok(self.bundle().await?.digest(store))
+        Ok(self.files().await?.digest(store))
     }
 
     /// Installs or upgrades, without waiting for the pods.
     pub(crate) async fn upgrade(&self, store: &Store, exposed: bool, base: Base<'_>) -> Result<(), StepError> {
         let mut arguments: Vec<OsString> = vec!["upgrade".into(), names::RELEASE.into()];
+        // Held until helm has ended: their copy goes with them.
+        let files = self.files().await?;
         let mut unpacked = None;
         let (labels, document) = match base {
             Base::Files | Base::Before => {
-                arguments.push(self.config.chart.clone().into());
-                (release::labels(Some(&self.digest(store).await?), exposed), values::document(store, exposed))
+                arguments.push(files.chart().into());
+                (release::labels(Some(&files.digest(store)), exposed), values::document(store, exposed))
             }
             Base::Kept(content, source) => {
                 let folder = self.cache().await?.join("kept").join(store.id.as_str());
@@ -92,9 +96,7 @@ impl Helm {
             (Base::Before, _) => arguments.push("--reuse-values".into()),
             (_, Some(kept)) => arguments.extend(["--values".into(), kept.values().into()]),
             (_, None) => {
-                for file in &self.config.values {
-                    arguments.extend(["--values".into(), file.clone().into()]);
-                }
+                arguments.extend(files.values().flat_map(|file| ["--values".into(), file.into()]));
             }
         }
         arguments.extend(["--values", "-", "--labels", labels.as_str()].map(OsString::from));
@@ -108,6 +110,21 @@ impl Helm {
         arguments.extend(["--namespace", store.id.as_str()].map(OsString::from));
         arguments.extend(self.tool().await?.major.uninstall().iter().map(OsString::from));
         self.act(arguments, Vec::new()).await
+    }
+
+    /// Reads the chart and the values anew and installs from them from now on, if helm can make something of them. Returns
+    /// whether they differ from what was read before; on an error, that stays in use.
+    pub(crate) async fn reload(&self, quota: &Quota) -> Result<bool, StepError> {
+        let files = self.read().await?;
+        let all: Vec<_> = [files.chart().join("values.yaml")].into_iter().chain(files.values()).collect();
+        quota.holds_volumes(&all).map_err(|why| self.unusable(&why))?;
+        let mut arguments: Vec<OsString> = vec!["template".into(), names::RELEASE.into(), files.chart().into()];
+        arguments.extend(files.values().flat_map(|file| ["--values".into(), file.into()]));
+        arguments.extend(["--values", "-"].map(OsString::from));
+        self.act(arguments, values::of_a_check().into_bytes()).await?;
+        let differs = !self.files().await?.is_like(&files);
+        self.install_from(files);
+        Ok(differs)
     }
 
     async fn act(&self, arguments: Vec<OsString>, input: Vec<u8>) -> Result<(), StepError> {
@@ -171,9 +188,29 @@ impl Helm {
         folder.map(TempDir::path).map_err(|error| self.unusable(&format!("no folder for its caches: {error}")))
     }
 
-    async fn bundle(&self) -> Result<&Bundle, StepError> {
-        let read = async { Bundle::read(&self.config.chart, &self.config.values).map_err(|why| self.unusable(&why)) };
-        self.bundle.get_or_try_init(|| read).await
+    /// Has what is installed read now.
+    pub(crate) async fn load(&self) -> Result<(), StepError> {
+        self.files().await.map(drop)
+    }
+
+    /// What is installed. It is read now if it was not before.
+    async fn files(&self) -> Result<Arc<Files>, StepError> {
+        let known = self.files.read().unwrap_or_else(PoisonError::into_inner).clone();
+        match known {
+            Some(files) => Ok(files),
+            None => Ok(self.install_from(self.read().await?)),
+        }
+    }
+
+    async fn read(&self) -> Result<Files, StepError> {
+        let HelmConfig { chart, values, .. } = &self.config;
+        Files::read(chart, values, self.cache().await?).map_err(|why| self.unusable(&why))
+    }
+
+    fn install_from(&self, files: Files) -> Arc<Files> {
+        let files = Arc::new(files);
+        *self.files.write().unwrap_or_else(PoisonError::into_inner) = Some(files.clone());
+        files
     }
 
     /// Asks the program for its version, once it answers.

@@ -20,6 +20,17 @@ pub(super) fn document(store: &Store, exposed: bool) -> String {
     .to_string()
 }
 
+/// The same of no store: for a look at what chart and environment come to.
+pub(super) fn of_a_check() -> String {
+    let (id, host) = ("store-check", "store-check.example.com");
+    json!({
+        "store": {"id": id, "uid": uuid::Uuid::nil().to_string(), "url": format!("https://{host}"), "host": host},
+        "credentials": {"secretName": names::CREDENTIALS},
+        "ingress": {"enabled": true},
+    })
+    .to_string()
+}
+
 /// What alone is said to a revision that keeps all its other values.
 pub(super) fn exposure(exposed: bool) -> String {
     json!({"ingress": {"enabled": exposed}}).to_string()

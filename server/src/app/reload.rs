@@ -1,0 +1,40 @@
+//! Reads the chart and the values files again when it is asked to by SIGHUP.
+
+use tokio::signal::unix::Signal;
+use tokio_util::sync::CancellationToken;
+
+use crate::{provision::KubeProvisioner, supervise::TaskError};
+
+pub(super) async fn run(
+    provisioner: KubeProvisioner,
+    mut asked: Signal,
+    stop: CancellationToken,
+) -> Result<(), TaskError> {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            _ = asked.recv() => {}
+        }
+        let result = tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            result = provisioner.reload_files() => result,
+        };
+        let outcome = match result {
+            Ok(true) => {
+                tracing::info!(
+                    "chart and values were read again; stores that are made from now on are made from these"
+                );
+                "changed"
+            }
+            Ok(false) => {
+                tracing::info!("chart and values were read again and are as before");
+                "unchanged"
+            }
+            Err(error) => {
+                tracing::error!(%error, "chart or values cannot be used; those of before stay in use");
+                "refused"
+            }
+        };
+        metrics::counter!("sendstores_file_reloads_total", "outcome" => outcome).increment(1);
+    }
+}
