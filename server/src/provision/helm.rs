@@ -120,7 +120,7 @@ impl Helm {
         quota.holds_volumes(&all).map_err(|why| self.unusable(&why))?;
         let mut arguments: Vec<OsString> = vec!["template".into(), names::RELEASE.into(), files.chart().into()];
         arguments.extend(files.values().flat_map(|file| ["--values".into(), file.into()]));
-        arguments.extend(["--values", "-"].map(OsString::from));
+        arguments.extend(["--values", "-", "--namespace", values::CHECK].map(OsString::from));
         self.act(arguments, values::of_a_check().into_bytes()).await?;
         let differs = !self.files().await?.is_like(&files);
         self.install_from(files);

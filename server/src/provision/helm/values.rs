@@ -5,6 +5,9 @@ use serde_json::{Value, json};
 
 use crate::provision::names;
 
+/// The id of no store, for a look at what chart and environment come to.
+pub(super) const CHECK: &str = "store-check";
+
 /// JSON, which is YAML too. No text of a user is in it: title and e-mail go to the bootstrap alone.
 pub(super) fn document(store: &Store, exposed: bool) -> String {
     json!({
@@ -20,11 +23,11 @@ pub(super) fn document(store: &Store, exposed: bool) -> String {
     .to_string()
 }
 
-/// The same of no store: for a look at what chart and environment come to.
+/// The same of [`CHECK`].
 pub(super) fn of_a_check() -> String {
-    let (id, host) = ("store-check", "store-check.example.com");
+    let host = "store-check.example.com";
     json!({
-        "store": {"id": id, "uid": uuid::Uuid::nil().to_string(), "url": format!("https://{host}"), "host": host},
+        "store": {"id": CHECK, "uid": uuid::Uuid::nil().to_string(), "url": format!("https://{host}"), "host": host},
         "credentials": {"secretName": names::CREDENTIALS},
         "ingress": {"enabled": true},
     })
