@@ -117,9 +117,9 @@ impl Error {
     /// that they have one effect.
     pub fn retryable(&self) -> bool {
         match self {
-            Self::Transport(_) | Self::ResourceExhausted { .. } | Self::Unavailable(_) | Self::DeadlineExceeded(_) => {
-                true
-            }
+            Self::Transport(_) | Self::Unavailable(_) | Self::DeadlineExceeded(_) => true,
+            // The metadata of the call, which is as large the next time.
+            Self::ResourceExhausted { cause, .. } => cause.reason() != Some("HEADERS_TOO_LARGE"),
             // The other conflict, a stale etag, stays what it is.
             Self::Conflict(cause) => cause.reason() == Some("WRITE_CONFLICT"),
             Self::InvalidServer { .. }
