@@ -73,7 +73,8 @@ pub struct Args {
     /// Values file of this environment. May be repeated; later files override earlier ones.
     #[arg(long = "values", env = "SENDSTORES_VALUES", value_delimiter = ',')]
     pub values: Vec<PathBuf>,
-    /// Public URL of a store. {id} is replaced by the store's id.
+    /// Public URL of a store. {id} is replaced by the store's id, which has up to 40 characters; a label of a host name has 63
+    /// at most.
     #[arg(long, env = "SENDSTORES_STORE_URL", default_value = "http://{id}.localhost")]
     pub store_url: String,
     /// Number of acts at once, such as a run of helm or an installation inside a pod: so many for stores that are created,

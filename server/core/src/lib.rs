@@ -16,6 +16,7 @@ pub mod evidence;
 pub mod failure;
 pub mod filter;
 pub mod history;
+pub mod host;
 pub mod id;
 pub mod label;
 pub mod ledger;

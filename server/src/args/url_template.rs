@@ -2,7 +2,10 @@
 
 use std::{fmt, str::FromStr};
 
-use sendstores_core::{Invalid, StoreId};
+use sendstores_core::{Invalid, StoreId, host};
+
+/// What stands for the store's id.
+const ID: &str = "{id}";
 
 /// `scheme://…{id}…[:port]`, where `{id}` stands for the store's id. No path: a store has its host for itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,13 +15,14 @@ pub struct UrlTemplate(String);
 
 impl UrlTemplate {
     pub fn url(&self, id: &StoreId) -> String {
-        self.0.replace("{id}", id.as_str())
+        self.0.replace(ID, id.as_str())
     }
 }
 
 impl FromStr for UrlTemplate {
     type Err = Invalid;
 
+    /// Checked with the longest id, so that no id makes an address that an Ingress or a browser refuses.
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let refused = || {
             Invalid::new(
@@ -27,22 +31,21 @@ impl FromStr for UrlTemplate {
         };
         let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).ok_or_else(refused)?;
         let (host, port) = rest.split_once(':').map_or((rest, None), |(host, port)| (host, Some(port)));
-        let (before, behind) = host.split_once("{id}").ok_or_else(refused)?;
-        let host_ok =
-            |part: &str| part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.');
-        let port_ok = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0));
-        // A label may have 63 characters and an id has up to 40.
-        if !host_ok(before)
-            || !host_ok(behind)
-            || before.len() > 20
-            || host.len() > 200
-            || !port_ok
-            || host.ends_with('.')
-        {
+        let (before, after) = host.split_once(ID).ok_or_else(refused)?;
+        if after.contains(ID) || !port.is_none_or(is_port) {
             return Err(refused());
         }
+        let longest = format!("{:x<1$}", StoreId::PREFIX, StoreId::MAX_LENGTH);
+        host::check(&format!("{before}{longest}{after}")).map_err(|why| {
+            Invalid::new(format_args!("{why} (with the longest id of a store, {} characters)", StoreId::MAX_LENGTH))
+        })?;
         Ok(Self(text.to_owned()))
     }
+}
+
+/// A port as an address has it: a number from 1 without a sign or leading zeros.
+fn is_port(text: &str) -> bool {
+    text.starts_with(|c: char| matches!(c, '1'..='9')) && text.parse::<u16>().is_ok()
 }
 
 impl fmt::Display for UrlTemplate {
@@ -54,6 +57,27 @@ impl fmt::Display for UrlTemplate {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_longest_id_makes_a_host_name() {
+        let parts = "b".repeat(63 - StoreId::MAX_LENGTH);
+        assert!(UrlTemplate::from_str(&format!("https://{{id}}{parts}.example.com")).is_ok());
+        let deep = format!("https://{{id}}{}", ".abcdefghi".repeat(22));
+        for (bad, why) in [
+            ("https://{id}-shop-eu-central-production.example.com", "a label of 67 characters"),
+            (&format!("https://{{id}}{parts}b.example.com"), "a label of 64 characters"),
+            (&format!("https://{{id}}.{}.example.com", "b".repeat(64)), "a label of 64 characters"),
+            ("https://{id}..example.com", "empty label"),
+            ("https://{id}-.example.com", "begins or ends"),
+            ("https://-{id}.example.com", "begins or ends"),
+            ("https://{id}.-x.example.com", "begins or ends"),
+            ("https://{id}.example.com.", "empty label"),
+            (&deep, "of 260 characters"),
+        ] {
+            let refused = UrlTemplate::from_str(bad).expect_err(bad).to_string();
+            assert!(refused.contains(why), "{bad}: {refused}");
+        }
+    }
 
     #[test]
     fn a_template_has_one_id_and_no_path() {
@@ -69,6 +93,9 @@ mod tests {
             "http://{id}.x:0",
             "ftp://{id}.x",
             "http://{id}.X",
+            "http://{id}.x:+80",
+            "http://{id}.x:080",
+            "http://{id}.x:",
         ] {
             assert!(UrlTemplate::from_str(bad).is_err(), "{bad}");
         }

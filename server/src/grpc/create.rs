@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use prost::Message;
 use sendstores_core::{
-    CallId, Store,
+    CallId, Store, host,
     ledger::{Expected, Ledger, LedgerError, Operation, Write},
     store::NewStore,
 };
@@ -67,7 +67,11 @@ impl<L: Ledger> StoreApi<L> {
         // A bad id is named once; the other fields are checked all the same.
         let named = id.clone().or_else(|| ids::store().ok());
         let url = named.as_ref().map(|id| self.store_url(id));
-        let spec = named.zip(url.as_deref()).and_then(|(id, url)| parse::spec(v, spec, self.engines(), &id, host(url)));
+        if let (Some(_), Some(url)) = (&id, &url) {
+            v.take("store_id", host::check(host_of(url)));
+        }
+        let spec =
+            named.zip(url.as_deref()).and_then(|(id, url)| parse::spec(v, spec, self.engines(), &id, host_of(url)));
         let parsed = (|| {
             let spec = spec?;
             let pipeline = self.engines().pipeline(spec.engine);
@@ -115,7 +119,43 @@ pub(super) fn digest(kind: &str, body: &impl Message) -> String {
     nibbles.filter_map(|nibble| char::from_digit(nibble.into(), 16)).collect()
 }
 
-fn host(url: &str) -> &str {
+fn host_of(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     rest.split([':', '/']).next().unwrap_or(rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::{
+        grpc::{Limits, StreamLimits},
+        ledger::MemoryLedger,
+        provision::ENGINES,
+    };
+
+    #[test]
+    fn an_id_that_makes_no_host_name_is_refused() {
+        let limits = Limits {
+            calls: Limits::CALLS,
+            streams: StreamLimits { all: 1, per_peer: None },
+            deadline: Limits::DEADLINE,
+        };
+        let url = Arc::new(|id: &sendstores_core::StoreId| {
+            format!("https://{id}-shop-eu-central-production.example.com:8443")
+        });
+        let api: StoreApi<MemoryLedger> = StoreApi::new(url, ENGINES, limits, CancellationToken::new());
+        let parse = |id: &str| {
+            api.parse_create(wire::CreateRequest { store_id: id.to_owned(), ..wire::CreateRequest::default() })
+        };
+        assert!(parse(&format!("store-{}", "x".repeat(30))).is_ok());
+        let Err(Refusal::InvalidFields(violations)) = parse(&format!("store-{}", "x".repeat(31))) else {
+            panic!("a label of 64 characters is refused")
+        };
+        let told: Vec<_> = violations.iter().map(|wrong| (wrong.field.as_str(), wrong.description.as_str())).collect();
+        assert!(matches!(told[..], [("store_id", why)] if why.contains("a label of 64 characters")), "{told:?}");
+    }
 }
