@@ -4,6 +4,7 @@
 //! `steps`. Every verb is safe to repeat: it looks at the cluster, never at a memory of what it
 //! did before.
 
+mod advice;
 mod answers;
 mod census;
 mod cluster;
@@ -31,7 +32,7 @@ mod watch;
 use std::{sync::Arc, time::Duration};
 
 use sendstores_core::{
-    Diagnosis, Engines, FailureReason, Release, Store, StoreId,
+    Engines, Failure, FailureReason, Release, Store, StoreId,
     adoption::{Census, Found, Inventory},
     cluster::{Identify, Identity},
     credentials::{ReadCredentials, Reading},
@@ -56,11 +57,14 @@ pub use config::{Config, Deadlines, HelmConfig, ProbeVia, Quota};
 pub mod kit {
     pub use super::{
         Context,
-        engines::{CredentialsDef, Doing, ENGINES, EngineDef, Registry, StepDef, Watches, facts},
+        advice::usual as usual_advice,
+        engines::{
+            CredentialsDef, DiagnosisDef, Doing, ENGINES, EngineDef, Finding, LogDef, Registry, StepDef, Watches, facts,
+        },
         proxy::{Answer, Question, Reply},
         steps::{
-            Kind, Workload, credentials::STEP as CREDENTIALS, done, namespace::STEP as NAMESPACE, partial, release,
-            waiting, workload,
+            Kind, Workload, credentials::STEP as CREDENTIALS, diagnosis::without_values, done,
+            namespace::STEP as NAMESPACE, partial, release, waiting, workload,
         },
     };
 }
@@ -197,8 +201,8 @@ impl Provisioner for KubeProvisioner {
         steps::removal::remove(&self.context, store).await
     }
 
-    async fn diagnose(&self, store: &Store, step: StepName, reason: FailureReason) -> (FailureReason, Diagnosis) {
-        Box::pin(steps::diagnosis::diagnose(&self.context, store, step, reason)).await
+    async fn diagnose(&self, store: &Store, failure: Failure) -> Failure {
+        Box::pin(steps::diagnosis::diagnose(&self.context, store, failure)).await
     }
 
     async fn wait_removal(&self, store: &Store, last: &Remains) -> Result<Seen<Remains>, StepError> {

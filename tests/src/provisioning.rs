@@ -170,7 +170,7 @@ pub async fn remove(provisioner: &KubeProvisioner, store: &Store) -> Vec<String>
         seen = match seen {
             Seen::Absent => return told,
             Seen::Known(last) => {
-                if let Remains::Going(left) = &last {
+                if let Remains::Going(left) | Remains::Held(left) = &last {
                     told.push(left.clone());
                 }
                 provisioner.wait_removal(store, &last).await.expect("waited")

@@ -10,7 +10,7 @@ use std::{
 
 use futures::{FutureExt, future::BoxFuture};
 use sendstores_core::{
-    Diagnosis, Engines, Evidence, FailureReason, Release, StepName, Store, StoreId, Timestamp,
+    Diagnosis, Engines, Evidence, Failure, FailureReason, Release, StepName, Store, StoreId, Timestamp,
     credentials::{Credentials, Password, ReadCredentials, Reading},
     evidence::Check,
     observed::{Outlook, Progress, Remains, Seen, Waiting},
@@ -321,7 +321,7 @@ impl ScriptedProvisioner {
 
     fn evidence(passed: bool) -> Vec<Evidence> {
         let found = if passed { Ok("scripted".to_owned()) } else { Err("scripted".to_owned()) };
-        vec![Evidence::new(Check::ShopPage, found, Timestamp::from_micros(1_700_000_000_000_000))]
+        vec![Evidence::new(Check::new("shop_page"), found, Timestamp::from_micros(1_700_000_000_000_000))]
     }
 }
 
@@ -415,8 +415,9 @@ impl Provisioner for ScriptedProvisioner {
         .await
     }
 
-    async fn diagnose(&self, _: &Store, step: StepName, reason: FailureReason) -> (FailureReason, Diagnosis) {
-        (reason, Diagnosis { object: format!("Step {step}"), ..Diagnosis::default() })
+    async fn diagnose(&self, _: &Store, failure: Failure) -> Failure {
+        let object = failure.step.map(|step| format!("Step {step}")).unwrap_or_default();
+        Failure { diagnosis: Some(Box::new(Diagnosis { object, ..Diagnosis::default() })), ..failure }
     }
 
     async fn wait_removal(&self, store: &Store, _last: &Remains) -> Result<Seen<Remains>, StepError> {

@@ -2,20 +2,26 @@
 //! (`provision::kit`), and so shows what an engine takes: this file, a chart, and a row in a registry.
 
 use sendstores_core::{
-    Engine, EngineFacts, Engines, Evidence, FailureReason, Pipeline, StepFacts, StepName, Store, Timestamp,
+    Engine, EngineFacts, Engines, Evidence, Failure, FailureReason, Pipeline, StepFacts, StepName, Store, StoreId,
+    Timestamp,
     evidence::Check,
     observed::{Progress, Seen},
     provisioner::StepError,
 };
 use sendstores_server::provision::kit::{
-    self, Context, CredentialsDef, EngineDef, Kind, Question, Registry, Reply, StepDef, Watches, Workload,
+    self, Context, CredentialsDef, DiagnosisDef, EngineDef, Kind, LogDef, Question, Registry, Reply, StepDef, Watches,
+    Workload,
 };
 
 /// The engine alone.
 pub const REGISTRY: Registry = Registry { engines: &[&ENGINE], facts: Engines::new(&[ENGINE.facts]) };
 
 pub const ENGINE: EngineDef = EngineDef {
-    facts: EngineFacts { engine: Engine::new("static-page"), pipeline: Pipeline::new(&FACTS) },
+    facts: EngineFacts {
+        engine: Engine::new("static-page"),
+        pipeline: Pipeline::new(&FACTS).proved_by(&[PAGE_CHECK]),
+        advise,
+    },
     steps: &STEPS,
     application: PAGE,
     credentials: CredentialsDef {
@@ -25,7 +31,25 @@ pub const ENGINE: EngineDef = EngineDef {
         user: |_| "editor".to_owned(),
     },
     run_jobs: |_, _| Box::pin(std::future::ready(Ok(()))),
+    diagnosis: DiagnosisDef {
+        // Its log is one of visits.
+        log: LogDef { shown: |_| Vec::new(), fatal: &[], fatal_reason: FailureReason::ApplicationUnavailable },
+        inside: |_, _, _| Box::pin(std::future::ready(Ok(None))),
+    },
 };
+
+/// What is looked at.
+const PAGE_CHECK: Check = Check::new("page");
+
+/// Its own words where it has better ones.
+fn advise(id: &StoreId, failure: &Failure) -> String {
+    match failure.reason {
+        FailureReason::StorefrontUnavailable => {
+            format!("Put the page back: kubectl -n {id} rollout restart deployment/{}", PAGE.name)
+        }
+        _ => kit::usual_advice(id, failure),
+    }
+}
 
 /// Its Deployment, Service and Ingress.
 const PAGE: Workload = Workload { kind: Kind::Deployment, name: "page" };
@@ -69,6 +93,6 @@ async fn observe_front(context: &Context, store: &Store) -> Result<Seen<Progress
         Reply::Unreachable(why) => Err(why),
     };
     let sells = found.is_ok();
-    let evidence = vec![Evidence::new(Check::ShopPage, found, Timestamp::from(std::time::SystemTime::now()))];
+    let evidence = vec![Evidence::new(PAGE_CHECK, found, Timestamp::from(std::time::SystemTime::now()))];
     Ok(Seen::Known(if sells { Progress::Done(evidence) } else { Progress::Failing(evidence) }))
 }

@@ -1,7 +1,9 @@
 //! The engines of a server: the software that stores are made of, as far as the domain has to know it.
 
 use crate::{
-    failure::FailureReason,
+    evidence::Check,
+    failure::{Failure, FailureReason},
+    id::StoreId,
     step::{StepFacts, StepName},
     store::Store,
     word::{Word, name_type},
@@ -17,11 +19,17 @@ pub struct EngineFacts {
     pub engine: Engine,
     /// The steps from intent to READY, in the order in which they are taken.
     pub pipeline: Pipeline,
+    /// One thing to do about a failure of such a store, by its reason and the object that blocks: one sentence, most often
+    /// with a command.
+    pub advise: fn(&StoreId, &Failure) -> String,
 }
 
 /// The steps of provisioning, in the order in which they are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pipeline(&'static [StepFacts]);
+pub struct Pipeline {
+    steps: &'static [StepFacts],
+    checks: &'static [Check],
+}
 
 /// The engines of this server. The first one is that of a Create that names none.
 #[derive(Clone, Copy, Debug)]
@@ -33,37 +41,48 @@ name_type!(Engine);
 
 impl Pipeline {
     /// No steps: of an engine that this server does not have.
-    pub const NONE: Self = Self(&[]);
+    pub const NONE: Self = Self::new(&[]);
 
     pub const fn new(steps: &'static [StepFacts]) -> Self {
-        Self(steps)
+        Self { steps, checks: &[] }
+    }
+
+    /// The same, with what the last step looks at: all checks that its evidence can have.
+    #[must_use]
+    pub const fn proved_by(self, checks: &'static [Check]) -> Self {
+        Self { checks, ..self }
     }
 
     pub fn steps(self) -> &'static [StepFacts] {
-        self.0
+        self.steps
+    }
+
+    /// The checks that this version can make. Evidence of others is a newer version's.
+    pub fn checks(self) -> &'static [Check] {
+        self.checks
     }
 
     pub fn names(self) -> impl Iterator<Item = StepName> {
-        self.0.iter().map(|step| step.name)
+        self.steps.iter().map(|step| step.name)
     }
 
     pub fn position(self, name: StepName) -> Option<usize> {
-        self.0.iter().position(|step| step.name == name)
+        self.steps.iter().position(|step| step.name == name)
     }
 
     /// The step that probes the storefront.
     pub fn proof(self) -> Option<StepName> {
-        self.0.iter().find(|step| step.proves_ready).map(|step| step.name)
+        self.steps.iter().find(|step| step.proves_ready).map(|step| step.name)
     }
 
     /// The step that creates the namespace.
     pub fn namespace(self) -> Option<StepName> {
-        self.0.iter().find(|step| step.creates_namespace).map(|step| step.name)
+        self.steps.iter().find(|step| step.creates_namespace).map(|step| step.name)
     }
 
     /// The reason to give for `step` while nothing more precise is known.
     pub fn usual_reason(self, step: StepName) -> FailureReason {
-        match self.0.iter().find(|facts| facts.name == step) {
+        match self.steps.iter().find(|facts| facts.name == step) {
             Some(facts) => facts.usual_reason,
             None if step == StepName::REMOVAL => FailureReason::RemovalBlocked,
             None => FailureReason::Internal,
@@ -94,6 +113,16 @@ impl Engines {
         match self.get(engine) {
             Some(_) => store.foreign_word(),
             None => Word::intern(engine.as_str()),
+        }
+    }
+
+    /// One thing to do about a failure of a store of `engine`: what was found when it failed, or else what the engine advises.
+    pub fn suggestion(self, engine: Engine, id: &StoreId, failure: &Failure) -> String {
+        let found = failure.diagnosis.as_deref().map_or("", |found| found.suggestion.as_str());
+        match self.get(engine) {
+            _ if !found.is_empty() => found.to_owned(),
+            Some(facts) => (facts.advise)(id, failure),
+            None => format!("Ask a server of the version that has the engine {engine}"),
         }
     }
 

@@ -1,9 +1,6 @@
-//! What was seen of the running shop.
+//! What was seen of the running store.
 
-use crate::{
-    time::Timestamp,
-    word::{self, Word},
-};
+use crate::{time::Timestamp, word::name_type};
 
 /// One thing that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,23 +14,11 @@ pub struct Evidence {
     pub first_pass_time: Option<Timestamp>,
 }
 
-/// What can be looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Check {
-    /// The shop page shows the catalogue, and neither the install page nor "coming soon".
-    ShopPage,
-    /// The Store API says that a product is purchasable, with a price.
-    StoreApi,
-    /// A product goes into a cart, which then offers a way to pay and to ship.
-    Cart,
-    /// What the shop has scheduled is done within its period.
-    Cron,
-    /// The shop answers at its public address, as seen from where the server runs. What cannot be reached from there
-    /// may well be reached by visitors, so this one may fail in a shop that is READY.
-    Ingress,
-    /// What a newer version checks. This one cannot repeat it.
-    Unknown(Word),
-}
+/// What was looked at, a short lower-case name that the store's engine chose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Check(&'static str);
+
+name_type!(Check);
 
 // === impl Evidence ===
 
@@ -49,16 +34,17 @@ impl Evidence {
     }
 
     /// What the store shows after another look: what was `seen`, and when each of it first passed. Where nothing was looked
-    /// at, what was known `before` stays, and so do the findings of a newer version, which this one cannot renew.
+    /// at, what was known `before` stays, and so do the findings of a newer version, which this one cannot renew: those of
+    /// checks that are not among `known`, the engine's.
     #[must_use]
-    pub fn renewed(before: &[Self], seen: Vec<Self>) -> Vec<Self> {
+    pub fn renewed(before: &[Self], seen: Vec<Self>, known: &[Check]) -> Vec<Self> {
         if seen.is_empty() {
             return before.to_vec();
         }
         let first_pass = |check| before.iter().find(|old| old.check == check).and_then(|old| old.first_pass_time);
         let remembering = |new: Self| Self { first_pass_time: first_pass(new.check).or(new.first_pass_time), ..new };
         let seen_again = |old: &&Self| seen.iter().any(|new| new.check == old.check);
-        let of_newer = before.iter().filter(|old| !old.check.is_known() && !seen_again(old)).cloned();
+        let of_newer = before.iter().filter(|old| !known.contains(&old.check) && !seen_again(old)).cloned();
         let of_newer: Vec<_> = of_newer.collect();
         seen.into_iter().map(remembering).chain(of_newer).collect()
     }
@@ -67,33 +53,17 @@ impl Evidence {
 // === impl Check ===
 
 impl Check {
-    /// All that are known.
-    pub const ALL: [Self; 5] = [Self::ShopPage, Self::StoreApi, Self::Cart, Self::Cron, Self::Ingress];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::ShopPage => "shop_page",
-            Self::StoreApi => "store_api",
-            Self::Cart => "cart",
-            Self::Cron => "cron",
-            Self::Ingress => "ingress",
-            Self::Unknown(word) => word.as_str(),
-        }
-    }
-
-    pub fn is_known(self) -> bool {
-        !matches!(self, Self::Unknown(_))
-    }
-
-    /// The check that `text` names, known or not. `None`: it is no word.
-    pub fn kept(text: &str) -> Option<Self> {
-        word::kept(text, &Self::ALL, Self::as_str, Self::Unknown)
-    }
+    /// The store answers at its public address, as seen from where the server runs. What cannot be reached from there may well
+    /// be reached by visitors, so this one may fail in a store that is READY.
+    pub const INGRESS: Self = Self::new("ingress");
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const PAGE: Check = Check::new("page");
+    const CHECKS: [Check; 2] = [PAGE, Check::INGRESS];
 
     fn at(second: i64, check: Check, passed: bool) -> Evidence {
         let found = if passed { Ok("sells".to_owned()) } else { Err("does not".to_owned()) };
@@ -107,8 +77,8 @@ mod tests {
     #[test]
     fn when_something_first_passed_is_never_forgotten() {
         let look = |before: &[Evidence], second, page, ingress| {
-            let seen = vec![at(second, Check::ShopPage, page), at(second, Check::Ingress, ingress)];
-            Evidence::renewed(before, seen)
+            let seen = vec![at(second, PAGE, page), at(second, Check::INGRESS, ingress)];
+            Evidence::renewed(before, seen, &CHECKS)
         };
         let never = look(&[], 1, false, false);
         assert_eq!(first(&never), [None, None]);
@@ -119,24 +89,24 @@ mod tests {
         let gone = look(&both, 4, false, false);
         assert_eq!(first(&gone), [Some(2), Some(3)]);
         assert_eq!(gone[0].check_time, Timestamp::from_micros(4));
-        assert_eq!(Evidence::renewed(&gone, Vec::new()), gone, "nothing was looked at");
-        let fewer = Evidence::renewed(&gone, vec![at(5, Check::ShopPage, true)]);
+        assert_eq!(Evidence::renewed(&gone, Vec::new(), &CHECKS), gone, "nothing was looked at");
+        let fewer = Evidence::renewed(&gone, vec![at(5, PAGE, true)], &CHECKS);
         assert_eq!(fewer.len(), 1, "what is not looked at any more is not shown");
     }
 
     #[test]
     fn what_a_newer_version_found_is_kept() {
-        let backup = at(1, Check::kept("backup").expect("a word"), true);
-        let before = [backup.clone(), at(1, Check::ShopPage, true)];
-        let after = Evidence::renewed(&before, vec![at(2, Check::ShopPage, true)]);
+        let backup = at(1, Check::parse("backup").expect("a word"), true);
+        let before = [backup.clone(), at(1, PAGE, true)];
+        let after = Evidence::renewed(&before, vec![at(2, PAGE, true)], &CHECKS);
         assert_eq!(after.last(), Some(&backup));
-        let again = Evidence::renewed(&after, after.clone());
+        let again = Evidence::renewed(&after, after.clone(), &CHECKS);
         assert_eq!(again.len(), 2, "kept once");
     }
 
     #[test]
     fn a_long_finding_is_cut_and_a_good_one_passes() {
-        let long = Evidence::new(Check::Cart, Err("é".repeat(600)), Timestamp::from_micros(1));
+        let long = Evidence::new(PAGE, Err("é".repeat(600)), Timestamp::from_micros(1));
         assert_eq!((long.finding.chars().count(), long.passed, long.first_pass_time), (512, false, None));
     }
 }

@@ -2,14 +2,10 @@
 
 use std::fmt;
 
-use crate::{
-    diagnosis::Diagnosis,
-    step::StepName,
-    time::Timestamp,
-    word::{self, Word},
-};
+use crate::{diagnosis::Diagnosis, step::StepName, time::Timestamp, word::name_type};
 
-/// The stable reasons; docs/errors.md has a section for each.
+/// The stable reasons: the categories that all engines share, and those that an engine adds. docs/errors.md has a section for
+/// each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FailureReason {
     ClusterUnavailable,
@@ -26,8 +22,6 @@ pub enum FailureReason {
     ApplicationUnavailable,
     BootstrapFailed,
     DataMissing,
-    PluginMissing,
-    PhpFatalError,
     StorefrontUnavailable,
     /// An admission webhook does not answer, and Kubernetes refuses objects meanwhile.
     WebhookUnavailable,
@@ -35,9 +29,15 @@ pub enum FailureReason {
     NodeUnavailable,
     RemovalBlocked,
     Internal,
-    /// One of a newer version.
-    Unknown(Word),
+    /// One that the domain does not name: the engine's own, or one of a newer version.
+    Open(ReasonName),
 }
+
+/// The name of a reason that an engine has of its own, in capitals, such as `LICENCE_EXPIRED`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ReasonName(&'static str);
+
+name_type!(ReasonName);
 
 /// What failed, and when it is tried again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,8 +62,8 @@ impl Failure {
 // === impl FailureReason ===
 
 impl FailureReason {
-    /// All that are known.
-    pub const ALL: [Self; 21] = [
+    /// The categories that all engines share.
+    pub const ALL: [Self; 19] = [
         Self::ClusterUnavailable,
         Self::NamespaceConflict,
         Self::NamespaceMissing,
@@ -78,8 +78,6 @@ impl FailureReason {
         Self::ApplicationUnavailable,
         Self::BootstrapFailed,
         Self::DataMissing,
-        Self::PluginMissing,
-        Self::PhpFatalError,
         Self::StorefrontUnavailable,
         Self::WebhookUnavailable,
         Self::NodeUnavailable,
@@ -103,20 +101,24 @@ impl FailureReason {
             Self::ApplicationUnavailable => "APPLICATION_UNAVAILABLE",
             Self::BootstrapFailed => "BOOTSTRAP_FAILED",
             Self::DataMissing => "DATA_MISSING",
-            Self::PluginMissing => "PLUGIN_MISSING",
-            Self::PhpFatalError => "PHP_FATAL_ERROR",
             Self::StorefrontUnavailable => "STOREFRONT_UNAVAILABLE",
             Self::WebhookUnavailable => "WEBHOOK_UNAVAILABLE",
             Self::NodeUnavailable => "NODE_UNAVAILABLE",
             Self::RemovalBlocked => "REMOVAL_BLOCKED",
             Self::Internal => "INTERNAL",
-            Self::Unknown(word) => word.as_str(),
+            Self::Open(name) => name.as_str(),
         }
+    }
+
+    /// A reason that the domain does not name.
+    pub const fn open(name: &'static str) -> Self {
+        Self::Open(ReasonName::new(name))
     }
 
     /// The reason that `text` names, known or not. `None`: it is no word.
     pub fn kept(text: &str) -> Option<Self> {
-        word::kept(text, &Self::ALL, Self::as_str, Self::Unknown)
+        let known = Self::ALL.into_iter().find(|reason| reason.as_str() == text);
+        known.or_else(|| ReasonName::parse(text).map(Self::Open))
     }
 }
 

@@ -58,6 +58,8 @@ pub enum Remains {
     Untouched,
     /// The cluster is removing it.
     Going(String),
+    /// The cluster would remove it, and something that is not the store's keeps it from that.
+    Held(String),
 }
 
 // === impl Observed ===

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::{
+    engine::Pipeline,
     evidence::Evidence,
     lifecycle::Work,
     observed::{Observed, Progress, Remains, Seen},
@@ -81,7 +82,9 @@ fn toward_ready(store: &Store, observed: &Observed) -> Action {
             Seen::Absent if facts.creates_namespace && was_complete(store) => return Action::NoteLoss,
             Seen::Absent | Seen::Known(Progress::Partial(_)) => return Action::Ensure(step),
             Seen::Known(Progress::Waiting(_) | Progress::Failing(_)) => return Action::Await(step),
-            Seen::Known(Progress::Done(evidence)) if facts.proves_ready => return converge(store, evidence),
+            Seen::Known(Progress::Done(evidence)) if facts.proves_ready => {
+                return converge(store, evidence, observed.pipeline());
+            }
             Seen::Known(Progress::Done(_)) => {}
         }
     }
@@ -94,10 +97,10 @@ fn was_complete(store: &Store) -> bool {
 
 /// A store that is READY already is written anew if another look found something else, or when what is shown grows old;
 /// the times of all looks are not worth a change each.
-fn converge(store: &Store, evidence: &[Evidence]) -> Action {
+fn converge(store: &Store, evidence: &[Evidence], pipeline: Pipeline) -> Action {
     let outcome = |one: &Evidence| (one.check, one.passed);
     // What a newer version has found is kept, and says nothing here.
-    let known = |one: &&Evidence| one.check.is_known();
+    let known = |one: &&Evidence| pipeline.checks().contains(&one.check);
     let (shown, seen) = (|| store.evidence.iter().filter(known), || evidence.iter().filter(known));
     let told = shown().map(outcome).eq(seen().map(outcome));
     let mut pairs = shown().zip(seen());
@@ -118,7 +121,7 @@ fn keep_ready(store: &Store, observed: &Observed) -> Action {
     let Some(proof) = observed.pipeline().proof() else { return Action::Rest(None) };
     match observed.step(proof) {
         Seen::Unknown => Action::Observe(proof),
-        Seen::Known(Progress::Done(evidence)) => converge(store, evidence),
+        Seen::Known(Progress::Done(evidence)) => converge(store, evidence, observed.pipeline()),
         Seen::Known(Progress::Failing(evidence)) => Action::Degrade(evidence.clone()),
         // The exposure itself is gone or was never finished: mend it as the first time.
         Seen::Absent | Seen::Known(Progress::Partial(_) | Progress::Waiting(_)) => mend(store, observed),
@@ -137,7 +140,7 @@ fn toward_nothing(observed: &Observed) -> Action {
     match observed.remains {
         Seen::Unknown => Action::ObserveRemains,
         Seen::Known(Remains::Untouched) => Action::Remove,
-        Seen::Known(Remains::Going(_)) => Action::AwaitRemoval,
+        Seen::Known(Remains::Going(_) | Remains::Held(_)) => Action::AwaitRemoval,
         Seen::Absent => Action::Bury,
     }
 }
@@ -146,7 +149,6 @@ fn toward_nothing(observed: &Observed) -> Action {
 mod tests {
     use super::*;
     use crate::{
-        evidence::Check,
         failure::{Failure, FailureReason},
         observed::{Outlook, Waiting},
         store::fixture,
@@ -166,7 +168,7 @@ mod tests {
 
     fn evidence(passed: bool) -> Vec<Evidence> {
         let found = if passed { Ok("seen".to_owned()) } else { Err("seen".to_owned()) };
-        vec![Evidence::new(Check::ShopPage, found, now())]
+        vec![Evidence::new(fixture::PAGE, found, now())]
     }
 
     /// Everything before `step` holds.

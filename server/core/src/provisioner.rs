@@ -3,9 +3,8 @@
 use std::future::Future;
 
 use crate::{
-    diagnosis::Diagnosis,
     engine::Engines,
-    failure::FailureReason,
+    failure::{Failure, FailureReason},
     observed::{Progress, Remains, Seen},
     release::Release,
     step::StepName,
@@ -66,14 +65,10 @@ pub trait Provisioner: Clone + Send + Sync + 'static {
         last: &Remains,
     ) -> impl Future<Output = Result<Seen<Remains>, StepError>> + Send;
 
-    /// Looks for what stands in the way of a step that failed for `reason`, and gives a better reason where it finds one.
-    /// Never changes anything, never fails, and does not take long: what cannot be read is left out.
-    fn diagnose(
-        &self,
-        store: &Store,
-        step: StepName,
-        reason: FailureReason,
-    ) -> impl Future<Output = (FailureReason, Diagnosis)> + Send;
+    /// The failure with what the cluster shows of its cause: a better reason and message where it finds one, the object that
+    /// blocks, and what to do about it. Never changes anything, never fails, and does not take long: what cannot be read is
+    /// left out.
+    fn diagnose(&self, store: &Store, failure: Failure) -> impl Future<Output = Failure> + Send;
 }
 
 // === impl StepError ===

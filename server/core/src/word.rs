@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_name_that_may_be_a_word_stays_small() {
-        assert!(size_of::<crate::State>() <= 4 && size_of::<crate::FailureReason>() <= 4);
+        assert!(size_of::<crate::State>() <= 4 && size_of::<crate::StepState>() <= 4);
     }
 
     #[test]

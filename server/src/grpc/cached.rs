@@ -11,6 +11,7 @@
 use bytes::Bytes;
 use prost::{Message, Oneof};
 use prost_types::Timestamp;
+use sendstores_core::Engines;
 use sendstores_proto::v1 as wire;
 
 use super::convert;
@@ -67,22 +68,23 @@ pub(super) enum Event {
 }
 
 /// The encoding of the store as a `wire::Store`; encoded on the first call for this revision.
-pub(super) fn store(entry: &Entry) -> Bytes {
-    entry.encoded(|store| convert::store(store).encode_to_vec().into())
+pub(super) fn store(entry: &Entry, engines: Engines) -> Bytes {
+    entry.encoded(|store| convert::store(store, engines).encode_to_vec().into())
 }
 
 #[cfg(test)]
 pub(super) mod tests {
-    use sendstores_core::{
-        Engine, EngineFacts, Engines, Labels, Pipeline, Store, StoreId, Timestamp as Time, store::NewStore,
-    };
+    use sendstores_core::{Engine, EngineFacts, Labels, Pipeline, Store, StoreId, Timestamp as Time, store::NewStore};
     use wire::watch_status_response::Event as WireEvent;
 
     use super::*;
     use crate::grpc::parse::{self, Violations};
 
-    const ENGINES: Engines =
-        Engines::new(&[EngineFacts { engine: Engine::new("woocommerce"), pipeline: Pipeline::NONE }]);
+    pub(in crate::grpc) const ENGINES: Engines = Engines::new(&[EngineFacts {
+        engine: Engine::new("woocommerce"),
+        pipeline: Pipeline::NONE,
+        advise: |id, failure| format!("see {id}: {}", failure.reason),
+    }]);
 
     pub(in crate::grpc) fn sample() -> Store {
         let id: StoreId = "store-a".parse().expect("valid");
@@ -102,20 +104,20 @@ pub(super) mod tests {
     #[test]
     fn a_store_is_encoded_once() {
         let entry = Entry::from(sample());
-        assert_eq!(store(&entry), convert::store(&sample()).encode_to_vec());
-        assert_eq!(store(&entry).as_ptr(), store(&entry).as_ptr());
+        assert_eq!(store(&entry, ENGINES), convert::store(&sample(), ENGINES).encode_to_vec());
+        assert_eq!(store(&entry, ENGINES).as_ptr(), store(&entry, ENGINES).as_ptr());
     }
 
     #[test]
     fn responses_are_those_of_the_contract_byte_for_byte() {
-        let (entry, store_message) = (Entry::from(sample()), convert::store(&sample()));
+        let (entry, store_message) = (Entry::from(sample()), convert::store(&sample(), ENGINES));
         let fresh_time = Some(Timestamp { seconds: 1, nanos: 2 });
-        let get = GetResponse { store: store(&entry), fresh_time };
+        let get = GetResponse { store: store(&entry, ENGINES), fresh_time };
         assert_same(&get, &wire::GetResponse { store: Some(store_message.clone()), fresh_time });
 
         let (next_page_token, revision, resume_token) = ("next".to_owned(), 3, "resume".to_owned());
         let list = ListResponse {
-            stores: vec![store(&entry); 2],
+            stores: vec![store(&entry, ENGINES); 2],
             next_page_token: next_page_token.clone(),
             revision,
             resume_token: resume_token.clone(),
@@ -127,12 +129,12 @@ pub(super) mod tests {
 
     #[test]
     fn messages_of_a_watch_are_those_of_the_contract_byte_for_byte() {
-        let (entry, store_message) = (Entry::from(sample()), convert::store(&sample()));
+        let (entry, store_message) = (Entry::from(sample()), convert::store(&sample(), ENGINES));
         let (synced, removed) = (wire::Synced { stores: 5 }, wire::Removed { id: "a".to_owned(), uid: "b".to_owned() });
         let heartbeat = wire::Heartbeat { server_time: Some(Timestamp { seconds: 1, nanos: 2 }) };
         let events = [
-            (Event::Snapshot(store(&entry)), WireEvent::Snapshot(store_message.clone())),
-            (Event::Changed(store(&entry)), WireEvent::Changed(store_message)),
+            (Event::Snapshot(store(&entry, ENGINES)), WireEvent::Snapshot(store_message.clone())),
+            (Event::Changed(store(&entry, ENGINES)), WireEvent::Changed(store_message)),
             (Event::Synced(synced), WireEvent::Synced(synced)),
             (Event::Removed(removed.clone()), WireEvent::Removed(removed)),
             (Event::Heartbeat(heartbeat), WireEvent::Heartbeat(heartbeat)),

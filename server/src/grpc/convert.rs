@@ -2,13 +2,13 @@
 
 use prost_types::Timestamp as WireTime;
 use sendstores_core::{
-    Diagnosis, Engine, Evidence, Failure, FailureReason, Happening, HistoryEntry, State, Step, StepState, Store,
-    StoreId, StoreSpec, Timestamp,
-    diagnosis::{self, ObjectEvent},
+    Diagnosis, Engine, Engines, Evidence, Failure, FailureReason, Happening, HistoryEntry, State, Step, StepState,
+    Store, StoreSpec, Timestamp, diagnosis::ObjectEvent,
 };
 use sendstores_proto::v1 as wire;
 
-pub(super) fn store(store: &Store) -> wire::Store {
+/// `engines` say what to do about a failure.
+pub(super) fn store(store: &Store, engines: Engines) -> wire::Store {
     let Store {
         id,
         uid,
@@ -39,7 +39,10 @@ pub(super) fn store(store: &Store) -> wire::Store {
         labels: labels.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
         spec: Some(self::spec(spec)),
         state: self::state(*state).into(),
-        failure: failure.as_ref().map(|failure| self::failure(id, failure)),
+        failure: failure.as_ref().map(|failure| wire::Failure {
+            suggestion: engines.suggestion(spec.engine, id, failure),
+            ..self::failure(failure)
+        }),
         steps: steps.iter().map(step).collect(),
         evidence: evidence.iter().map(self::evidence).collect(),
         url: url.clone(),
@@ -102,12 +105,14 @@ fn step(step: &Step) -> wire::Step {
     }
 }
 
-fn failure(id: &StoreId, failure: &Failure) -> wire::Failure {
+fn failure(failure: &Failure) -> wire::Failure {
     let Failure { reason, message, step, attempt, retry_time, diagnosis } = failure;
+    let wire_reason = self::reason(*reason);
     wire::Failure {
-        reason: self::reason(*reason).into(),
-        message: match reason {
-            FailureReason::Unknown(reason) => {
+        reason: wire_reason.into(),
+        message: match wire_reason {
+            // One of a newer version of the contract.
+            wire::failure::Reason::Unspecified => {
                 format!("{reason}: {message}").chars().take(Failure::MAX_MESSAGE).collect()
             }
             _ => message.clone(),
@@ -116,12 +121,12 @@ fn failure(id: &StoreId, failure: &Failure) -> wire::Failure {
         attempt: i32::try_from(*attempt).unwrap_or(i32::MAX),
         retry_time: retry_time.map(time),
         diagnosis: diagnosis.as_deref().map(self::diagnosis),
-        suggestion: diagnosis::suggestion(id, failure),
+        suggestion: String::new(),
     }
 }
 
 fn diagnosis(diagnosis: &Diagnosis) -> wire::Diagnosis {
-    let Diagnosis { object, events, log_tail } = diagnosis;
+    let Diagnosis { object, events, log_tail, suggestion: _ } = diagnosis;
     let event = |event: &ObjectEvent| wire::diagnosis::Event {
         time: event.time.map(time),
         reason: event.reason.clone(),
@@ -130,32 +135,9 @@ fn diagnosis(diagnosis: &Diagnosis) -> wire::Diagnosis {
     wire::Diagnosis { object: object.clone(), events: events.iter().map(event).collect(), log_tail: log_tail.clone() }
 }
 
+/// The contract's name of a reason; the unspecified one for a reason that this version of the contract does not have.
 fn reason(reason: FailureReason) -> wire::failure::Reason {
-    use wire::failure::Reason as Wire;
-    match reason {
-        FailureReason::ClusterUnavailable => Wire::ClusterUnavailable,
-        FailureReason::NamespaceConflict => Wire::NamespaceConflict,
-        FailureReason::NamespaceMissing => Wire::NamespaceMissing,
-        FailureReason::DataMissing => Wire::DataMissing,
-        FailureReason::WebhookUnavailable => Wire::WebhookUnavailable,
-        FailureReason::NodeUnavailable => Wire::NodeUnavailable,
-        FailureReason::ObjectRefused => Wire::ObjectRefused,
-        FailureReason::ReleaseFailed => Wire::ReleaseFailed,
-        FailureReason::ValuesRefused => Wire::ValuesRefused,
-        FailureReason::ImageUnavailable => Wire::ImageUnavailable,
-        FailureReason::VolumeUnavailable => Wire::VolumeUnavailable,
-        FailureReason::DatabaseUnavailable => Wire::DatabaseUnavailable,
-        FailureReason::ApplicationUnavailable => Wire::ApplicationUnavailable,
-        FailureReason::BootstrapFailed => Wire::BootstrapFailed,
-        FailureReason::StorefrontUnavailable => Wire::StorefrontUnavailable,
-        FailureReason::RemovalBlocked => Wire::RemovalBlocked,
-        FailureReason::Internal => Wire::Internal,
-        FailureReason::QuotaExceeded => Wire::QuotaExceeded,
-        FailureReason::PodUnschedulable => Wire::PodUnschedulable,
-        FailureReason::PluginMissing => Wire::PluginMissing,
-        FailureReason::PhpFatalError => Wire::PhpFatalError,
-        FailureReason::Unknown(_) => Wire::Unspecified,
-    }
+    wire::failure::Reason::from_str_name(&format!("REASON_{reason}")).unwrap_or_default()
 }
 
 fn evidence(evidence: &Evidence) -> wire::Evidence {
@@ -191,4 +173,44 @@ pub(super) fn time(time: Timestamp) -> WireTime {
     let micros = time.as_micros();
     let nanos = i32::try_from(micros.rem_euclid(1_000_000) * 1_000).unwrap_or(0);
     WireTime { seconds: micros.div_euclid(1_000_000), nanos }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{grpc::cached::tests::sample, provision::ENGINES};
+
+    fn shown(reason: &str, diagnosis: Option<Diagnosis>) -> wire::Failure {
+        let failure = Failure {
+            reason: FailureReason::kept(reason).expect("a word"),
+            message: "shop_page: status 500".to_owned(),
+            step: None,
+            attempt: 1,
+            retry_time: None,
+            diagnosis: diagnosis.map(Box::new),
+        };
+        let store = super::store(&Store { failure: Some(failure), ..sample() }, ENGINES);
+        store.failure.expect("a failure")
+    }
+
+    #[test]
+    fn a_reason_of_an_engine_keeps_its_name_in_the_contract() {
+        let php = shown("PHP_FATAL_ERROR", None);
+        assert_eq!(
+            (php.reason(), php.message.as_str()),
+            (wire::failure::Reason::PhpFatalError, "shop_page: status 500")
+        );
+        let newer = shown("LICENCE_EXPIRED", None);
+        assert_eq!(newer.reason(), wire::failure::Reason::Unspecified);
+        assert_eq!(newer.message, "LICENCE_EXPIRED: shop_page: status 500");
+    }
+
+    #[test]
+    fn a_failure_of_an_older_record_is_advised_by_its_engine_and_a_newer_one_by_what_was_found() {
+        let found = Diagnosis { object: "Pod mysql-0".to_owned(), ..Diagnosis::default() };
+        let older = shown("IMAGE_UNAVAILABLE", Some(found.clone()));
+        assert!(older.suggestion.ends_with("kubectl -n store-a describe pod mysql-0"), "{}", older.suggestion);
+        let newer = Diagnosis { suggestion: "Scale it up".to_owned(), ..found };
+        assert_eq!(shown("IMAGE_UNAVAILABLE", Some(newer)).suggestion, "Scale it up");
+    }
 }

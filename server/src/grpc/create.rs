@@ -47,7 +47,7 @@ impl<L: Ledger> StoreApi<L> {
             };
             match outcome {
                 Err(Refusal::StoreExists(_)) if !id_was_chosen && taken < ID_ATTEMPTS => taken += 1,
-                outcome => return Ok(wire::CreateResponse { store: Some(convert::store(&outcome?)) }),
+                outcome => return Ok(wire::CreateResponse { store: Some(convert::store(&outcome?, self.engines())) }),
             }
         }
     }

@@ -38,7 +38,7 @@ impl<L: Ledger> StoreApi<L> {
     ) -> Result<wire::DeleteResponse, Refusal> {
         let parsed = parse_delete(request)?;
         let store = match self.delete(&parsed, call).await {
-            Ok(store) => Some(convert::store(&store)),
+            Ok(store) => Some(convert::store(&store, self.engines())),
             Err(Refusal::StoreNotFound(_)) if parsed.allow_missing => None,
             Err(refusal) => return Err(refusal),
         };

@@ -36,7 +36,7 @@ impl<L: Ledger> StoreApi<L> {
             backend.all_are_known()?;
             return Err(Refusal::StoreNotFound(id));
         };
-        Ok(cached::GetResponse { store: cached::store(&store), fresh_time: Some(convert::time(fresh)) })
+        Ok(cached::GetResponse { store: cached::store(&store, self.engines()), fresh_time: Some(convert::time(fresh)) })
     }
 
     pub(super) async fn handle_list(&self, request: wire::ListRequest) -> Result<cached::ListResponse, Refusal> {
@@ -56,7 +56,7 @@ impl<L: Ledger> StoreApi<L> {
         let fresh = backend.ready(consistency, next.as_ref()).await?;
         backend.all_are_known()?;
         let Page { stores, more, position } = backend.mirror.list(&filter, next.as_ref().map(|next| &next.after), most);
-        let encoded = page(stores.iter().map(|store| cached::store(store)), MAX_PAGE_BYTES);
+        let encoded = page(stores.iter().map(|store| cached::store(store, self.engines())), MAX_PAGE_BYTES);
         let more = more || encoded.len() < stores.len();
         let first = next.map_or(position, |next| next.first);
         let last = stores[..encoded.len()].last().filter(|_| more);

@@ -394,8 +394,14 @@ mod tests {
         for (_, _, reason) in every_refusal() {
             assert!(docs.contains(&format!("### {reason}\n")), "docs/errors.md has no section for {reason}");
         }
-        for reason in sendstores_core::FailureReason::ALL {
+        use sendstores_proto::v1::failure::Reason;
+        let of_stores = (1..).map_while(|number| Reason::try_from(number).ok()).map(|reason| reason.as_str_name());
+        let of_stores: Vec<&str> = of_stores.filter_map(|name| name.strip_prefix("REASON_")).collect();
+        for reason in &of_stores {
             assert!(docs.contains(&format!("### {reason}\n")), "docs/errors.md has no section for {reason}");
+        }
+        for reason in sendstores_core::FailureReason::ALL {
+            assert!(of_stores.contains(&reason.as_str()), "the contract has no {reason}");
         }
     }
     /// What every call may answer.

@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use futures::stream;
-use sendstores_core::{Epoch, Revision, StoreFilter, ledger::Ledger};
+use sendstores_core::{Engines, Epoch, Revision, StoreFilter, ledger::Ledger};
 use sendstores_proto::v1 as wire;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
@@ -35,6 +35,7 @@ const BATCH: usize = 64;
 /// One open stream. It is pulled by the transport, so that a slow reader holds back nobody but itself.
 struct Watcher {
     filter: StoreFilter,
+    engines: Engines,
     mirror: Mirror,
     cursor: Cursor,
     /// The snapshot, until all of it and `synced` were sent.
@@ -98,6 +99,7 @@ impl<L: Ledger> StoreApi<L> {
         };
         let watcher = Watcher {
             filter,
+            engines: self.engines(),
             mirror: backend.mirror.clone(),
             cursor,
             snapshot,
@@ -172,7 +174,7 @@ impl Watcher {
         let snapshot = self.snapshot.as_mut()?;
         if let Some(store) = snapshot.stores.next() {
             snapshot.sent += 1;
-            let event = Event::Snapshot(cached::store(&store));
+            let event = Event::Snapshot(cached::store(&store, self.engines));
             return Some(cached::WatchStatusResponse {
                 event: Some(event),
                 revision: store.revision.0,
@@ -186,7 +188,7 @@ impl Watcher {
 
     fn absorb(&mut self, changes: &[Arc<Change>]) {
         for change in changes {
-            self.ready.extend(told(change, &self.filter, &self.cursor.at().epoch));
+            self.ready.extend(told(change, &self.filter, &self.cursor.at().epoch, self.engines));
         }
     }
 
@@ -209,10 +211,10 @@ fn response(epoch: &Epoch, event: Event, revision: Revision) -> cached::WatchSta
 
 /// What a change is to a watcher of this filter, if anything. The first who shows the store encodes it for all others:
 /// nothing in the message is a watcher's own.
-fn told(change: &Change, filter: &StoreFilter, epoch: &Epoch) -> Option<Bytes> {
+fn told(change: &Change, filter: &StoreFilter, epoch: &Epoch, engines: Engines) -> Option<Bytes> {
     let Change { revision, store, before, encoded } = change;
     if filter.matches_change(store) {
-        let message = || encode(&response(epoch, Event::Changed(cached::store(store)), *revision));
+        let message = || encode(&response(epoch, Event::Changed(cached::store(store, engines)), *revision));
         return Some(encoded.get_or_init(message).clone());
     }
     let left = before.is_some_and(|before| filter.matches_in(store, before));
@@ -244,7 +246,7 @@ mod tests {
     use wire::watch_status_response::Event;
 
     use super::*;
-    use crate::grpc::cached::tests::sample;
+    use crate::grpc::cached::tests::{ENGINES, sample};
 
     fn change(store: Store, before: Option<State>) -> Change {
         Change { revision: Revision(7), store: Arc::new(store.into()), before, encoded: Default::default() }
@@ -258,7 +260,8 @@ mod tests {
     fn one_encoding_serves_all_watchers_that_are_shown_a_change() {
         let epoch = "e1".parse().expect("valid");
         let change = change(sample(), None);
-        let shown = [StoreFilter::default(), only(State::Provisioning)].map(|filter| told(&change, &filter, &epoch));
+        let shown =
+            [StoreFilter::default(), only(State::Provisioning)].map(|filter| told(&change, &filter, &epoch, ENGINES));
         let [Some(first), Some(second)] = shown else { panic!("both are shown it") };
         assert_eq!(first.as_ptr(), second.as_ptr());
         let message = wire::WatchStatusResponse::decode(first).expect("a message");
@@ -273,10 +276,10 @@ mod tests {
     fn who_is_told_that_a_store_left_is_not_shown_it() {
         let epoch = "e1".parse().expect("valid");
         let change = change(sample(), Some(State::Ready));
-        told(&change, &StoreFilter::default(), &epoch).expect("shown");
-        let removed = told(&change, &only(State::Ready), &epoch).expect("told");
+        told(&change, &StoreFilter::default(), &epoch, ENGINES).expect("shown");
+        let removed = told(&change, &only(State::Ready), &epoch, ENGINES).expect("told");
         let message = wire::WatchStatusResponse::decode(removed).expect("a message");
         assert!(matches!(message.event, Some(Event::Removed(removed)) if removed.id == "store-a"));
-        assert_eq!(told(&change, &only(State::Failed), &epoch), None);
+        assert_eq!(told(&change, &only(State::Failed), &epoch, ENGINES), None);
     }
 }

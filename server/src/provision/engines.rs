@@ -7,11 +7,12 @@ use std::future::Future;
 use std::pin::Pin;
 
 use sendstores_core::{
-    Engine, EngineFacts, Engines, StepFacts, Store,
+    Engine, EngineFacts, Engines, Failure, FailureReason, StepFacts, Store,
     observed::{Progress, Seen},
     provisioner::StepError,
 };
 
+pub use super::steps::diagnosis::LogDef;
 use super::{
     Context,
     steps::{Kind, Workload},
@@ -38,6 +39,27 @@ pub struct EngineDef {
     pub credentials: CredentialsDef,
     /// Has the application do what it has scheduled. Safe to repeat, also while it is at work.
     pub run_jobs: for<'a> fn(&'a Context, &'a Store) -> Doing<'a, ()>,
+    pub diagnosis: DiagnosisDef,
+}
+
+/// What only the engine can say of a store that failed.
+pub struct DiagnosisDef {
+    pub log: LogDef,
+    /// Looks for the cause in a store whose workloads all run. Never changes anything; `None` where it finds none.
+    pub inside: for<'a> fn(&'a Context, &'a Store, &'a Failure) -> Doing<'a, Option<Finding>>,
+}
+
+/// A cause that an engine has found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Finding {
+    /// A better reason than that of the failure.
+    pub reason: Option<FailureReason>,
+    /// One sentence that is put before the failure's own. May be empty.
+    pub message: String,
+    /// Kind and name of the object that blocks; empty: the pod of the application.
+    pub object: String,
+    /// One thing to do about it; empty: what the engine advises for the reason.
+    pub suggestion: String,
 }
 
 /// One step: what it is called, what it depends on, and how it is observed and done.
@@ -84,6 +106,14 @@ pub type Doing<'a, T> = Pin<Box<dyn Future<Output = Result<T, StepError>> + Send
 // === impl EngineDef ===
 
 impl EngineDef {
+    /// The workloads, each after those that it needs.
+    pub(crate) fn workloads(&self) -> impl Iterator<Item = (Workload, FailureReason)> {
+        self.steps.iter().filter_map(|step| match step.watches {
+            Watches::Workload(workload) => Some((workload, step.facts.usual_reason)),
+            Watches::Nothing | Watches::Namespace | Watches::Inside(_) => None,
+        })
+    }
+
     /// The name of the StatefulSet, if the engine has one.
     pub(crate) fn stateful_set(&self) -> Option<&'static str> {
         self.steps.iter().find_map(|step| match step.watches {
@@ -122,7 +152,7 @@ mod tests {
     #[test]
     fn every_engine_is_whole() {
         for engine in ENGINES.engines {
-            let EngineFacts { engine: name, pipeline } = engine.facts;
+            let EngineFacts { engine: name, pipeline, advise: _ } = engine.facts;
             assert_eq!(ENGINES.facts.pipeline(name), pipeline, "{name} is registered with the domain");
             assert!(engine.steps.iter().map(|step| step.facts).eq(pipeline.steps().iter().copied()), "{name}");
             let names: BTreeSet<_> = pipeline.names().collect();

@@ -2,8 +2,9 @@
 
 use std::{fmt, time::Duration};
 
+use http::StatusCode;
 use k8s_openapi::{api::core::v1::Pod, apimachinery::pkg::apis::meta::v1::Status};
-use kube::{Api, api::AttachParams};
+use kube::{Api, api::AttachParams, client::UpgradeConnectionError};
 use sendstores_core::{Store, failure::FailureReason, provisioner::StepError};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
@@ -41,6 +42,8 @@ pub(crate) struct Output {
 #[derive(Debug)]
 pub(crate) enum ExecError {
     Call(CallError),
+    /// The API server answered, and its connection to the kubelet did not come about. kube's client drops what it said.
+    NoKubelet(StatusCode),
     /// The connection was lost on the way.
     Lost,
     TimedOut(Duration),
@@ -69,7 +72,7 @@ async fn attached(cluster: &Cluster, store: &Store, execution: &Execution<'_>) -
         ..AttachParams::default()
     };
     let api: Api<Pod> = cluster.in_store(store);
-    let mut process = cluster.call(api.exec(execution.pod, argv, &how)).await.map_err(ExecError::Call)?;
+    let mut process = cluster.call(api.exec(execution.pod, argv, &how)).await.map_err(ExecError::of)?;
     let status = process.take_status();
     let (stdin, stdout, stderr) = (process.stdin(), process.stdout(), process.stderr());
     let feed = async {
@@ -125,10 +128,28 @@ fn exit_code(status: &Status) -> Option<i32> {
 // === impl ExecError ===
 
 impl ExecError {
-    /// For a program called `what`, whose failure is of `reason`.
-    pub(crate) fn into_step(self, what: &str, reason: FailureReason) -> StepError {
+    fn of(error: CallError) -> Self {
+        match error {
+            CallError::Kube(kube::Error::UpgradeConnection(UpgradeConnectionError::ProtocolSwitch(status)))
+                if status.is_server_error() =>
+            {
+                Self::NoKubelet(status)
+            }
+            error => Self::Call(error),
+        }
+    }
+
+    /// For a program called `what` in a pod of `node`, whose failure is of `reason`.
+    pub(crate) fn into_step(self, what: &str, node: &str, reason: FailureReason) -> StepError {
         match self {
             Self::Call(error) => error.into(),
+            Self::NoKubelet(status) => {
+                let message = format!(
+                    "{what}: exec through the kubelet of node {node} does not work (status {status}): does the API server \
+                     reach its port 10250?"
+                );
+                StepError::retryable(FailureReason::NodeUnavailable, redact::message(&message))
+            }
             other => StepError::retryable(reason, redact::message(&format!("{what}: {other}"))),
         }
     }
@@ -138,6 +159,7 @@ impl fmt::Display for ExecError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Call(error) => error.fmt(f),
+            Self::NoKubelet(status) => write!(f, "the kubelet is not reached: status {status}"),
             Self::Lost => f.write_str("the connection was lost before it was known how it ended"),
             Self::TimedOut(limit) => write!(f, "no end within {limit:?}"),
         }
@@ -170,6 +192,22 @@ mod tests {
         assert_eq!(code(failed("124")), Some(124));
         assert_eq!(code(failed("many")), None);
         assert_eq!(code(json!({"status": "Failure", "reason": "InternalError", "message": "container is gone"})), None);
+    }
+
+    #[test]
+    fn a_kubelet_that_is_not_reached_is_told_by_its_node() {
+        let refused = |code: u16| {
+            let status = StatusCode::from_u16(code).unwrap();
+            let switch = UpgradeConnectionError::ProtocolSwitch(status);
+            let error = ExecError::of(CallError::Kube(kube::Error::UpgradeConnection(switch)));
+            error.into_step("state.php", "node-7", FailureReason::BootstrapFailed)
+        };
+        for code in [500, 502, 503] {
+            let error = refused(code);
+            assert_eq!(error.reason, FailureReason::NodeUnavailable, "{code}");
+            assert!(error.message.contains("exec through the kubelet of node node-7 does not work"), "{error}");
+        }
+        assert_ne!(refused(403).reason, FailureReason::NodeUnavailable, "the right to it is missing");
     }
 
     #[test]

@@ -77,7 +77,12 @@ pub(crate) async fn step(
 
 /// Waits for what is left of a deleted store to look different from `last`.
 pub(crate) async fn removal(context: &Context, store: &Store, last: &Remains) -> Result<Seen<Remains>, StepError> {
-    let deadline = Instant::now() + context.deadlines.removal;
+    let patience = match last {
+        // Nothing comes of waiting for it.
+        Remains::Held(_) => context.deadlines.trouble.min(context.deadlines.removal),
+        Remains::Untouched | Remains::Going(_) => context.deadlines.removal,
+    };
+    let deadline = Instant::now() + patience;
     loop {
         let begun = Instant::now();
         let mut changes = removal_changes(context, store).await?;
@@ -94,7 +99,7 @@ pub(crate) async fn removal(context: &Context, store: &Store, last: &Remains) ->
                     if seen != Seen::Known(last.clone()) {
                         return Ok(seen);
                     }
-                    return Err(blocked(last, context.deadlines.removal));
+                    return Err(blocked(last, patience));
                 }
             }
         }
@@ -113,7 +118,7 @@ async fn pause(watches: Watches, interval: Duration) {
 fn blocked(last: &Remains, waited: Duration) -> StepError {
     let left = match last {
         Remains::Untouched => "the removal was not begun",
-        Remains::Going(left) => left,
+        Remains::Going(left) | Remains::Held(left) => left,
     };
     StepError::retryable(FailureReason::RemovalBlocked, format!("no progress for {waited:?}: {left}"))
 }

@@ -4,7 +4,7 @@
 use std::time::{Duration, SystemTime};
 
 use sendstores_core::{
-    Diagnosis, Engines, FailureReason, Release, StepName, Store,
+    Engines, Failure, FailureReason, Release, StepName, Store,
     adoption::{self, Census, Inventory},
     backoff::Backoff,
     cluster::{ClusterUid, Identify, Identity, Standing},
@@ -208,10 +208,10 @@ impl<P: Provisioner> Provisioner for Guarded<P> {
         self.at_home().await?.remove(store).await
     }
 
-    async fn diagnose(&self, store: &Store, step: StepName, reason: FailureReason) -> (FailureReason, Diagnosis) {
+    async fn diagnose(&self, store: &Store, failure: Failure) -> Failure {
         match self.at_home().await {
-            Ok(inner) => inner.diagnose(store, step, reason).await,
-            Err(_) => (reason, Diagnosis::default()),
+            Ok(inner) => inner.diagnose(store, failure).await,
+            Err(_) => failure,
         }
     }
 

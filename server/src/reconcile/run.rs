@@ -315,7 +315,7 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
         let Seen::Known(last) = self.observed.remains.clone() else { return Ok(()) };
         let detail = match &last {
             Remains::Untouched => String::new(),
-            Remains::Going(detail) => detail.clone(),
+            Remains::Going(detail) | Remains::Held(detail) => detail.clone(),
         };
         self.at_step(StepName::REMOVAL, false, &detail).await?;
         self.observed.remains = self.reconciler.provisioner.wait_removal(&self.store, &last).await?;
@@ -324,7 +324,7 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
 
     async fn converge(&mut self, evidence: Vec<Evidence>) -> Result<(), Halt> {
         let mut next = self.after(Event::Converged)?;
-        next.evidence = Evidence::renewed(&self.store.evidence, evidence);
+        next.evidence = Evidence::renewed(&self.store.evidence, evidence, self.observed.pipeline().checks());
         let before = self.store.state;
         let provisioner = &self.reconciler.provisioner;
         let permit = self.permit().await;
@@ -361,9 +361,9 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
             retry_time: Some(now().after(self.backoff(attempt))),
             diagnosis: None,
         };
-        next = next.failing(self.diagnosed(failure).await, now());
-        next.evidence = Evidence::renewed(&self.store.evidence, evidence);
-        self.record(next).await?;
+        next.evidence = Evidence::renewed(&self.store.evidence, evidence, self.observed.pipeline().checks());
+        let failure = self.diagnosed(&next, failure).await;
+        self.record(next.failing(failure, now())).await?;
         tracing::warn!(store = %self.store.id, attempt, "degraded");
         Ok(())
     }
@@ -384,15 +384,16 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
         let retry_time = (!gives_up).then(|| now().after(self.backoff(attempt)));
         let store = given_up.unwrap_or_else(|| self.store.clone());
         let failure = Failure { reason, message, step, attempt, retry_time, diagnosis: None };
-        let failure = self.diagnosed(failure).await;
+        let failure = self.diagnosed(&store, failure).await;
         self.record(store.failing(failure, now())).await
     }
 
     /// The failure with what the cluster shows of its cause. Of the server's own faults it shows nothing.
-    async fn diagnosed(&self, failure: Failure) -> Failure {
-        let Some(step) = failure.step.filter(|_| failure.reason != FailureReason::Internal) else { return failure };
-        let (reason, found) = self.reconciler.provisioner.diagnose(&self.store, step, failure.reason).await;
-        Failure { reason, diagnosis: (!found.is_empty()).then(|| Box::new(found)), ..failure }
+    async fn diagnosed(&self, store: &Store, failure: Failure) -> Failure {
+        match failure.reason {
+            FailureReason::Internal => failure,
+            _ => self.reconciler.provisioner.diagnose(store, failure).await,
+        }
     }
 
     /// The step that an action works on.

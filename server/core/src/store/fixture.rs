@@ -3,6 +3,7 @@
 use crate::store::{NewStore, Store, StoreSpec};
 use crate::{
     engine::{Engine, Pipeline},
+    evidence::Check,
     failure::FailureReason,
     id::StoreId,
     label::Labels,
@@ -17,13 +18,16 @@ pub(crate) const DATABASE: StepName = StepName::new("database");
 pub(crate) const BOOTSTRAP: StepName = StepName::new("bootstrap");
 pub(crate) const STOREFRONT: StepName = StepName::new("storefront");
 
+pub(crate) const PAGE: Check = Check::new("page");
+
 pub(crate) const PIPELINE: Pipeline = Pipeline::new(&[
     StepFacts { creates_namespace: true, ..step(NAMESPACE, FailureReason::NamespaceConflict) },
     step(RELEASE, FailureReason::ReleaseFailed),
     step(DATABASE, FailureReason::DatabaseUnavailable),
     step(BOOTSTRAP, FailureReason::BootstrapFailed),
     StepFacts { proves_ready: true, ..step(STOREFRONT, FailureReason::StorefrontUnavailable) },
-]);
+])
+.proved_by(&[PAGE]);
 
 const fn step(name: StepName, usual_reason: FailureReason) -> StepFacts {
     StepFacts { name, creates_namespace: false, proves_ready: false, usual_reason }

@@ -258,7 +258,7 @@ impl TryFrom<EvidenceRecord<'_>> for Evidence {
 
     fn try_from(record: EvidenceRecord<'_>) -> Result<Self, String> {
         let EvidenceRecord { check, passed, finding, check_time, first_pass_time } = record;
-        let check = kept("evidence.check", &check, Check::kept)?;
+        let check = kept("evidence.check", &check, Check::parse)?;
         // An older server wrote no first time; what passed then has passed at the latest then.
         let first_pass_time = first_pass_time.or_else(|| passed.then_some(check_time)).map(Timestamp::from_micros);
         Ok(Self {

@@ -63,25 +63,24 @@ fn name() -> impl Strategy<Value = StepName> {
 
 fn failure() -> impl Strategy<Value = Failure> {
     let diagnosis = option::of(diagnosis().prop_map(Box::new));
-    (select(&FailureReason::ALL[..]), any::<String>(), option::of(name()), any::<u32>(), option::of(time()), diagnosis)
-        .prop_map(|(reason, message, step, attempt, retry_time, diagnosis)| Failure {
+    let reasons = [&FailureReason::ALL[..], &[FailureReason::open("PHP_FATAL_ERROR")]].concat();
+    (select(reasons), any::<String>(), option::of(name()), any::<u32>(), option::of(time()), diagnosis).prop_map(
+        |(reason, message, step, attempt, retry_time, diagnosis)| Failure {
             reason,
             message,
             step,
             attempt,
             retry_time,
             diagnosis,
-        })
+        },
+    )
 }
 
 fn diagnosis() -> impl Strategy<Value = Diagnosis> {
     let event = (option::of(time()), any::<String>(), any::<String>())
         .prop_map(|(time, reason, message)| ObjectEvent { time, reason, message });
-    (any::<String>(), vec(event, 0..3), any::<String>()).prop_map(|(object, events, log_tail)| Diagnosis {
-        object,
-        events,
-        log_tail,
-    })
+    (any::<String>(), vec(event, 0..3), any::<String>(), any::<String>())
+        .prop_map(|(object, events, log_tail, suggestion)| Diagnosis { object, events, log_tail, suggestion })
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -100,16 +99,20 @@ fn step() -> impl Strategy<Value = Step> {
 
 fn evidence() -> impl Strategy<Value = Evidence> {
     let times = (time(), option::of(time()));
-    (select(&Check::ALL[..]), any::<bool>(), any::<String>(), times).prop_map(
-        |(check, passed, finding, (check_time, first_pass_time))| Evidence {
+    (
+        select(["shop_page", "store_api", "cart", "cron", "ingress"].map(Check::new).to_vec()),
+        any::<bool>(),
+        any::<String>(),
+        times,
+    )
+        .prop_map(|(check, passed, finding, (check_time, first_pass_time))| Evidence {
             check,
             passed,
             finding,
             check_time,
             // What passes has passed, at the latest now.
             first_pass_time: first_pass_time.or_else(|| passed.then_some(check_time)),
-        },
-    )
+        })
 }
 
 fn entry() -> impl Strategy<Value = HistoryEntry> {

@@ -1,13 +1,17 @@
 //! WordPress with WooCommerce and a MySQL-compatible database: its steps, and all else that is special to it.
 
+mod advice;
 mod bootstrap;
+mod checks;
 mod jobs;
+mod log;
+mod look;
 mod settings;
 mod storefront;
 
 use sendstores_core::{Engine, EngineFacts, FailureReason, Pipeline, StepFacts, StepName};
 
-use super::{CredentialsDef, EngineDef, StepDef, Watches, facts};
+use super::{CredentialsDef, DiagnosisDef, EngineDef, LogDef, StepDef, Watches, facts};
 use crate::provision::steps::{self, Kind, Workload};
 
 pub(crate) const DATABASE_STEP: StepName = StepName::new("database");
@@ -21,7 +25,11 @@ pub(crate) const DATABASE: Workload = Workload { kind: Kind::StatefulSet, name: 
 pub(crate) const APPLICATION: Workload = Workload { kind: Kind::Deployment, name: "wordpress" };
 
 pub(crate) const ENGINE: EngineDef = EngineDef {
-    facts: EngineFacts { engine: Engine::new("woocommerce"), pipeline: Pipeline::new(&FACTS) },
+    facts: EngineFacts {
+        engine: Engine::new("woocommerce"),
+        pipeline: Pipeline::new(&FACTS).proved_by(&checks::ALL),
+        advise: advice::advise,
+    },
     steps: &STEPS,
     application: APPLICATION,
     credentials: CredentialsDef {
@@ -31,7 +39,20 @@ pub(crate) const ENGINE: EngineDef = EngineDef {
         user: |store| store.spec.shop.admin_user.to_string(),
     },
     run_jobs: |context, store| Box::pin(jobs::run(context, store)),
+    diagnosis: DiagnosisDef {
+        log: LogDef {
+            shown: log::parts,
+            fatal: &["PHP Fatal error", "PHP Parse error"],
+            fatal_reason: PHP_FATAL_ERROR,
+        },
+        inside: |context, store, failure| Box::pin(look::inside(context, store, failure)),
+    },
 };
+
+/// The store image ships no WooCommerce, or its volume was not seeded with it.
+pub(crate) const PLUGIN_MISSING: FailureReason = FailureReason::open("PLUGIN_MISSING");
+/// The merchant's code, or a plugin's or a theme's, ends PHP.
+pub(crate) const PHP_FATAL_ERROR: FailureReason = FailureReason::open("PHP_FATAL_ERROR");
 
 /// In the order in which they are taken.
 const STEPS: [StepDef; 7] = [

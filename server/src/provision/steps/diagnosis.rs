@@ -1,107 +1,185 @@
-//! Why a step does not come to its end: the object that blocks, what the cluster told of it, and what it logged.
+//! Why a store does not advance or does not sell: the deepest thing that is broken, what the cluster reports of it, what it
+//! logged, and what to do about it.
 //!
 //! It is read once a step has failed, never on the way, and nothing depends on it: what cannot be read is left out.
 
+mod culprit;
 mod events;
 mod log;
 mod remains;
 
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{Event, Pod};
-use kube::{Api, ResourceExt, api::ListParams};
-use sendstores_core::{Diagnosis, Store, failure::FailureReason, provisioner::StepError, step::StepName};
+use k8s_openapi::api::core::v1::Event;
+use kube::{Api, api::ListParams};
+use sendstores_core::{
+    Diagnosis, Failure, Store, diagnosis::ObjectEvent, failure::FailureReason, observed::Waiting,
+    provisioner::StepError, step::StepName,
+};
 
-use self::log::{Source, Tail};
-use super::workload::{self, Sight, Workload};
-use crate::provision::{Context, engines::Watches, names};
+pub use self::log::LogDef;
+pub(crate) use self::log::values::CUT;
+pub use self::log::values::without_values;
+use self::{culprit::Culprit, log::Tail};
+use super::{
+    ownership::{self, Owner},
+    workload::{self, State, Workload},
+};
+use crate::provision::{
+    Context, advice, answers,
+    engines::{Finding, Watches},
+    names, redact,
+};
 
 /// All of it takes no longer.
 const LIMIT: Duration = Duration::from_secs(5);
+/// What an engine looks for inside of a store takes no longer.
+const LIMIT_INSIDE: Duration = Duration::from_secs(3);
 /// How many events of a namespace are looked through.
 const EVENTS: u32 = 500;
 
-/// The object that blocks.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Culprit {
-    kind: &'static str,
-    name: String,
-    /// Where its log is, if it has one.
-    log: Option<Source>,
+/// What was found. What is empty leaves the failure as it is.
+#[derive(Debug, Default)]
+struct Found {
+    reason: Option<FailureReason>,
+    /// Put before the failure's own message.
+    message: String,
+    diagnosis: Diagnosis,
 }
 
-/// What was found, and the reason that it names; that of the failure, where it names no better one.
-pub(crate) async fn diagnose(
-    context: &Context,
-    store: &Store,
-    step: StepName,
-    reason: FailureReason,
-) -> (FailureReason, Diagnosis) {
-    match tokio::time::timeout(LIMIT, look(context, store, step, reason)).await {
-        Ok(Ok(found)) => found,
+/// The failure with what was found.
+pub(crate) async fn diagnose(context: &Context, store: &Store, failure: Failure) -> Failure {
+    let Some(step) = failure.step else { return failure };
+    match tokio::time::timeout(LIMIT, look(context, store, step, &failure)).await {
+        Ok(Ok(found)) => found.added_to(failure),
         Ok(Err(error)) => {
             tracing::debug!(store = %store.id, %step, %error, "what blocks the step could not be read");
-            (reason, Diagnosis::default())
+            failure
         }
-        Err(_) => (reason, Diagnosis::default()),
+        Err(_) => failure,
     }
 }
 
-async fn look(
+async fn look(context: &Context, store: &Store, step: StepName, failure: &Failure) -> Result<Found, StepError> {
+    if step == StepName::REMOVAL {
+        return remains::look(context, store).await;
+    }
+    let watches = super::find(context, store, step)?.watches;
+    if let Some(found) = outside(watches, &failure.message) {
+        return Ok(found);
+    }
+    match (watches, failure.reason) {
+        // An API that does not answer will not say more now.
+        (_, FailureReason::ClusterUnavailable) => Ok(Found::default()),
+        (Watches::Namespace | Watches::Nothing, FailureReason::QuotaExceeded) => {
+            at(context, store, Culprit::new("ResourceQuota", names::LIMITS)).await
+        }
+        (Watches::Namespace, _) => match ownership::look(context, store).await? {
+            // It was never made, so there is nothing of it to look at.
+            Owner::Nobody => Ok(Found::default()),
+            _ => at(context, store, Culprit::new("Namespace", store.id.as_str())).await,
+        },
+        (Watches::Nothing, _) => Ok(Found::default()),
+        (Watches::Workload(last), _) => match deepest(context, store, Some(last)).await? {
+            Some(Broken { workload, state, waiting }) if workload == last => {
+                // The failure says so already.
+                let _same = waiting;
+                of_workload(context, store, workload, state, failure.reason).await
+            }
+            Some(broken) => broken.look(context, store).await,
+            None => at(context, store, Culprit::new(last.kind.as_str(), last.name)).await,
+        },
+        (Watches::Inside(workload), _) => match deepest(context, store, None).await? {
+            Some(broken) => broken.look(context, store).await,
+            None => inside(context, store, workload, failure).await,
+        },
+    }
+}
+
+/// A cause that lies outside of the store, by the words of Kubernetes or helm. What shops answer is not read for it.
+fn outside(watches: Watches, message: &str) -> Option<Found> {
+    let cause = answers::cause(message).filter(|_| !matches!(watches, Watches::Inside(_)))?;
+    let (object, suggestion) = advice::outside(&cause)?;
+    let diagnosis = Diagnosis { object, suggestion, ..Diagnosis::default() };
+    Some(Found { diagnosis, ..Found::default() })
+}
+
+/// A workload that is not as it should be.
+struct Broken {
+    workload: Workload,
+    state: State,
+    waiting: Waiting,
+}
+
+/// The first of the engine's workloads that does not run, in the order in which they need each other, and not beyond `last`.
+/// Without its database an application does not work, so the database is named.
+async fn deepest(context: &Context, store: &Store, last: Option<Workload>) -> Result<Option<Broken>, StepError> {
+    for (workload, usual) in context.engine(store)?.workloads() {
+        let state = workload::state(context, store, workload).await?;
+        if let Some(waiting) = state.waiting(usual) {
+            return Ok(Some(Broken { workload, state, waiting }));
+        }
+        if last == Some(workload) {
+            break;
+        }
+    }
+    Ok(None)
+}
+
+async fn of_workload(
     context: &Context,
     store: &Store,
-    step: StepName,
+    workload: Workload,
+    state: State,
     reason: FailureReason,
-) -> Result<(FailureReason, Diagnosis), StepError> {
-    if step == StepName::REMOVAL {
-        return Ok((reason, remains::look(context, store).await?));
-    }
-    let culprit = match (super::find(context, store, step)?.watches, reason) {
-        // An API that does not answer will not say more now.
-        (_, FailureReason::ClusterUnavailable) => return Ok((reason, Diagnosis::default())),
-        (Watches::Namespace | Watches::Nothing, FailureReason::QuotaExceeded) => {
-            Culprit::new("ResourceQuota", names::LIMITS)
-        }
-        (Watches::Namespace, _) => Culprit::new("Namespace", store.id.as_str()),
-        (Watches::Nothing, _) => return Ok((reason, Diagnosis::default())),
-        (Watches::Workload(workload) | Watches::Inside(workload), _) => {
-            culprit(&workload::sight(context, store, workload).await?, workload, reason)
-        }
+) -> Result<Found, StepError> {
+    let culprit = match &state {
+        State::UnderWay(sight) => culprit::of(sight, workload, reason),
+        State::Missing | State::Complete | State::ScaledDown => Culprit::new(workload.kind.as_str(), workload.name),
     };
+    let mut found = at(context, store, culprit).await?;
+    if let State::ScaledDown = state {
+        found.diagnosis.suggestion = advice::scaled_down(&store.id, workload.kind.as_str(), workload.name);
+    }
+    Ok(found)
+}
+
+/// What is found inside of a store whose workloads all run.
+async fn inside(context: &Context, store: &Store, workload: Workload, failure: &Failure) -> Result<Found, StepError> {
+    let engine = context.engine(store)?;
+    let looked = tokio::time::timeout(LIMIT_INSIDE, (engine.diagnosis.inside)(context, store, failure)).await;
+    let finding = match looked {
+        Ok(Ok(finding)) => finding.unwrap_or_default(),
+        Ok(Err(_)) | Err(_) => Finding::default(),
+    };
+    let Finding { reason, message, object, suggestion } = finding;
+    let mut found = if object.is_empty() {
+        let sight = workload::sight(context, store, workload).await?;
+        at(context, store, culprit::of(&sight, workload, failure.reason)).await?
+    } else {
+        let (kind, name) = object.split_once(' ').unwrap_or((&object, ""));
+        at(context, store, Culprit::new(kind.to_owned(), name)).await?
+    };
+    found.reason = found.reason.or(reason);
+    found.message = message;
+    found.diagnosis.suggestion = suggestion;
+    Ok(found)
+}
+
+/// What the cluster reports of an object, and what it logged.
+async fn at(context: &Context, store: &Store, culprit: Culprit) -> Result<Found, StepError> {
     let (events, log) = tokio::join!(events_of(context, store, &culprit), log_of(context, store, &culprit));
     let log = log?;
-    let reason = if log.is_fatal { FailureReason::PhpFatalError } else { reason };
-    Ok((reason, Diagnosis { object: culprit.to_string(), events: events?, log_tail: log.text }))
+    let fatal = context.engine(store)?.diagnosis.log.fatal_reason;
+    let diagnosis =
+        Diagnosis { object: culprit.to_string(), events: events?, log_tail: log.text, suggestion: String::new() };
+    Ok(Found { reason: log.is_fatal.then_some(fatal), message: String::new(), diagnosis })
 }
 
-/// The one of a workload's objects that the others wait for.
-fn culprit(sight: &Sight, workload: Workload, reason: FailureReason) -> Culprit {
-    let Workload { kind, name } = workload;
-    let Some(pod) = sight.newest_pod() else { return Culprit::new(kind.as_str(), name) };
-    let placed = pod.spec.as_ref().is_some_and(|spec| spec.node_name.is_some());
-    match sight.pending_claim().filter(|_| !placed && reason != FailureReason::PodUnschedulable) {
-        Some(claim) => Culprit::new("PersistentVolumeClaim", claim),
-        None => Culprit { log: source(pod, name), ..Culprit::new("Pod", pod.name_any()) },
-    }
-}
-
-/// The log of the container that runs, or of the one before it where that has ended and none runs.
-fn source(pod: &Pod, container: &'static str) -> Option<Source> {
-    let statuses = pod.status.as_ref()?.container_statuses.as_ref()?;
-    let status = statuses.iter().find(|status| status.name == container)?;
-    let state = status.state.clone().unwrap_or_default();
-    let begun = state.running.is_some() || state.terminated.is_some();
-    (begun || status.restart_count > 0).then(|| Source { pod: pod.name_any(), container, previous: !begun })
-}
-
-async fn events_of(
-    context: &Context,
-    store: &Store,
-    culprit: &Culprit,
-) -> Result<Vec<sendstores_core::diagnosis::ObjectEvent>, StepError> {
+async fn events_of(context: &Context, store: &Store, culprit: &Culprit) -> Result<Vec<ObjectEvent>, StepError> {
     let api: Api<Event> = context.cluster.in_store(store);
     let found = context.cluster.call(api.list(&ListParams::default().limit(EVENTS))).await?;
-    Ok(events::about(&found.items, culprit.kind, &culprit.name))
+    Ok(events::about(&found.items, &culprit.kind, &culprit.name))
 }
 
 async fn log_of(context: &Context, store: &Store, culprit: &Culprit) -> Result<Tail, StepError> {
@@ -111,56 +189,29 @@ async fn log_of(context: &Context, store: &Store, culprit: &Culprit) -> Result<T
     }
 }
 
-// === impl Culprit ===
+// === impl Broken ===
 
-impl Culprit {
-    fn new(kind: &'static str, name: impl Into<String>) -> Self {
-        Self { kind, name: name.into(), log: None }
+impl Broken {
+    async fn look(self, context: &Context, store: &Store) -> Result<Found, StepError> {
+        let Self { workload, state, waiting } = self;
+        let mut found = of_workload(context, store, workload, state, waiting.reason).await?;
+        let said = log::telling(&found.diagnosis.log_tail).map(|line| format!("; its log says: {line}"));
+        found.message = format!("{}: {}{}", found.diagnosis.object, waiting.detail, said.unwrap_or_default());
+        found.reason = found.reason.or(Some(waiting.reason));
+        Ok(found)
     }
 }
 
-impl std::fmt::Display for Culprit {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {}", self.kind, self.name)
-    }
-}
+// === impl Found ===
 
-#[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-
-    use super::*;
-    use crate::provision::engines::woocommerce::DATABASE;
-
-    fn found(pods: Value, claims: Value) -> Culprit {
-        let (pods, claims) = (serde_json::from_value(pods).unwrap(), serde_json::from_value(claims).unwrap());
-        let sight = Sight { workload: Some(DATABASE), pods, claims, warnings: Vec::new() };
-        culprit(&sight, DATABASE, FailureReason::DatabaseUnavailable)
-    }
-
-    fn pod(spec: Value, state: Value, restarts: u32) -> Value {
-        json!([{"metadata": {"name": "mysql-0"}, "spec": spec, "status": {"containerStatuses": [
-            {"name": "mysql", "image": "i", "imageID": "", "ready": false, "restartCount": restarts, "state": state}]}}])
-    }
-
-    #[test]
-    fn the_object_that_the_others_wait_for_is_named() {
-        assert_eq!(found(json!([]), json!([])).to_string(), "StatefulSet mysql");
-        let pending = json!([{"metadata": {"name": "data-mysql-0"}, "status": {"phase": "Pending"}}]);
-        let unplaced = pod(json!({"containers": []}), json!({}), 0);
-        assert_eq!(found(unplaced.clone(), pending.clone()).to_string(), "PersistentVolumeClaim data-mysql-0");
-        assert_eq!(found(unplaced, json!([])).to_string(), "Pod mysql-0");
-        let placed = pod(json!({"containers": [], "nodeName": "n"}), json!({}), 0);
-        assert_eq!(found(placed, pending).to_string(), "Pod mysql-0");
-    }
-
-    #[test]
-    fn the_log_is_that_of_whoever_ran_last() {
-        let log = |state: Value, restarts| found(pod(json!({"containers": []}), state, restarts), json!([])).log;
-        let previous = |log: Option<Source>| log.map(|source| source.previous);
-        assert_eq!(previous(log(json!({"running": {}}), 0)), Some(false));
-        assert_eq!(previous(log(json!({"terminated": {"exitCode": 1}}), 0)), Some(false));
-        assert_eq!(previous(log(json!({"waiting": {"reason": "CrashLoopBackOff"}}), 3)), Some(true));
-        assert_eq!(previous(log(json!({"waiting": {"reason": "ImagePullBackOff"}}), 0)), None);
+impl Found {
+    fn added_to(self, failure: Failure) -> Failure {
+        let Self { reason, message, diagnosis } = self;
+        let message = match message.is_empty() {
+            true => failure.message,
+            false => redact::message(&format!("{message}; {}", failure.message)),
+        };
+        let diagnosis = (!diagnosis.is_empty()).then(|| Box::new(diagnosis)).or(failure.diagnosis);
+        Failure { reason: reason.unwrap_or(failure.reason), message, diagnosis, ..failure }
     }
 }

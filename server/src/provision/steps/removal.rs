@@ -1,5 +1,6 @@
 //! Removing everything of a store, and seeing that it is gone.
 
+mod held;
 #[cfg(test)]
 mod tests;
 mod volumes;
@@ -29,7 +30,9 @@ use super::{
     namespace::marks,
     ownership::{self, Owner},
 };
-use crate::provision::{Context, errors::CallError, names, redact};
+use crate::provision::{Context, errors::CallError, names};
+pub(in crate::provision) use held::Holder;
+pub(super) use held::{broken_api, conditions, holders};
 pub(crate) use volumes::{KnownVolumes, left as volumes};
 
 pub(crate) async fn observe(context: &Context, store: &Store) -> Result<Seen<Remains>, StepError> {
@@ -37,7 +40,7 @@ pub(crate) async fn observe(context: &Context, store: &Store) -> Result<Seen<Rem
     let live = context.cluster.call(api.get_opt(store.id.as_str())).await?;
     match (ownership::of(live.clone(), store), live) {
         (Owner::This { going: false, .. }, _) => Ok(Seen::Known(Remains::Untouched)),
-        (Owner::This { namespace, going: true }, _) => Ok(Seen::Known(Remains::Going(left_in(&namespace)))),
+        (Owner::This { namespace, going: true }, _) => Ok(Seen::Known(held::left_in(&namespace))),
         (Owner::EarlierGoing | Owner::Foreign, Some(namespace)) => observe_foreign(context, store, &namespace).await,
         (Owner::Nobody | Owner::EarlierGoing | Owner::Foreign, _) => match volumes(context, store).await?.as_slice() {
             [] => Ok(Seen::Absent),
@@ -54,7 +57,7 @@ async fn observe_foreign(context: &Context, store: &Store, namespace: &Namespace
         return Ok(Seen::Absent);
     }
     if namespace.metadata.deletion_timestamp.is_some() {
-        return Ok(Seen::Known(Remains::Going(left_in(namespace))));
+        return Ok(Seen::Known(held::left_in(namespace)));
     }
     let live = namespace.labels();
     let changed = marks(store).into_iter().filter(|(key, value)| live.get(key) != Some(value));
@@ -128,15 +131,4 @@ where
 /// What carries this store's uid, and not that of another store that took its namespace's name.
 pub(super) fn ours(store: &Store) -> ListParams {
     ListParams::default().labels(&format!("{}={}", names::UID, store.uid))
-}
-
-/// What the cluster itself says is left in a namespace that is going.
-fn left_in(namespace: &Namespace) -> String {
-    let conditions = namespace.status.iter().flat_map(|status| status.conditions.iter().flatten());
-    let told = conditions.filter(|condition| condition.status == "True").filter_map(|c| c.message.as_deref());
-    let told: Vec<&str> = told.collect();
-    match told.as_slice() {
-        [] => "the namespace is being removed".to_owned(),
-        told => redact::message(&format!("the namespace is being removed: {}", told.join("; "))),
-    }
 }

@@ -9,7 +9,7 @@ use k8s_openapi::api::{
 use kube::{Api, api::ListParams};
 use sendstores_core::{
     FailureReason, Store,
-    observed::{Progress, Seen},
+    observed::{Outlook, Progress, Seen, Waiting},
     provisioner::StepError,
 };
 
@@ -31,6 +31,23 @@ pub enum Kind {
     Deployment,
 }
 
+// === impl State ===
+
+impl State {
+    /// What is waited for; `None` where nothing is.
+    pub(super) fn waiting(&self, usual: FailureReason) -> Option<Waiting> {
+        match self {
+            Self::Missing | Self::Complete => None,
+            Self::ScaledDown => Some(Waiting {
+                reason: usual,
+                detail: "scaled to 0 replicas, by hand or by another program".to_owned(),
+                outlook: Outlook::Stuck,
+            }),
+            Self::UnderWay(sight) => Some(judge::judge(sight, usual)),
+        }
+    }
+}
+
 // === impl Kind ===
 
 impl Kind {
@@ -49,14 +66,31 @@ pub async fn observe(
     workload: Workload,
     usual: FailureReason,
 ) -> Result<Seen<Progress>, StepError> {
-    match rollout(context, store, workload).await? {
-        None => Ok(Seen::Absent),
-        Some(Rollout::Complete) => Ok(done()),
-        Some(Rollout::UnderWay) => {
-            let sight = sight(context, store, workload).await?;
-            Ok(Seen::Known(Progress::Waiting(judge::judge(&sight, usual))))
-        }
-    }
+    let state = state(context, store, workload).await?;
+    Ok(match state.waiting(usual) {
+        Some(waiting) => Seen::Known(Progress::Waiting(waiting)),
+        None if matches!(state, State::Missing) => Seen::Absent,
+        None => done(),
+    })
+}
+
+/// How a workload is.
+pub(super) enum State {
+    Missing,
+    Complete,
+    /// Its object asks for no pods. A store's chart never does.
+    ScaledDown,
+    UnderWay(Sight),
+}
+
+/// Observes a workload, and why it is not ready.
+pub(super) async fn state(context: &Context, store: &Store, workload: Workload) -> Result<State, StepError> {
+    Ok(match rollout(context, store, workload).await? {
+        None => State::Missing,
+        Some(Rollout::Complete) => State::Complete,
+        Some(Rollout::ScaledDown) => State::ScaledDown,
+        Some(Rollout::UnderWay) => State::UnderWay(sight(context, store, workload).await?),
+    })
 }
 
 /// Whether all of `workloads` exist, however they are.

@@ -30,9 +30,15 @@ enum Inside {
     /// No pod is there to ask.
     Closed,
     Open {
-        pod: String,
+        pod: ReadyPod,
         state: State,
     },
+}
+
+/// A pod that programs can be run in, and its node.
+pub(super) struct ReadyPod {
+    pub(super) name: String,
+    node: String,
 }
 
 pub(super) async fn observe(context: &Context, store: &Store) -> Result<Seen<Progress>, StepError> {
@@ -148,23 +154,23 @@ fn known(secrets: &[String]) -> Vec<&str> {
     secrets.iter().map(String::as_str).collect()
 }
 
-async fn run(
+pub(super) async fn run(
     context: &Context,
     store: &Store,
-    pod: &str,
+    pod: &ReadyPod,
     argv: &[&str],
     input: Option<&SecretString>,
     limit: Duration,
 ) -> Result<Output, StepError> {
     let input = input.map(ExposeSecret::expose_secret);
-    let execution = Execution { pod, container: APPLICATION.name, argv, input, limit };
+    let execution = Execution { pod: &pod.name, container: APPLICATION.name, argv, input, limit };
     let what = argv.last().copied().unwrap_or_default();
     let outcome = exec::run(&context.cluster, store, execution).await;
-    outcome.map_err(|error| error.into_step(what, FailureReason::BootstrapFailed))
+    outcome.map_err(|error| error.into_step(what, &pod.node, FailureReason::BootstrapFailed))
 }
 
 /// The pod of the application that is ready and stays.
-async fn ready_pod(context: &Context, store: &Store) -> Result<Option<String>, StepError> {
+pub(super) async fn ready_pod(context: &Context, store: &Store) -> Result<Option<ReadyPod>, StepError> {
     let api: Api<Pod> = context.cluster.in_store(store);
     let how = ListParams::default().labels(&format!("{}={}", names::POD_NAME, APPLICATION.name));
     let pods = context.cluster.call(api.list(&how)).await?;
@@ -173,7 +179,11 @@ async fn ready_pod(context: &Context, store: &Store) -> Result<Option<String>, S
         let mut ready = conditions.filter(|condition| condition.type_ == "Ready" && condition.status == "True");
         pod.metadata.deletion_timestamp.is_none() && ready.next().is_some()
     };
-    Ok(pods.items.iter().find(ready).map(ResourceExt::name_any))
+    let found = pods.items.iter().find(ready);
+    Ok(found.map(|pod| ReadyPod {
+        name: pod.name_any(),
+        node: pod.spec.as_ref().and_then(|spec| spec.node_name.clone()).unwrap_or_default(),
+    }))
 }
 
 #[cfg(test)]

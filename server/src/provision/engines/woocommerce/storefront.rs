@@ -21,7 +21,7 @@ use sendstores_core::{
 use serde_json::json;
 
 use self::judge::{Finding, Product};
-use super::{APPLICATION, DATABASE, bootstrap};
+use super::{APPLICATION, DATABASE, bootstrap, checks};
 use crate::provision::{
     Context,
     proxy::{Question, Reply},
@@ -61,7 +61,7 @@ pub(super) async fn observe(context: &Context, store: &Store) -> Result<Seen<Pro
     }
     let seen = ingress::look(context, store, expect, product.as_deref(), sells).await;
     let counts = ingress::counts(store, &seen);
-    evidence.push(self::evidence(Check::Ingress, seen.finding()));
+    evidence.push(self::evidence(Check::INGRESS, seen.finding()));
     Ok(Seen::Known(match sells && !counts {
         true => Progress::Done(evidence),
         false => Progress::Failing(evidence),
@@ -87,10 +87,10 @@ async fn probe(context: &Context, store: &Store, expect: Expect) -> Result<(Vec<
         (shop_page(context, store, expect, name), cart(context, store, expect, product), cron::look(context, store));
     let (page, cart, cron) = tokio::try_join!(looks.0, looks.1, looks.2)?;
     let found = [
-        (Check::ShopPage, Some(page)),
-        (Check::StoreApi, Some(offer(&catalogue))),
-        (Check::Cart, Some(cart)),
-        (Check::Cron, cron),
+        (checks::SHOP_PAGE, Some(page)),
+        (checks::STORE_API, Some(offer(&catalogue))),
+        (checks::CART, Some(cart)),
+        (checks::CRON, cron),
     ];
     let evidence = found.into_iter().filter_map(|(check, finding)| Some(evidence(check, finding?))).collect();
     Ok((evidence, name.map(str::to_owned)))
@@ -98,8 +98,8 @@ async fn probe(context: &Context, store: &Store, expect: Expect) -> Result<(Vec<
 
 /// Of a shop that is not reached; to ask it for the rest would only be to wait again.
 fn unreachable(context: &Context, why: &str) -> Vec<Evidence> {
-    let cron = context.cron_interval.map(|_| Check::Cron);
-    let checks = [Check::ShopPage, Check::StoreApi, Check::Cart].into_iter().chain(cron);
+    let cron = context.cron_interval.map(|_| checks::CRON);
+    let checks = [checks::SHOP_PAGE, checks::STORE_API, checks::CART].into_iter().chain(cron);
     checks.map(|check| evidence(check, Err(why.to_owned()))).collect()
 }
 
@@ -170,7 +170,7 @@ mod tests {
     fn what_a_shop_says_of_itself_is_shown_short_and_plain() {
         hostile::check(&hostile::text(), |text| {
             for finding in [Ok(text.clone()), Err(text)] {
-                hostile::assert_fit(&evidence(Check::Cart, finding).finding, Evidence::MAX_FINDING);
+                hostile::assert_fit(&evidence(checks::CART, finding).finding, Evidence::MAX_FINDING);
             }
         });
     }

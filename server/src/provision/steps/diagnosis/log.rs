@@ -1,11 +1,11 @@
 //! The end of a container's log, fit to be shown: no secret of the store, no visitor, no mail address, and of the
-//! application only what is known to say nothing of shoppers.
+//! application only what its engine knows to say nothing of shoppers.
 
-mod personal;
+pub(super) mod values;
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, api::LogParams};
-use sendstores_core::{Diagnosis, Store, provisioner::StepError};
+use sendstores_core::{Diagnosis, FailureReason, Store, provisioner::StepError};
 
 use crate::provision::{Context, redact, steps::credentials};
 
@@ -15,9 +15,8 @@ const BYTES: i64 = 256 * 1024;
 const SHOWN: usize = 20;
 /// What is older is not shown.
 const SECONDS: i64 = 600;
-/// An end of PHP that is older is not the cause of a failure of now.
+/// An end of the application's code that is older is not the cause of a failure of now.
 const FRESH_SECONDS: i64 = 30;
-const FATAL: [&str; 2] = ["PHP Fatal error", "PHP Parse error"];
 
 /// Where a log is.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,8 +31,18 @@ pub(super) struct Source {
 #[derive(Debug, Default)]
 pub(super) struct Tail {
     pub(super) text: String,
-    /// PHP ended with a fatal error just now.
+    /// The application's own code ended with an error just now.
     pub(super) is_fatal: bool,
+}
+
+/// What an engine knows of the log of its application.
+pub struct LogDef {
+    /// The parts of a line that may be shown; mostly one or none. Whatever a shopper may be known by is cut.
+    pub shown: fn(&str) -> Vec<String>,
+    /// The words with which the application's own code ends.
+    pub fatal: &'static [&'static str],
+    /// The reason to give where it has ended so.
+    pub fatal_reason: FailureReason,
 }
 
 pub(super) async fn read(context: &Context, store: &Store, source: &Source) -> Result<Tail, StepError> {
@@ -41,10 +50,12 @@ pub(super) async fn read(context: &Context, store: &Store, source: &Source) -> R
     let text = lines(context, store, source, SECONDS).await.unwrap_or_default();
     // Without knowing the secrets, nothing is shown that may hold them.
     let secrets = credentials::values(context, store).await?;
+    let engine = context.engine(store)?;
+    let of_application = (source.container == engine.application.name).then_some(&engine.diagnosis.log);
+    let is_fatal = |text: &str| of_application.is_some_and(|log| log.fatal.iter().any(|word| text.contains(word)));
     let is_fatal = is_fatal(&text) && is_fatal(&lines(context, store, source, FRESH_SECONDS).await.unwrap_or_default());
-    let of_application = source.container == context.engine(store)?.application.name;
     let secrets: Vec<&str> = secrets.iter().map(String::as_str).collect();
-    Ok(Tail { text: tail(whole_lines(&text), of_application, &secrets), is_fatal })
+    Ok(Tail { text: tail(whole_lines(&text), of_application.map(|log| log.shown), &secrets), is_fatal })
 }
 
 async fn lines(context: &Context, store: &Store, source: &Source, seconds: i64) -> Result<String, StepError> {
@@ -60,10 +71,6 @@ async fn lines(context: &Context, store: &Store, source: &Source, seconds: i64) 
     Ok(context.cluster.call(api.logs(&source.pod, &how)).await?)
 }
 
-fn is_fatal(text: &str) -> bool {
-    FATAL.iter().any(|word| text.contains(word))
-}
-
 /// A log that was cut at its limit ends within a line, and maybe within a secret, which is not known by its half.
 fn whole_lines(text: &str) -> &str {
     let is_cut = i64::try_from(text.len()).is_ok_and(|length| length >= BYTES);
@@ -71,11 +78,21 @@ fn whole_lines(text: &str) -> &str {
     text.get(..end).unwrap_or_default()
 }
 
-/// The last lines that are no visits. Those of the application lose what they may say of shoppers.
-fn tail(text: &str, of_application: bool, secrets: &[&str]) -> String {
+/// The first line that reports an error: those after it mostly report what follows from it.
+pub(super) fn telling(tail: &str) -> Option<&str> {
+    const ERRORS: [&str; 4] = ["[error]", "fatal", "panic", "error:"];
+    let tells = |line: &&str| {
+        let lower = line.to_ascii_lowercase();
+        ERRORS.iter().any(|word| lower.contains(word))
+    };
+    tail.lines().find(tells)
+}
+
+/// The last lines that are no visits. Those of the application lose what they may say of shoppers: only `shown` of them is.
+fn tail(text: &str, shown: Option<fn(&str) -> Vec<String>>, secrets: &[&str]) -> String {
     let told = text.lines().rev().filter(|line| !line.trim().is_empty() && !is_visit(line));
     let parts = told.flat_map(|line| {
-        let mut parts = if of_application { personal::parts(line) } else { vec![line.to_owned()] };
+        let mut parts = shown.map_or_else(|| vec![line.to_owned()], |shown| shown(line));
         parts.reverse();
         parts
     });
@@ -108,14 +125,14 @@ fn without_mail(line: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provision::hostile;
+    use crate::provision::{engines::woocommerce, hostile};
 
     #[test]
     fn visits_secrets_and_addresses_are_left_out() {
         let text = "10.244.0.1 2026-11-26T20:00:00Z \"GET /my-account/?key=abc HTTP/1.1\" 200 5 9\n\n\
             [php:error] PHP Fatal error:  Uncaught Error: db S3cret in /srv/x.php:3\n\
             Mail to jane@example.com failed\n";
-        let shown = tail(text, false, &["S3cret"]);
+        let shown = tail(text, None, &["S3cret"]);
         assert_eq!(
             shown,
             "[php:error] PHP Fatal error: Uncaught Error: db [redacted] in /srv/x.php:3\nMail to [redacted] failed"
@@ -125,10 +142,10 @@ mod tests {
     #[test]
     fn only_the_end_is_shown_and_it_is_not_too_long() {
         let many: String = (0..100).map(|line| format!("line {line}\n")).collect();
-        let shown = tail(&many, false, &[]);
+        let shown = tail(&many, None, &[]);
         assert!(shown.starts_with("line 80\n") && shown.ends_with("line 99"), "{shown}");
         let long = format!("{}\nthe end", "x".repeat(5_000));
-        assert!(tail(&long.repeat(9), false, &[]).chars().count() <= Diagnosis::MAX_LOG);
+        assert!(tail(&long.repeat(9), None, &[]).chars().count() <= Diagnosis::MAX_LOG);
     }
 
     #[test]
@@ -136,9 +153,18 @@ mod tests {
         let text = "[php:error] [client 198.51.100.7:1] PHP Fatal error:  Uncaught Error: no db S3cret in /srv/x.php:3\\n#0 {main}\n\
             [php:notice] [client 198.51.100.7:1] order of Jane Doe, Main Street 12\n";
         assert_eq!(
-            tail(text, true, &["S3cret"]),
+            tail(text, Some(woocommerce::ENGINE.diagnosis.log.shown), &["S3cret"]),
             "[php:error] PHP Fatal error: Uncaught Error: no db [redacted] in /srv/x.php:3\n#0 {main}"
         );
+    }
+
+    #[test]
+    fn the_first_error_of_a_log_is_the_telling_one() {
+        let log = "2026-11-29 11:00:00 0 [Note] Starting MariaDB 10.11.14\n\
+            2026-11-29 11:00:30 0 [ERROR] mariadbd: Can't lock aria control file '/var/lib/mysql/aria_log_control'\n\
+            2026-11-29 11:00:30 0 [ERROR] Aborting";
+        assert!(telling(log).is_some_and(|line| line.contains("aria_log_control")));
+        assert_eq!(telling("2026-11-29 11:00:00 0 [Note] Starting MariaDB 10.11.14"), None);
     }
 
     #[test]
@@ -152,15 +178,20 @@ mod tests {
     #[test]
     fn no_log_ends_anything_or_shows_a_secret() {
         hostile::check(&hostile::text_with_secret(), |text| {
-            for of_application in [true, false] {
-                let shown = tail(&text, of_application, &[hostile::KNOWN]);
+            for shown in [Some(woocommerce::ENGINE.diagnosis.log.shown), None] {
+                let shown = tail(&text, shown, &[hostile::KNOWN]);
                 assert!(!shown.contains(hostile::KNOWN), "{shown:?}");
                 shown.lines().for_each(|line| hostile::assert_fit(line, Diagnosis::MAX_LOG));
                 assert!(shown.chars().count() <= Diagnosis::MAX_LOG);
             }
         });
         for huge in hostile::huge() {
-            assert!(tail(&String::from_utf8_lossy(&huge), true, &[]).chars().count() <= Diagnosis::MAX_LOG);
+            assert!(
+                tail(&String::from_utf8_lossy(&huge), Some(woocommerce::ENGINE.diagnosis.log.shown), &[])
+                    .chars()
+                    .count()
+                    <= Diagnosis::MAX_LOG
+            );
         }
     }
 }

@@ -15,32 +15,44 @@ use kube::{Resource, ResourceExt, api::ListParams};
 use sendstores_core::{Diagnosis, Store, Timestamp, diagnosis::ObjectEvent, provisioner::StepError};
 use serde::de::DeserializeOwned;
 
-use super::{Culprit, events_of};
+use super::{Culprit, Found, events_of};
 use crate::provision::{
-    Context, redact,
+    Context, advice, redact,
     steps::{
         ownership::{self, Owner},
-        removal,
+        removal::{self, Holder},
     },
 };
 
-pub(super) async fn look(context: &Context, store: &Store) -> Result<Diagnosis, StepError> {
+pub(super) async fn look(context: &Context, store: &Store) -> Result<Found, StepError> {
     let namespace = match ownership::look(context, store).await? {
         Owner::This { namespace, .. } => namespace,
         Owner::Nobody => return volume(context, store).await,
         // The failure's message says whose namespace it is now.
-        Owner::EarlierGoing | Owner::Foreign => return Ok(Diagnosis::default()),
+        Owner::EarlierGoing | Owner::Foreign => return Ok(Found::default()),
     };
-    let blocker = held(context, store).await?;
-    let culprit = blocker.unwrap_or_else(|| Culprit::new("Namespace", store.id.as_str()));
     let mut events = told_by(&namespace);
+    // While an API cannot be listed, no object is known to be the last one: finalizers are left alone.
+    if let Some((object, suggestion)) = removal::broken_api(&namespace).as_ref().and_then(advice::outside) {
+        return Ok(found(Diagnosis { object, events, suggestion, ..Diagnosis::default() }));
+    }
+    let (culprit, holders) = match held(context, store).await? {
+        Some(held) => held,
+        None => (Culprit::new("Namespace", store.id.as_str()), removal::holders(&namespace.metadata)),
+    };
     events.extend(events_of(context, store, &culprit).await?);
     let newest = events.len().saturating_sub(Diagnosis::MAX_EVENTS);
-    Ok(Diagnosis { object: culprit.to_string(), events: events.split_off(newest), log_tail: String::new() })
+    let object = culprit.to_string();
+    let suggestion = advice::held(&store.id, &object, &holders);
+    Ok(found(Diagnosis { object, events: events.split_off(newest), log_tail: String::new(), suggestion }))
+}
+
+fn found(diagnosis: Diagnosis) -> Found {
+    Found { diagnosis, ..Found::default() }
 }
 
 /// The first object that is to go and that a finalizer holds, of the kinds that mostly are. Of others the namespace tells.
-async fn held(context: &Context, store: &Store) -> Result<Option<Culprit>, StepError> {
+async fn held(context: &Context, store: &Store) -> Result<Option<(Culprit, Vec<Holder>)>, StepError> {
     let found = [
         first::<PersistentVolumeClaim>(context, store).await?,
         first::<Pod>(context, store).await?,
@@ -53,7 +65,7 @@ async fn held(context: &Context, store: &Store) -> Result<Option<Culprit>, StepE
     Ok(found.into_iter().flatten().next())
 }
 
-async fn first<K>(context: &Context, store: &Store) -> Result<Option<Culprit>, StepError>
+async fn first<K>(context: &Context, store: &Store) -> Result<Option<(Culprit, Vec<Holder>)>, StepError>
 where
     K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
 {
@@ -63,7 +75,8 @@ where
         std::borrow::Cow::Borrowed(kind) => kind,
         std::borrow::Cow::Owned(_) => "Object",
     };
-    Ok(all.items.iter().find(|object| is_held(&object.metadata)).map(|object| Culprit::new(kind, object.name_any())))
+    let held = all.items.iter().find(|object| is_held(&object.metadata));
+    Ok(held.map(|object| (Culprit::new(kind, object.name_any()), removal::holders(&object.metadata))))
 }
 
 fn is_held(object: &ObjectMeta) -> bool {
@@ -72,8 +85,7 @@ fn is_held(object: &ObjectMeta) -> bool {
 
 /// What the namespace itself tells of what is left in it.
 fn told_by(namespace: &Namespace) -> Vec<ObjectEvent> {
-    let conditions = namespace.status.iter().flat_map(|status| status.conditions.iter().flatten());
-    let told = conditions.filter(|condition| condition.status == "True").map(|condition| ObjectEvent {
+    let told = removal::conditions(namespace).map(|condition| ObjectEvent {
         time: condition.last_transition_time.as_ref().map(|time| Timestamp::from_micros(time.0.as_microsecond())),
         reason: redact::short(&condition.type_, ObjectEvent::MAX_REASON),
         message: redact::short(condition.message.as_deref().unwrap_or_default(), ObjectEvent::MAX_MESSAGE),
@@ -82,10 +94,10 @@ fn told_by(namespace: &Namespace) -> Vec<ObjectEvent> {
 }
 
 /// A volume that outlives its namespace.
-async fn volume(context: &Context, store: &Store) -> Result<Diagnosis, StepError> {
+async fn volume(context: &Context, store: &Store) -> Result<Found, StepError> {
     let left = removal::volumes(context, store).await?;
     let object = left.first().map(|name| format!("PersistentVolume {name}")).unwrap_or_default();
-    Ok(Diagnosis { object, ..Diagnosis::default() })
+    Ok(found(Diagnosis { object, ..Diagnosis::default() }))
 }
 
 #[cfg(test)]

@@ -38,7 +38,8 @@ fn the_clusters_own_words_are_told() {
         {"type": "NamespaceDeletionDiscoveryFailure", "status": "False", "message": "fine"},
     ]}}))
     .unwrap();
-    assert_eq!(left_in(&namespace), "the namespace is being removed: pods. has 1 resource instances");
+    let told = "the namespace is being removed: pods. has 1 resource instances".to_owned();
+    assert_eq!(held::left_in(&namespace), Remains::Going(told));
 }
 
 #[tokio::test]

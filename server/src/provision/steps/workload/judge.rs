@@ -24,6 +24,8 @@ const LONG_RUN_SECONDS: i64 = 600;
 pub(super) enum Rollout {
     Complete,
     UnderWay,
+    /// It asks for no pods.
+    ScaledDown,
 }
 
 /// What the cluster shows of a workload that is not ready.
@@ -61,6 +63,9 @@ impl Sight {
 pub(super) fn stateful_set(set: &StatefulSet) -> Rollout {
     let Some(status) = &set.status else { return Rollout::UnderWay };
     let wanted = set.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
+    if wanted == 0 {
+        return Rollout::ScaledDown;
+    }
     let seen = status.observed_generation >= set.metadata.generation;
     let current = status.update_revision.is_none() || status.current_revision == status.update_revision;
     complete(seen && current && status.ready_replicas.unwrap_or(0) >= wanted)
@@ -69,6 +74,9 @@ pub(super) fn stateful_set(set: &StatefulSet) -> Rollout {
 pub(super) fn deployment(deployment: &Deployment) -> Rollout {
     let Some(status) = &deployment.status else { return Rollout::UnderWay };
     let wanted = deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
+    if wanted == 0 {
+        return Rollout::ScaledDown;
+    }
     let seen = status.observed_generation >= deployment.metadata.generation;
     let updated = status.updated_replicas.unwrap_or(0) >= wanted && status.replicas.unwrap_or(0) <= wanted;
     complete(seen && updated && status.ready_replicas.unwrap_or(0) >= wanted)
@@ -116,8 +124,19 @@ fn judge_pod(sight: &Sight, pod: &Pod, usual: FailureReason) -> Verdict {
     match containers.iter().find(|container| !container.ready) {
         Some(container) => judge_container(sight, pod, container, usual),
         None if containers.is_empty() => going(usual, "the pod is being started"),
+        // The kubelet does not report any more: the cluster itself has taken the pod out of service.
+        None if is_not_ready(pod) => {
+            let node = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()).unwrap_or_default();
+            stuck(FailureReason::NodeUnavailable, format!("node {node} does not report that the pod runs"))
+        }
         None => going(usual, "the pod answers; its controller has yet to notice"),
     }
+}
+
+/// Whether the cluster says that the pod is not to be used.
+fn is_not_ready(pod: &Pod) -> bool {
+    let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    conditions.into_iter().any(|condition| condition.type_ == "Ready" && condition.status == "False")
 }
 
 fn judge_unscheduled(sight: &Sight, message: &str, usual: FailureReason) -> Verdict {
@@ -319,6 +338,26 @@ mod tests {
             Rollout::Complete
         );
         assert_eq!(deployed(json!({"observedGeneration": 1, "replicas": 1, "readyReplicas": 1})), Rollout::UnderWay);
+    }
+
+    #[test]
+    fn a_workload_that_asks_for_no_pods_is_not_complete() {
+        let text = json!({"metadata": {"generation": 2}, "spec": {"replicas": 0, "selector": {}, "template": {}},
+            "status": {"observedGeneration": 2, "replicas": 0}});
+        assert_eq!(deployment(&serde_json::from_value(text.clone()).unwrap()), Rollout::ScaledDown);
+        assert_eq!(stateful_set(&serde_json::from_value(text).unwrap()), Rollout::ScaledDown);
+    }
+
+    #[test]
+    fn a_pod_whose_node_is_silent_is_told_by_its_node() {
+        let mut pods = pod(json!({"running": {}}));
+        pods[0]["spec"] = json!({"containers": [], "nodeName": "node-7"});
+        pods[0]["status"]["containerStatuses"][0]["ready"] = json!(true);
+        assert_eq!(verdict(&sight(pods.clone(), json!([]), json!([]))).0, FailureReason::DatabaseUnavailable);
+        pods[0]["status"]["conditions"] = json!([{"type": "Ready", "status": "False"}]);
+        let (reason, detail) = verdict(&sight(pods, json!([]), json!([])));
+        assert_eq!(reason, FailureReason::NodeUnavailable);
+        assert!(detail.contains("node-7"), "{detail}");
     }
 
     #[test]

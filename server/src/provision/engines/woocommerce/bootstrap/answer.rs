@@ -5,6 +5,7 @@ use std::time::Duration;
 use sendstores_core::{failure::FailureReason, provisioner::StepError};
 use serde::Deserialize;
 
+use super::super::{PHP_FATAL_ERROR, PLUGIN_MISSING};
 use crate::provision::{exec::Output, redact};
 
 /// What `timeout` exits with when it had to stop the program, by asking or by force.
@@ -33,8 +34,8 @@ pub(super) fn judge(program: &str, output: &Output, limit: Duration, secrets: &[
                     let message = redact::message_without(&text, secrets);
                     Err(StepError::terminal(FailureReason::BootstrapFailed, message))
                 }
-                "PLUGIN_MISSING" => Err(failed(FailureReason::PluginMissing, &text)),
-                "PHP_FATAL" => Err(failed(FailureReason::PhpFatalError, &text)),
+                "PLUGIN_MISSING" => Err(failed(PLUGIN_MISSING, &text)),
+                "PHP_FATAL" => Err(failed(PHP_FATAL_ERROR, &text)),
                 "DATABASE_UNAVAILABLE" => Err(failed(FailureReason::DatabaseUnavailable, &text)),
                 _ => Err(failed(FailureReason::BootstrapFailed, &text)),
             }

@@ -5,7 +5,7 @@
 use rand::RngExt;
 use sendstores_core::{Evidence, Store, evidence::Check, lifecycle::Expect, provisioner::StepError};
 
-use super::{STORE_API, cron, evidence, get, ingress, judge, offer, shop_page};
+use super::{super::checks, STORE_API, cron, evidence, get, ingress, judge, offer, shop_page};
 use crate::provision::Context;
 
 /// How many looks are whole ones.
@@ -23,10 +23,10 @@ pub(super) async fn look(context: &Context, store: &Store, expect: Expect) -> Re
     if catalogue.is_err() {
         return Ok(None);
     }
-    let mut seen = vec![evidence(Check::StoreApi, offer(&catalogue))];
+    let mut seen = vec![evidence(checks::STORE_API, offer(&catalogue))];
     match cron::glance(context, store).await? {
         Some(Err(_)) => return Ok(None),
-        finding => seen.extend(finding.map(|finding| evidence(Check::Cron, finding))),
+        finding => seen.extend(finding.map(|finding| evidence(checks::CRON, finding))),
     }
     // One page is enough, and best by the public address: so the way to it is looked at, too.
     let public = ingress::look(context, store, expect, None, true).await;
@@ -36,19 +36,19 @@ pub(super) async fn look(context: &Context, store: &Store, expect: Expect) -> Re
     let public = public.finding();
     if public.is_err() {
         let page = shop_page(context, store, expect, None).await?;
-        if page.is_err() || passed(store, Check::Ingress) {
+        if page.is_err() || passed(store, Check::INGRESS) {
             return Ok(None);
         }
-        seen.push(evidence(Check::ShopPage, page));
+        seen.push(evidence(checks::SHOP_PAGE, page));
     }
-    seen.push(evidence(Check::Ingress, public));
+    seen.push(evidence(Check::INGRESS, public));
     Ok(Some(renewed(&store.evidence, &seen)))
 }
 
 /// Whether the storefront was seen to be well in all that keeps the store READY.
 fn is_well(store: &Store, scheduled: bool) -> bool {
-    let scheduled = scheduled.then_some(Check::Cron);
-    let mut required = [Check::ShopPage, Check::StoreApi, Check::Cart].into_iter().chain(scheduled);
+    let scheduled = scheduled.then_some(checks::CRON);
+    let mut required = [checks::SHOP_PAGE, checks::STORE_API, checks::CART].into_iter().chain(scheduled);
     required.all(|check| passed(store, check))
 }
 
@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn a_quick_probe_needs_a_full_one_that_found_all_well() {
         let with = |evidence: Vec<Evidence>| Store { evidence, ..fixtures::store() };
-        let all = [Check::ShopPage, Check::StoreApi, Check::Cart].map(|check| found(check, true, 0)).to_vec();
+        let all = [checks::SHOP_PAGE, checks::STORE_API, checks::CART].map(|check| found(check, true, 0)).to_vec();
         assert!(is_well(&with(all.clone()), false));
         assert!(!is_well(&with(all.clone()), true), "READY by a server that did not look at it");
         assert!(!is_well(&with(Vec::new()), false));
@@ -87,8 +87,9 @@ mod tests {
 
     #[test]
     fn what_was_not_looked_at_keeps_its_time() {
-        let before = [Check::ShopPage, Check::StoreApi, Check::Cart, Check::Ingress].map(|check| found(check, true, 1));
-        let now = renewed(&before, &[found(Check::StoreApi, true, 2), found(Check::Ingress, true, 2)]);
+        let before =
+            [checks::SHOP_PAGE, checks::STORE_API, checks::CART, Check::INGRESS].map(|check| found(check, true, 1));
+        let now = renewed(&before, &[found(checks::STORE_API, true, 2), found(Check::INGRESS, true, 2)]);
         let times: Vec<i64> = now.iter().map(|evidence| evidence.check_time.as_micros()).collect();
         assert_eq!(times, [1, 2, 1, 2]);
     }

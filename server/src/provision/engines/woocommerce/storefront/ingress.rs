@@ -79,7 +79,7 @@ pub(super) fn counts(store: &Store, seen: &Seen) -> bool {
 
 /// Whether the address was ever seen to lead to the shop.
 fn leads_here(store: &Store) -> bool {
-    store.evidence.iter().any(|evidence| evidence.check == Check::Ingress && evidence.first_pass_time.is_some())
+    store.evidence.iter().any(|evidence| evidence.check == Check::INGRESS && evidence.first_pass_time.is_some())
 }
 
 // === impl Seen ===
@@ -113,8 +113,8 @@ mod tests {
         let mut evidence = Vec::new();
         for led in looks {
             let found = if *led { Ok(String::new()) } else { Err(String::new()) };
-            let seen = Evidence::new(Check::Ingress, found, Timestamp::from_micros(0));
-            evidence = Evidence::renewed(&evidence, vec![seen]);
+            let seen = Evidence::new(Check::INGRESS, found, Timestamp::from_micros(0));
+            evidence = Evidence::renewed(&evidence, vec![seen], &[Check::INGRESS]);
         }
         Store { evidence, ..fixtures::store() }
     }

@@ -2,9 +2,10 @@
 //!
 //! A plugin may log anything: a name, an address, a whole order. So only lines of known shapes are kept: what PHP itself
 //! reports, WordPress' database errors, Apache's own messages and those of the image's scripts. In these, the values are
-//! cut: quoted strings, arguments, SQL, long numbers, addresses, and the text of exceptions that are not PHP's own.
+//! cut: quoted strings, arguments, SQL, long numbers, addresses, the page that the visitor came from, and the text of messages
+//! and exceptions that are not PHP's own.
 
-use std::net::IpAddr;
+use crate::provision::steps::diagnosis::{CUT, without_values};
 
 /// What PHP begins its own messages with.
 const LEVELS: [&str; 6] = [
@@ -28,13 +29,83 @@ const OF_PHP: [&str; 8] = [
     "ValueError",
     "UnhandledMatchError",
 ];
-/// Numbers of so many digits may be those of a phone or a card.
-const LONG_NUMBER: usize = 7;
-const CUT: &str = "...";
+/// What PHP's own messages begin with. A plugin may report texts of its own at the same levels.
+const TEXTS_OF_PHP: [&str; 34] = [
+    "A non-numeric value",
+    "Allowed memory size",
+    "Array to string conversion",
+    "Attempt to ",
+    "Automatic conversion",
+    "Call to ",
+    "Cannot ",
+    "Class ",
+    "Constant ",
+    "Creation of dynamic property",
+    "Declaration of ",
+    "Deprecated: ",
+    "Division by zero",
+    "Error while sending",
+    "Failed opening required",
+    "Function ",
+    "Illegal ",
+    "Implicit conversion",
+    "Interface ",
+    "Invalid argument supplied",
+    "Maximum execution time",
+    "Maximum function nesting level",
+    "Methods with the same name",
+    "Module ",
+    "Optional parameter",
+    "Out of memory",
+    "PHP Startup",
+    "Return type of ",
+    "String offset ",
+    "Trait ",
+    "Trying to access array offset",
+    "Undefined ",
+    "Using $this ",
+    "syntax error",
+];
+/// How the functions begin that PHP names in its messages, as in `mysqli_query(): Argument #1 must be`.
+const FUNCTIONS: [&str; 30] = [
+    "array_",
+    "call_user_func",
+    "chmod",
+    "copy",
+    "count",
+    "curl_",
+    "date",
+    "exec",
+    "explode",
+    "file",
+    "fopen",
+    "foreach",
+    "fwrite",
+    "getimagesize",
+    "gz",
+    "header",
+    "implode",
+    "include",
+    "ini_set",
+    "json_",
+    "mail",
+    "mkdir",
+    "mysqli_",
+    "opendir",
+    "preg_",
+    "rename",
+    "require",
+    "session_",
+    "simplexml_",
+    "unlink",
+];
+/// What Apache puts behind a message: the page that the visitor came from, with its query.
+const REFERER: &str = ", referer: ";
 
 /// The parts of a line that may be shown; mostly one or none. Apache writes the lines of one message as one.
 pub(super) fn parts(line: &str) -> Vec<String> {
     let Apache { module, of_visitor, message } = Apache::of(line);
+    let message = message.split_once(REFERER).map_or(message, |(message, _)| message);
     let mut shown: Vec<String> = message.split("\\n").filter_map(|part| part_of(part.trim(), of_visitor)).collect();
     if let (Some(module), Some(first)) = (module, shown.first_mut()) {
         first.insert_str(0, &format!("{module} "));
@@ -61,7 +132,7 @@ impl<'a> Apache<'a> {
             if is_module && !group.is_empty() {
                 module = message.get(..group.len() + 2);
             }
-            of_visitor |= group.starts_with("client ");
+            of_visitor |= group.starts_with("client ") || group.starts_with("remote ");
             message = rest.trim_start();
         }
         Self { module, of_visitor, message }
@@ -101,85 +172,25 @@ fn is_frame(part: &str) -> bool {
     number.len() <= 4 && number.bytes().all(|byte| byte.is_ascii_digit()) && is_place
 }
 
-/// Takes out the text of an exception, unless PHP wrote it.
+/// Takes out the text of a message or an exception, unless PHP wrote it.
 fn without_text(text: &str) -> String {
-    let Some((class, rest)) = text.strip_prefix("Uncaught ").and_then(|rest| rest.split_once(": ")) else {
-        return text.to_owned();
-    };
-    if OF_PHP.contains(&class) {
-        return text.to_owned();
+    let place = || text.rfind(" in /").and_then(|at| text.get(at..)).unwrap_or_default();
+    match text.strip_prefix("Uncaught ").and_then(|rest| rest.split_once(": ")) {
+        Some((class, _)) if OF_PHP.contains(&class) => text.to_owned(),
+        Some((class, _)) => format!("Uncaught {class}: {CUT}{}", place()),
+        None if is_of_php(text) => text.to_owned(),
+        None => format!("{CUT}{}", place()),
     }
-    let place = rest.rfind(" in /").and_then(|at| rest.get(at..)).unwrap_or_default();
-    format!("Uncaught {class}: {CUT}{place}")
 }
 
-fn without_values(text: &str) -> String {
-    let words = without_arguments(&without_quoted(text));
-    words.split(' ').map(|word| if may_be_personal(word) { CUT } else { word }).collect::<Vec<_>>().join(" ")
+fn is_of_php(text: &str) -> bool {
+    let call = text.split_once('(').map(|(name, _)| name).filter(|name| is_name(name));
+    let is_call = call.is_some_and(|name| FUNCTIONS.iter().any(|function| name.starts_with(function)));
+    is_call || TEXTS_OF_PHP.iter().any(|beginning| text.starts_with(beginning))
 }
 
-/// Cuts what stands in quotes. A quote within a word is an apostrophe; a quote that is not closed is cut to the end.
-fn without_quoted(text: &str) -> String {
-    let characters: Vec<char> = text.chars().collect();
-    let mut kept = String::with_capacity(text.len());
-    let mut at = 0;
-    while let Some(&c) = characters.get(at) {
-        kept.push(c);
-        let in_word = at > 0 && characters.get(at - 1).is_some_and(|before| before.is_alphanumeric());
-        at += 1;
-        if !matches!(c, '\'' | '"') || in_word {
-            continue;
-        }
-        let closes = |end: &usize| {
-            characters.get(*end) == Some(&c) && characters.get(end + 1).is_none_or(|next| !next.is_alphanumeric())
-        };
-        let end = (at..characters.len()).find(closes);
-        kept.push_str(CUT);
-        kept.push(c);
-        at = end.map_or(characters.len(), |end| end + 1);
-    }
-    kept
-}
-
-/// Cuts what stands in parentheses, but for numbers of lines and names of parameters.
-fn without_arguments(text: &str) -> String {
-    let mut kept = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, inside)) = rest.split_once('(') {
-        let end = closing(inside);
-        let argument = inside.get(..end).unwrap_or_default();
-        let digits = argument.len() < LONG_NUMBER && argument.bytes().all(|byte| byte.is_ascii_digit());
-        let is_name = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        let harmless = digits || argument.strip_prefix('$').is_some_and(is_name);
-        kept.push_str(before);
-        kept.push('(');
-        kept.push_str(if harmless { argument } else { CUT });
-        rest = inside.get(end..).unwrap_or_default();
-    }
-    kept.push_str(rest);
-    kept
-}
-
-/// Where the parenthesis that was just opened is closed: at the end, if it is not.
-fn closing(inside: &str) -> usize {
-    let mut depth = 0_usize;
-    for (at, c) in inside.char_indices() {
-        match c {
-            '(' => depth += 1,
-            ')' if depth == 0 => return at,
-            ')' => depth -= 1,
-            _ => {}
-        }
-    }
-    inside.len()
-}
-
-/// Addresses of mail and of machines, and long numbers.
-fn may_be_personal(word: &str) -> bool {
-    let bare = word.trim_matches(|c: char| !c.is_alphanumeric() && c != ':');
-    let is_address = bare.parse::<IpAddr>().is_ok() || bare.parse::<std::net::SocketAddr>().is_ok();
-    let digits = word.chars().filter(char::is_ascii_digit).count();
-    word.contains('@') || is_address || (digits >= LONG_NUMBER && !word.starts_with('/'))
+fn is_name(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
 #[cfg(test)]
