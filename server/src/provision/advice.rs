@@ -26,23 +26,12 @@ pub fn usual(id: &StoreId, failure: &Failure) -> String {
         FailureReason::ClusterUnavailable => {
             "See whether the API server answers the control plane: kubectl get --raw /readyz".to_owned()
         }
-        FailureReason::NamespaceConflict => format!(
-            "Delete this store and choose another id; or, if nobody needs the namespace, remove it, then delete this store \
-             and create it again: kubectl get namespace {id} --show-labels"
-        ),
-        FailureReason::NamespaceMissing => format!(
-            "Put the namespace {id} back from a backup of the cluster, with its labels, annotations and volumes, and run \
-             sendstores-server adopt; or delete the store"
-        ),
-        FailureReason::ObjectRefused => match object {
-            Some(object) => format!(
-                "See which rule refuses it (admission policy, or a right that the control plane lacks): {}",
-                describe(id, object)
-            ),
-            None => format!(
-                "See which rule refuses it (admission policy, or a right that the control plane lacks): {POLICIES}"
-            ),
-        },
+        FailureReason::NamespaceConflict => conflict(id),
+        FailureReason::NamespaceMissing => missing(id),
+        FailureReason::ObjectRefused => {
+            let look = object.map_or_else(|| POLICIES.to_owned(), |object| describe(id, object));
+            format!("See which rule refuses it (admission policy, or a right that the control plane lacks): {look}")
+        }
         FailureReason::QuotaExceeded => format!(
             "Ask for less in the values file of this environment (storage, resources); what is used and allowed: \
              kubectl -n {id} describe resourcequota,limitrange"
@@ -74,16 +63,34 @@ pub fn usual(id: &StoreId, failure: &Failure) -> String {
         FailureReason::WebhookUnavailable => {
             format!("Repair the service of the webhook that the message names: {WEBHOOKS}")
         }
-        FailureReason::NodeUnavailable => match object.filter(|object| object.starts_with("Node ")) {
-            Some(node) => format!(
-                "See what is wrong with the node, and whether the API server reaches its port 10250: kubectl describe {}",
-                argument(node)
-            ),
-            None => "See what is wrong with the node: kubectl get nodes -o wide".to_owned(),
-        },
+        FailureReason::NodeUnavailable => node(object),
         FailureReason::RemovalBlocked => removal(id, object),
         FailureReason::Internal => "Report it with the server's log lines of this store".to_owned(),
         FailureReason::Open(reason) => format!("Ask a server of the newer version that wrote the reason {reason}"),
+    }
+}
+
+fn conflict(id: &StoreId) -> String {
+    format!(
+        "Delete this store and choose another id; or, if nobody needs the namespace, remove it, then delete this store \
+         and create it again: kubectl get namespace {id} --show-labels"
+    )
+}
+
+fn missing(id: &StoreId) -> String {
+    format!(
+        "Put the namespace {id} back from a backup of the cluster, with its labels, annotations and volumes, and run \
+         sendstores-server adopt; or delete the store"
+    )
+}
+
+fn node(object: Option<&str>) -> String {
+    match object.filter(|object| object.starts_with("Node ")) {
+        Some(node) => format!(
+            "See what is wrong with the node, and whether the API server reaches its port 10250: kubectl describe {}",
+            argument(node)
+        ),
+        None => "See what is wrong with the node: kubectl get nodes -o wide".to_owned(),
     }
 }
 
