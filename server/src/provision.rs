@@ -17,6 +17,7 @@ mod fake_api;
 mod helm;
 #[cfg(test)]
 mod hostile;
+mod informer;
 mod names;
 mod origin;
 mod process;
@@ -27,7 +28,6 @@ mod settings;
 mod steps;
 mod visitor;
 mod wait;
-mod watch;
 
 use std::{sync::Arc, time::Duration};
 
@@ -46,6 +46,7 @@ use self::{
     cluster::Cluster,
     engines::{EngineDef, Registry},
     helm::Helm,
+    informer::Informers,
     visitor::{Visit, Visitor},
 };
 use crate::permits::ClassPermits;
@@ -81,7 +82,9 @@ pub struct KubeProvisioner {
 /// What every step works with.
 pub struct Context {
     registry: Registry,
-    cluster: Cluster,
+    cluster: Arc<Cluster>,
+    /// What wakes those who wait for the cluster.
+    informers: Informers,
     helm: Helm,
     visitor: Visitor,
     deadlines: Deadlines,
@@ -105,7 +108,8 @@ impl KubeProvisioner {
     /// The same, with other engines than this server's.
     pub fn with_engines(config: Config, clients: impl Into<Clients>, registry: Registry) -> Self {
         let Config { helm, deadlines, cron_interval, quota, probe_via, requests, instance } = config;
-        let cluster = Cluster::new(clients.into(), deadlines.call, probe_via);
+        let cluster = Arc::new(Cluster::new(clients.into(), deadlines.call, probe_via));
+        let informers = Informers::new(cluster.clone());
         let helm = Helm::new(helm, deadlines.helm, deadlines.helm_grace);
         let visitor = Visitor::default();
         let (requests, volumes) = (ClassPermits::for_requests(requests), Default::default());
@@ -113,6 +117,7 @@ impl KubeProvisioner {
             context: Arc::new(Context {
                 registry,
                 cluster,
+                informers,
                 helm,
                 visitor,
                 deadlines,

@@ -14,7 +14,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("ledger", &["shop"]),
     ("mirror", &[]),
     ("permits", &[]),
-    ("provision", &["permits", "shop"]),
+    ("provision", &["permits", "shop", "supervise"]),
     ("reconcile", &["mirror", "permits", "supervise"]),
     ("shop", &[]),
     ("supervise", &[]),

@@ -74,7 +74,7 @@ pub struct StepDef {
 }
 
 /// What in the cluster brings a step on: its changes say when to observe the step again, and when it fails, the object to
-/// blame is among these.
+/// blame is among these. Only objects that carry the label `sendstores.dev/uid` are watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Watches {
     /// Nothing: the step is done when its `ensure` returns.

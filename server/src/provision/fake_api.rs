@@ -12,6 +12,7 @@ use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
 use hyper::body::Frame;
 use kube::client::Body;
 use serde_json::{Value, json};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::{Config, Context, HelmConfig, KubeProvisioner};
 
@@ -19,44 +20,81 @@ type Answered = Result<Response<UnsyncBoxBody<Bytes, Infallible>>, Infallible>;
 
 /// The requests so far, as `METHOD path?query` and the body, if there is one.
 #[derive(Clone, Default)]
-pub(crate) struct Requests(Arc<Mutex<Vec<String>>>);
+pub(crate) struct Requests {
+    lines: Arc<Mutex<Vec<String>>>,
+    /// Watches that nobody speaks in.
+    silent: Arc<Mutex<Option<OpenWatches>>>,
+}
 
 // === impl Requests ===
 
 impl Requests {
     /// How many requests begin with `start`.
     pub(crate) fn count(&self, start: &str) -> usize {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().filter(|line| line.starts_with(start)).count()
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).iter().filter(|line| line.starts_with(start)).count()
     }
 
     /// All of them, in order.
     pub(crate) fn all(&self) -> Vec<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-/// What the steps work with, against an API that answers such a line with a code and a body.
+/// A watch that was opened: what is sent here is reported, and to drop it ends the watch.
+pub(crate) struct OpenWatch {
+    pub(crate) line: String,
+    events: UnboundedSender<Value>,
+}
+
+/// The watches that were opened, in order.
+pub(crate) type OpenWatches = UnboundedReceiver<OpenWatch>;
+
+// === impl OpenWatch ===
+
+impl OpenWatch {
+    /// Reports an event of this type, about such an object.
+    pub(crate) fn report(&self, type_: &str, object: Value) {
+        let _over = self.events.send(json!({"type": type_, "object": object}));
+    }
+}
+
+/// What the steps work with, against an API that answers such a line with a code and a body. Watches stay silent.
 pub(crate) fn context(answer: impl Fn(&str) -> (u16, Value) + Send + Sync + 'static) -> (Arc<Context>, Requests) {
+    let (context, requests, watches) = watched(answer);
+    *requests.silent.lock().unwrap_or_else(PoisonError::into_inner) = Some(watches);
+    (context, requests)
+}
+
+/// The same, where the test speaks in each watch.
+pub(crate) fn watched(
+    answer: impl Fn(&str) -> (u16, Value) + Send + Sync + 'static,
+) -> (Arc<Context>, Requests, OpenWatches) {
+    let (open, watches) = unbounded_channel();
     let requests = Requests::default();
     let (heard, answer) = (requests.clone(), Arc::new(answer));
     let service = tower::service_fn(move |request: Request<Body>| {
-        let (heard, answer) = (heard.clone(), answer.clone());
+        let (heard, answer, open) = (heard.clone(), answer.clone(), open.clone());
         async move {
             let asked = format!("{} {}", request.method(), request.uri());
             let body = request.into_body().collect_bytes().await.expect("a body");
             let line = format!("{asked} {}", String::from_utf8_lossy(&body)).trim_end().to_owned();
-            heard.0.lock().unwrap_or_else(PoisonError::into_inner).push(line.clone());
-            answered(&line, &*answer)
+            heard.lines.lock().unwrap_or_else(PoisonError::into_inner).push(line.clone());
+            answered(&line, &*answer, &open)
         }
     });
     let provisioner = KubeProvisioner::new(config(), kube::Client::new(service, "default"));
-    (provisioner.context, requests)
+    (provisioner.context, requests, watches)
 }
 
-fn answered(line: &str, answer: &dyn Fn(&str) -> (u16, Value)) -> Answered {
+fn answered(line: &str, answer: &dyn Fn(&str) -> (u16, Value), open: &UnboundedSender<OpenWatch>) -> Answered {
     if line.contains("watch=true") {
-        let silent = stream::pending::<Result<Frame<Bytes>, Infallible>>();
-        return Ok(Response::new(StreamBody::new(silent).boxed_unsync()));
+        let (events, reported) = unbounded_channel::<Value>();
+        let _gone = open.send(OpenWatch { line: line.to_owned(), events });
+        let reported = stream::unfold(reported, async |mut reported| {
+            let line = format!("{}\n", reported.recv().await?);
+            Some((Ok(Frame::data(Bytes::from(line))), reported))
+        });
+        return Ok(Response::new(StreamBody::new(reported).boxed_unsync()));
     }
     let (code, body) = answer(line);
     let body = Full::new(Bytes::from(body.to_string())).boxed_unsync();

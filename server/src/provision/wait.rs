@@ -1,15 +1,7 @@
 //! Waiting until a look at the cluster shows something else.
 
-use std::{fmt::Debug, time::Duration};
+use std::time::Duration;
 
-use k8s_openapi::{
-    NamespaceResourceScope,
-    api::{
-        apps::v1::{Deployment, StatefulSet},
-        core::v1::{Event, Namespace, PersistentVolume, PersistentVolumeClaim, Pod, ResourceQuota},
-    },
-};
-use kube::Resource;
 use sendstores_core::{
     Store,
     failure::FailureReason,
@@ -17,19 +9,14 @@ use sendstores_core::{
     provisioner::StepError,
     step::StepName,
 };
-use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{
     Context,
     engines::{StepDef, Watches},
-    errors::CallError,
-    steps::{self, Kind, Workload},
-    watch::Changes,
+    informer::Kind,
+    steps::{self, Workload},
 };
-
-/// A watch that ends sooner than this did not work at all.
-const SOON: Duration = Duration::from_secs(1);
 
 /// What runs inside a container cannot be watched: it is looked at again after waits that double between these.
 const FIRST_LOOK: Duration = Duration::from_millis(250);
@@ -44,34 +31,28 @@ pub(crate) async fn step(
 ) -> Result<Seen<Progress>, StepError> {
     let StepDef { facts, watches, .. } = *steps::find(context, store, name)?;
     let deadline = Instant::now() + patience(context, last);
+    // Before the first observation, so that no change between the two is missed.
+    let changes = context.informers.subscribe(watched(store, watches));
     let mut look = FIRST_LOOK;
     loop {
-        let begun = Instant::now();
-        let mut changes = step_changes(context, store, watches).await?;
-        loop {
-            match steps::observe(context, store, name).await? {
-                Seen::Known(seen) if same(&seen, last) => {}
-                other => return Ok(other),
-            }
-            let next = async {
-                tokio::select! {
-                    open = changes.next() => open,
-                    () = pause(watches, look) => true,
-                }
-            };
-            match timeout_at(deadline, next).await {
-                Ok(true) => look = (look * 2).min(LAST_LOOK),
-                Ok(false) => break,
-                // A watch may have ended without a word, so that what it should have told is still to be seen.
-                Err(_) => match steps::observe(context, store, name).await? {
-                    Seen::Known(seen) if same(&seen, last) => {
-                        return Err(late(facts.usual_reason, &seen, patience(context, last)));
-                    }
-                    other => return Ok(other),
-                },
-            }
+        let seen = steps::observe(context, store, name).await?;
+        if !matches!(&seen, Seen::Known(seen) if same(seen, last)) {
+            return Ok(seen);
         }
-        not_at_once(begun)?;
+        let next = async {
+            tokio::select! {
+                () = changes.changed() => {}
+                () = pause(watches, look) => {}
+            }
+        };
+        if timeout_at(deadline, next).await.is_err() {
+            // A change may not have been reported: it is seen now.
+            return match steps::observe(context, store, name).await? {
+                Seen::Known(seen) if same(&seen, last) => Err(late(facts.usual_reason, &seen, patience(context, last))),
+                other => Ok(other),
+            };
+        }
+        look = (look * 2).min(LAST_LOOK);
     }
 }
 
@@ -83,27 +64,21 @@ pub(crate) async fn removal(context: &Context, store: &Store, last: &Remains) ->
         Remains::Untouched | Remains::Going(_) => context.deadlines.removal,
     };
     let deadline = Instant::now() + patience;
+    let volumes = context.volumes.of(store).unwrap_or_default().into_iter().map(|name| (Kind::Volumes, name));
+    let to = [(Kind::Namespaces, store.id.to_string())].into_iter().chain(volumes);
+    let changes = context.informers.subscribe(to);
     loop {
-        let begun = Instant::now();
-        let mut changes = removal_changes(context, store).await?;
-        loop {
+        let seen = steps::removal::observe(context, store).await?;
+        if seen != Seen::Known(last.clone()) {
+            return Ok(seen);
+        }
+        if timeout_at(deadline, changes.changed()).await.is_err() {
             let seen = steps::removal::observe(context, store).await?;
             if seen != Seen::Known(last.clone()) {
                 return Ok(seen);
             }
-            match timeout_at(deadline, changes.next()).await {
-                Ok(true) => {}
-                Ok(false) => break,
-                Err(_) => {
-                    let seen = steps::removal::observe(context, store).await?;
-                    if seen != Seen::Known(last.clone()) {
-                        return Ok(seen);
-                    }
-                    return Err(blocked(last, patience));
-                }
-            }
+            return Err(blocked(last, patience));
         }
-        not_at_once(begun)?;
     }
 }
 
@@ -123,50 +98,20 @@ fn blocked(last: &Remains, waited: Duration) -> StepError {
     StepError::retryable(FailureReason::RemovalBlocked, format!("no progress for {waited:?}: {left}"))
 }
 
-async fn step_changes(context: &Context, store: &Store, watches: Watches) -> Result<Changes, CallError> {
-    let cluster = &context.cluster;
-    match watches {
-        Watches::Namespace => {
-            let this = format!("metadata.name={}", store.id);
-            let namespace = Changes::open(cluster, cluster.all::<Namespace>(), Some(&this)).await?;
-            let quota = Changes::open(cluster, cluster.in_store::<ResourceQuota>(store), None).await?;
-            Ok(Changes::merged([namespace, quota]))
+/// What brings a step on, as informers have it.
+fn watched(store: &Store, watches: Watches) -> Vec<(Kind, String)> {
+    let kinds: &[Kind] = match watches {
+        Watches::Nothing => &[],
+        Watches::Namespace => &[Kind::Namespaces, Kind::Quotas],
+        Watches::Workload(Workload { kind: steps::Kind::StatefulSet, .. }) => {
+            &[Kind::StatefulSets, Kind::Pods, Kind::Claims, Kind::Warnings]
         }
-        Watches::Workload(Workload { kind: Kind::StatefulSet, .. }) => {
-            workload_changes::<StatefulSet>(context, store).await
+        Watches::Workload(Workload { kind: steps::Kind::Deployment, .. }) => {
+            &[Kind::Deployments, Kind::Pods, Kind::Claims, Kind::Warnings]
         }
-        Watches::Workload(Workload { kind: Kind::Deployment, .. }) => {
-            workload_changes::<Deployment>(context, store).await
-        }
-        Watches::Inside(_) => Changes::open(cluster, cluster.in_store::<Pod>(store), None).await,
-        Watches::Nothing => Ok(Changes::none()),
-    }
-}
-
-async fn workload_changes<W>(context: &Context, store: &Store) -> Result<Changes, CallError>
-where
-    W: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static,
-{
-    let cluster = &context.cluster;
-    let (workload, pods, claims, warnings) = tokio::try_join!(
-        Changes::open(cluster, cluster.in_store::<W>(store), None),
-        Changes::open(cluster, cluster.in_store::<Pod>(store), None),
-        Changes::open(cluster, cluster.in_store::<PersistentVolumeClaim>(store), None),
-        Changes::open(cluster, cluster.in_store::<Event>(store), Some("type=Warning")),
-    )?;
-    Ok(Changes::merged([workload, pods, claims, warnings]))
-}
-
-/// The namespace while it is there, then each volume that is left.
-async fn removal_changes(context: &Context, store: &Store) -> Result<Changes, StepError> {
-    let cluster = &context.cluster;
-    let this = format!("metadata.name={}", store.id);
-    let mut all = vec![Changes::open(cluster, cluster.all::<Namespace>(), Some(&this)).await?];
-    for volume in context.volumes.of(store).unwrap_or_default() {
-        let this = format!("metadata.name={volume}");
-        all.push(Changes::open(cluster, cluster.all::<PersistentVolume>(), Some(&this)).await?);
-    }
-    Ok(Changes::merged(all))
+        Watches::Inside(_) => &[Kind::Pods],
+    };
+    kinds.iter().map(|kind| (*kind, store.id.to_string())).collect()
 }
 
 /// Whether two looks saw the same. A shop that fails now in this and now in that way is no further for it: otherwise its
@@ -200,17 +145,6 @@ fn late(usual: FailureReason, last: &Progress, waited: Duration) -> StepError {
         Progress::Done(_) => (usual, "nothing changed".to_owned()),
     };
     StepError::retryable(reason, format!("{what} (no change for {waited:?})"))
-}
-
-/// Keeps a watch that breaks at once, again and again, from turning into a storm of requests.
-fn not_at_once(begun: Instant) -> Result<(), StepError> {
-    if begun.elapsed() < SOON {
-        return Err(StepError::retryable(
-            FailureReason::ClusterUnavailable,
-            "the Kubernetes API ended a watch at once",
-        ));
-    }
-    Ok(())
 }
 
 #[cfg(test)]

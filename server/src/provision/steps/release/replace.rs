@@ -12,7 +12,7 @@ use kube::{
 use sendstores_core::{Store, failure::FailureReason, provisioner::StepError};
 use tokio::time::{Instant, timeout_at};
 
-use crate::provision::{Context, watch::Changes};
+use crate::provision::{Context, informer::Kind};
 
 /// How the API refuses to change such a field.
 const REFUSED: &str = "updates to statefulset spec for fields other than";
@@ -36,34 +36,28 @@ pub(super) async fn after(context: &Context, store: &Store, error: &StepError) -
         Err(error) if error.is_not_found() || error.is_conflict() => {}
         Err(error) => return Err(error.into()),
     }
-    until_gone(context, &api, name, &live).await?;
+    until_gone(context, store, &api, &live).await?;
     Ok(true)
 }
 
 /// The pod is first released from its owner; helm would otherwise change an object that is about to go.
 async fn until_gone(
     context: &Context,
+    store: &Store,
     api: &Api<StatefulSet>,
-    name: &str,
     before: &StatefulSet,
 ) -> Result<(), StepError> {
     let deadline = Instant::now() + context.deadlines.trouble;
-    let this = format!("metadata.name={name}");
+    let name = before.metadata.name.as_deref().unwrap_or_default();
+    let changes = context.informers.subscribe([(Kind::StatefulSets, store.id.to_string())]);
     loop {
-        let mut changes = Changes::open(&context.cluster, api.clone(), Some(&this)).await?;
-        loop {
-            let live = context.cluster.call(api.get_metadata_opt(name)).await?;
-            if live.is_none_or(|live| live.metadata.uid != before.metadata.uid) {
-                return Ok(());
-            }
-            match timeout_at(deadline, changes.next()).await {
-                Ok(true) => {}
-                Ok(false) => break,
-                Err(_) => {
-                    let message = "the database's StatefulSet is to be replaced and is still there";
-                    return Err(StepError::retryable(FailureReason::ReleaseFailed, message));
-                }
-            }
+        let live = context.cluster.call(api.get_metadata_opt(name)).await?;
+        if live.is_none_or(|live| live.metadata.uid != before.metadata.uid) {
+            return Ok(());
+        }
+        if timeout_at(deadline, changes.changed()).await.is_err() {
+            let message = "the database's StatefulSet is to be replaced and is still there";
+            return Err(StepError::retryable(FailureReason::ReleaseFailed, message));
         }
     }
 }
@@ -91,7 +85,7 @@ mod tests {
                 gone.store(true, Ordering::Relaxed);
             }
             match line {
-                line if line.contains("fieldSelector") => list(&[]),
+                line if line.contains("limit=1") => list(&[]),
                 _ if gone.load(Ordering::Relaxed) && line.starts_with("GET") => refused(404, "NotFound"),
                 _ => (200, set.clone()),
             }

@@ -155,7 +155,7 @@ async fn what_a_silent_watch_did_not_tell_is_seen_at_the_deadline() {
     let looks = std::sync::atomic::AtomicUsize::new(0);
     let (context, _) = fake_api::context(move |line| match line {
         line if line.contains("/persistentvolumes") => list(&[]),
-        line if line.contains("fieldSelector") => list(&[]),
+        line if line.contains("limit=1") => list(&[]),
         _ if looks.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0 => namespace(|metadata| {
             metadata["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
         }),
