@@ -132,11 +132,12 @@ impl Informers {
             Kind::Warnings => follow::<Event>(cluster, follower).boxed(),
             Kind::Volumes => follow::<PersistentVolume>(cluster, follower).boxed(),
         };
-        self.tasks.spawner().spawn(async move {
+        let task = async move {
             if let Err(panicked) = supervise::caught("informer", following).await {
                 tracing::error!(kind = kind.as_str(), %panicked, "an informer broke off; the next store that waits starts it again");
             }
-        });
+        };
+        self.tasks.spawner().spawn(task);
     }
 }
 
