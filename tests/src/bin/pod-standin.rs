@@ -1,7 +1,6 @@
 //! What a simulated pod of the light cluster runs, and answers. A simulated node has no containers: it runs exec'd
 //! programs on the host, from one folder only, where this program stands under the name `timeout`, which every exec of
-//! ours begins with. It does what the image's programs do to the databases, to one small file. No program is told which
-//! pod it runs in, so that only one store can be made at a time; any number can be looked at.
+//! ours begins with. It does what the image's programs do to the databases, to one small file for each namespace.
 //!
 //! `pod-standin serve` is the web server of all simulated pods at once (or of another address, `serve ADDRESS`). At `/standin/cron` it says how often a pod was
 //! asked to do what it has scheduled; behind `/standin/cron/hang` no run of it comes to its end, until `/standin/cron/go`. After `/standin/catalogue/empty` it sells nothing, until `/standin/catalogue/sample`. tests/tests/e2e_store.rs proves the same
@@ -68,12 +67,13 @@ fn main() -> ExitCode {
     }
 }
 
-/// One file for all stores.
+/// One file for each store: those of a thousand are written at once.
 fn file() -> PathBuf {
     let program = env::args().next().map(PathBuf::from).unwrap_or_default();
     let found =
         env::split_paths(&env::var_os("PATH").unwrap_or_default()).find(|folder| folder.join(&program).is_file());
-    found.or_else(|| program.parent().map(PathBuf::from)).unwrap_or_default().join("pod-standin.json")
+    let folder = found.or_else(|| program.parent().map(PathBuf::from)).unwrap_or_default();
+    folder.join(format!("pod-standin-{}.json", env::var("POD_NAMESPACE").unwrap_or_default()))
 }
 
 fn load() -> Value {
@@ -108,7 +108,7 @@ fn change(change: impl FnOnce(&mut Value, &Value)) -> Value {
         return json!({"ok": false, "reason": "BAD_REQUEST", "detail": "one JSON line is expected"});
     };
     let mut all = load();
-    // Only the program that begins is told whose shop it is.
+    // A store that is removed and created again has the same namespace. Only the program that begins is told whose shop it is.
     if let Some(url) = line["url"].as_str() {
         all["current"] = json!(url);
     }
