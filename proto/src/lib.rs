@@ -3,6 +3,8 @@
 //!
 //! Features: `client` has the generated client, `server` the generated service trait.
 
+pub mod access;
+
 /// Messages, client and server of package `sendstores.v1`.
 #[allow(unreachable_pub, missing_docs, clippy::all)]
 pub mod v1 {

@@ -1,6 +1,8 @@
 //! The checked-in code is what the protos generate. `UPDATE_GENERATED=1 cargo test -p sendstores-proto` rewrites it.
 
 #[cfg(test)]
+mod methods;
+#[cfg(test)]
 mod settings;
 
 use std::{
@@ -10,7 +12,8 @@ use std::{
 
 use prost::Message;
 
-const PROTOS: [&str; 2] = ["sendstores/v1/store.proto", "sendstores/v1/store_service.proto"];
+const PROTOS: [&str; 3] =
+    ["sendstores/v1/access.proto", "sendstores/v1/store.proto", "sendstores/v1/store_service.proto"];
 
 /// Messages whose Debug form is written by hand, without what they hold.
 const HOLD_SECRETS: [&str; 1] = [".sendstores.v1.GetCredentialsResponse"];
@@ -49,11 +52,12 @@ fn checked_in_code_is_what_the_protos_generate() {
 }
 
 /// Writes what is for this crate into `out`, and returns what is for others.
-fn generate(root: &Path, out: &Path) -> [(&'static str, String); 2] {
+fn generate(root: &Path, out: &Path) -> [(&'static str, String); 3] {
     let mut compiler = protox::Compiler::new([root]).expect("open the include path");
     compiler.include_imports(true).include_source_info(true).open_files(PROTOS).expect("compile the protos");
     let with_comments = compiler.file_descriptor_set();
-    let others = settings::files(&with_comments);
+    let [builder, flags] = settings::files(&with_comments);
+    let others = [builder, flags, methods::file(&compiler.descriptor_pool())];
 
     tonic_prost_build::configure()
         .build_transport(false)

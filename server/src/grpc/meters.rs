@@ -3,25 +3,17 @@
 use std::{sync::OnceLock, time::Duration};
 
 use metrics::{Counter, Histogram};
-use sendstores_proto::v1::store_service_server::SERVICE_NAME;
+use sendstores_proto::{
+    access::{Method, MethodAccess},
+    v1::access::Effect,
+};
 
 use super::status::{self, CODES};
 
-/// The methods there are; all else has one name, so that callers cannot make labels.
+/// The method of a call, with its row in the table of methods. All that is not in the table has one name, so that callers
+/// cannot make labels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Method {
-    Create,
-    Get,
-    List,
-    Delete,
-    WatchStatus,
-    GetCredentials,
-    /// The service has none of this name.
-    Unknown,
-    Health,
-    Reflection,
-    Other,
-}
+pub(super) struct Called(Option<&'static MethodAccess>);
 
 /// Looking a meter up by its labels costs more than counting, so that each is looked up once.
 struct Meters {
@@ -29,57 +21,42 @@ struct Meters {
     seconds: OnceLock<Histogram>,
 }
 
-const METHODS: usize = Method::Other as usize + 1;
+/// One more, for what is no method.
+const METERED: usize = Method::ALL.len() + 1;
 
-static METERS: [Meters; METHODS] =
-    [const { Meters { calls: [const { OnceLock::new() }; CODES], seconds: OnceLock::new() } }; METHODS];
+static METERS: [Meters; METERED] =
+    [const { Meters { calls: [const { OnceLock::new() }; CODES], seconds: OnceLock::new() } }; METERED];
 
-// === impl Method ===
+// === impl Called ===
 
-impl Method {
+impl Called {
     pub(super) fn of(path: &str) -> Self {
-        match path.strip_prefix('/').and_then(|path| path.split_once('/')) {
-            Some((SERVICE_NAME, method)) => Self::of_service(method),
-            Some(("grpc.health.v1.Health", _)) => Self::Health,
-            Some((service, _)) if service.starts_with("grpc.reflection.") => Self::Reflection,
-            _ => Self::Other,
-        }
+        Self(MethodAccess::of(path))
     }
 
-    fn of_service(method: &str) -> Self {
-        match method {
-            "Create" => Self::Create,
-            "Get" => Self::Get,
-            "List" => Self::List,
-            "Delete" => Self::Delete,
-            "WatchStatus" => Self::WatchStatus,
-            "GetCredentials" => Self::GetCredentials,
-            _ => Self::Unknown,
-        }
+    /// `None`: there is no such method.
+    pub(super) fn method(self) -> Option<Method> {
+        self.0.map(|access| access.method)
     }
 
     pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Create => "Create",
-            Self::Get => "Get",
-            Self::List => "List",
-            Self::Delete => "Delete",
-            Self::WatchStatus => "WatchStatus",
-            Self::GetCredentials => "GetCredentials",
-            Self::Health => "Health",
-            Self::Reflection => "Reflection",
-            Self::Unknown | Self::Other => "other",
-        }
+        self.method().map_or("other", Method::name)
     }
 
-    /// Reads that go well are many.
-    pub(super) fn is_read(self) -> bool {
-        matches!(self, Self::Get | Self::List | Self::Health | Self::Reflection)
+    /// Health and reflection, which come from programs.
+    pub(super) fn is_beside(self) -> bool {
+        matches!(self.method(), Some(Method::Health | Method::Reflection))
+    }
+
+    /// Reads that go well are many. A watch is one call for hours.
+    pub(super) fn is_frequent(self) -> bool {
+        let Some(MethodAccess { method, effect, audit, .. }) = self.0 else { return false };
+        *effect == Effect::Read && !audit && *method != Method::WatchStatus
     }
 
     /// Counts a call that was answered.
     pub(super) fn count(self, code: i32, took: Duration) {
-        let Meters { calls, seconds } = &METERS[self as usize];
+        let Meters { calls, seconds } = &METERS[self.method().map_or(METERED - 1, |method| method as usize)];
         let method = self.name();
         let counter = calls[status::code_index(code)].get_or_init(
             || metrics::counter!("sendstores_grpc_calls_total", "method" => method, "code" => status::code_name(code)),
@@ -96,10 +73,23 @@ mod tests {
 
     #[test]
     fn paths_of_callers_are_no_labels() {
-        assert_eq!(Method::of("/sendstores.v1.StoreService/Get"), Method::Get);
-        assert_eq!(Method::of("/grpc.health.v1.Health/Check"), Method::Health);
+        assert_eq!(Called::of("/sendstores.v1.StoreService/Get").method(), Some(Method::Get));
+        assert_eq!(Called::of("/grpc.health.v1.Health/Check").method(), Some(Method::Health));
         for other in ["", "/", "/sendstores.v1.StoreService/Gett", "/grpc.health.v1.Healthy"] {
-            assert_eq!(Method::of(other).name(), "other", "{other:?}");
+            assert_eq!(Called::of(other).name(), "other", "{other:?}");
         }
+    }
+
+    #[test]
+    fn frequent_calls_are_the_reads_that_leave_no_record() {
+        let frequent: Vec<_> = Method::ALL
+            .iter()
+            .filter(|method| {
+                sendstores_proto::access::METHODS
+                    .iter()
+                    .any(|row| row.method == **method && Called(Some(row)).is_frequent())
+            })
+            .collect();
+        assert_eq!(frequent, [&Method::Get, &Method::List, &Method::Health, &Method::Reflection]);
     }
 }

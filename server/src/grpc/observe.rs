@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{
     ids,
-    meters::Method,
+    meters::Called,
     status::{self, Refusal},
 };
 use crate::supervise;
@@ -24,11 +24,11 @@ const DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
 /// Has a call answered. What a stream ends with is in its trailers and is not seen here.
 pub(super) async fn observe<B>(
     mut request: Request<B>,
-    answer: impl AsyncFnOnce(Method, Request<B>) -> Response<Body>,
+    answer: impl AsyncFnOnce(Called, Request<B>) -> Response<Body>,
 ) -> Response<Body> {
     let begun = Instant::now();
     let id = request_id(request.headers());
-    let method = Method::of(request.uri().path());
+    let method = Called::of(request.uri().path());
     request.headers_mut().insert(REQUEST_ID, id.clone());
     let span = span(&id, method);
     let mut response = supervise::caught("call", answer(method, request).instrument(span.clone()))
@@ -52,15 +52,15 @@ fn passing(mut id: HeaderValue) -> HeaderValue {
 }
 
 /// Reads that go well are many and leave no line; what is made for a line costs as much as a quarter of the answer.
-fn span(id: &HeaderValue, method: Method) -> tracing::Span {
-    if method.is_read() {
+fn span(id: &HeaderValue, method: Called) -> tracing::Span {
+    if method.is_frequent() {
         return tracing::debug_span!("call", request_id = id.to_str().unwrap_or_default(), method = method.name());
     }
     named(id, method)
 }
 
 /// What names the call in every line of it.
-fn named(id: &HeaderValue, method: Method) -> tracing::Span {
+fn named(id: &HeaderValue, method: Called) -> tracing::Span {
     tracing::info_span!("call", request_id = id.to_str().unwrap_or_default(), method = method.name())
 }
 
@@ -96,12 +96,12 @@ fn explain(headers: &mut HeaderMap) {
     }
 }
 
-fn note(method: Method, code: i32, took: Duration) {
+fn note(method: Called, code: i32, took: Duration) {
     let name = status::code_name(code);
     let ms = took.as_secs_f64() * 1e3;
     if status::is_our_fault(code) {
         tracing::error!(code = name, ms, "call failed");
-    } else if matches!(method, Method::Health | Method::Reflection) || (code == 0 && method.is_read()) {
+    } else if method.is_beside() || (code == 0 && method.is_frequent()) {
         tracing::debug!(code = name, ms, "call");
     } else {
         tracing::info!(code = name, ms, "call");

@@ -1,14 +1,15 @@
-//! Where a call goes: a method of the service straight to it, all else (health, reflection, strangers) to the router.
+//! Where a call goes: a method of the service straight to it, health and reflection to the router. What has no row in the
+//! table of methods goes nowhere.
 //!
 //! Each layer of the router costs every call some allocations, which is more than a Get does of its own.
 
 use std::convert::Infallible;
 
 use axum::Router;
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use sendstores_core::ledger::Ledger;
-use sendstores_proto::v1::store_service_server::StoreServiceServer;
+use sendstores_proto::{access::Method, v1::store_service_server::StoreServiceServer};
 use tonic::{Status, body::Body};
 use tonic_web::GrpcWebLayer;
 use tower::{Layer, Service, ServiceExt, service_fn};
@@ -17,7 +18,6 @@ use super::{
     StoreApi,
     codec::{self, MessageSizes, RequestBody},
     hosts::{AllowedHosts, is_plain_grpc},
-    meters::Method,
     observe::observe,
     peers::Peer,
     status::Refusal,
@@ -56,10 +56,11 @@ impl<L: Ledger> Port<L> {
         if let Err(refusal) = self.hosts.check(&request).and_then(|()| check_metadata(request.headers())) {
             return refuse(request, refusal).await;
         }
-        observe(request, async |method, request| match method {
-            Method::Health | Method::Reflection | Method::Other => Box::pin(self.pass_on(request)).await,
-            _ if is_plain_grpc(&request) => self.call(method, request).await,
-            _ => Box::pin(self.call_by_web(method, request)).await,
+        observe(request, async |called, request| match called.method() {
+            None => no_such_method(&request),
+            Some(Method::Health | Method::Reflection) => Box::pin(self.pass_on(request)).await,
+            Some(method) if is_plain_grpc(&request) => self.call(method, request).await,
+            Some(method) => Box::pin(self.call_by_web(method, request)).await,
         })
         .await
     }
@@ -95,4 +96,17 @@ fn check_metadata(headers: &HeaderMap) -> Result<(), Refusal> {
 /// Answers a call with a refusal, whatever it asks for.
 pub(super) async fn refuse<B>(request: Request<B>, refusal: Refusal) -> Response<Body> {
     observe(request, async |_, _| Status::from(refusal).into_http()).await
+}
+
+/// gRPC callers get a status; a browser that came to the wrong port gets a word.
+fn no_such_method<B>(request: &Request<B>) -> Response<Body> {
+    let content_type = request.headers().get(http::header::CONTENT_TYPE);
+    let is_grpc = content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"));
+    if is_grpc {
+        return Status::unimplemented("there is no such method").into_http();
+    }
+    let word = "this is a gRPC port; try grpcurl or the sendstores command\n";
+    let mut response = Response::new(Body::new(word.to_owned()));
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    response
 }

@@ -2,12 +2,10 @@
 
 use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
-use axum::{body::Body, extract::Request, response::Response};
-use http::StatusCode;
 use sendstores_core::ledger::Ledger;
 use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
-use tonic::{Status, service::Routes};
+use tonic::service::Routes;
 use tonic_health::server::HealthReporter;
 
 use super::{
@@ -82,8 +80,7 @@ impl<L: Ledger> Server<L> {
         };
         let routes =
             Routes::new(health).add_service(reflection().build_v1()?).add_service(reflection().build_v1alpha()?);
-        let rest =
-            routes.into_axum_router().reset_fallback().layer(tonic_web::GrpcWebLayer::new()).fallback(no_such_path);
+        let rest = routes.into_axum_router().layer(tonic_web::GrpcWebLayer::new());
         let sizes = MessageSizes { request: MAX_REQUEST, response: MAX_RESPONSE };
         Ok((Self { port: Port::new(api, sizes, rest), connections: Peers::new(None) }, reporter))
     }
@@ -142,16 +139,4 @@ impl<L: Ledger> Server<L> {
         let all = u32::try_from(MAX_CONNECTIONS).unwrap_or(u32::MAX);
         let _ended = slots.acquire_many(all).await;
     }
-}
-
-/// gRPC callers get a status; a browser that came to the wrong port gets a word.
-async fn no_such_path(request: Request) -> Response {
-    let content_type = request.headers().get(http::header::CONTENT_TYPE);
-    let is_grpc = content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"));
-    if is_grpc {
-        return Status::unimplemented("there is no such method").into_http::<Body>();
-    }
-    let mut response = Response::new(Body::from("this is a gRPC port; try grpcurl or the sendstores command\n"));
-    *response.status_mut() = StatusCode::NOT_FOUND;
-    response
 }

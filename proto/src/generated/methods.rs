@@ -1,0 +1,153 @@
+// Generated from the option `access` of every rpc.
+
+/// A method of the API, or of a service beside it on the same port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Method {
+    Create,
+    Get,
+    List,
+    Delete,
+    WatchStatus,
+    GetCredentials,
+    Health,
+    Reflection,
+}
+
+impl Method {
+    /// Every method once.
+    pub const ALL: &[Self] = &[Self::Create, Self::Get, Self::List, Self::Delete, Self::WatchStatus, Self::GetCredentials, Self::Health, Self::Reflection];
+
+    /// The name, which is short and belongs to one method.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Create => "Create",
+            Self::Get => "Get",
+            Self::List => "List",
+            Self::Delete => "Delete",
+            Self::WatchStatus => "WatchStatus",
+            Self::GetCredentials => "GetCredentials",
+            Self::Health => "Health",
+            Self::Reflection => "Reflection",
+        }
+    }
+}
+
+/// Every method with who may call it.
+pub const METHODS: &[MethodAccess] = &[
+    MethodAccess {
+        method: Method::Create,
+        path: "/sendstores.v1.StoreService/Create",
+        rule: Rule::Permission("stores.create"),
+        scope: Scope::Store,
+        effect: Effect::Write,
+        idempotent: true,
+        audit: true,
+    },
+    MethodAccess {
+        method: Method::Get,
+        path: "/sendstores.v1.StoreService/Get",
+        rule: Rule::Permission("stores.read"),
+        scope: Scope::Store,
+        effect: Effect::Read,
+        idempotent: true,
+        audit: false,
+    },
+    MethodAccess {
+        method: Method::List,
+        path: "/sendstores.v1.StoreService/List",
+        rule: Rule::Permission("stores.read"),
+        scope: Scope::Filter,
+        effect: Effect::Read,
+        idempotent: true,
+        audit: false,
+    },
+    MethodAccess {
+        method: Method::Delete,
+        path: "/sendstores.v1.StoreService/Delete",
+        rule: Rule::Permission("stores.delete"),
+        scope: Scope::Store,
+        effect: Effect::Destructive,
+        idempotent: true,
+        audit: true,
+    },
+    MethodAccess {
+        method: Method::WatchStatus,
+        path: "/sendstores.v1.StoreService/WatchStatus",
+        rule: Rule::Permission("stores.watch"),
+        scope: Scope::Filter,
+        effect: Effect::Read,
+        idempotent: true,
+        audit: false,
+    },
+    MethodAccess {
+        method: Method::GetCredentials,
+        path: "/sendstores.v1.StoreService/GetCredentials",
+        rule: Rule::Permission("credentials.read"),
+        scope: Scope::Store,
+        effect: Effect::Read,
+        idempotent: true,
+        audit: true,
+    },
+    MethodAccess {
+        method: Method::Health,
+        path: "/grpc.health.v1.Health/Check",
+        rule: Rule::Open,
+        scope: Scope::None,
+        effect: Effect::Read,
+        idempotent: true,
+        audit: false,
+    },
+    MethodAccess {
+        method: Method::Health,
+        path: "/grpc.health.v1.Health/List",
+        rule: Rule::Open,
+        scope: Scope::None,
+        effect: Effect::Read,
+        idempotent: true,
+        audit: false,
+    },
+    MethodAccess {
+        method: Method::Health,
+        path: "/grpc.health.v1.Health/Watch",
+        rule: Rule::Open,
+        scope: Scope::None,
+        effect: Effect::Read,
+        idempotent: true,
+        audit: false,
+    },
+    MethodAccess {
+        method: Method::Reflection,
+        path: "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+        rule: Rule::Reflection,
+        scope: Scope::None,
+        effect: Effect::Read,
+        idempotent: true,
+        audit: false,
+    },
+    MethodAccess {
+        method: Method::Reflection,
+        path: "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+        rule: Rule::Reflection,
+        scope: Scope::None,
+        effect: Effect::Read,
+        idempotent: true,
+        audit: false,
+    },
+];
+
+fn index(path: &str) -> Option<usize> {
+    match path {
+        "/sendstores.v1.StoreService/Create" => Some(0),
+        "/sendstores.v1.StoreService/Get" => Some(1),
+        "/sendstores.v1.StoreService/List" => Some(2),
+        "/sendstores.v1.StoreService/Delete" => Some(3),
+        "/sendstores.v1.StoreService/WatchStatus" => Some(4),
+        "/sendstores.v1.StoreService/GetCredentials" => Some(5),
+        "/grpc.health.v1.Health/Check" => Some(6),
+        "/grpc.health.v1.Health/List" => Some(7),
+        "/grpc.health.v1.Health/Watch" => Some(8),
+        "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo" => Some(9),
+        "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo" => Some(10),
+        _ => None,
+    }
+}
