@@ -5,6 +5,7 @@
 //! [`cron::RunCron`], [`adoption::Census`], [`cluster::Identify`]) say what the domain needs of the world; the server's rooms
 //! provide it.
 
+pub mod access;
 pub mod adoption;
 pub mod backoff;
 pub mod cluster;
@@ -37,6 +38,7 @@ pub mod text;
 pub mod time;
 pub mod word;
 
+pub use access::{Permission, Principal, PrincipalName, Role, Scope};
 pub use diagnosis::Diagnosis;
 pub use engine::{Engine, EngineFacts, Engines, Pipeline};
 pub use evidence::Evidence;
