@@ -5,6 +5,7 @@ mod adopt;
 mod build;
 mod reload;
 mod signal;
+mod token;
 
 use std::{error::Error, process::ExitCode, time::Duration};
 
@@ -62,6 +63,7 @@ fn run(config: Config, command: Option<Command>) -> ExitCode {
             Some(Command::Adopt { dry_run, force, this_cluster }) => {
                 runtime.block_on(adopt::adopt(&config, adopt::How { dry_run, force, this_cluster }))
             }
+            Some(Command::Token(command)) => runtime.block_on(token::run(&config, command)),
         }
     })();
     match result {

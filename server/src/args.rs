@@ -2,6 +2,7 @@
 
 mod access;
 mod check;
+mod token;
 mod url_template;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
@@ -11,6 +12,7 @@ use secrecy::SecretString;
 
 pub use access::Access;
 pub use check::Problems;
+pub use token::{NewToken, TokenCommand};
 pub use url_template::UrlTemplate;
 
 use crate::{
@@ -145,6 +147,9 @@ pub enum Command {
         #[arg(long)]
         this_cluster: bool,
     },
+    /// Make, list and revoke the tokens that callers of the API need. Use the same flags or environment as the servers.
+    #[command(subcommand)]
+    Token(TokenCommand),
 }
 
 /// [`Args`], checked.

@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod args;
+pub mod auth;
 pub mod grpc;
 pub mod ledger;
 pub mod mirror;

@@ -16,7 +16,7 @@ mod table;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use sendstores_core::{
-    Epoch, ResourceId, Revision, StoreFilter, StoreId, Tenant, TenantId,
+    Epoch, ResourceId, Revision, StoreFilter, StoreId, Tenant, TenantId, Token, TokenId,
     ledger::{LedgerError, Unreadable},
 };
 use tokio::sync::watch;
@@ -41,6 +41,8 @@ struct Inner {
     status: watch::Sender<Status>,
     doubt: watch::Sender<Option<Doubt>>,
     elsewhere: watch::Sender<Option<String>>,
+    /// Grows when a token changes.
+    tokens: watch::Sender<u64>,
     snapshots: snapshot::Shared,
     fresh: Fresh,
     age: Age,
@@ -104,6 +106,7 @@ impl Mirror {
             status: watch::Sender::new(Status::Loading),
             doubt: watch::Sender::new(None),
             elsewhere: watch::Sender::new(None),
+            tokens: watch::Sender::new(0),
             snapshots: snapshot::Shared::default(),
             fresh: Fresh::default(),
             age: Age::default(),
@@ -127,6 +130,16 @@ impl Mirror {
     /// Up to `most` tenants after the id `after` that are not deleted, in the order of ids.
     pub fn tenants(&self, after: Option<&TenantId>, most: usize) -> Vec<Arc<Entry<Tenant>>> {
         self.read().tenants(after, most)
+    }
+
+    /// The token of this id; revoked ones included until they are forgotten.
+    pub fn token(&self, id: &TokenId) -> Option<Arc<Entry<Token>>> {
+        self.read().token(id)
+    }
+
+    /// Grows with each change of a token: what was read of tokens before may be wrong after.
+    pub fn token_changes(&self) -> watch::Receiver<u64> {
+        self.0.tokens.subscribe()
     }
 
     /// Up to `most` stores that `filter` means, behind the id `after`, in the order of ids.
@@ -252,6 +265,11 @@ impl Mirror {
 
     fn write(&self) -> RwLockWriteGuard<'_, Index> {
         self.0.index.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says that tokens have changed, once the change can be read.
+    fn tokens_changed(&self) {
+        self.0.tokens.send_modify(|count| *count += 1);
     }
 
     fn set_status(&self, status: Status) {

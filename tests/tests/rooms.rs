@@ -8,9 +8,10 @@ use std::{
 
 /// What each room of the server may import of the others; core and the contract are given.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
-    ("app", &["args", "grpc", "ledger", "mirror", "permits", "provision", "reconcile", "supervise", "telemetry"]),
+    ("app", &["args", "auth", "grpc", "ledger", "mirror", "permits", "provision", "reconcile", "supervise", "telemetry"]),
     ("args", &["ledger", "provision", "telemetry"]),
-    ("grpc", &["mirror", "supervise"]),
+    ("auth", &["mirror"]),
+    ("grpc", &["auth", "mirror", "supervise"]),
     ("ledger", &["shop"]),
     ("mirror", &[]),
     ("permits", &[]),

@@ -21,6 +21,10 @@ pub struct RequestId(String);
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TenantId(Arc<str>);
 
+/// The part of a token that is no secret: 10 letters and digits.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TokenId(String);
+
 macro_rules! text_type {
     ($($name:ident),*) => {$(
         impl $name {
@@ -37,7 +41,7 @@ macro_rules! text_type {
     )*};
 }
 
-text_type!(StoreId, Uid, RequestId, TenantId);
+text_type!(StoreId, Uid, RequestId, TenantId, TokenId);
 
 // === impl StoreId ===
 
@@ -107,6 +111,28 @@ impl FromStr for TenantId {
         let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.' | '_');
         text::name(text, 63, allowed, "a-z, 0-9, '-', '.' and '_'")?;
         Ok(Self(text.into()))
+    }
+}
+
+// === impl TokenId ===
+
+impl TokenId {
+    pub const LENGTH: usize = 10;
+
+    /// The id of a token that was parsed.
+    pub(crate) fn of_digits(digits: &str) -> Self {
+        Self(digits.to_owned())
+    }
+}
+
+impl FromStr for TokenId {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        if text.len() != Self::LENGTH || !text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            return Err(Invalid::new("must be the 10 letters and digits after \"sst_\""));
+        }
+        Ok(Self(text.to_owned()))
     }
 }
 

@@ -6,11 +6,12 @@
 use std::{fmt, hash::Hash, str::FromStr, sync::Arc};
 
 use crate::{
-    id::{StoreId, TenantId},
+    id::{StoreId, TenantId, TokenId},
     revision::Revision,
     store::Store,
     tenant::Tenant,
     time::Timestamp,
+    token::Token,
 };
 
 /// Something that is kept under an id of its own, as one record that each change replaces.
@@ -76,6 +77,7 @@ impl fmt::Display for Key {
         match self {
             Self::Store(id) => id.fmt(f),
             Self::Tenant(id) => write!(f, "tenant {id}"),
+            Self::Token(id) => write!(f, "token {id}"),
         }
     }
 }
@@ -215,4 +217,5 @@ macro_rules! kinds {
 kinds! {
     Store with StoreId is "store";
     Tenant with TenantId is "tenant";
+    Token with TokenId is "token";
 }

@@ -13,12 +13,13 @@ mod tenant;
 #[cfg(test)]
 mod tests;
 mod text;
+mod token;
 mod unknown;
 
 use std::{fmt, str::FromStr, sync::Arc};
 
 use sendstores_core::{
-    Key, Kind, Record, Resource, Revision, State, Store, Tenant,
+    Key, Kind, Record, Resource, Revision, State, Store, Tenant, Token,
     ledger::{Before, LedgerError, Unreadable},
 };
 use serde::{Deserialize, Serialize};
@@ -51,6 +52,7 @@ pub(super) fn encode(record: &Record) -> Result<String, LedgerError> {
     match record {
         Record::Store(store) => text_of(store),
         Record::Tenant(tenant) => text_of(tenant),
+        Record::Token(token) => text_of(token),
     }
 }
 
@@ -59,6 +61,7 @@ pub(super) fn decode(kind: Kind, text: &[u8], revision: Revision) -> Result<Reco
     match kind {
         Kind::Store => read::<Store>(text, revision),
         Kind::Tenant => read::<Tenant>(text, revision),
+        Kind::Token => read::<Token>(text, revision),
     }
 }
 

@@ -104,7 +104,8 @@ impl Mirror {
         self.set_status(Status::Loading);
         let begun = SystemTime::now().into();
         let end = ledger.last_revision().await?;
-        let records = Records { stores: ledger.scan().await?, tenants: ledger.scan().await? };
+        let records =
+            Records { stores: ledger.scan().await?, tenants: ledger.scan().await?, tokens: ledger.scan().await? };
         let newest = records.newest().max(end);
         let ring_size = self.read().ring_size();
         let mut index = Index::of_records(ledger.epoch(), ring_size, records, end);
@@ -125,6 +126,7 @@ impl Mirror {
         let (stores, revision, oldest) = (index.len(), index.revision(), index.floor());
         count_unreadable(&index);
         *self.write() = index;
+        self.tokens_changed();
         self.0.revision.send_replace(revision);
         self.heed_doubt(ledger).await?;
         self.0.age.complete_since(begun);
@@ -167,8 +169,14 @@ impl Mirror {
             return true;
         }
         let mut index = self.write();
+        let before = index.token_changes();
         let whole = changes.into_iter().all(|change| index.apply(change));
         count_unreadable(&index);
+        let changed = index.token_changes() != before;
+        drop(index);
+        if changed {
+            self.tokens_changed();
+        }
         whole
     }
 

@@ -8,7 +8,8 @@ use std::{
 
 use bytes::Bytes;
 use sendstores_core::{
-    Epoch, Key, Record, Resource, Revision, State, Store, StoreFilter, StoreId, Tenant, TenantId, Timestamp,
+    Epoch, Key, Record, Resource, Revision, State, Store, StoreFilter, StoreId, Tenant, TenantId, Timestamp, Token,
+    TokenId,
     ledger::{self, Before, LogEntry, Scan, Unreadable},
 };
 
@@ -38,12 +39,12 @@ pub struct Change {
 /// 2. `ring` has each change of a store after `floor`, up to `revision`, in ascending order, except those whose record
 ///    cannot be read; at most `ring_size` of them. A watcher that has seen all up to `floor` lacks none of them. Entries
 ///    of other kinds of resources take a revision, and are not in the ring.
-/// 3. `stores` and `tenants` have the newest record that is known of each. Tombstones are in them until they are forgotten.
+/// 3. `stores`, `tenants` and `tokens` have the newest record that is known of each. Tombstones are in them until they are forgotten.
 /// 4. The records that the index began with contain every change up to `covered`, and some of them later changes, because
 ///    a scan is no snapshot. A change that a record contains already never replaces it: it goes to the ring alone.
 /// 5. While the index is loaded, `revision` may be before `covered` or before the newest record: `stores` is then newer
 ///    than `revision`, and the index is not published. From then on `stores` is exactly what the log says up to `revision`.
-///    The same is true of `tenants`.
+///    The same is true of `tenants` and `tokens`.
 /// 6. A store and the newest change of it in the ring share one [`Entry`], and so one cached encoding.
 ///
 /// Memory: a store is about 2 KiB (its texts, 7 steps, 3 evidences), kept once here and once more for each of its
@@ -56,6 +57,9 @@ pub(super) struct Index {
     epoch: Epoch,
     stores: Stores,
     tenants: Table<Tenant>,
+    tokens: Table<Token>,
+    /// Grows with each change of a token.
+    token_changes: u64,
     ring: VecDeque<Arc<Change>>,
     ring_size: usize,
     /// The log's end before the records were read: they contain every change up to here. Never changes.
@@ -70,6 +74,7 @@ pub(super) struct Index {
 pub(super) struct Records {
     pub(super) stores: Scan<Store>,
     pub(super) tenants: Scan<Tenant>,
+    pub(super) tokens: Scan<Token>,
 }
 
 // === impl Index ===
@@ -80,6 +85,8 @@ impl Index {
             epoch,
             stores: Stores::default(),
             tenants: Table::default(),
+            tokens: Table::default(),
+            token_changes: 0,
             ring: VecDeque::new(),
             ring_size,
             covered: Revision::ZERO,
@@ -92,9 +99,10 @@ impl Index {
     /// before `end`, so that applying the log from there fills the ring. The caller publishes the index when everything up
     /// to the newest record was applied.
     pub(super) fn of_records(epoch: Epoch, ring_size: usize, records: Records, end: Revision) -> Self {
-        let (stores, tenants) = (records.stores.into(), records.tenants.into());
+        let Records { stores, tenants, tokens } = records;
+        let (stores, tenants, tokens) = (stores.into(), tenants.into(), tokens.into());
         let begin = end.back(ring_size);
-        Self { stores, tenants, covered: end, floor: begin, revision: begin, ..Self::new(epoch, ring_size) }
+        Self { stores, tenants, tokens, covered: end, floor: begin, revision: begin, ..Self::new(epoch, ring_size) }
     }
 
     /// The log no longer has the changes up to `oldest`: the ring begins after it. False when the records do not contain
@@ -119,10 +127,10 @@ impl Index {
         self.revision = revision;
         match entry {
             LogEntry::Record(Record::Store(store)) => self.take(revision, before, store),
-            LogEntry::Record(Record::Tenant(tenant)) => {
-                if revision > self.covered && !self.tenants.has_passed(&tenant.id, revision) {
-                    self.tenants.put(Arc::new(tenant.into()));
-                }
+            LogEntry::Record(Record::Tenant(tenant)) => put_newer(&mut self.tenants, self.covered, tenant),
+            LogEntry::Record(Record::Token(token)) => {
+                put_newer(&mut self.tokens, self.covered, token);
+                self.token_changes += 1;
             }
             LogEntry::OtherKind => {}
             LogEntry::Unreadable(unreadable) => return self.set_aside(unreadable),
@@ -170,6 +178,10 @@ impl Index {
             Some(Key::Tenant(id)) if !self.tenants.has_passed(&id, revision) => {
                 self.tenants.set_aside(id, unreadable);
             }
+            Some(Key::Token(id)) if !self.tokens.has_passed(&id, revision) => {
+                self.tokens.set_aside(id, unreadable);
+                self.token_changes += 1;
+            }
             Some(_) => {}
         }
         true
@@ -179,11 +191,12 @@ impl Index {
         match key {
             Key::Store(id) => self.stores.table().unreadable(id),
             Key::Tenant(id) => self.tenants.unreadable(id),
+            Key::Token(id) => self.tokens.unreadable(id),
         }
     }
 
     pub(super) fn count_unreadable(&self) -> usize {
-        self.stores.table().count_unreadable() + self.tenants.count_unreadable()
+        self.stores.table().count_unreadable() + self.tenants.count_unreadable() + self.tokens.count_unreadable()
     }
 
     /// Empties the ring: it begins after the present revision.
@@ -218,6 +231,15 @@ impl Index {
         self.tenants.after(after).filter(|tenant| !tenant.is_deleted()).take(most).cloned().collect()
     }
 
+    pub(super) fn token(&self, id: &TokenId) -> Option<Arc<Entry<Token>>> {
+        self.tokens.get(id).cloned()
+    }
+
+    /// How many changes of tokens were applied.
+    pub(super) fn token_changes(&self) -> u64 {
+        self.token_changes
+    }
+
     pub(super) fn position(&self) -> Position {
         Position { epoch: self.epoch.clone(), revision: self.revision }
     }
@@ -247,6 +269,7 @@ impl Index {
     pub(super) fn forget_tombstones(&mut self, then: Timestamp) {
         self.stores.forget_tombstones(then);
         self.tenants.forget_tombstones(then);
+        self.tokens.forget_tombstones(then);
     }
 }
 
@@ -255,7 +278,14 @@ impl Index {
 impl Records {
     /// The newest revision of all.
     pub(super) fn newest(&self) -> Revision {
-        newest(&self.stores).max(newest(&self.tenants))
+        newest(&self.stores).max(newest(&self.tenants)).max(newest(&self.tokens))
+    }
+}
+
+/// Puts a record of the log in the place of what is known, unless that contains it already.
+fn put_newer<R: Resource>(table: &mut Table<R>, covered: Revision, resource: R) {
+    if resource.revision() > covered && !table.has_passed(resource.id(), resource.revision()) {
+        table.put(Arc::new(Entry::from(resource)));
     }
 }
 

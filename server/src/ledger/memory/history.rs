@@ -146,7 +146,7 @@ impl History {
                 Ok(Some(Record::Store(store))) => Before::State(store.state),
                 _ => Before::Unknown,
             },
-            (Kind::Tenant, _) => Before::Unknown,
+            (Kind::Tenant | Kind::Token, _) => Before::Unknown,
         }
     }
 

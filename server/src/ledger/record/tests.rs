@@ -336,6 +336,22 @@ fn a_tenant_is_read_and_written_back_as_it_was() {
     );
 }
 
+#[test]
+fn a_token_is_read_and_written_back_as_it_was() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/records");
+    for name in ["token-v1/admin", "token-v1/tenant", "token-v1/revoked", "next/token"] {
+        let text = std::fs::read(format!("{folder}/{name}.json")).expect("a record");
+        let record = super::decode(Kind::Token, &text, Revision(7)).expect("decodes");
+        assert_eq!(json(super::encode(&record).expect("encodes").as_bytes()), json(&text), "{name}");
+        assert_eq!((record.revision(), record.is_deleted()), (Revision(7), name.ends_with("revoked")));
+    }
+    // A tenant's token without its tenants would be one for all.
+    let text = std::fs::read_to_string(format!("{folder}/token-v1/tenant.json")).expect("a record");
+    let wide = text.replace("\"tenants\": [\"acme\", \"bolt\"],", "");
+    let unreadable = super::decode(Kind::Token, wide.as_bytes(), Revision(7)).expect_err("refused").to_string();
+    assert!(unreadable.contains("the role tenant needs a tenant"), "{unreadable}");
+}
+
 /// The records that were written before, one file each; a change of the format adds files and changes none.
 #[test]
 fn records_of_an_earlier_program_are_read_and_written_back_as_they_were() {

@@ -29,6 +29,12 @@ impl<'a> From<&'a str> for Text<'a> {
     }
 }
 
+impl From<String> for Text<'_> {
+    fn from(text: String) -> Self {
+        Self(Cow::Owned(text))
+    }
+}
+
 impl<'a> From<&'a String> for Text<'a> {
     fn from(text: &'a String) -> Self {
         Self(Cow::Borrowed(text))

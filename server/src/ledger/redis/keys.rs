@@ -38,6 +38,7 @@ impl Keys {
         let of_kind = |kind: Kind| match kind {
             Kind::Store => OfKind { kind, records: key("stores"), tombstones: key("tombstones") },
             Kind::Tenant => OfKind { kind, records: key("tenants"), tombstones: key("tenants:tombstones") },
+            Kind::Token => OfKind { kind, records: key("tokens"), tombstones: key("tokens:tombstones") },
         };
         Self {
             meta: key("meta"),

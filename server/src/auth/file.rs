@@ -1,0 +1,265 @@
+//! The credentials file: tokens that an operator declares, for a Redis that has none, and for declarative setups.
+
+use std::{
+    collections::HashMap,
+    fs,
+    io::Read,
+    path::{Path, PathBuf},
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use sendstores_core::{
+    Invalid, Permission, Principal, PrincipalName, Role, Scope, Timestamp, access::PrincipalKind, token::TokenDigest,
+};
+use serde::Deserialize;
+use tokio_util::sync::CancellationToken;
+
+/// How often the file is read. Kubernetes swaps a mounted Secret by links, which is no event of the file.
+const INTERVAL: Duration = Duration::from_secs(2);
+/// The largest file, in bytes.
+const LARGEST: u64 = 1024 * 1024;
+
+/// Why the file cannot be used. Says nothing of what is in it.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    #[error("{path} cannot be read: {error}")]
+    Unreadable { path: String, error: std::io::Error },
+    #[error("{path} has more than {LARGEST} bytes")]
+    TooLarge { path: String },
+    #[error("{path} is no credentials file: {why}")]
+    Malformed { path: String, why: String },
+    #[error("{path}: credential {number}: {why}")]
+    Wrong { path: String, number: usize, why: Invalid },
+}
+
+/// The credentials of one file; clones share what was read last.
+#[derive(Clone, Debug)]
+pub struct CredentialsFile(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    path: PathBuf,
+    read: RwLock<Contents>,
+}
+
+/// What was read.
+#[derive(Debug)]
+struct Contents {
+    text: String,
+    principals: HashMap<TokenDigest, Arc<Principal>>,
+    /// How often it was replaced.
+    epoch: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    credentials: Vec<Row>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Row {
+    name: String,
+    role: String,
+    #[serde(default)]
+    tenants: Vec<String>,
+    #[serde(default)]
+    abilities: Option<Vec<String>>,
+    sha256: String,
+    #[serde(default)]
+    expires: Option<String>,
+}
+
+// === impl CredentialsFile ===
+
+impl CredentialsFile {
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// It cannot be read, or anything in it is wrong.
+    pub fn open(path: PathBuf) -> Result<Self, FileError> {
+        let text = text_of(&path)?;
+        let principals = parse(&path, &text)?;
+        Ok(Self(Arc::new(Inner { path, read: RwLock::new(Contents { text, principals, epoch: 0 }) })))
+    }
+
+    /// Reads the file again whenever its content has changed, until `stop`. While it is broken, what was read last holds.
+    pub async fn keep(self, stop: CancellationToken) {
+        let mut broken = None;
+        while stop.run_until_cancelled(tokio::time::sleep(INTERVAL)).await.is_some() {
+            let file = self.clone();
+            let read = tokio::task::spawn_blocking(move || file.reload().map_err(|error| error.to_string())).await;
+            let error = read.unwrap_or_else(|error| Err(error.to_string())).err();
+            metrics::gauge!("sendstores_credentials_file_broken").set(if error.is_some() { 1.0 } else { 0.0 });
+            if let Some(error) = error.as_ref().filter(|error| broken.as_ref() != Some(*error)) {
+                tracing::error!(error, "the credentials file is broken; what was read before holds");
+            }
+            broken = error;
+        }
+    }
+
+    /// The principal of the token with this digest, expired or not.
+    pub(super) fn principal(&self, digest: &TokenDigest) -> Option<Arc<Principal>> {
+        self.read().principals.get(digest).cloned()
+    }
+
+    pub(super) fn epoch(&self) -> u64 {
+        self.read().epoch
+    }
+
+    fn reload(&self) -> Result<(), FileError> {
+        let text = text_of(&self.0.path)?;
+        if text == self.read().text {
+            return Ok(());
+        }
+        let principals = parse(&self.0.path, &text)?;
+        tracing::info!(credentials = principals.len(), "the credentials file was read again");
+        let mut read = self.0.read.write().unwrap_or_else(PoisonError::into_inner);
+        *read = Contents { text, principals, epoch: read.epoch + 1 };
+        Ok(())
+    }
+
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, Contents> {
+        self.0.read.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn text_of(path: &Path) -> Result<String, FileError> {
+    let unreadable = |error| FileError::Unreadable { path: path.display().to_string(), error };
+    let mut text = String::new();
+    let file = fs::File::open(path).map_err(unreadable)?;
+    let read = file.take(LARGEST + 1).read_to_string(&mut text).map_err(unreadable)?;
+    if read as u64 > LARGEST {
+        return Err(FileError::TooLarge { path: path.display().to_string() });
+    }
+    Ok(text)
+}
+
+fn parse(path: &Path, text: &str) -> Result<HashMap<TokenDigest, Arc<Principal>>, FileError> {
+    let path = path.display().to_string();
+    let document: Document = serde_saphyr::from_str(text)
+        .map_err(|error| FileError::Malformed { path: path.clone(), why: first_line(&error.to_string()) })?;
+    let mut principals = HashMap::new();
+    for (i, row) in document.credentials.into_iter().enumerate() {
+        let wrong = |why| FileError::Wrong { path: path.clone(), number: i + 1, why };
+        let (digest, principal) = row.parse().map_err(wrong)?;
+        if principals.insert(digest, Arc::new(principal)).is_some() {
+            return Err(wrong(Invalid::new("sha256 is that of another credential")));
+        }
+    }
+    Ok(principals)
+}
+
+/// What follows the first line of an error shows the file's text.
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+// === impl Row ===
+
+impl Row {
+    fn parse(self) -> Result<(TokenDigest, Principal), Invalid> {
+        let of = |field: &str, why: Invalid| Invalid::new(format_args!("{field} {why}"));
+        let role = Role::parse(&self.role).ok_or_else(|| {
+            Invalid::new(format_args!("role must be one of {}", Role::ALL.map(Role::as_str).join(", ")))
+        })?;
+        let tenants = self.tenants.iter().map(|id| id.parse().map_err(|why| of("tenants", why)));
+        let ability = |name: &String| {
+            Permission::parse(name).ok_or_else(|| Invalid::new("abilities has a permission that does not exist"))
+        };
+        let name: PrincipalName = self.name.parse().map_err(|why| of("name", why))?;
+        let principal = Principal {
+            kind: PrincipalKind::File,
+            name,
+            id: String::new(),
+            role,
+            scope: Scope::of_role(role, tenants.collect::<Result<Vec<_>, _>>()?)?,
+            abilities: self.abilities.map(|all| all.iter().map(ability).collect()).transpose()?,
+            expires: self.expires.as_deref().map(time).transpose()?,
+        };
+        Ok((TokenDigest::parse(&self.sha256).map_err(|why| of("sha256", why))?, principal))
+    }
+}
+
+fn time(text: &str) -> Result<Timestamp, Invalid> {
+    let parsed = humantime::parse_rfc3339_weak(text);
+    parsed.map(Timestamp::from).map_err(|_| Invalid::new("expires must be a time such as 2027-01-31T00:00:00Z"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::{AuthError, Authenticator, digest, generate};
+    use crate::mirror::Mirror;
+
+    fn row(digest: &TokenDigest, rest: &str) -> String {
+        format!("credentials:\n  - name: ci\n    sha256: {digest}\n    {rest}\n")
+    }
+
+    fn open(text: &str) -> (tempfile::NamedTempFile, Result<CredentialsFile, FileError>) {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        fs::write(file.path(), text).expect("written");
+        let opened = CredentialsFile::open(file.path().to_owned());
+        (file, opened)
+    }
+
+    #[test]
+    fn a_token_of_the_file_is_recognised_until_it_expires() {
+        for (expires, says) in [("2999-01-01T00:00:00Z", None), ("2020-01-01", Some(AuthError::Expired))] {
+            let expires = if expires.len() < 12 { format!("{expires}T00:00:00Z") } else { expires.to_owned() };
+            let token = generate();
+            let (_file, opened) =
+                open(&row(&digest(&token), &format!("role: tenant\n    tenants: [acme]\n    expires: {expires}")));
+            let auth = Authenticator::new(Mirror::new(8), Some(opened.expect("a file")));
+            let said = auth.authenticate(Some(format!("Bearer {}", token.expose()).as_bytes()));
+            assert_eq!(said.as_ref().err().copied(), says);
+            if let Ok(principal) = said {
+                assert_eq!((principal.to_string().as_str(), principal.role), ("file:ci", Role::Tenant));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_without_what_is_in_the_file() {
+        let digest = digest(&generate());
+        for (rest, part) in [
+            ("role: king", "role must be one of admin"),
+            ("role: tenant", "needs a tenant"),
+            ("role: admin\n    tenants: [acme]", "takes none"),
+            ("role: tenant\n    tenants: [ACME]", "tenants"),
+            ("role: admin\n    abilities: [stores.fly]", "abilities"),
+            ("role: admin\n    expires: soon", "expires"),
+            ("role: admin\n    colour: red", "colour"),
+        ] {
+            let (_file, opened) = open(&row(&digest, rest));
+            let why = opened.expect_err(rest).to_string();
+            assert!(why.contains(part), "{why}");
+            assert!(!why.contains(&digest.to_string()) && why.lines().count() == 1, "{why}");
+        }
+        for text in ["", "credentials: 7", "[", "credentials: []\ntokens: []", "\u{0}"] {
+            assert!(open(text).1.is_err(), "{text:?}");
+        }
+        let twice = row(&digest, "role: admin") + &row(&digest, "role: reader").replace("credentials:\n", "");
+        assert!(open(&twice).1.expect_err("refused").to_string().contains("another credential"));
+    }
+
+    #[test]
+    fn a_file_that_breaks_leaves_what_was_read_before() {
+        let (one, two) = (generate(), generate());
+        let (file, opened) = open(&row(&digest(&one), "role: admin"));
+        let opened = opened.expect("a file");
+        let epoch = opened.epoch();
+        for broken in ["credentials: [{}]", "[", ""] {
+            fs::write(file.path(), broken).expect("written");
+            assert!(opened.reload().is_err());
+            assert!(opened.principal(&digest(&one)).is_some());
+        }
+        assert_eq!(opened.epoch(), epoch);
+        fs::write(file.path(), row(&digest(&two), "role: reader")).expect("written");
+        opened.reload().expect("read");
+        assert!(opened.principal(&digest(&one)).is_none() && opened.principal(&digest(&two)).is_some());
+        assert_ne!(opened.epoch(), epoch);
+    }
+}
