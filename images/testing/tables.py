@@ -7,18 +7,14 @@ Nothing is left out but caches. What must differ between two equal stores is rep
 - so does the number of the pass in which the queue took a job.
 """
 
+import json
+import os
 import re
 import time
 
 # Transients, rewrite rules and what the queue notes of its last run: whoever misses one makes it again. So are sessions of
 # nobody, of which each start of WP-CLI leaves one.
 CACHES = r"_(site_)?transient_|rewrite_rules$|action_scheduler_lock_"
-DICE = {
-    "woocommerce_store_id": r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
-    "woocommerce_remote_variant_assignment": r"\d{1,3}",
-    "woocommerce_inbox_variant_assignment": r"\d{1,2}",
-    "woocommerce_maxmind_geolocation_settings": r"(?<=\"database_prefix\";s:32:\")[A-Za-z0-9]{32}",
-}
 PASSWORD = r"^\$wp\$2y\$\d\d\$[./A-Za-z0-9]{53}$"
 TIME = r"(?<!\d)(1[789]\d{8}|20\d\d-\d\d-\d\d[ T]\d\d:\d\d:\d\d)(?!\d)"
 
@@ -34,11 +30,18 @@ def whole_database(store):
     statements = [f"SELECT '{table}', " + ", ".join(f"IFNULL(HEX(CONCAT('', `{name}`)), '-')" for name in names) + f" FROM `{table}`;"
                   for table, names in columns.items()]
     tables = {table: [definition] for table, definition in definitions(store).items()}
+    rolled = dice(store)
     for table, *cells in store.sql("\n".join(statements)):
         row = [None if cell == "-" else bytes.fromhex(cell).decode(errors="backslashreplace") for cell in cells]
         if not is_cache(table, row):
-            tables[table].append(normal(table, row))
+            tables[table].append(normal(table, row, rolled))
     return {table: sorted(rows, key=repr) for table, rows in tables.items()}
+
+
+def dice(store):
+    """Option => the form of what is rolled in it: the image's own list, which a release may add nothing to."""
+    with open(os.path.join(store.roots["woocommerce"], "opt/sendstores/lib/options.json")) as file:
+        return {name: one["form"] for name, one in json.load(file)["dice"].items()}
 
 
 def is_cache(table, row):
@@ -66,11 +69,11 @@ def definitions(store):
     return {table: tuple(facts) for table, facts in found.items()}
 
 
-def normal(table, row):
+def normal(table, row, rolled):
     if table == "wp_options":
         row[0] = ""
-        if row[1] in DICE:
-            row[2] = re.sub(DICE[row[1]], "DICE", row[2])
+        if row[1] in rolled:
+            row[2] = re.sub(rolled[row[1]], "DICE", row[2])
         if row[1] == "cron":
             # Which events share a second is chance.
             row[2] = "\n".join(sorted(re.findall(r's:\d+:"(\w+";a:1:\{s:32:"\w+";a:3:\{.*?\}s:8:"interval";i:\d+);\}\}', row[2])))

@@ -2,6 +2,7 @@
 /** What `restore` runs inside WordPress, once the snapshot is in the database. */
 
 require __DIR__ . '/steps.php';
+require __DIR__ . '/titles.php';
 
 /** The administrator, as `wp core install` would have made them; the login is in the rows already. */
 function sendstores_own( array $request ): void {
@@ -39,6 +40,7 @@ function sendstores_mark_restored( mysqli $db, array $request ): void {
 try {
 	$request = $GLOBALS['sendstores_request'];
 	sendstores_own( $request );
+	sendstores_retitle( $request['title'] );
 	$changed = sendstores_apply( $request );
 	sendstores_mark_restored( $GLOBALS['sendstores_db'], $request );
 	sendstores_finish( $request['marker'] );

@@ -9,7 +9,7 @@ function sendstores_begin_restore( mysqli $db, int $attempt ): void {
 }
 
 function sendstores_load_snapshot( mysqli $db, array $request ): void {
-	$snapshot     = json_decode( file_get_contents( SENDSTORES_SNAPSHOT . '/store.json' ), true, 16, JSON_THROW_ON_ERROR );
+	$snapshot     = json_decode( file_get_contents( sendstores_snapshot() . '/store.json' ), true, 16, JSON_THROW_ON_ERROR );
 	$personaliser = new Sendstores_Personaliser( $request, $snapshot['made'], time() );
 	// Times are kept as they were written, zeros among them; rows keep their numbers.
 	sendstores_statement( $db, "SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO', time_zone = '+00:00'" );
@@ -43,7 +43,7 @@ function sendstores_statement( mysqli $db, string $sql ): void {
 
 /** The few files that an installation makes: placeholder images, and what closes folders to visitors. */
 function sendstores_copy_uploads(): void {
-	$source = SENDSTORES_SNAPSHOT . '/uploads';
+	$source = sendstores_snapshot() . '/uploads';
 	$target = SENDSTORES_SITE . '/wp-content/uploads';
 	$files  = new RecursiveIteratorIterator( new RecursiveDirectoryIterator( $source, FilesystemIterator::SKIP_DOTS ) );
 	foreach ( $files as $file ) {

@@ -6,18 +6,18 @@
  * them is found by its text. Its clocks are moved to now, as a whole. What WooCommerce once rolled dice for is rolled again.
  */
 
-const SENDSTORES_GOLDEN_URL   = 'http://golden.invalid';
+const SENDSTORES_GOLDEN_HOST  = 'golden.invalid';
 const SENDSTORES_GOLDEN_USER  = 'golden-owner';
 const SENDSTORES_GOLDEN_EMAIL = 'owner@golden.invalid';
+
+/** WordPress writes it in several forms (see titles.php), and this one differs in each of them. */
+const SENDSTORES_GOLDEN_TITLE = 'Golden "title" -- it\'s one & more';
 
 class Sendstores_Personaliser {
 	private const DAY = 86400;
 
-	/** WooCommerce keeps these only where the shop's address has no TLS of its own. */
-	private const WITHOUT_TLS = array( 'woocommerce_force_ssl_checkout', 'woocommerce_unforce_ssl_checkout' );
-
 	private array $texts;
-	private bool $tls;
+	private array $dice;
 	private int $made;
 	private int $now;
 
@@ -27,15 +27,16 @@ class Sendstores_Personaliser {
 	 */
 	public function __construct( array $request, int $made, int $now ) {
 		$url         = rtrim( $request['url'], '/' );
-		$this->tls   = 0 === strpos( $url, 'https:' );
+		$golden      = strstr( $url, '//', true ) . '//' . SENDSTORES_GOLDEN_HOST;
+		$this->dice  = json_decode( file_get_contents( __DIR__ . '/options.json' ), true, 8, JSON_THROW_ON_ERROR )['dice'];
 		$this->made  = $made;
 		$this->now   = $now;
 		$this->texts = array(
 			SENDSTORES_GOLDEN_EMAIL => $request['admin_email'],
 			SENDSTORES_GOLDEN_USER  => $request['admin_user'],
-			SENDSTORES_GOLDEN_URL   => $url,
+			$golden                 => $url,
 			// As JSON has it.
-			str_replace( '/', '\/', SENDSTORES_GOLDEN_URL ) => str_replace( '/', '\/', $url ),
+			str_replace( '/', '\/', $golden ) => str_replace( '/', '\/', $url ),
 		);
 	}
 
@@ -50,10 +51,7 @@ class Sendstores_Personaliser {
 	private function options( array $rows ): array {
 		$own = array();
 		foreach ( $rows as $row ) {
-			if ( $this->tls && in_array( $row[1], self::WITHOUT_TLS, true ) ) {
-				continue;
-			}
-			$row[2] = 'cron' === $row[1] ? $this->cron( $row[2] ) : self::roll( $row[1], $this->cell( $row[2] ) );
+			$row[2] = 'cron' === $row[1] ? $this->cron( $row[2] ) : $this->roll( $row[1], $this->cell( $row[2] ) );
 			$own[]  = $row;
 		}
 		return $own;
@@ -83,21 +81,21 @@ class Sendstores_Personaliser {
 		return $value;
 	}
 
-	/** New dice for what tells one shop from another, and for what nobody is meant to guess. */
-	private static function roll( string $name, string $value ): string {
-		switch ( $name ) {
-			case 'woocommerce_store_id':
+	/** New dice for what tells one shop from another, and for what nobody is meant to guess. A roll keeps the text's length or is all of it. */
+	private function roll( string $name, string $value ): string {
+		$dice = $this->dice[ $name ] ?? null;
+		return null === $dice ? $value : preg_replace_callback( "/{$dice['form']}/", static fn() => self::cast( $dice['roll'] ), $value, 1 );
+	}
+
+	/** @param string|int[] $roll `uuid`, `token`, or the least and the greatest number. */
+	private static function cast( $roll ): string {
+		switch ( $roll ) {
+			case 'uuid':
 				return self::uuid();
-			case 'woocommerce_remote_variant_assignment':
-				return (string) random_int( 1, 120 );
-			case 'woocommerce_inbox_variant_assignment':
-				return (string) random_int( 1, 12 );
-			case 'woocommerce_maxmind_geolocation_settings':
-				$settings                    = unserialize( $value, array( 'allowed_classes' => false ) );
-				$settings['database_prefix'] = substr( strtr( base64_encode( random_bytes( 48 ) ), '+/', 'xy' ), 0, 32 );
-				return serialize( $settings );
+			case 'token':
+				return substr( strtr( base64_encode( random_bytes( 48 ) ), '+/', 'xy' ), 0, 32 );
 		}
-		return $value;
+		return (string) random_int( ...$roll );
 	}
 
 	/** WordPress stops at the first event that is not due, so they stay in order; two may have come to the same second. */

@@ -1,8 +1,7 @@
 <?php
 /** The snapshot of a fresh store that comes with the image, and whether it is one of the code that this store runs. */
 
-const SENDSTORES_SHARE    = '/usr/local/share/sendstores';
-const SENDSTORES_SNAPSHOT = SENDSTORES_SHARE . '/snapshot';
+const SENDSTORES_SHARE = '/usr/local/share/sendstores';
 
 /** What a snapshot is made in; other languages name their pages otherwise. */
 const SENDSTORES_SNAPSHOT_LOCALE = 'en_US';
@@ -19,10 +18,15 @@ function sendstores_restorable( array $state, string $locale ): bool {
 		&& sendstores_snapshot_fits();
 }
 
+/** WooCommerce installs another shop where the address is https, so there is a snapshot for each scheme. */
+function sendstores_snapshot(): string {
+	return SENDSTORES_SHARE . '/snapshot/' . strstr( sendstores_setting( 'WP_HOME' ) . ':', ':', true );
+}
+
 /** A layer over the image, or content on the volume that is not the image's, makes another store than the snapshot's. */
 function sendstores_snapshot_fits(): bool {
-	return is_readable( SENDSTORES_SNAPSHOT . '/store.json' )
-		&& sendstores_file( SENDSTORES_SNAPSHOT . '/code-hash' ) === sendstores_code_hash()
+	return is_readable( sendstores_snapshot() . '/store.json' )
+		&& sendstores_file( sendstores_snapshot() . '/code-hash' ) === sendstores_code_hash()
 		&& sendstores_file( SENDSTORES_SITE . '/wp-content/.sendstores/content-hash' ) === sendstores_file( SENDSTORES_SHARE . '/content-hash' );
 }
 
@@ -37,7 +41,7 @@ function sendstores_code_hash(): string {
 		array( SENDSTORES_SHARE . '/content-hash', SENDSTORES_SITE . '/wp-config.php' ),
 		array_map( static fn( $file ) => SENDSTORES_SITE . "/$file", $core ),
 		array( "$own/install", "$own/activate", "$own/configure", "$own/restore" ),
-		glob( "$own/lib/*.php" ),
+		glob( "$own/lib/*.{php,json}", GLOB_BRACE ),
 		glob( "$own/configure.d/*.php" )
 	);
 	$hash  = hash_init( 'sha256' );
