@@ -4,6 +4,7 @@ mod cron;
 mod glance;
 mod ingress;
 mod judge;
+mod words;
 
 use std::time::SystemTime;
 

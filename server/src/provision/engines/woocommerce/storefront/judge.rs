@@ -3,6 +3,7 @@
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
+use super::words;
 use crate::provision::{
     proxy::{Answer, Reply},
     redact,
@@ -131,7 +132,9 @@ pub(super) fn shop_page(path: &str, reply: &Reply, product: Option<&str>) -> Fin
     }
     let version = generator(&page);
     match product {
-        Some(name) if !page.contains(name) => Err(format!("{path} does not show {name:?}")),
+        Some(name) if !page.contains(name) => {
+            Err(format!("{path} does not show {name:?}, but: {}", words::of(&answer.body)))
+        }
         Some(name) => Ok(format!("{path} shows {name:?}{version}")),
         None => Ok(format!("{path} answers{version}")),
     }
@@ -170,10 +173,7 @@ pub(super) fn answered(reply: &Reply, status: u16) -> Result<&Answer, String> {
     match reply {
         Reply::Unreachable(why) => Err(why.clone()),
         Reply::Shop(answer) if answer.status == status => Ok(answer),
-        Reply::Shop(answer) => {
-            let body = String::from_utf8_lossy(&answer.body[..answer.body.len().min(200)]).into_owned();
-            Err(redact::message(&format!("status {}: {body}", answer.status)))
-        }
+        Reply::Shop(answer) => Err(redact::message(&format!("status {}: {}", answer.status, words::of(&answer.body)))),
     }
 }
 
@@ -182,7 +182,11 @@ fn json<T: DeserializeOwned>(answer: &Answer) -> Result<T, String> {
     if answer.body.len() > MAX_JSON {
         return Err(format!("the answer is longer than {MAX_JSON} bytes"));
     }
-    serde_json::from_slice(&answer.body).map_err(|error| error.to_string())
+    // What is in the way of the answer most often says so itself.
+    serde_json::from_slice(&answer.body).map_err(|error| match words::of(&answer.body) {
+        words if words.is_empty() || words.starts_with(['[', '{']) => error.to_string(),
+        words => format!("{error}; the answer reads: {words}"),
+    })
 }
 
 /// The version that a page states of its shop software.

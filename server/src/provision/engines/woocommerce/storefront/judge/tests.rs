@@ -44,6 +44,20 @@ fn a_page_that_only_looks_well_fails() {
     assert_eq!(shop_page("/shop/", &away, None).unwrap_err(), "no endpoints");
 }
 
+/// As a drop-in of WordPress does that ends every request.
+#[test]
+fn the_own_words_of_a_page_that_is_in_the_way_are_shown() {
+    let head =
+        format!("<!DOCTYPE html><html><head><title>Halt</title><style>{}</style></head>", "a{color:red}".repeat(40));
+    let page = format!("{head}<body><p>The object cache has no server</p></body></html>");
+    for (status, text) in [(200, &page), (500, &page)] {
+        let refused = catalogue(&reply(status, text.clone()), false).unwrap_err();
+        assert!(refused.contains("Halt: The object cache has no server"), "{refused}");
+    }
+    let refused = shop_page("/shop/", &reply(200, page), Some("Sample product")).unwrap_err();
+    assert!(refused.ends_with("but: Halt: The object cache has no server"), "{refused}");
+}
+
 #[test]
 fn the_sample_must_be_for_sale_until_the_merchant_takes_over() {
     let good = catalogue(&json_reply(200, &json!([product()])), true).unwrap().unwrap();
