@@ -23,6 +23,7 @@ mod origin;
 mod process;
 mod proxy;
 mod quantity;
+mod reach;
 mod redact;
 mod settings;
 mod steps;
@@ -95,6 +96,7 @@ pub struct Context {
     requests: ClassPermits,
     /// Those of stores that are being removed.
     volumes: steps::removal::KnownVolumes,
+    reach: reach::Reach,
 }
 
 // === impl KubeProvisioner ===
@@ -112,7 +114,7 @@ impl KubeProvisioner {
         let informers = Informers::new(cluster.clone());
         let helm = Helm::new(helm, deadlines.helm, deadlines.helm_grace);
         let visitor = Visitor::default();
-        let (requests, volumes) = (ClassPermits::for_requests(requests), Default::default());
+        let (requests, volumes, reach) = (ClassPermits::for_requests(requests), Default::default(), Default::default());
         Self {
             context: Arc::new(Context {
                 registry,
@@ -126,6 +128,7 @@ impl KubeProvisioner {
                 instance,
                 requests,
                 volumes,
+                reach,
             }),
         }
     }
@@ -154,7 +157,7 @@ impl Context {
     /// can be said of the store, since the Kubernetes API itself does not work.
     pub async fn ask(&self, store: &Store, question: proxy::Question<'_>) -> Result<proxy::Reply, StepError> {
         let _permit = self.requests.acquire(store).await;
-        proxy::ask(&self.cluster, store, question, self.deadlines.probe).await
+        reach::ask(self, store, question, self.deadlines.probe).await
     }
 
     /// One GET at the store's public address, in the same time.

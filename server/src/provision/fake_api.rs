@@ -99,6 +99,7 @@ fn answered(line: &str, answer: &dyn Fn(&str) -> (u16, Value), open: &UnboundedS
     let (code, body) = answer(line);
     let body = Full::new(Bytes::from(body.to_string())).boxed_unsync();
     let mut response = Response::new(body);
+    response.headers_mut().insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
     *response.status_mut() = http::StatusCode::from_u16(code).expect("a code");
     Ok(response)
 }

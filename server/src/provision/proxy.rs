@@ -20,6 +20,7 @@ pub(crate) use direct::Direct;
 const MAX_BODY: usize = 4 * 1024 * 1024;
 
 /// What is asked of the shop.
+#[derive(Clone, Debug)]
 pub struct Question<'a> {
     /// The Service to ask.
     pub service: &'a str,

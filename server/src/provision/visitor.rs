@@ -10,8 +10,8 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Uri};
-use http_body_util::{BodyExt, Empty, Limited};
+use http::{Request, Uri, header::CONTENT_TYPE};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{
@@ -24,7 +24,11 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::time::{Instant, timeout};
 use tower::util::BoxCloneSyncService;
 
-use super::{errors, proxy::Answer, redact};
+use super::{
+    errors,
+    proxy::{Answer, Question},
+    redact,
+};
 
 /// More than any page of a shop, less than what could hurt us.
 const MAX_BODY: usize = 4 * 1024 * 1024;
@@ -54,7 +58,7 @@ pub(crate) struct Visitor {
     quiet: Mutex<HashMap<String, (Instant, String)>>,
 }
 
-type Browser = Client<HttpsConnector<HttpConnector<Resolver>>, Empty<Bytes>>;
+type Browser = Client<HttpsConnector<HttpConnector<Resolver>>, Full<Bytes>>;
 type Resolver = BoxCloneSyncService<Name, std::vec::IntoIter<SocketAddr>, io::Error>;
 
 // === impl Visitor ===
@@ -62,11 +66,16 @@ type Resolver = BoxCloneSyncService<Name, std::vec::IntoIter<SocketAddr>, io::Er
 impl Visitor {
     /// One GET of `path` below `base`, the shop's public URL, by its own name and scheme. Follows no redirect.
     pub(crate) async fn get(&self, base: &str, path: &str, limit: Duration) -> Visit {
+        self.ask(base, &Question::get("", path), limit).await
+    }
+
+    /// The same for any question.
+    pub(crate) async fn ask(&self, base: &str, question: &Question<'_>, limit: Duration) -> Visit {
         if let Some(why) = self.is_quiet(base) {
             return Visit::Unreachable(why);
         }
         let begun = Instant::now();
-        match timeout(limit, self.exchange(base, path)).await {
+        match timeout(limit, self.exchange(base, question)).await {
             Ok(Ok(answer)) => Visit::Answered(answer),
             Ok(Err(failed)) => {
                 let why = redact::message(&errors::chain(failed.as_ref()));
@@ -83,15 +92,23 @@ impl Visitor {
         }
     }
 
-    async fn exchange(&self, base: &str, path: &str) -> Result<Answer, Box<dyn Error + Send + Sync>> {
-        let uri: Uri = format!("{}{path}", base.trim_end_matches('/')).parse()?;
+    async fn exchange(&self, base: &str, question: &Question<'_>) -> Result<Answer, Box<dyn Error + Send + Sync>> {
+        let uri: Uri = format!("{}{}", base.trim_end_matches('/'), question.path).parse()?;
         let scheme = uri.scheme_str().unwrap_or("http").to_owned();
         let browser = match scheme.as_str() {
             "https" => self.secure.get_or_init(|| browser(system_roots())),
             _ => self.plain.get_or_init(|| browser(RootCertStore::empty())),
         };
         // Host comes from the address. Whoever passes the request on within the cluster may believe the scheme.
-        let request = Request::get(uri).header("x-forwarded-proto", scheme).body(Empty::new())?;
+        let mut request =
+            Request::builder().method(question.method.clone()).uri(uri).header("x-forwarded-proto", scheme);
+        for (name, value) in &question.headers {
+            request = request.header(*name, *value);
+        }
+        let request = match &question.body {
+            Some(json) => request.header(CONTENT_TYPE, "application/json").body(Full::from(json.to_string()))?,
+            None => request.body(Full::default())?,
+        };
         let browser = browser.as_ref().map_err(Clone::clone)?;
         let (head, body) = browser.request(request).await?.into_parts();
         let body = Limited::new(body, MAX_BODY).collect().await?.to_bytes();
@@ -193,6 +210,24 @@ mod tests {
         let visit = visitor.get(&base, "/", LIMIT).await;
         assert!(matches!(&visit, Visit::Unreachable(why) if why.contains("refused")), "{visit:?}");
         assert_eq!(visitor.is_quiet(&base), None, "who is refused at once costs nothing");
+    }
+
+    #[tokio::test]
+    async fn a_question_that_is_no_get_has_its_headers_and_its_body() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://store-a.localhost:{}", listener.local_addr().unwrap().port());
+        let question = Question {
+            method: http::Method::POST,
+            headers: vec![("cart-token", "t")],
+            body: Some(serde_json::json!({"id": 1})),
+            ..Question::get("", "/cart")
+        };
+        let answer = "HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n";
+        let visitor = Visitor::default();
+        let (visit, request) = tokio::join!(visitor.ask(&base, &question, LIMIT), serve_one(listener, answer));
+        assert!(matches!(&visit, Visit::Answered(answer) if answer.status == 201), "{visit:?}");
+        assert!(request.starts_with("post /cart http/1.1\r\n") && request.contains("cart-token: t\r\n"), "{request}");
+        assert!(request.contains("content-length: 8\r\n"), "{request}");
     }
 
     #[tokio::test]

@@ -5,8 +5,8 @@ use sendstores_core::{Store, failure::FailureReason, provisioner::StepError};
 use super::APPLICATION;
 use crate::provision::{
     Context,
-    proxy::{self, Answer, Question, Reply},
-    redact,
+    proxy::{Answer, Question, Reply},
+    reach, redact,
 };
 
 /// The query says that nobody holds WordPress' own lock for us: it takes it by itself, and answers at once if another
@@ -19,8 +19,7 @@ pub(crate) async fn run(context: &Context, store: &Store) -> Result<(), StepErro
 
 /// The same; what is wrong with the shop is told in words.
 pub(crate) async fn ask(context: &Context, store: &Store) -> Result<Result<(), String>, StepError> {
-    let reply =
-        proxy::ask(&context.cluster, store, Question::get(APPLICATION.name, ADDRESS), context.deadlines.cron).await?;
+    let reply = reach::ask(context, store, Question::get(APPLICATION.name, ADDRESS), context.deadlines.cron).await?;
     Ok(judge(&reply))
 }
 

@@ -9,7 +9,12 @@ use super::{
     advice::{self, CONTENT},
     bootstrap::{self, ReadyPod},
 };
-use crate::provision::{Context, engines::Finding};
+use crate::provision::{
+    Context,
+    engines::Finding,
+    proxy::{self, Question, Reply},
+    reach,
+};
 
 /// What a merchant may put there and WordPress then runs before all else, in the order in which it does.
 const DROP_INS: [(&str, &str); 3] = [
@@ -18,6 +23,8 @@ const DROP_INS: [(&str, &str); 3] = [
     ("object-cache.php", "/srv/wordpress/wp-content/object-cache.php"),
 ];
 const LIMIT: Duration = Duration::from_secs(2);
+/// A page of a few bytes that no PHP is run for.
+const LIMIT_REACH: Duration = Duration::from_secs(2);
 
 pub(super) async fn inside(context: &Context, store: &Store, failure: &Failure) -> Result<Option<Finding>, StepError> {
     if failure.reason == FailureReason::NodeUnavailable {
@@ -28,11 +35,32 @@ pub(super) async fn inside(context: &Context, store: &Store, failure: &Failure) 
         return Ok(Some(found));
     }
     let Some(pod) = bootstrap::ready_pod(context, store).await? else { return Ok(None) };
+    if let Some(found) = unreached(context, store).await? {
+        return Ok(Some(found));
+    }
     Ok(drop_in(context, store, &pod).await?.map(|name| Finding {
         message: format!("the shop runs the drop-in {name}"),
         suggestion: format!(
             "If the pages are not the shop's own, move its drop-in {name} away: {}",
             advice::inside(&store.id, &format!("mv {CONTENT}{name} {CONTENT}{name}.off"))
+        ),
+        ..Finding::default()
+    }))
+}
+
+/// The pod is ready, as its kubelet says that asks it too, and is not reached from here.
+async fn unreached(context: &Context, store: &Store) -> Result<Option<Finding>, StepError> {
+    let permit = context.requests.acquire(store).await;
+    let asked = proxy::ask(&context.cluster, store, Question::get(APPLICATION.name, "/healthz"), LIMIT_REACH).await?;
+    drop(permit);
+    let Reply::Unreachable(why) = asked else { return Ok(None) };
+    let who = if context.cluster.direct().is_some() { "the control plane" } else { "the API server" };
+    Ok(reach::is_of_the_way(&why).then(|| Finding {
+        message: format!("the pod is ready, and {who} does not reach it on port 8080 ({why})"),
+        suggestion: format!(
+            "Open the firewall between the API server and the nodes for port 8080, and see network.apiServer in the chart's \
+             values; it is open when this answers: kubectl get --raw /api/v1/namespaces/{}/services/http:{}:80/proxy/healthz",
+            store.id, APPLICATION.name
         ),
         ..Finding::default()
     }))

@@ -50,8 +50,8 @@ pub(super) async fn observe(context: &Context, store: &Store) -> Result<Seen<Pro
     if let Some(evidence) = glance::look(context, store, expect).await? {
         return Ok(Seen::Known(Progress::Done(evidence)));
     }
-    let (mut evidence, product) = probe(context, store, expect).await?;
-    let sells = evidence.iter().all(|evidence| evidence.passed);
+    let (mut evidence, mut product) = probe(context, store, expect).await?;
+    let mut sells = evidence.iter().all(|evidence| evidence.passed);
     if !sells && !expect.is_first() {
         if !workload::exist(context, store, &[DATABASE, APPLICATION]).await? {
             return Ok(partial("a workload of the shop is gone"));
@@ -61,12 +61,27 @@ pub(super) async fn observe(context: &Context, store: &Store) -> Result<Seen<Pro
         }
     }
     let seen = ingress::look(context, store, expect, product.as_deref(), sells).await;
+    if let Some(known) = ingress::seen_first(store, &seen).filter(|_| evidence.iter().all(|one| !one.passed)) {
+        // Its address leads to it, so it can be asked there.
+        (evidence, product) = probe(context, &known, expect).await?;
+        sells = evidence.iter().all(|evidence| evidence.passed);
+        tracing::debug!(store = %store.id, ?product, sells, "asked at its public address");
+    }
+    remark(context, store, &mut evidence);
     let counts = ingress::counts(store, &seen);
     evidence.push(self::evidence(Check::INGRESS, seen.finding()));
     Ok(Seen::Known(match sells && !counts {
         true => Progress::Done(evidence),
         false => Progress::Failing(evidence),
     }))
+}
+
+/// Says of each finding where it was made, if that was at the public address.
+fn remark(context: &Context, store: &Store, evidence: &mut [Evidence]) {
+    let Some(remark) = context.reach.remark(store) else { return };
+    for passed in evidence.iter_mut().filter(|evidence| evidence.passed) {
+        passed.finding = redact::short(&format!("{}; {remark}", passed.finding), Evidence::MAX_FINDING);
+    }
 }
 
 /// Opens the Ingress. It comes last: until WordPress is installed, its install page answers anybody.

@@ -28,6 +28,7 @@ pub(super) async fn look(context: &Context, store: &Store, expect: Expect) -> Re
         Some(Err(_)) => return Ok(None),
         finding => seen.extend(finding.map(|finding| evidence(checks::CRON, finding))),
     }
+    super::remark(context, store, &mut seen);
     // One page is enough, and best by the public address: so the way to it is looked at, too.
     let public = ingress::look(context, store, expect, None, true).await;
     if ingress::counts(store, &public) {

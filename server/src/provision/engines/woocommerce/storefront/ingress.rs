@@ -5,15 +5,16 @@
 //! the address leads to the shop; from then on another answer there means that visitors do not see it either, whatever was
 //! seen in between.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use sendstores_core::{Store, evidence::Check, lifecycle::Expect};
+use sendstores_core::{Evidence, Store, Timestamp, evidence::Check, lifecycle::Expect};
 use tokio::time::{Instant, sleep};
 
 use super::judge::{self, Finding};
 use crate::provision::{
     Context,
     proxy::{Answer, Reply},
+    reach,
     visitor::Visit,
 };
 
@@ -74,12 +75,15 @@ fn judge(url: &str, path: &str, visit: Visit, product: Option<&str>) -> Seen {
 
 /// Whether what was seen says that the shop cannot be visited.
 pub(super) fn counts(store: &Store, seen: &Seen) -> bool {
-    matches!(seen, Seen::Other(_)) && leads_here(store)
+    matches!(seen, Seen::Other(_)) && reach::leads_here(store)
 }
 
-/// Whether the address was ever seen to lead to the shop.
-fn leads_here(store: &Store) -> bool {
-    store.evidence.iter().any(|evidence| evidence.check == Check::INGRESS && evidence.first_pass_time.is_some())
+/// The store as one whose address was seen to lead to the shop, if it was seen now and never before.
+pub(super) fn seen_first(store: &Store, seen: &Seen) -> Option<Store> {
+    let Seen::Shop(found) = seen else { return None };
+    let mut known = store.clone();
+    known.evidence.push(Evidence::new(Check::INGRESS, Ok(found.clone()), Timestamp::from(SystemTime::now())));
+    (!reach::leads_here(store)).then_some(known)
 }
 
 // === impl Seen ===
@@ -96,11 +100,9 @@ impl Seen {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderMap;
-    use sendstores_core::{Evidence, Timestamp};
-
     use super::*;
     use crate::provision::{hostile, steps::fixtures};
+    use http::HeaderMap;
 
     const URL: &str = "http://store-test0001.localhost:8080";
 
