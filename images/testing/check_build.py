@@ -61,7 +61,7 @@ class Builder:
 def whatever_goes_in_is_in_the_names(store):
     builder = Builder(store)
     changes = [
-        ("DEBIAN_RELEASE", lambda: builder.pin("DEBIAN_RELEASE", "trixie"), "no", (True, True)),
+        ("DEBIAN_RELEASE", lambda: builder.pin("DEBIAN_RELEASE", "another"), "no", (True, True)),
         ("PACKAGES_AS_OF", lambda: builder.pin("PACKAGES_AS_OF", "2099-01-01"), "no", (True, True)),
         ("lib/base.sh", lambda: builder.append("lib/base.sh"), "no", (True, True)),
         ("DEBIAN_IMAGE", lambda: builder.pin("DEBIAN_IMAGE", "docker.io/library/debian:other"), "yes", (True, True)),

@@ -40,6 +40,16 @@ def store_api_says_purchasable(store):
 
 
 def a_shopper_buys(store):
+    rows = order(store, "status, total_amount + 0, payment_method")
+    assert rows[0][0] == "wc-processing" and float(rows[0][1]) == 44.7 and rows[0][2] == "cod", rows
+    assert "mail not sent: this store has no mail server" in store.wordpress.log()
+    # The cart is bound to the store's own salts: a token that was tampered with is an empty cart of somebody else.
+    status, _, body = store.get(f"{API}/cart", )
+    assert json.loads(body)["items_count"] == 0
+
+
+def order(store, columns, source=None, **sent):
+    """Two samples, cash on delivery; `sent` are headers of the last request. Returns these columns of the order."""
     (product,) = json.loads(store.get(f"{API}/products?sku=SAMPLE-1")[2])
     status, headers, _ = store.get(f"{API}/cart")
     assert status == 200
@@ -52,17 +62,13 @@ def a_shopper_buys(store):
     (rate,) = [rate for package in cart["shipping_rates"] for rate in package["shipping_rates"] if rate["selected"]]
     assert rate["method_id"] == "flat_rate" and rate["price"] == "490", rate
 
-    order = {"billing_address": ADDRESS | {"email": "paula@shop.example"}, "shipping_address": ADDRESS, "payment_method": "cod"}
-    status, _, body = store.request("POST", f"{API}/checkout", order, headers)
+    bought = {"billing_address": ADDRESS | {"email": "paula@shop.example"}, "shipping_address": ADDRESS, "payment_method": "cod"}
+    headers |= {name.replace("_", "-"): value for name, value in sent.items()}
+    status, _, body = store.request("POST", f"{API}/checkout", bought, headers, source=source)
     answer = json.loads(body)
     assert status == 200 and answer["status"] == "processing", body
     assert answer["payment_result"]["payment_status"] == "success", answer
-    rows = store.sql(f"SELECT status, total_amount + 0, payment_method FROM wp_wc_orders WHERE id = {answer['order_id']}")
-    assert rows[0][0] == "wc-processing" and float(rows[0][1]) == 44.7 and rows[0][2] == "cod", rows
-    assert "mail not sent" in store.wordpress.log()
-    # The cart is bound to the store's own salts: a token that was tampered with is an empty cart of somebody else.
-    status, _, body = store.get(f"{API}/cart", )
-    assert json.loads(body)["items_count"] == 0
+    return store.sql(f"SELECT {columns} FROM wp_wc_orders WHERE id = {answer['order_id']}")
 
 
 def an_empty_or_foreign_order_is_refused(store):

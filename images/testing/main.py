@@ -14,6 +14,7 @@ import check_capacity
 import check_content
 import check_crashes
 import check_lists
+import check_merchant
 import check_shop
 import check_snapshot
 import check_upgrade
@@ -21,7 +22,7 @@ from oci import unpack
 from store import Store
 
 CHECKS = [*check_build.CHECKS, *check_capacity.CHECKS, *check_bootstrap.CHECKS, *check_capacity.RUNNING_CHECKS,
-          *check_shop.CHECKS, *check_lists.CHECKS, *check_content.CHECKS, *check_crashes.CHECKS, *check_snapshot.CHECKS,
+          *check_shop.CHECKS, *check_merchant.CHECKS, *check_lists.CHECKS, *check_content.CHECKS, *check_crashes.CHECKS, *check_snapshot.CHECKS,
           *check_upgrade.CHECKS]
 
 

@@ -13,6 +13,8 @@ import subprocess
 import time
 
 SECCOMP = "/usr/share/containers/seccomp.json"
+# Tells this run's cgroups from another's: each is process 1 of a namespace of its own.
+RUN = os.urandom(4).hex()
 ARCHES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
@@ -110,7 +112,7 @@ def spec(name, root, image, mounts, env, memory):
         "hostname": name,
         "mounts": system_mounts() + mounts,
         "linux": {
-            "cgroupsPath": f"/sendstores-images-test/{os.getpid()}-{name}",
+            "cgroupsPath": f"/sendstores-images-test/{RUN}-{name}",
             "resources": {"memory": {"limit": memory << 20}},
             # No network namespace: the whole test runs in one of its own, where only loopback exists.
             "namespaces": [{"type": kind} for kind in ("pid", "ipc", "uts", "mount")],

@@ -37,7 +37,7 @@ class Store:
     def __init__(self, work, roots, configs):
         self.work, self.roots, self.configs = work, roots, configs
         self.admin_password = token(32)
-        self.home = URL
+        self.home, self.env = URL, {}
         self.secrets = {key: token(64) for key in SALTS}
         self.secrets |= {"db-password": token(32), "db-root-password": token(32)}
         self._files()
@@ -76,7 +76,7 @@ class Store:
                          self._mounts("mysql", "/var/lib/mysql"), env, memory=256)
 
     def _wordpress(self, mounts=()):
-        env = {"WORDPRESS_DB_HOST": "mysql", "WORDPRESS_DB_NAME": "wordpress", "WORDPRESS_DB_USER": "wordpress", "WP_HOME": self.home}
+        env = {"WORDPRESS_DB_HOST": "mysql", "WORDPRESS_DB_NAME": "wordpress", "WORDPRESS_DB_USER": "wordpress", "WP_HOME": self.home} | self.env
         return Container(self.work, "wordpress", self.roots["woocommerce"], self.configs["woocommerce"],
                          [*self._mounts("wordpress", "/srv/wordpress/wp-content"), *mounts], env, memory=512)
 
@@ -182,8 +182,9 @@ class Store:
 
     # === http ===
 
-    def request(self, method, path, body=None, headers=None, host=f"{HOST}:{PORT}"):
-        connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=30)
+    def request(self, method, path, body=None, headers=None, host=f"{HOST}:{PORT}", source=None):
+        """`source`: the address that the request comes from, as far as this machine has it."""
+        connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=30, source_address=(source, 0) if source else None)
         send = {"Host": host, **(headers or {})}
         if isinstance(body, dict):
             body = json.dumps(body)

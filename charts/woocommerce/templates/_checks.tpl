@@ -30,6 +30,12 @@ the value and the way out.
 {{- if and .Values.network.egressHosts (not .Values.network.egress) }}
 {{- fail "network.egressHosts needs network.egress: the network policy closes all addresses but the listed ones" }}
 {{- end }}
+{{- if and .Values.mail.user (not .Values.mail.secretName) }}
+{{- fail "mail.user needs mail.secretName: the Secret in the store's namespace that has the password" }}
+{{- end }}
+{{- if and .Values.mail.host (not .Values.network.egress) }}
+{{- fail "mail.host needs network.egress: the network policy closes all addresses but the listed ones" }}
+{{- end }}
 {{- range $name := list "dns" "apiServer" "controlPlane" }}
 {{- include "store.checkPeer" (dict "name" (printf "network.%s" $name) "peer" (index $.Values.network $name)) }}
 {{- end }}
