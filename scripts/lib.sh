@@ -82,6 +82,13 @@ stop() {
   rm -f "$dev/$name.pid"
 }
 
+# use_token: has the CLI send the token that `make up` made, if it made one.
+use_token() {
+  [[ -s $dev/token ]] || return 0
+  SENDSTORES_TOKEN=$(<"$dev/token")
+  export SENDSTORES_TOKEN
+}
+
 gone() { ! running "$1"; }
 
 # image_archives: where images/build keeps the two images of a store, a line each.

@@ -14,6 +14,8 @@ pub(crate) use filter::FilterArgs;
 
 pub(crate) const DEFAULT_SERVER: &str = "http://127.0.0.1:7443";
 pub(crate) const SERVER_VARIABLE: &str = "SENDSTORES_SERVER";
+/// No flag: other users of a machine can read the command lines of its programs.
+pub(crate) const TOKEN_VARIABLE: &str = "SENDSTORES_TOKEN";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -23,6 +25,9 @@ Examples:
   sendstores watch                                show every change of all stores
   sendstores delete store-ab12cd34 --wait         delete a store and wait until it is gone
   sendstores list --json | jq -r '.stores[].url'  print the URLs, for scripts
+
+Environment:
+  SENDSTORES_TOKEN   the token of the caller; `sendstores-server token create` makes one
 
 Exit codes:
   0    success
@@ -62,6 +67,9 @@ pub(crate) struct Global {
     /// URL of the server.
     #[arg(long, global = true, env = SERVER_VARIABLE, hide_env_values = true, default_value = DEFAULT_SERVER, value_name = "URL")]
     pub(crate) server: String,
+    /// Send the token also over http:// to another machine, where others on the way can read it.
+    #[arg(long, global = true)]
+    pub(crate) allow_plaintext_token: bool,
     /// Time limit of one call, such as 10s. A call that finds no server is repeated for as long.
     #[arg(long, global = true, default_value = "10s", value_name = "TIME", value_parser = humantime::parse_duration)]
     pub(crate) timeout: Duration,

@@ -11,7 +11,7 @@ use clap::CommandFactory;
 use sendstores_client::{Client, RetryPolicy};
 
 use crate::{
-    args::{Cli, Command, DEFAULT_SERVER, Global, SERVER_VARIABLE},
+    args::{Cli, Command, DEFAULT_SERVER, Global, SERVER_VARIABLE, TOKEN_VARIABLE},
     failure::Failure,
     notices::Notices,
     output,
@@ -33,7 +33,14 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
 async fn connect(global: &Global) -> Result<Client, Failure> {
     // Who calls from a terminal or a script learns within the time of a call that the server does not answer.
     let retry = RetryPolicy::default().call_budget(global.timeout);
-    let client = Client::builder().timeout(global.timeout).retry(retry).connect(&global.server).await?;
+    let mut builder = Client::builder().timeout(global.timeout).retry(retry);
+    if let Some(token) = std::env::var(TOKEN_VARIABLE).ok().filter(|token| !token.is_empty()) {
+        builder = builder.token(token);
+    }
+    if global.allow_plaintext_token {
+        builder = builder.allow_plaintext_token();
+    }
+    let client = builder.connect(&global.server).await?;
     let notices = Notices::plain(global.json);
     Ok(client.on_interruption(move |interruption| notices.show(&interruption)))
 }

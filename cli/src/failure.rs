@@ -130,6 +130,9 @@ fn hint(error: &Error) -> Option<String> {
             "is the server running, and is this its address? --server URL or SENDSTORES_SERVER sets it"
         }
         Error::InvalidServer { .. } => "--server URL or SENDSTORES_SERVER sets it",
+        Error::Unauthenticated(_) => {
+            "SENDSTORES_TOKEN must have a valid token; an operator makes one with `sendstores-server token create`"
+        }
         Error::NotFound(_) => "`sendstores list` shows the stores there are",
         Error::AlreadyExists(_) => "choose another id, or none and the server makes one",
         Error::Conflict(_) => "look at it again with `sendstores get`, then decide",

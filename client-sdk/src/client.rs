@@ -2,10 +2,14 @@
 
 use std::{pin::Pin, time::Duration};
 
-use tonic::{Request, Response, Status, Streaming, transport::Channel};
+use tonic::{
+    Request, Response, Status, Streaming,
+    metadata::{Ascii, MetadataValue},
+    transport::Channel,
+};
 
 use crate::{
-    builder::Builder,
+    builder::{Builder, CALL_TIMEOUT},
     create::CreateStore,
     credentials::Credentials,
     delete::DeleteStore,
@@ -27,6 +31,7 @@ pub struct Client {
     grpc: StoreServiceClient<Channel>,
     timeout: Duration,
     retry: RetryPolicy,
+    bearer: Option<MetadataValue<Ascii>>,
     observer: Observer,
 }
 
@@ -49,12 +54,17 @@ impl Client {
     /// Speaks through a channel made by the caller: its own TLS, proxy or transport. The type is tonic's: a new major
     /// version of tonic changes it.
     pub fn from_channel(channel: Channel) -> Self {
-        Self::builder().client(channel)
+        Self::new(channel, CALL_TIMEOUT, RetryPolicy::default(), None)
     }
 
-    pub(crate) fn new(channel: Channel, timeout: Duration, retry: RetryPolicy) -> Self {
+    pub(crate) fn new(
+        channel: Channel,
+        timeout: Duration,
+        retry: RetryPolicy,
+        bearer: Option<MetadataValue<Ascii>>,
+    ) -> Self {
         let grpc = StoreServiceClient::new(channel).max_decoding_message_size(MAX_ANSWER);
-        Self { grpc, timeout, retry, observer: Observer::default() }
+        Self { grpc, timeout, retry, bearer, observer: Observer::default() }
     }
 
     /// Has `observe` called when a call or a stream of this client is interrupted, and when it goes on: once each, however
@@ -184,8 +194,18 @@ impl Client {
         let request = wire::WatchStatusRequest { filter: Some(filter), resume_token };
         let mut grpc = self.grpc.clone();
         // The deadline is for the stream to open; sent to the server, it would end the stream.
-        let open = Box::pin(async move { grpc.watch_status(Request::new(request)).await });
+        let request = self.signed(request);
+        let open = Box::pin(async move { grpc.watch_status(request).await });
         self.within(open).await
+    }
+
+    /// The request with the token, if there is one.
+    fn signed<Q>(&self, request: Q) -> Request<Q> {
+        let mut request = Request::new(request);
+        if let Some(bearer) = &self.bearer {
+            request.metadata_mut().insert("authorization", bearer.clone());
+        }
+        request
     }
 
     /// One call with its repetitions. Each try has its deadline, which the server is sent, too.
@@ -196,7 +216,7 @@ impl Client {
         R: Future<Output = Result<Response<A>, Status>>,
     {
         let once = || {
-            let mut request = Request::new(request.clone());
+            let mut request = self.signed(request.clone());
             request.set_timeout(self.timeout);
             self.within(Box::pin(call(self.grpc.clone(), request)))
         };

@@ -33,6 +33,11 @@ pub enum Error {
         /// What the server said.
         cause: Cause,
     },
+    /// The server does not know who calls: send another token. [`Error::reason`] says whether it was missing, expired or
+    /// revoked.
+    Unauthenticated(Cause),
+    /// Who calls may not do this: another login cannot help, another role can.
+    PermissionDenied(Cause),
     /// The store's state does not allow this: bring it into another state first.
     FailedPrecondition(Cause),
     /// The store changed meanwhile: look at it, then decide again.
@@ -85,6 +90,8 @@ impl Error {
             | Self::NotFound(cause)
             | Self::AlreadyExists(cause)
             | Self::FailedPrecondition(cause)
+            | Self::Unauthenticated(cause)
+            | Self::PermissionDenied(cause)
             | Self::Conflict(cause)
             | Self::HistoryCompacted(cause)
             | Self::Unavailable(cause)
@@ -127,6 +134,8 @@ impl Error {
             | Self::AlreadyExists(_)
             | Self::InvalidArgument { .. }
             | Self::FailedPrecondition(_)
+            | Self::Unauthenticated(_)
+            | Self::PermissionDenied(_)
             | Self::HistoryCompacted(_)
             | Self::StoreFailed(_)
             | Self::StoreDeleted(_)
@@ -149,6 +158,8 @@ impl From<Status> for Error {
             Code::AlreadyExists => Self::AlreadyExists(cause),
             Code::InvalidArgument => Self::InvalidArgument { violations: violations(&cause), cause },
             Code::FailedPrecondition => Self::FailedPrecondition(cause),
+            Code::Unauthenticated => Self::Unauthenticated(cause),
+            Code::PermissionDenied => Self::PermissionDenied(cause),
             Code::Aborted => Self::Conflict(cause),
             // Without the reason it is a message that was too large.
             Code::OutOfRange if cause.reason() == Some("HISTORY_COMPACTED") => Self::HistoryCompacted(cause),
@@ -189,6 +200,8 @@ impl fmt::Display for Error {
             | Self::AlreadyExists(cause)
             | Self::InvalidArgument { cause, .. }
             | Self::FailedPrecondition(cause)
+            | Self::Unauthenticated(cause)
+            | Self::PermissionDenied(cause)
             | Self::Conflict(cause)
             | Self::HistoryCompacted(cause)
             | Self::ResourceExhausted { cause, .. }

@@ -20,7 +20,7 @@ type Is = fn(&Error) -> bool;
 
 #[test]
 fn each_code_and_reason_becomes_what_the_caller_does_about_it() {
-    let table: [(Code, &str, Is, bool); 14] = [
+    let table: [(Code, &str, Is, bool); 16] = [
         (Code::NotFound, "STORE_NOT_FOUND", |e| matches!(e, Error::NotFound(_)), false),
         (Code::AlreadyExists, "STORE_EXISTS", |e| matches!(e, Error::AlreadyExists(_)), false),
         (Code::InvalidArgument, "INVALID_FIELD", |e| matches!(e, Error::InvalidArgument { .. }), false),
@@ -33,6 +33,8 @@ fn each_code_and_reason_becomes_what_the_caller_does_about_it() {
         (Code::Unavailable, "LEDGER_UNAVAILABLE", |e| matches!(e, Error::Unavailable(_)), true),
         (Code::Unavailable, "DRAINING", |e| matches!(e, Error::Unavailable(_)), true),
         (Code::DeadlineExceeded, "DEADLINE_EXCEEDED", |e| matches!(e, Error::DeadlineExceeded(_)), true),
+        (Code::Unauthenticated, "TOKEN_EXPIRED", |e| matches!(e, Error::Unauthenticated(_)), false),
+        (Code::PermissionDenied, "PERMISSION_DENIED", |e| matches!(e, Error::PermissionDenied(_)), false),
         (Code::Internal, "INTERNAL", |e| matches!(e, Error::Other(_)), false),
         (Code::DataLoss, "A_NEW_ONE", |e| matches!(e, Error::Other(_)), false),
     ];

@@ -1,6 +1,7 @@
 //! Configuration: every flag is an environment variable too, and all invalid ones are reported at once.
 
 mod access;
+mod auth;
 mod check;
 mod token;
 mod url_template;
@@ -11,6 +12,7 @@ use clap::{Parser, Subcommand};
 use secrecy::SecretString;
 
 pub use access::Access;
+pub use auth::Auth;
 pub use check::Problems;
 pub use token::{NewToken, TokenCommand};
 pub use url_template::UrlTemplate;
@@ -33,7 +35,8 @@ pub struct Args {
     /// Address of the gRPC port.
     #[arg(long, env = "SENDSTORES_LISTEN", default_value = "127.0.0.1:7443")]
     pub listen: String,
-    /// Serve without TLS on an address that is not loopback. Any client that reaches it then controls every store.
+    /// Serve without TLS on an address that is not loopback, because a proxy in front of it has TLS. Tokens and passwords are
+    /// readable on the way to it.
     #[arg(long, env = "SENDSTORES_ALLOW_PLAINTEXT")]
     pub allow_plaintext: bool,
     /// Address of the admin port: /livez, /readyz, /metrics.
@@ -116,6 +119,8 @@ pub struct Args {
     #[arg(long, env = "SENDSTORES_DRAIN_TIMEOUT", default_value = "8s")]
     pub drain_timeout: String,
     #[command(flatten)]
+    pub auth: auth::AuthArgs,
+    #[command(flatten)]
     pub access: access::AccessArgs,
     /// Format of log lines: auto (text on a terminal, else JSON), text or json.
     #[arg(long, env = "SENDSTORES_LOG_FORMAT", default_value = "auto")]
@@ -178,6 +183,7 @@ pub struct Config {
     pub quota: Quota,
     pub deadlines: Deadlines,
     pub drain_timeout: Duration,
+    pub auth: Auth,
     pub access: Access,
     pub log_format: LogFormat,
     pub log: String,
@@ -188,7 +194,7 @@ pub struct Config {
 impl Config {
     /// The configuration as `name = value` lines, one a flag, without secrets.
     pub fn print(&self) -> String {
-        let settings = self.settings().into_iter().chain(self.access.print());
+        let settings = self.settings().into_iter().chain(self.auth.print()).chain(self.access.print());
         settings.map(|(name, value)| format!("{name} = {value}\n")).collect()
     }
 
@@ -217,6 +223,7 @@ impl Config {
             quota,
             deadlines,
             drain_timeout,
+            auth: _,
             access: _,
             log_format,
             log,

@@ -43,6 +43,17 @@ enum Mode {
     },
 }
 
+/// Who may use reflection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReflectionAccess {
+    /// Callers with a valid token.
+    Authenticated,
+    /// Everybody.
+    Public,
+    /// Nobody: there is none.
+    Off,
+}
+
 /// Grows with each change of what callers are recognised by: who was recognised before must be again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AuthEpoch {

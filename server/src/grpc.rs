@@ -9,6 +9,7 @@ mod create;
 mod credentials;
 mod deadline;
 mod delete;
+mod gate;
 mod health;
 mod hosts;
 mod ids;

@@ -29,5 +29,6 @@ pub mod silent_cluster;
 pub mod static_page;
 pub mod steps;
 pub mod swallow;
+pub mod tokens;
 pub mod versions;
 pub mod wait;

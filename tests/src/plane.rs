@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use sendstores_client::{Client, RetryPolicy, Store, v1 as wire};
 use sendstores_core::{StoreId, backoff::Backoff, ledger::Owner};
 use sendstores_server::{
+    auth::Authenticator,
     grpc::{Backend, Limits, Server, StoreApi, StoreUrl, StreamLimits},
     ledger::{RedisConfig, RedisLedger},
     mirror::{Mirror, Status},
@@ -39,7 +40,7 @@ impl Plane {
         let api = StoreApi::new(store_url, ENGINES, limits, stop.clone());
         let credentials = Arc::new(cluster.clone());
         api.attach(Backend { ledger: ledger.clone(), mirror: mirror.clone(), credentials });
-        let (server, _health) = Server::new(api).await.expect("the gRPC port");
+        let (server, _health) = Server::new(api, Authenticator::insecure()).await.expect("the gRPC port");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
 

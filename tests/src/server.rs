@@ -19,6 +19,7 @@ pub struct ServerOptions {
     redis_url: String,
     flags: Vec<String>,
     environment: Vec<(String, String)>,
+    with_auth: bool,
 }
 
 /// A running server; killed when dropped.
@@ -47,12 +48,18 @@ impl ServerOptions {
 
     fn new(redis_url: &str) -> Self {
         let program = program("sendstores-server");
-        Self { program, redis_url: redis_url.to_owned(), flags: Vec::new(), environment: Vec::new() }
+        Self { program, redis_url: redis_url.to_owned(), flags: Vec::new(), environment: Vec::new(), with_auth: false }
     }
 
     /// Another program than that of this workspace.
     pub fn program(mut self, path: PathBuf) -> Self {
         self.program = path;
+        self
+    }
+
+    /// The server asks for tokens.
+    pub fn with_auth(mut self) -> Self {
+        self.with_auth = true;
         self
     }
 
@@ -78,6 +85,8 @@ impl ServerOptions {
         let mut command = Command::new(&self.program);
         command
             .env("TMPDIR", &scratch)
+            // Most tests are about something else. A server of before knows no such variable, and needs none.
+            .env("SENDSTORES_INSECURE_NO_AUTH", (!self.with_auth).to_string())
             .args(["--listen", listen, "--admin-listen", "127.0.0.1:0", "--log-format", "json"])
             .args(["--redis-url", &self.redis_url])
             .arg("--chart")

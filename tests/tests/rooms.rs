@@ -8,8 +8,11 @@ use std::{
 
 /// What each room of the server may import of the others; core and the contract are given.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
-    ("app", &["args", "auth", "grpc", "ledger", "mirror", "permits", "provision", "reconcile", "supervise", "telemetry"]),
-    ("args", &["ledger", "provision", "telemetry"]),
+    (
+        "app",
+        &["args", "auth", "grpc", "ledger", "mirror", "permits", "provision", "reconcile", "supervise", "telemetry"],
+    ),
+    ("args", &["auth", "ledger", "provision", "telemetry"]),
     ("auth", &["mirror"]),
     ("grpc", &["auth", "mirror", "supervise"]),
     ("ledger", &["shop"]),
@@ -27,7 +30,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("fred::", &["ledger/redis"]),
     ("kube::", &["provision", "app/build.rs"]),
     ("k8s_openapi::", &["provision"]),
-    ("Code::", &["grpc/status.rs"]),
+    ("Code::", &["grpc/status.rs", "grpc/status/tests.rs"]),
     ("Command::new", &["provision/process.rs"]),
     (".spawn(async", &["supervise.rs", "grpc/server.rs", "grpc/connection.rs"]),
     ("tokio::spawn", &["supervise.rs"]),

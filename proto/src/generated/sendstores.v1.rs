@@ -1079,7 +1079,11 @@ pub mod store_service_client {
     ///   limit of 1,024; WatchStatus has limits of its own. TOO_MANY_CONNECTIONS, the caller's address has too many open
     ///   connections: 10,000, unless the operator configured another limit. HEADERS_TOO_LARGE, the metadata of the call has more
     ///   than 16 KiB.
-    /// - PERMISSION_DENIED: HOST_NOT_ALLOWED, a browser used a host name that the operator has not allowed.
+    /// - UNAUTHENTICATED: TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED or TOKEN_REVOKED: the metadata `authorization` must be
+    ///   "Bearer " and a valid token. Get another token, then repeat the call.
+    /// - UNAVAILABLE: AUTH_UNAVAILABLE, the server does not know the token and cannot ask Redis about it. Retry with the same token.
+    /// - PERMISSION_DENIED: PERMISSION_DENIED, the token's role does not have the permission that the option `access` of the method
+    ///   names. HOST_NOT_ALLOWED, a browser used a host name that the operator has not allowed.
     /// - INTERNAL: INTERNAL, a fault of the server. Its log has the details under the response's `x-request-id`.
     ///
     /// A request has at most 64 KiB. A larger one is not read and fails with OUT_OF_RANGE.
@@ -1502,7 +1506,11 @@ pub mod store_service_server {
     ///   limit of 1,024; WatchStatus has limits of its own. TOO_MANY_CONNECTIONS, the caller's address has too many open
     ///   connections: 10,000, unless the operator configured another limit. HEADERS_TOO_LARGE, the metadata of the call has more
     ///   than 16 KiB.
-    /// - PERMISSION_DENIED: HOST_NOT_ALLOWED, a browser used a host name that the operator has not allowed.
+    /// - UNAUTHENTICATED: TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED or TOKEN_REVOKED: the metadata `authorization` must be
+    ///   "Bearer " and a valid token. Get another token, then repeat the call.
+    /// - UNAVAILABLE: AUTH_UNAVAILABLE, the server does not know the token and cannot ask Redis about it. Retry with the same token.
+    /// - PERMISSION_DENIED: PERMISSION_DENIED, the token's role does not have the permission that the option `access` of the method
+    ///   names. HOST_NOT_ALLOWED, a browser used a host name that the operator has not allowed.
     /// - INTERNAL: INTERNAL, a fault of the server. Its log has the details under the response's `x-request-id`.
     ///
     /// A request has at most 64 KiB. A larger one is not read and fails with OUT_OF_RANGE.

@@ -15,7 +15,8 @@ use uuid::Uuid;
 
 use super::{admin, reload, signal};
 use crate::{
-    args::Config,
+    args::{Auth, Config},
+    auth::{Authenticator, CredentialsFile},
     grpc::{AllowedHosts, Backend, Limits, Server, StoreApi, StreamLimits},
     ledger::{RedisConfig, RedisLedger},
     mirror::Mirror,
@@ -50,9 +51,10 @@ pub(super) async fn serve(
     let template = config.store_url.clone();
     let api =
         StoreApi::new(Arc::new(move |id| template.url(id)), provision::ENGINES, limits(&config), stopping.clone());
-    let (server, reporter) = Server::new(api.clone()).await?;
+    let auth = authenticator(&mut tasks, &config.auth, &mirror)?;
+    let (server, reporter) = Server::new(api.clone(), auth).await?;
     let hosts = config.access.allowed_hosts.clone().map_or(AllowedHosts::Any, AllowedHosts::Named);
-    let server = server.allow(config.access.max_connections_per_peer, hosts);
+    let server = server.allow(config.access.max_connections_per_peer, hosts).reflection(config.auth.reflection);
     tracing::info!(listen = %grpc.local_addr()?, admin = %admin.local_addr()?, "listening");
     tasks.spawn("admin", Phase::Back, {
         let mirror = mirror.clone();
@@ -96,6 +98,24 @@ pub(super) async fn serve(
     spawn_workers(&mut tasks, &config, ledger, mirror, guarded);
 
     Ok(tasks.run(stop, config.drain_timeout).await?)
+}
+
+/// Who may call, as the configuration says. Keeps the credentials file up to date.
+fn authenticator(tasks: &mut Tasks, auth: &Auth, mirror: &Mirror) -> Result<Authenticator, TaskError> {
+    if auth.insecure {
+        tracing::warn!(
+            "NO AUTHENTICATION: every caller that reaches this port is an administrator (--insecure-no-auth)"
+        );
+        return Ok(Authenticator::insecure());
+    }
+    let file = auth.credentials.clone().map(CredentialsFile::open).transpose()?;
+    if let Some(file) = file.clone() {
+        tasks.spawn("credentials", Phase::Back, |stop| async {
+            file.keep(stop).await;
+            Ok(())
+        });
+    }
+    Ok(Authenticator::new(mirror.clone(), file))
 }
 
 /// Before anything is written: is this the cluster that the stores stand in, and the Redis that knows them? A cluster that

@@ -59,6 +59,7 @@ impl Args {
         let probe_via = p.take("probe-via", probe_via(&self.probe_via));
         let cron_interval = p.take("cron-interval", duration(&self.cron_interval, 0..=86_400));
         let drain_timeout = p.take("drain-timeout", duration(&self.drain_timeout, 1..=600));
+        let auth = self.auth.check(listen, p);
         let access = self.access.check(listen, p);
         let log_format = p.take("log-format", log_format(&self.log_format));
         let log = p.take("log", log_filter(&self.log));
@@ -92,6 +93,7 @@ impl Args {
                 quota,
                 deadlines,
                 drain_timeout: drain_timeout?,
+                auth: auth?,
                 access: access?,
                 log_format: log_format?,
                 log: log?,
@@ -124,7 +126,7 @@ fn quota(problems: &mut Problems, settings: &[String], chart: Option<&Path>, val
 fn listen(problems: &mut Problems, text: &str, allow_plaintext: bool) -> Option<SocketAddr> {
     let listen = problems.take("listen", address(text))?;
     let allowed = listen.ip().is_loopback() || allow_plaintext;
-    let why = "is not loopback, and this port has no TLS: add --allow-plaintext to accept that everybody who reaches it owns every store";
+    let why = "is not loopback, and this port has no TLS, so that tokens and passwords are readable on the way: put a proxy with TLS in front of it and add --allow-plaintext";
     problems.take("listen", allowed.then_some(listen).ok_or_else(|| why.to_owned()))
 }
 
@@ -214,7 +216,7 @@ fn chart(path: std::path::PathBuf) -> Result<std::path::PathBuf, String> {
     found.then(|| path.clone()).ok_or_else(|| format!("{} is not a folder with a Chart.yaml", path.display()))
 }
 
-fn file(path: std::path::PathBuf) -> Result<std::path::PathBuf, String> {
+pub(super) fn file(path: std::path::PathBuf) -> Result<std::path::PathBuf, String> {
     path.is_file().then(|| path.clone()).ok_or_else(|| format!("{} is not a file", path.display()))
 }
 

@@ -31,6 +31,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     coalesce::Coalescer,
+    gate::Session,
     peers::Peer,
     port::{Port, refuse},
     status::Refusal,
@@ -77,14 +78,15 @@ pub(super) async fn serve<L: Ledger>(
 ) {
     let read = Arc::new(AtomicU64::new(0));
     let builder = builder(spawner);
+    let session = Arc::new(Session::default());
     let io = TokioIo::new(Counted { stream, read: read.clone() });
     let service = service_fn(move |request| {
-        let (port, refusal) = (port.clone(), refusal.clone());
+        let (port, session, refusal) = (port.clone(), session.clone(), refusal.clone());
         // On the heap at once, because it is large and would be moved by everybody who hands it on.
         Box::pin(async move {
             Ok::<_, Infallible>(match refusal {
                 Some(refusal) => refuse(request, refusal).await,
-                None => port.answer(peer, request).await,
+                None => port.answer(peer, &session, request).await,
             })
         })
     });

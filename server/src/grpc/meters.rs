@@ -35,6 +35,11 @@ impl Called {
     }
 
     /// `None`: there is no such method.
+    pub(super) fn access(self) -> Option<&'static MethodAccess> {
+        self.0
+    }
+
+    /// `None`: there is no such method.
     pub(super) fn method(self) -> Option<Method> {
         self.0.map(|access| access.method)
     }

@@ -17,11 +17,13 @@ use tower::{Layer, Service, ServiceExt, service_fn};
 use super::{
     StoreApi,
     codec::{self, MessageSizes, RequestBody},
+    gate::{Gate, Session},
     hosts::{AllowedHosts, is_plain_grpc},
     observe::observe,
     peers::Peer,
     status::Refusal,
 };
+use crate::auth::ReflectionAccess;
 
 /// All headers of one call together, in bytes; each counts 32 more than it has, as in HTTP/2.
 pub(super) const MAX_METADATA: usize = 16 * 1024;
@@ -32,17 +34,18 @@ pub(super) struct Port<L: Ledger> {
     service: StoreServiceServer<StoreApi<L>>,
     sizes: MessageSizes,
     rest: Router,
+    gate: Gate,
     hosts: AllowedHosts,
 }
 
 // === impl Port ===
 
 impl<L: Ledger> Port<L> {
-    pub(super) fn new(api: StoreApi<L>, sizes: MessageSizes, rest: Router) -> Self {
+    pub(super) fn new(api: StoreApi<L>, sizes: MessageSizes, rest: Router, gate: Gate) -> Self {
         let service = StoreServiceServer::new(api.clone())
             .max_decoding_message_size(sizes.request)
             .max_encoding_message_size(sizes.response);
-        Self { api, service, sizes, rest, hosts: AllowedHosts::Any }
+        Self { api, service, sizes, rest, gate, hosts: AllowedHosts::Any }
     }
 
     /// The same, for browsers that come by one of these names.
@@ -50,17 +53,31 @@ impl<L: Ledger> Port<L> {
         Self { hosts, ..self }
     }
 
+    /// The same, with reflection for these callers.
+    pub(super) fn with_reflection(self, reflection: ReflectionAccess) -> Self {
+        Self { gate: self.gate.with_reflection(reflection), ..self }
+    }
+
     /// Answers a call of `peer`.
-    pub(super) async fn answer(&self, peer: Peer, mut request: Request<Incoming>) -> Response<Body> {
+    pub(super) async fn answer(&self, peer: Peer, session: &Session, mut request: Request<Incoming>) -> Response<Body> {
         request.extensions_mut().insert(peer);
         if let Err(refusal) = self.hosts.check(&request).and_then(|()| check_metadata(request.headers())) {
             return refuse(request, refusal).await;
         }
-        observe(request, async |called, request| match called.method() {
-            None => no_such_method(&request),
-            Some(Method::Health | Method::Reflection) => Box::pin(self.pass_on(request)).await,
-            Some(method) if is_plain_grpc(&request) => self.call(method, request).await,
-            Some(method) => Box::pin(self.call_by_web(method, request)).await,
+        observe(request, async |called, mut request| {
+            let Some(access) = called.access().filter(|access| self.gate.has(access)) else {
+                return no_such_method(&request);
+            };
+            match self.gate.admit(access, session, request.headers(), &self.api).await {
+                Ok(Some(caller)) => drop(request.extensions_mut().insert(caller)),
+                Ok(None) => {}
+                Err(refusal) => return Status::from(refusal).into_http(),
+            }
+            match access.method {
+                Method::Health | Method::Reflection => Box::pin(self.pass_on(request)).await,
+                method if is_plain_grpc(&request) => self.call(method, request).await,
+                method => Box::pin(self.call_by_web(method, request)).await,
+            }
         })
         .await
     }

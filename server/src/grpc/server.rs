@@ -12,6 +12,7 @@ use super::{
     StoreApi,
     codec::MessageSizes,
     connection,
+    gate::Gate,
     health::Health,
     hosts::AllowedHosts,
     peers::{Peer, Peers},
@@ -19,7 +20,10 @@ use super::{
     status::Refusal,
     streams::StreamLimits,
 };
-use crate::supervise::Group;
+use crate::{
+    auth::{Authenticator, ReflectionAccess},
+    supervise::Group,
+};
 
 /// The largest request there is: a Create with every field at its limit has less than 8 KiB.
 const MAX_REQUEST: usize = 64 * 1024;
@@ -68,8 +72,9 @@ impl Limits {
 // === impl Server ===
 
 impl<L: Ledger> Server<L> {
-    /// The port for `api`, and the reporter that says whether it is well. Health begins with NOT_SERVING.
-    pub async fn new(api: StoreApi<L>) -> Result<(Self, HealthReporter), ServerError> {
+    /// The port for `api` and the callers that `auth` knows, and the reporter that says whether it is well. Health begins
+    /// with NOT_SERVING.
+    pub async fn new(api: StoreApi<L>, auth: Authenticator) -> Result<(Self, HealthReporter), ServerError> {
         let (reporter, health) = tonic_health::server::health_reporter();
         super::health::report(&reporter, Health::NotServing).await;
         let reflection = || {
@@ -82,13 +87,19 @@ impl<L: Ledger> Server<L> {
             Routes::new(health).add_service(reflection().build_v1()?).add_service(reflection().build_v1alpha()?);
         let rest = routes.into_axum_router().layer(tonic_web::GrpcWebLayer::new());
         let sizes = MessageSizes { request: MAX_REQUEST, response: MAX_RESPONSE };
-        Ok((Self { port: Port::new(api, sizes, rest), connections: Peers::new(None) }, reporter))
+        Ok((Self { port: Port::new(api, sizes, rest, Gate::new(auth)), connections: Peers::new(None) }, reporter))
     }
 
     /// The same, with at most so many connections of one peer, and for browsers that come by one of these names.
     #[must_use]
     pub fn allow(self, connections_per_peer: Option<NonZeroUsize>, hosts: AllowedHosts) -> Self {
         Self { port: self.port.for_hosts(hosts), connections: Peers::new(connections_per_peer) }
+    }
+
+    /// The same, with reflection for these callers.
+    #[must_use]
+    pub fn reflection(self, reflection: ReflectionAccess) -> Self {
+        Self { port: self.port.with_reflection(reflection), ..self }
     }
 
     /// Serves until `stop`, then lets open calls end. Dropped, it cuts every connection.

@@ -2,10 +2,13 @@
 //!
 //! Every status carries exactly one `ErrorInfo` with a stable reason; docs/errors.md has a section for each.
 
+#[cfg(test)]
+mod tests;
+
 use std::{collections::HashMap, time::Duration};
 
 use sendstores_core::{
-    Revision, StoreId, Word,
+    Revision, Role, StoreId, Word,
     ledger::{LedgerError, OPERATION_WINDOW},
 };
 use tonic::{Code, Status};
@@ -50,6 +53,12 @@ pub(super) enum Refusal {
     TooManyConnections { most: usize },
     HostNotAllowed,
     HeadersTooLarge { most: usize },
+    TokenMissing,
+    TokenInvalid,
+    TokenExpired,
+    TokenRevoked,
+    AuthUnavailable,
+    PermissionDenied { permission: &'static str, role: Role },
     Starting,
     Draining,
     LedgerUnavailable,
@@ -83,6 +92,12 @@ impl Refusal {
             Self::TooManyConnections { .. } => (Code::ResourceExhausted, "TOO_MANY_CONNECTIONS"),
             Self::HostNotAllowed => (Code::PermissionDenied, "HOST_NOT_ALLOWED"),
             Self::HeadersTooLarge { .. } => (Code::ResourceExhausted, "HEADERS_TOO_LARGE"),
+            Self::TokenMissing => (Code::Unauthenticated, "TOKEN_MISSING"),
+            Self::TokenInvalid => (Code::Unauthenticated, "TOKEN_INVALID"),
+            Self::TokenExpired => (Code::Unauthenticated, "TOKEN_EXPIRED"),
+            Self::TokenRevoked => (Code::Unauthenticated, "TOKEN_REVOKED"),
+            Self::AuthUnavailable => (Code::Unavailable, "AUTH_UNAVAILABLE"),
+            Self::PermissionDenied { .. } => (Code::PermissionDenied, "PERMISSION_DENIED"),
             Self::Starting => (Code::Unavailable, "STARTING"),
             Self::Draining => (Code::Unavailable, "DRAINING"),
             Self::LedgerUnavailable => (Code::Unavailable, "LEDGER_UNAVAILABLE"),
@@ -139,6 +154,16 @@ impl Refusal {
                 return format!("the metadata of a call may have {most} bytes in all; send less");
             }
             Self::HostNotAllowed => "this server does not answer browsers under this host name (--allowed-host)",
+            Self::PermissionDenied { permission, role } => {
+                return format!("the role {role} of this token does not have the permission {permission}");
+            }
+            Self::TokenMissing
+            | Self::TokenInvalid
+            | Self::TokenExpired
+            | Self::TokenRevoked
+            | Self::AuthUnavailable => {
+                return self.about_the_token().to_owned();
+            }
             Self::PageTokenInvalid => {
                 "page_token: was not given out by this service for this filter; begin at the first page"
             }
@@ -153,6 +178,19 @@ impl Refusal {
             Self::Internal => "a fault of this server; its log has the details under the request id",
         };
         text.to_owned()
+    }
+
+    fn about_the_token(&self) -> &'static str {
+        match self {
+            Self::TokenMissing => {
+                "this server needs a token, as the metadata \"authorization: Bearer sst_...\"; an operator makes one with \
+                 `sendstores-server token create`"
+            }
+            Self::TokenExpired => "the token has expired; ask for a new one",
+            Self::TokenRevoked => "the token was revoked; ask for a new one",
+            Self::AuthUnavailable => "the token cannot be checked, because Redis cannot be relied on now; try again",
+            _ => "the token is damaged, or this control plane never made it",
+        }
     }
 
     fn metadata(&self) -> HashMap<String, String> {
@@ -170,7 +208,14 @@ impl Refusal {
                 more => ("more_violations", more.to_string()),
             },
             Self::RequestIdReused | Self::PageTokenInvalid | Self::ResumeTokenInvalid => return HashMap::new(),
-            Self::HostNotAllowed => return HashMap::new(),
+            Self::PermissionDenied { permission, role } => {
+                let pairs = [("permission", (*permission).to_owned()), ("role", role.to_string())];
+                return pairs.map(|(name, value)| (name.to_owned(), value)).into();
+            }
+            Self::TokenMissing | Self::TokenInvalid | Self::TokenExpired | Self::TokenRevoked => {
+                return HashMap::new();
+            }
+            Self::HostNotAllowed | Self::AuthUnavailable => return HashMap::new(),
             Self::Starting | Self::Draining | Self::LedgerUnavailable | Self::LedgerFull => return HashMap::new(),
             Self::ReadOnly { .. } => return HashMap::new(),
             Self::ClusterUnavailable | Self::DeadlineExceeded | Self::Internal => return HashMap::new(),
@@ -211,10 +256,11 @@ impl Refusal {
             Self::Starting | Self::Draining | Self::LedgerUnavailable | Self::LedgerFull | Self::ClusterUnavailable => {
                 details.set_retry_info(Some(RETRY));
             }
-            Self::TooManyConnections { .. } => {
+            Self::TooManyConnections { .. } | Self::AuthUnavailable => {
                 details.set_retry_info(Some(RETRY));
             }
-            Self::HostNotAllowed | Self::HeadersTooLarge { .. } => {}
+            Self::HostNotAllowed | Self::HeadersTooLarge { .. } | Self::PermissionDenied { .. } => {}
+            Self::TokenMissing | Self::TokenInvalid | Self::TokenExpired | Self::TokenRevoked => {}
             Self::HistoryCompacted { .. } | Self::ReadOnly { .. } | Self::DeadlineExceeded | Self::Internal => {}
         }
     }
@@ -330,150 +376,5 @@ pub(super) fn code_name(code: i32) -> &'static str {
         Code::Unavailable => "UNAVAILABLE",
         Code::DataLoss => "DATA_LOSS",
         Code::Unauthenticated => "UNAUTHENTICATED",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn id() -> StoreId {
-        "store-a".parse().expect("valid")
-    }
-
-    fn word() -> Word {
-        Word::intern("SLEEPING").expect("a word")
-    }
-
-    fn every_refusal() -> Vec<(Refusal, Code, &'static str)> {
-        let violation = Violation { field: "f".to_owned(), description: "d".to_owned() };
-        vec![
-            (Refusal::InvalidFields(vec![violation]), Code::InvalidArgument, "INVALID_FIELD"),
-            (Refusal::RequestIdReused, Code::InvalidArgument, "REQUEST_ID_REUSED"),
-            (Refusal::StoreExists(id()), Code::AlreadyExists, "STORE_EXISTS"),
-            (Refusal::StoreNotFound(id()), Code::NotFound, "STORE_NOT_FOUND"),
-            (Refusal::EtagMismatch(id()), Code::Aborted, "ETAG_MISMATCH"),
-            (Refusal::WriteConflict(id()), Code::Aborted, "WRITE_CONFLICT"),
-            (Refusal::CredentialsNotReady(id()), Code::FailedPrecondition, "CREDENTIALS_NOT_READY"),
-            (Refusal::StoreDeleting(id()), Code::FailedPrecondition, "STORE_DELETING"),
-            (Refusal::StoreForeign(id(), word()), Code::FailedPrecondition, "STORE_FOREIGN"),
-            (Refusal::RecordUnreadable(id()), Code::FailedPrecondition, "RECORD_UNREADABLE"),
-            (Refusal::PageTokenInvalid, Code::InvalidArgument, "PAGE_TOKEN_INVALID"),
-            (Refusal::ResumeTokenInvalid, Code::InvalidArgument, "RESUME_TOKEN_INVALID"),
-            (Refusal::HistoryCompacted { oldest: Revision(7) }, Code::OutOfRange, "HISTORY_COMPACTED"),
-            (Refusal::TooManyRequests { most: 1 }, Code::ResourceExhausted, "TOO_MANY_REQUESTS"),
-            (Refusal::TooManyStreams { most: 1, scope: Scope::Peer }, Code::ResourceExhausted, "TOO_MANY_STREAMS"),
-            (Refusal::TooManyConnections { most: 1 }, Code::ResourceExhausted, "TOO_MANY_CONNECTIONS"),
-            (Refusal::HeadersTooLarge { most: 1 }, Code::ResourceExhausted, "HEADERS_TOO_LARGE"),
-            (Refusal::HostNotAllowed, Code::PermissionDenied, "HOST_NOT_ALLOWED"),
-            (Refusal::Starting, Code::Unavailable, "STARTING"),
-            (Refusal::Draining, Code::Unavailable, "DRAINING"),
-            (Refusal::LedgerUnavailable, Code::Unavailable, "LEDGER_UNAVAILABLE"),
-            (Refusal::LedgerFull, Code::ResourceExhausted, "LEDGER_FULL"),
-            (Refusal::ReadOnly { why: "lost".to_owned() }, Code::FailedPrecondition, "READ_ONLY"),
-            (Refusal::ClusterUnavailable, Code::Unavailable, "CLUSTER_UNAVAILABLE"),
-            (Refusal::DeadlineExceeded, Code::DeadlineExceeded, "DEADLINE_EXCEEDED"),
-            (Refusal::Internal, Code::Internal, "INTERNAL"),
-        ]
-    }
-
-    #[test]
-    fn every_refusal_has_its_code_and_one_error_info() {
-        for (refusal, code, reason) in every_refusal() {
-            let status = Status::from(refusal.clone());
-            assert_eq!(status.code(), code, "{refusal:?}");
-            let info = status.get_details_error_info().expect("an ErrorInfo");
-            assert_eq!((info.reason.as_str(), info.domain.as_str()), (reason, DOMAIN));
-            assert!(!status.message().is_empty());
-        }
-    }
-
-    #[test]
-    fn every_reason_has_a_section_in_the_docs() {
-        let docs = include_str!("../../../docs/errors.md");
-        for (_, _, reason) in every_refusal() {
-            assert!(docs.contains(&format!("### {reason}\n")), "docs/errors.md has no section for {reason}");
-        }
-        use sendstores_proto::v1::failure::Reason;
-        let of_stores = (1..).map_while(|number| Reason::try_from(number).ok()).map(|reason| reason.as_str_name());
-        let of_stores: Vec<&str> = of_stores.filter_map(|name| name.strip_prefix("REASON_")).collect();
-        for reason in &of_stores {
-            assert!(docs.contains(&format!("### {reason}\n")), "docs/errors.md has no section for {reason}");
-        }
-        for reason in sendstores_core::FailureReason::ALL {
-            assert!(of_stores.contains(&reason.as_str()), "the contract has no {reason}");
-        }
-    }
-    /// What every call may answer.
-    const COMMON: &[&str] = &[
-        "LEDGER_UNAVAILABLE",
-        "STARTING",
-        "DRAINING",
-        "READ_ONLY",
-        "RECORD_UNREADABLE",
-        "DEADLINE_EXCEEDED",
-        "TOO_MANY_REQUESTS",
-        "TOO_MANY_CONNECTIONS",
-        "HOST_NOT_ALLOWED",
-        "HEADERS_TOO_LARGE",
-        "INTERNAL",
-    ];
-
-    /// What each call may answer beside that.
-    const OF_CALLS: &[(&str, &[&str])] = &[
-        ("Create", &["INVALID_FIELD", "REQUEST_ID_REUSED", "STORE_EXISTS", "LEDGER_FULL"]),
-        ("Get", &["INVALID_FIELD", "STORE_NOT_FOUND"]),
-        ("List", &["INVALID_FIELD", "PAGE_TOKEN_INVALID"]),
-        (
-            "Delete",
-            &[
-                "INVALID_FIELD",
-                "REQUEST_ID_REUSED",
-                "STORE_NOT_FOUND",
-                "ETAG_MISMATCH",
-                "WRITE_CONFLICT",
-                "STORE_FOREIGN",
-                "LEDGER_FULL",
-            ],
-        ),
-        ("WatchStatus", &["INVALID_FIELD", "RESUME_TOKEN_INVALID", "HISTORY_COMPACTED", "TOO_MANY_STREAMS"]),
-        (
-            "GetCredentials",
-            &[
-                "INVALID_FIELD",
-                "STORE_NOT_FOUND",
-                "STORE_FOREIGN",
-                "CREDENTIALS_NOT_READY",
-                "STORE_DELETING",
-                "WRITE_CONFLICT",
-                "LEDGER_FULL",
-                "CLUSTER_UNAVAILABLE",
-            ],
-        ),
-    ];
-
-    /// The comment right before the line of the contract that begins so.
-    fn comment(line: &str) -> String {
-        let contract = include_str!("../../../proto/sendstores/v1/store_service.proto");
-        let (before, _) = contract.split_once(line).expect("a line of the contract");
-        let lines: Vec<_> = before.trim_end().lines().rev().take_while(|line| line.trim().starts_with("//")).collect();
-        lines.join(" ")
-    }
-
-    #[test]
-    fn the_contract_names_every_reason_at_each_call_that_answers_it() {
-        let names = |line: &str, reasons: &[&str]| {
-            let comment = comment(line);
-            let words: Vec<_> = comment.split(|c: char| !c.is_ascii_uppercase() && c != '_').collect();
-            for reason in reasons {
-                assert!(words.contains(reason), "the comment of {line:?} does not name {reason}");
-            }
-        };
-        names("service StoreService {", COMMON);
-        OF_CALLS.iter().for_each(|(call, reasons)| names(&format!("rpc {call}("), reasons));
-        for (_, _, reason) in every_refusal() {
-            let known = COMMON.contains(&reason) || OF_CALLS.iter().any(|(_, reasons)| reasons.contains(&reason));
-            assert!(known, "{reason} is answered by no call");
-        }
     }
 }

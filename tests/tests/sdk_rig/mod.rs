@@ -8,6 +8,7 @@ use sendstores_client::{Client, CreateStore, Error, RetryPolicy, Store};
 use sendstores_core::{Event, Failure, FailureReason, StepName, StoreId, ledger::Ledger, provisioner::Provisioner};
 use sendstores_server::provision::ENGINES;
 use sendstores_server::{
+    auth::Authenticator,
     grpc::{Backend, Limits, Server, StoreApi, StoreUrl, StreamLimits},
     ledger::MemoryLedger,
     mirror::Mirror,
@@ -50,7 +51,7 @@ impl Rig {
         let cluster = ScriptedProvisioner::new();
         let credentials = Arc::new(cluster.clone());
         api.attach(Backend { ledger: ledger.clone(), mirror: mirror.clone(), credentials });
-        let (server, _health) = Server::new(api).await.expect("the gRPC port");
+        let (server, _health) = Server::new(api, Authenticator::insecure()).await.expect("the gRPC port");
         let listener = TcpListener::bind(address).await.expect("bind");
         let address = listener.local_addr().expect("address");
 

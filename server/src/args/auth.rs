@@ -1,0 +1,96 @@
+//! By what callers are recognised.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::Args;
+
+use super::check::{Problems, file};
+use crate::auth::ReflectionAccess;
+
+/// The flags.
+#[derive(Debug, Args)]
+pub struct AuthArgs {
+    /// YAML file with tokens beside those in Redis, such as a mounted Secret. Read again when it changes. `sendstores-server
+    /// token create --for-file` prints an entry; docs/security.md, "Tokens", explains it.
+    #[arg(long, env = "SENDSTORES_CREDENTIALS")]
+    pub credentials: Option<PathBuf>,
+    /// Take every caller for an administrator, without a token. Only with a loopback --listen.
+    #[arg(long, env = "SENDSTORES_INSECURE_NO_AUTH")]
+    pub insecure_no_auth: bool,
+    /// Who may use gRPC reflection: authenticated (callers with a token), public or off.
+    #[arg(long, env = "SENDSTORES_REFLECTION", default_value = "authenticated")]
+    pub reflection: String,
+}
+
+/// The same, checked.
+#[derive(Debug)]
+pub struct Auth {
+    pub credentials: Option<PathBuf>,
+    /// Nothing is checked.
+    pub insecure: bool,
+    pub reflection: ReflectionAccess,
+}
+
+// === impl AuthArgs ===
+
+impl AuthArgs {
+    pub(super) fn check(self, listen: Option<SocketAddr>, problems: &mut Problems) -> Option<Auth> {
+        let insecure =
+            problems.take("insecure-no-auth", insecure(self.insecure_no_auth, listen, self.credentials.is_some()));
+        let credentials = problems.take("credentials", self.credentials.map(file).transpose());
+        let reflection = problems.take("reflection", reflection(&self.reflection));
+        Some(Auth { credentials: credentials?, insecure: insecure?, reflection: reflection? })
+    }
+}
+
+fn insecure(wanted: bool, listen: Option<SocketAddr>, with_credentials: bool) -> Result<bool, String> {
+    if wanted && with_credentials {
+        return Err("nobody would be asked for a token of --credentials: give one of the two".to_owned());
+    }
+    let reached = listen.is_some_and(|listen| !listen.ip().is_loopback());
+    if wanted && reached {
+        return Err("--listen is not loopback: everybody who reaches it would own every store".to_owned());
+    }
+    Ok(wanted)
+}
+
+fn reflection(text: &str) -> Result<ReflectionAccess, String> {
+    match text {
+        "authenticated" => Ok(ReflectionAccess::Authenticated),
+        "public" => Ok(ReflectionAccess::Public),
+        "off" => Ok(ReflectionAccess::Off),
+        _ => Err(format!("{text:?} is none of authenticated, public, off")),
+    }
+}
+
+// === impl Auth ===
+
+impl Auth {
+    /// As `name = value`, one a flag.
+    pub(super) fn print(&self) -> [(&'static str, String); 3] {
+        let file = self.credentials.as_ref().map_or_else(|| "[none]".to_owned(), |path| path.display().to_string());
+        [
+            ("credentials", file),
+            ("insecure-no-auth", self.insecure.to_string()),
+            ("reflection", format!("{:?}", self.reflection).to_lowercase()),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_that_others_reach_asks_for_tokens() {
+        let at = |listen: &str| Some(listen.parse().expect("an address"));
+        for loopback in ["127.0.0.1:7443", "[::1]:7443"] {
+            assert_eq!(insecure(true, at(loopback), false), Ok(true));
+            assert!(insecure(true, at(loopback), true).is_err());
+        }
+        for reached in ["0.0.0.0:7443", "192.0.2.1:7443", "[::]:7443"] {
+            assert!(insecure(true, at(reached), false).is_err(), "{reached}");
+            assert_eq!(insecure(false, at(reached), true), Ok(false));
+        }
+    }
+}

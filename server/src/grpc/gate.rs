@@ -1,0 +1,163 @@
+//! Who may call a method: path, row of the table, principal, permission. Decided before the body of a call is read.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+use http::{HeaderMap, header::AUTHORIZATION};
+use sendstores_core::{
+    Permission, Principal,
+    access::{Decision, Target, decide},
+    ledger::Ledger,
+};
+use sendstores_proto::access::{MethodAccess, Rule};
+
+use super::{StoreApi, status::Refusal};
+use crate::auth::{AuthEpoch, AuthError, Authenticator, ReflectionAccess};
+
+/// How long a call with a token that is not known here waits for the ledger.
+const LEDGER_LIMIT: Duration = Duration::from_secs(5);
+
+/// Decides for every call of the port.
+pub(super) struct Gate {
+    auth: Authenticator,
+    reflection: ReflectionAccess,
+}
+
+/// What one connection remembers: its calls nearly always have the same token.
+#[derive(Default)]
+pub(super) struct Session(Mutex<Option<Known>>);
+
+struct Known {
+    header: Box<[u8]>,
+    principal: Arc<Principal>,
+    /// As of before the header was looked up.
+    epoch: AuthEpoch,
+}
+
+// === impl Gate ===
+
+impl Gate {
+    pub(super) fn new(auth: Authenticator) -> Self {
+        Self { auth, reflection: ReflectionAccess::Authenticated }
+    }
+
+    pub(super) fn with_reflection(self, reflection: ReflectionAccess) -> Self {
+        Self { reflection, ..self }
+    }
+
+    /// Whether there is a method of this row at all: reflection may be off.
+    pub(super) fn has(&self, access: &MethodAccess) -> bool {
+        access.rule != Rule::Reflection || self.reflection != ReflectionAccess::Off
+    }
+
+    /// The caller of a method, if it may call it. `None`: the method is open to everybody.
+    pub(super) async fn admit<L: Ledger>(
+        &self,
+        access: &MethodAccess,
+        session: &Session,
+        headers: &HeaderMap,
+        api: &StoreApi<L>,
+    ) -> Result<Option<Arc<Principal>>, Refusal> {
+        let permission = match access.rule {
+            Rule::Open => return Ok(None),
+            Rule::Reflection if self.reflection == ReflectionAccess::Public => return Ok(None),
+            Rule::Reflection => None,
+            Rule::Permission(name) => Some(name),
+        };
+        let principal = match self.known(session, headers) {
+            Some(principal) => principal,
+            // On the heap, because it is needed once a connection.
+            None => Box::pin(self.look_up(session, headers, api)).await?,
+        };
+        if let Some(name) = permission {
+            let allowed = Permission::parse(name).map(|needed| decide(&principal, needed, Target::Method));
+            if allowed != Some(Decision::Allowed) {
+                tracing::warn!(%principal, role = %principal.role, permission = name, "a call was denied");
+                return Err(Refusal::PermissionDenied { permission: name, role: principal.role });
+            }
+        }
+        Ok(Some(principal))
+    }
+
+    /// The principal of this very header, if it was looked up on this connection and nothing has changed since.
+    fn known(&self, session: &Session, headers: &HeaderMap) -> Option<Arc<Principal>> {
+        if let Some(principal) = self.auth.unchecked() {
+            return Some(principal);
+        }
+        let header = headers.get(AUTHORIZATION)?.as_bytes();
+        let known = session.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = known.as_ref().filter(|known| *known.header == *header && known.epoch == self.auth.epoch())?;
+        let valid = |principal: &Principal| principal.expires.is_none_or(|end| end > SystemTime::now().into());
+        valid(&known.principal).then(|| known.principal.clone())
+    }
+
+    async fn look_up<L: Ledger>(
+        &self,
+        session: &Session,
+        headers: &HeaderMap,
+        api: &StoreApi<L>,
+    ) -> Result<Arc<Principal>, Refusal> {
+        let epoch = self.auth.epoch();
+        // A call with two tokens has none: which one is meant is a matter of taste.
+        let mut given = headers.get_all(AUTHORIZATION).iter();
+        let header = match (given.next(), given.next()) {
+            (Some(_), Some(_)) => return Err(Refusal::TokenInvalid),
+            (header, _) => header.map(http::HeaderValue::as_bytes),
+        };
+        let principal = match self.auth.authenticate(header) {
+            Err(AuthError::Unknown) => {
+                // It may have been made on another replica a moment ago.
+                catch_up(api).await?;
+                self.auth.authenticate(header)
+            }
+            said => said,
+        };
+        let principal = principal.map_err(|error| match error {
+            AuthError::Missing => Refusal::TokenMissing,
+            AuthError::Invalid | AuthError::Unknown => Refusal::TokenInvalid,
+            AuthError::Expired => Refusal::TokenExpired,
+            AuthError::Revoked => Refusal::TokenRevoked,
+        })?;
+        let header = header.unwrap_or_default().into();
+        let known = Known { header, principal: principal.clone(), epoch };
+        *session.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(known);
+        Ok(principal)
+    }
+}
+
+/// Waits until the tokens in memory are as new as the ledger. A token that is not known is refused only when it is certain
+/// that there is none.
+async fn catch_up<L: Ledger>(api: &StoreApi<L>) -> Result<(), Refusal> {
+    let backend = api.backend()?;
+    let caught_up = tokio::time::timeout(LEDGER_LIMIT, backend.mirror.catch_up(&backend.ledger)).await;
+    match caught_up {
+        Ok(Ok(_)) if backend.mirror.doubt().borrow().is_none() => Ok(()),
+        Ok(Err(crate::mirror::ReadError::Loading)) => Err(Refusal::Starting),
+        // Redis is away, or has lost something: maybe the token.
+        Ok(_) | Err(_) => Err(Refusal::AuthUnavailable),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sendstores_proto::access::METHODS;
+
+    use super::*;
+
+    #[test]
+    fn every_permission_of_the_contract_is_one_of_the_domain() {
+        for MethodAccess { path, rule, .. } in METHODS {
+            if let Rule::Permission(name) = rule {
+                assert!(Permission::parse(name).is_some(), "{path} needs {name:?}, which no role has");
+            }
+        }
+    }
+
+    #[test]
+    fn health_alone_is_open() {
+        let open = METHODS.iter().filter(|row| row.rule == Rule::Open);
+        assert!(open.map(|row| row.path).all(|path| path.starts_with("/grpc.health.v1.Health/")));
+    }
+}

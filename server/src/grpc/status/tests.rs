@@ -1,0 +1,159 @@
+//! Every refusal, and what the docs and the contract say of it.
+
+use super::*;
+
+fn id() -> StoreId {
+    "store-a".parse().expect("valid")
+}
+
+fn word() -> Word {
+    Word::intern("SLEEPING").expect("a word")
+}
+
+fn every_refusal() -> Vec<(Refusal, Code, &'static str)> {
+    let violation = Violation { field: "f".to_owned(), description: "d".to_owned() };
+    vec![
+        (Refusal::InvalidFields(vec![violation]), Code::InvalidArgument, "INVALID_FIELD"),
+        (Refusal::RequestIdReused, Code::InvalidArgument, "REQUEST_ID_REUSED"),
+        (Refusal::StoreExists(id()), Code::AlreadyExists, "STORE_EXISTS"),
+        (Refusal::StoreNotFound(id()), Code::NotFound, "STORE_NOT_FOUND"),
+        (Refusal::EtagMismatch(id()), Code::Aborted, "ETAG_MISMATCH"),
+        (Refusal::WriteConflict(id()), Code::Aborted, "WRITE_CONFLICT"),
+        (Refusal::CredentialsNotReady(id()), Code::FailedPrecondition, "CREDENTIALS_NOT_READY"),
+        (Refusal::StoreDeleting(id()), Code::FailedPrecondition, "STORE_DELETING"),
+        (Refusal::StoreForeign(id(), word()), Code::FailedPrecondition, "STORE_FOREIGN"),
+        (Refusal::RecordUnreadable(id()), Code::FailedPrecondition, "RECORD_UNREADABLE"),
+        (Refusal::PageTokenInvalid, Code::InvalidArgument, "PAGE_TOKEN_INVALID"),
+        (Refusal::ResumeTokenInvalid, Code::InvalidArgument, "RESUME_TOKEN_INVALID"),
+        (Refusal::HistoryCompacted { oldest: Revision(7) }, Code::OutOfRange, "HISTORY_COMPACTED"),
+        (Refusal::TooManyRequests { most: 1 }, Code::ResourceExhausted, "TOO_MANY_REQUESTS"),
+        (Refusal::TooManyStreams { most: 1, scope: Scope::Peer }, Code::ResourceExhausted, "TOO_MANY_STREAMS"),
+        (Refusal::TooManyConnections { most: 1 }, Code::ResourceExhausted, "TOO_MANY_CONNECTIONS"),
+        (Refusal::HeadersTooLarge { most: 1 }, Code::ResourceExhausted, "HEADERS_TOO_LARGE"),
+        (Refusal::HostNotAllowed, Code::PermissionDenied, "HOST_NOT_ALLOWED"),
+        (Refusal::TokenMissing, Code::Unauthenticated, "TOKEN_MISSING"),
+        (Refusal::TokenInvalid, Code::Unauthenticated, "TOKEN_INVALID"),
+        (Refusal::TokenExpired, Code::Unauthenticated, "TOKEN_EXPIRED"),
+        (Refusal::TokenRevoked, Code::Unauthenticated, "TOKEN_REVOKED"),
+        (Refusal::AuthUnavailable, Code::Unavailable, "AUTH_UNAVAILABLE"),
+        (
+            Refusal::PermissionDenied { permission: "stores.delete", role: Role::Reader },
+            Code::PermissionDenied,
+            "PERMISSION_DENIED",
+        ),
+        (Refusal::Starting, Code::Unavailable, "STARTING"),
+        (Refusal::Draining, Code::Unavailable, "DRAINING"),
+        (Refusal::LedgerUnavailable, Code::Unavailable, "LEDGER_UNAVAILABLE"),
+        (Refusal::LedgerFull, Code::ResourceExhausted, "LEDGER_FULL"),
+        (Refusal::ReadOnly { why: "lost".to_owned() }, Code::FailedPrecondition, "READ_ONLY"),
+        (Refusal::ClusterUnavailable, Code::Unavailable, "CLUSTER_UNAVAILABLE"),
+        (Refusal::DeadlineExceeded, Code::DeadlineExceeded, "DEADLINE_EXCEEDED"),
+        (Refusal::Internal, Code::Internal, "INTERNAL"),
+    ]
+}
+
+#[test]
+fn every_refusal_has_its_code_and_one_error_info() {
+    for (refusal, code, reason) in every_refusal() {
+        let status = Status::from(refusal.clone());
+        assert_eq!(status.code(), code, "{refusal:?}");
+        let info = status.get_details_error_info().expect("an ErrorInfo");
+        assert_eq!((info.reason.as_str(), info.domain.as_str()), (reason, DOMAIN));
+        assert!(!status.message().is_empty());
+    }
+}
+
+#[test]
+fn every_reason_has_a_section_in_the_docs() {
+    let docs = include_str!("../../../../docs/errors.md");
+    for (_, _, reason) in every_refusal() {
+        assert!(docs.contains(&format!("### {reason}\n")), "docs/errors.md has no section for {reason}");
+    }
+    use sendstores_proto::v1::failure::Reason;
+    let of_stores = (1..).map_while(|number| Reason::try_from(number).ok()).map(|reason| reason.as_str_name());
+    let of_stores: Vec<&str> = of_stores.filter_map(|name| name.strip_prefix("REASON_")).collect();
+    for reason in &of_stores {
+        assert!(docs.contains(&format!("### {reason}\n")), "docs/errors.md has no section for {reason}");
+    }
+    for reason in sendstores_core::FailureReason::ALL {
+        assert!(of_stores.contains(&reason.as_str()), "the contract has no {reason}");
+    }
+}
+/// What every call may answer.
+const COMMON: &[&str] = &[
+    "LEDGER_UNAVAILABLE",
+    "STARTING",
+    "DRAINING",
+    "READ_ONLY",
+    "RECORD_UNREADABLE",
+    "DEADLINE_EXCEEDED",
+    "TOO_MANY_REQUESTS",
+    "TOO_MANY_CONNECTIONS",
+    "HOST_NOT_ALLOWED",
+    "HEADERS_TOO_LARGE",
+    "TOKEN_MISSING",
+    "TOKEN_INVALID",
+    "TOKEN_EXPIRED",
+    "TOKEN_REVOKED",
+    "AUTH_UNAVAILABLE",
+    "PERMISSION_DENIED",
+    "INTERNAL",
+];
+
+/// What each call may answer beside that.
+const OF_CALLS: &[(&str, &[&str])] = &[
+    ("Create", &["INVALID_FIELD", "REQUEST_ID_REUSED", "STORE_EXISTS", "LEDGER_FULL"]),
+    ("Get", &["INVALID_FIELD", "STORE_NOT_FOUND"]),
+    ("List", &["INVALID_FIELD", "PAGE_TOKEN_INVALID"]),
+    (
+        "Delete",
+        &[
+            "INVALID_FIELD",
+            "REQUEST_ID_REUSED",
+            "STORE_NOT_FOUND",
+            "ETAG_MISMATCH",
+            "WRITE_CONFLICT",
+            "STORE_FOREIGN",
+            "LEDGER_FULL",
+        ],
+    ),
+    ("WatchStatus", &["INVALID_FIELD", "RESUME_TOKEN_INVALID", "HISTORY_COMPACTED", "TOO_MANY_STREAMS"]),
+    (
+        "GetCredentials",
+        &[
+            "INVALID_FIELD",
+            "STORE_NOT_FOUND",
+            "STORE_FOREIGN",
+            "CREDENTIALS_NOT_READY",
+            "STORE_DELETING",
+            "WRITE_CONFLICT",
+            "LEDGER_FULL",
+            "CLUSTER_UNAVAILABLE",
+        ],
+    ),
+];
+
+/// The comment right before the line of the contract that begins so.
+fn comment(line: &str) -> String {
+    let contract = include_str!("../../../../proto/sendstores/v1/store_service.proto");
+    let (before, _) = contract.split_once(line).expect("a line of the contract");
+    let lines: Vec<_> = before.trim_end().lines().rev().take_while(|line| line.trim().starts_with("//")).collect();
+    lines.join(" ")
+}
+
+#[test]
+fn the_contract_names_every_reason_at_each_call_that_answers_it() {
+    let names = |line: &str, reasons: &[&str]| {
+        let comment = comment(line);
+        let words: Vec<_> = comment.split(|c: char| !c.is_ascii_uppercase() && c != '_').collect();
+        for reason in reasons {
+            assert!(words.contains(reason), "the comment of {line:?} does not name {reason}");
+        }
+    };
+    names("service StoreService {", COMMON);
+    OF_CALLS.iter().for_each(|(call, reasons)| names(&format!("rpc {call}("), reasons));
+    for (_, _, reason) in every_refusal() {
+        let known = COMMON.contains(&reason) || OF_CALLS.iter().any(|(_, reasons)| reasons.contains(&reason));
+        assert!(known, "{reason} is answered by no call");
+    }
+}

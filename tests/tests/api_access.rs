@@ -1,0 +1,202 @@
+//! Who may call: tokens, their end, the credentials file, and what a role may do.
+
+use std::{fs, time::Duration};
+
+use http::uri::PathAndQuery;
+use sendstores_client::{Client, CreateStore, Error, GetStore};
+use sendstores_tests::{
+    redis::RedisServer,
+    server::{Server, ServerOptions},
+    tokens::{client, make_entry, make_token, token_command, token_id},
+    wait::until,
+};
+use tonic::{Code, Request, Status, client::Grpc, transport::Channel};
+use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+use tonic_prost::ProstCodec;
+
+const STOP: Duration = Duration::from_secs(20);
+
+async fn channel(server: &Server) -> Channel {
+    Channel::from_shared(server.url()).expect("a URL").connect().await.expect("connect")
+}
+
+/// The code and the reason of the refusal.
+fn refusal<T: std::fmt::Debug>(said: Result<T, Error>) -> (Code, String) {
+    let error = said.expect_err("it must be refused");
+    (error.status().expect("a status").code(), error.reason().expect("a reason").to_owned())
+}
+
+async fn refused(client: &Client) -> String {
+    let (code, reason) = refusal(client.get("store-none").await);
+    assert!(code == Code::Unauthenticated, "{code:?} {reason}");
+    reason
+}
+
+/// Waits for a refusal with this reason. Until then, the token is good.
+async fn refused_as(client: &Client, reason: &str) {
+    until(reason, async || {
+        let (code, said) = refusal(client.get("store-none").await);
+        assert!(said == "STORE_NOT_FOUND" || code == Code::Unauthenticated, "{said}");
+        (said == reason).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_call_without_a_valid_token_is_nobodys() {
+    let redis = RedisServer::start().await;
+    let options = ServerOptions::without_cluster(&redis.url()).with_auth();
+    let server = options.start_ready().await;
+    assert_eq!(refused(&server.client().await).await, "TOKEN_MISSING");
+    let never_made = sendstores_server::auth::generate();
+    let token = make_token(&options, "--role admin");
+    let other_secret = format!("{}{}", &token[..20], &never_made.expose()[20..]);
+    for bad in ["", "secret", "sst_", never_made.expose(), &other_secret, &token[1..]] {
+        assert_eq!(refused(&client(&server, bad).await).await, "TOKEN_INVALID", "{bad}");
+    }
+    let admin = client(&server, &token).await;
+    admin.create(CreateStore::new().id("store-a")).await.expect("created");
+    admin.get("store-a").await.expect("shown");
+    HealthClient::new(channel(&server).await).check(HealthCheckRequest::default()).await.expect("health is open");
+    let log = server.log().join("\n");
+    assert!(!log.contains(&token) && !log.contains(&token[15..47]), "a token is in the log");
+}
+
+#[tokio::test]
+async fn a_new_token_is_good_and_a_revoked_one_is_refused_on_every_replica() {
+    let redis = RedisServer::start().await;
+    let options = ServerOptions::without_cluster(&redis.url()).with_auth();
+    let (one, two) = (options.start_ready().await, options.start_ready().await);
+    let token = make_token(&options, "--role reader");
+    let clients = [client(&one, &token).await, client(&two, &token).await];
+    for client in &clients {
+        assert_eq!(refusal(client.get("store-none").await).1, "STORE_NOT_FOUND");
+    }
+    assert!(token_command(&options, &["revoke", token_id(&token)]).status.success());
+    for client in &clients {
+        refused_as(client, "TOKEN_REVOKED").await;
+    }
+    let listed = String::from_utf8(token_command(&options, &["list"]).stdout).expect("text");
+    let row = listed.lines().find(|line| line.starts_with(token_id(&token))).expect("its row");
+    assert!(row.contains("reader") && row.ends_with("revoked"), "{row}");
+    assert!(!token_command(&options, &["revoke", "nonenone00"]).status.success());
+    // A server that starts now has read the revocation with all else.
+    let three = options.start_ready().await;
+    assert_eq!(refused(&client(&three, &token).await).await, "TOKEN_REVOKED");
+}
+
+#[tokio::test]
+async fn a_token_ends_on_an_open_connection() {
+    let redis = RedisServer::start().await;
+    let options = ServerOptions::without_cluster(&redis.url()).with_auth();
+    let server = options.start_ready().await;
+    let brief = client(&server, &make_token(&options, "--role reader --expires 1s")).await;
+    refused_as(&brief, "TOKEN_EXPIRED").await;
+}
+
+#[tokio::test]
+async fn without_redis_the_credentials_file_is_good_and_other_tokens_are_not_judged() {
+    let mut redis = RedisServer::start().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("credentials.yaml");
+    let options = ServerOptions::without_cluster(&redis.url()).with_auth();
+    let (token, entry) = make_entry(&options, "--role operator");
+    fs::write(&path, format!("credentials:\n{entry}")).expect("written");
+    let server = options.flag("--credentials").flag(path.to_str().expect("a path")).start_ready().await;
+    let (file, unknown) = (client(&server, &token).await, sendstores_server::auth::generate());
+    file.create(CreateStore::new().id("store-a")).await.expect("created");
+    redis.kill9();
+    file.get(GetStore::new("store-a").stale(true)).await.expect("shown from memory");
+    let (code, reason) = refusal(client(&server, unknown.expose()).await.get("store-a").await);
+    assert_eq!((code, reason.as_str()), (Code::Unavailable, "AUTH_UNAVAILABLE"));
+}
+
+#[tokio::test]
+async fn a_credentials_file_is_read_again_and_a_broken_one_changes_nothing() {
+    let redis = RedisServer::start().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("credentials.yaml");
+    let options = ServerOptions::without_cluster(&redis.url()).with_auth();
+    let ((one, first), (two, second)) = (make_entry(&options, "--role admin"), make_entry(&options, "--role reader"));
+    let options = options.flag("--credentials").flag(path.to_str().expect("a path"));
+    fs::write(&path, format!("credentials:\n{first}    colour: red\n")).expect("written");
+    let refused_start = options.command().output().expect("run the program");
+    let said = String::from_utf8_lossy(&refused_start.stderr).into_owned();
+    assert!(!refused_start.status.success() && said.contains("colour"), "{said}");
+
+    fs::write(&path, format!("credentials:\n{first}")).expect("written");
+    let server = options.start_ready().await;
+    let (one, two) = (client(&server, &one).await, client(&server, &two).await);
+    assert_eq!(refused(&two).await, "TOKEN_INVALID");
+    fs::write(&path, "credentials: [").expect("written");
+    let broken = async || {
+        let metrics = sendstores_tests::http::get(server.admin, "/metrics").await.ok()?.1;
+        metrics.contains("\nsendstores_credentials_file_broken 1").then_some(())
+    };
+    until("the metric of a broken file", broken).await;
+    one.list_page(Default::default()).await.expect("what was read before holds");
+    fs::write(&path, format!("credentials:\n{second}")).expect("written");
+    until("the other token", async || two.list_page(Default::default()).await.ok()).await;
+    assert_eq!(refused(&one).await, "TOKEN_INVALID");
+    let (_, took) = server.terminate(STOP);
+    assert!(took < STOP);
+}
+
+#[tokio::test]
+async fn a_role_without_a_permission_is_told_which_and_the_log_says_who() {
+    let redis = RedisServer::start().await;
+    let options = ServerOptions::without_cluster(&redis.url()).with_auth();
+    let server = options.start_ready().await;
+    let token = make_token(&options, "--role reader");
+    let reader = client(&server, &token).await;
+    let error = reader.create(CreateStore::new().id("store-a")).await.expect_err("denied");
+    assert!(matches!(error, Error::PermissionDenied(_)), "{error:?}");
+    let metadata = error.cause().and_then(|cause| cause.metadata()).expect("metadata");
+    assert_eq!((metadata["permission"].as_str(), metadata["role"].as_str()), ("stores.create", "reader"));
+    let who = format!("token:test#{}", token_id(&token));
+    let logged = async || server.log().iter().any(|line| line.contains("denied") && line.contains(&who)).then_some(());
+    until("a line of the log", logged).await;
+    let narrow = client(&server, &make_token(&options, "--role admin --ability stores.read")).await;
+    assert_eq!(refusal(narrow.create(CreateStore::new()).await).1, "PERMISSION_DENIED");
+    assert_eq!(refusal(narrow.get("store-a").await).1, "STORE_NOT_FOUND");
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct ListServices {
+    #[prost(string, tag = "7")]
+    list_services: String,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct Answer {}
+
+async fn reflect(server: &Server, token: Option<&str>) -> Result<(), Status> {
+    let mut grpc = Grpc::new(channel(server).await);
+    grpc.ready().await.expect("ready");
+    let path = PathAndQuery::from_static("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo");
+    let mut request = Request::new(futures::stream::iter([ListServices { list_services: "*".to_owned() }]));
+    if let Some(token) = token {
+        let bearer = format!("Bearer {token}").parse().expect("a header");
+        request.metadata_mut().insert("authorization", bearer);
+    }
+    let codec = ProstCodec::<ListServices, Answer>::default();
+    grpc.streaming(request, path, codec).await?.into_inner().message().await?.expect("an answer");
+    Ok(())
+}
+
+#[tokio::test]
+async fn reflection_is_for_whom_the_operator_says() {
+    let redis = RedisServer::start().await;
+    for (setting, anybody, with_token) in [
+        ("authenticated", Code::Unauthenticated, Code::Ok),
+        ("public", Code::Ok, Code::Ok),
+        ("off", Code::Unimplemented, Code::Unimplemented),
+    ] {
+        let options = ServerOptions::without_cluster(&redis.url()).with_auth();
+        let token = make_token(&options, "--role agent --tenant acme");
+        let server = options.flag("--reflection").flag(setting).start_ready().await;
+        let code = |said: Result<(), Status>| said.err().map_or(Code::Ok, |status| status.code());
+        assert_eq!(code(reflect(&server, None).await), anybody, "{setting}");
+        assert_eq!(code(reflect(&server, Some(&token)).await), with_token, "{setting}");
+    }
+}
