@@ -212,7 +212,11 @@ mod tests {
         assert!(context.reach.state().closed.is_some());
         let before = requests.count("GET /api/v1/namespaces/store-test0001/services");
         assert!(matches!(asked(&context, &one).await, Reply::Shop(_)));
-        assert_eq!(requests.count("GET /api/v1/namespaces/store-test0001/services"), before, "what is known to be closed is not tried each time");
+        assert_eq!(
+            requests.count("GET /api/v1/namespaces/store-test0001/services"),
+            before,
+            "what is known to be closed is not tried each time"
+        );
         assert!(context.reach.remark(&one).is_some());
     }
 
