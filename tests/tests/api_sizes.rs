@@ -91,7 +91,8 @@ async fn metadata_that_is_too_large_concerns_its_call_only() {
 fn verbose(number: usize) -> Store {
     let store = samples::store(&format!("store-{number:03}"));
     let log_tail = "€".repeat(Diagnosis::MAX_LOG);
-    let diagnosis = Diagnosis { object: "Pod mysql-0".to_owned(), events: Vec::new(), log_tail };
+    let diagnosis =
+        Diagnosis { object: "Pod mysql-0".to_owned(), events: Vec::new(), log_tail, suggestion: String::new() };
     let failure = Failure {
         reason: FailureReason::DatabaseUnavailable,
         message: "ü".repeat(Failure::MAX_MESSAGE),
