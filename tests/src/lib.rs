@@ -16,6 +16,7 @@ pub mod logs;
 pub mod namespaces;
 pub mod oracle;
 pub mod outside;
+pub mod pasted;
 pub mod plane;
 pub mod previous;
 pub mod programs;

@@ -51,15 +51,15 @@ pub(crate) async fn ask(
     let has_another = leads_here(store);
     if has_another
         && context.reach.is_closed()
-        && let Some(answer) = at_address(context, store, &question, limit).await
+        && let Some(answer) = Box::pin(at_address(context, store, &question, limit)).await
     {
         return Ok(Reply::Shop(answer));
     }
-    let reply = proxy::ask(&context.cluster, store, question.clone(), limit).await?;
+    let reply = Box::pin(proxy::ask(&context.cluster, store, question.clone(), limit)).await?;
     match &reply {
         Reply::Shop(_) => context.reach.works(),
         Reply::Unreachable(why) if has_another && is_of_the_way(why) => {
-            if let Some(answer) = at_address(context, store, &question, limit).await {
+            if let Some(answer) = Box::pin(at_address(context, store, &question, limit)).await {
                 context.reach.went_around(store, why, context.cluster.direct().is_some());
                 return Ok(Reply::Shop(answer));
             }

@@ -197,7 +197,7 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
                 Ok(Turn::Again) => continue,
                 Ok(Turn::Over) => return Outcome::Rest(Box::new(self.store.clone())),
                 Ok(Turn::Suspect) => return Outcome::Suspect,
-                Err(Halt::Step(error)) => match self.fail(error).await {
+                Err(Halt::Step(error)) => match Box::pin(self.fail(error)).await {
                     Ok(()) => return Outcome::Rest(Box::new(self.store.clone())),
                     Err(halt) => halt,
                 },
@@ -239,7 +239,7 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
             Action::Await(step) => self.wait(step).await?,
             Action::Converge(evidence) => self.converge(evidence).await?,
             Action::Degrade(_) if self.store.state == State::Ready && !self.confirmed => return Ok(Turn::Suspect),
-            Action::Degrade(evidence) => self.degrade(evidence).await?,
+            Action::Degrade(evidence) => Box::pin(self.degrade(evidence)).await?,
             Action::NoteLoss => self.note_loss().await?,
             Action::ObserveRemains => {
                 self.observed.remains = self.reconciler.provisioner.observe_remains(&self.store).await?;
@@ -392,7 +392,7 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
     async fn diagnosed(&self, store: &Store, failure: Failure) -> Failure {
         match failure.reason {
             FailureReason::Internal => failure,
-            _ => self.reconciler.provisioner.diagnose(store, failure).await,
+            _ => Box::pin(self.reconciler.provisioner.diagnose(store, failure)).await,
         }
     }
 

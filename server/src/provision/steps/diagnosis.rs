@@ -50,7 +50,7 @@ struct Found {
 /// The failure with what was found.
 pub(crate) async fn diagnose(context: &Context, store: &Store, failure: Failure) -> Failure {
     let Some(step) = failure.step else { return failure };
-    match tokio::time::timeout(LIMIT, look(context, store, step, &failure)).await {
+    match tokio::time::timeout(LIMIT, Box::pin(look(context, store, step, &failure))).await {
         Ok(Ok(found)) => found.added_to(failure),
         Ok(Err(error)) => {
             tracing::debug!(store = %store.id, %step, %error, "what blocks the step could not be read");
@@ -62,7 +62,7 @@ pub(crate) async fn diagnose(context: &Context, store: &Store, failure: Failure)
 
 async fn look(context: &Context, store: &Store, step: StepName, failure: &Failure) -> Result<Found, StepError> {
     if step == StepName::REMOVAL {
-        return remains::look(context, store).await;
+        return Box::pin(remains::look(context, store)).await;
     }
     let watches = super::find(context, store, step)?.watches;
     if let Some(found) = outside(watches, &failure.message) {
@@ -80,18 +80,18 @@ async fn look(context: &Context, store: &Store, step: StepName, failure: &Failur
             _ => at(context, store, Culprit::new("Namespace", store.id.as_str())).await,
         },
         (Watches::Nothing, _) => Ok(Found::default()),
-        (Watches::Workload(last), _) => match deepest(context, store, Some(last)).await? {
+        (Watches::Workload(last), _) => match Box::pin(deepest(context, store, Some(last))).await? {
             Some(Broken { workload, state, waiting }) if workload == last => {
                 // The failure says so already.
                 let _same = waiting;
-                of_workload(context, store, workload, state, failure.reason).await
+                Box::pin(of_workload(context, store, workload, state, failure.reason)).await
             }
-            Some(broken) => broken.look(context, store).await,
+            Some(broken) => Box::pin(broken.look(context, store)).await,
             None => at(context, store, Culprit::new(last.kind.as_str(), last.name)).await,
         },
-        (Watches::Inside(workload), _) => match deepest(context, store, None).await? {
-            Some(broken) => broken.look(context, store).await,
-            None => inside(context, store, workload, failure).await,
+        (Watches::Inside(workload), _) => match Box::pin(deepest(context, store, None)).await? {
+            Some(broken) => Box::pin(broken.look(context, store)).await,
+            None => Box::pin(inside(context, store, workload, failure)).await,
         },
     }
 }
@@ -115,7 +115,7 @@ struct Broken {
 /// Without its database an application does not work, so the database is named.
 async fn deepest(context: &Context, store: &Store, last: Option<Workload>) -> Result<Option<Broken>, StepError> {
     for (workload, usual) in context.engine(store)?.workloads() {
-        let state = workload::state(context, store, workload).await?;
+        let state = Box::pin(workload::state(context, store, workload)).await?;
         if let Some(waiting) = state.waiting(usual) {
             return Ok(Some(Broken { workload, state, waiting }));
         }
@@ -137,7 +137,7 @@ async fn of_workload(
         State::UnderWay(sight) => culprit::of(sight, workload, reason),
         State::Missing | State::Complete | State::ScaledDown => Culprit::new(workload.kind.as_str(), workload.name),
     };
-    let mut found = at(context, store, culprit).await?;
+    let mut found = Box::pin(at(context, store, culprit)).await?;
     if let State::ScaledDown = state {
         found.diagnosis.suggestion = advice::scaled_down(&store.id, workload.kind.as_str(), workload.name);
     }
@@ -168,7 +168,9 @@ async fn inside(context: &Context, store: &Store, workload: Workload, failure: &
 
 /// What the cluster reports of an object, and what it logged.
 async fn at(context: &Context, store: &Store, culprit: Culprit) -> Result<Found, StepError> {
-    let (events, log) = tokio::join!(events_of(context, store, &culprit), log_of(context, store, &culprit));
+    // Apart from each other, as all of these are: together they are too large for a thread's stack.
+    let events = Box::pin(events_of(context, store, &culprit));
+    let (events, log) = tokio::join!(events, Box::pin(log_of(context, store, &culprit)));
     let log = log?;
     let fatal = context.engine(store)?.diagnosis.log.fatal_reason;
     let diagnosis =
@@ -194,7 +196,7 @@ async fn log_of(context: &Context, store: &Store, culprit: &Culprit) -> Result<T
 impl Broken {
     async fn look(self, context: &Context, store: &Store) -> Result<Found, StepError> {
         let Self { workload, state, waiting } = self;
-        let mut found = of_workload(context, store, workload, state, waiting.reason).await?;
+        let mut found = Box::pin(of_workload(context, store, workload, state, waiting.reason)).await?;
         let said = log::telling(&found.diagnosis.log_tail).map(|line| format!("; its log says: {line}"));
         found.message = format!("{}: {}{}", found.diagnosis.object, waiting.detail, said.unwrap_or_default());
         found.reason = found.reason.or(Some(waiting.reason));

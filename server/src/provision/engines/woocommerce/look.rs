@@ -35,10 +35,10 @@ pub(super) async fn inside(context: &Context, store: &Store, failure: &Failure) 
         return Ok(Some(found));
     }
     let Some(pod) = bootstrap::ready_pod(context, store).await? else { return Ok(None) };
-    if let Some(found) = unreached(context, store).await? {
+    if let Some(found) = Box::pin(unreached(context, store)).await? {
         return Ok(Some(found));
     }
-    Ok(drop_in(context, store, &pod).await?.map(|name| Finding {
+    Ok(Box::pin(drop_in(context, store, &pod)).await?.map(|name| Finding {
         message: format!("the shop runs the drop-in {name}"),
         suggestion: format!(
             "If the pages are not the shop's own, move its drop-in {name} away: {}",
@@ -85,7 +85,7 @@ fn way(store: &Store) -> Option<Finding> {
 async fn drop_in(context: &Context, store: &Store, pod: &ReadyPod) -> Result<Option<&'static str>, StepError> {
     for (name, path) in DROP_INS {
         let permit = context.requests.acquire(store).await;
-        let output = bootstrap::run(context, store, pod, &["test", "-e", path], None, LIMIT).await?;
+        let output = Box::pin(bootstrap::run(context, store, pod, &["test", "-e", path], None, LIMIT)).await?;
         drop(permit);
         if output.code == 0 {
             return Ok(Some(name));

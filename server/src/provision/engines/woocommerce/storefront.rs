@@ -47,23 +47,23 @@ pub(super) async fn observe(context: &Context, store: &Store) -> Result<Seen<Pro
     if !exposed || !there {
         return Ok(partial("the shop is not exposed yet"));
     }
-    if let Some(evidence) = glance::look(context, store, expect).await? {
+    if let Some(evidence) = Box::pin(glance::look(context, store, expect)).await? {
         return Ok(Seen::Known(Progress::Done(evidence)));
     }
-    let (mut evidence, mut product) = probe(context, store, expect).await?;
+    let (mut evidence, mut product) = Box::pin(probe(context, store, expect)).await?;
     let mut sells = evidence.iter().all(|evidence| evidence.passed);
     if !sells && !expect.is_first() {
         if !workload::exist(context, store, &[DATABASE, APPLICATION]).await? {
             return Ok(partial("a workload of the shop is gone"));
         }
         if expect.checks_data() {
-            bootstrap::data_is_there(context, store).await?;
+            Box::pin(bootstrap::data_is_there(context, store)).await?;
         }
     }
-    let seen = ingress::look(context, store, expect, product.as_deref(), sells).await;
+    let seen = Box::pin(ingress::look(context, store, expect, product.as_deref(), sells)).await;
     if let Some(known) = ingress::seen_first(store, &seen).filter(|_| evidence.iter().all(|one| !one.passed)) {
         // Its address leads to it, so it can be asked there.
-        (evidence, product) = probe(context, &known, expect).await?;
+        (evidence, product) = Box::pin(probe(context, &known, expect)).await?;
         sells = evidence.iter().all(|evidence| evidence.passed);
         tracing::debug!(store = %store.id, ?product, sells, "asked at its public address");
     }
