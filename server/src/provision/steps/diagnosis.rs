@@ -44,6 +44,8 @@ struct Found {
     reason: Option<FailureReason>,
     /// Put before the failure's own message.
     message: String,
+    /// The line of the log that tells most.
+    telling: Option<String>,
     diagnosis: Diagnosis,
 }
 
@@ -175,7 +177,7 @@ async fn at(context: &Context, store: &Store, culprit: Culprit) -> Result<Found,
     let fatal = context.engine(store)?.diagnosis.log.fatal_reason;
     let diagnosis =
         Diagnosis { object: culprit.to_string(), events: events?, log_tail: log.text, suggestion: String::new() };
-    Ok(Found { reason: log.is_fatal.then_some(fatal), message: String::new(), diagnosis })
+    Ok(Found { reason: log.is_fatal.then_some(fatal), message: String::new(), telling: log.telling, diagnosis })
 }
 
 async fn events_of(context: &Context, store: &Store, culprit: &Culprit) -> Result<Vec<ObjectEvent>, StepError> {
@@ -197,7 +199,7 @@ impl Broken {
     async fn look(self, context: &Context, store: &Store) -> Result<Found, StepError> {
         let Self { workload, state, waiting } = self;
         let mut found = Box::pin(of_workload(context, store, workload, state, waiting.reason)).await?;
-        let said = log::telling(&found.diagnosis.log_tail).map(|line| format!("; its log says: {line}"));
+        let said = found.telling.take().map(|line| format!("; its log says: {line}"));
         found.message = format!("{}: {}{}", found.diagnosis.object, waiting.detail, said.unwrap_or_default());
         found.reason = found.reason.or(Some(waiting.reason));
         Ok(found)
@@ -208,7 +210,7 @@ impl Broken {
 
 impl Found {
     fn added_to(self, failure: Failure) -> Failure {
-        let Self { reason, message, diagnosis } = self;
+        let Self { reason, message, telling: _, diagnosis } = self;
         let message = match message.is_empty() {
             true => failure.message,
             false => redact::message(&format!("{message}; {}", failure.message)),

@@ -150,13 +150,20 @@ fn part_of(part: &str, of_visitor: bool) -> Option<String> {
         return Some(format!("WordPress database error {} made by {}", without_values(why), without_values(maker)));
     }
     if is_apaches_own(part) {
-        // Behind the second colon is what the visitor asked for.
-        let kept = if of_visitor { part.splitn(3, ':').take(2).collect::<Vec<_>>().join(":") } else { part.to_owned() };
-        return Some(without_values(&kept));
+        return Some(without_values(&if of_visitor { without_request(part) } else { part.to_owned() }));
     }
     let of_trace = is_frame(part) || part == "Stack trace:" || part.starts_with("thrown in /");
     let own = OWN.iter().any(|beginning| part.starts_with(beginning));
     (of_trace || own).then(|| without_values(part))
+}
+
+/// What Apache says of a visitor's request, without what was asked for: it stands after the second colon, or after a word.
+fn without_request(part: &str) -> String {
+    let kept = part.splitn(3, ':').take(2).collect::<Vec<_>>().join(":");
+    match kept.split_once(" request ") {
+        Some((kept, _)) => format!("{kept} request {CUT}"),
+        None => kept,
+    }
 }
 
 /// `AH00163: ...`
@@ -195,6 +202,8 @@ fn is_name(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::{fs, path::Path};
+
     use super::*;
 
     #[test]
@@ -210,6 +219,30 @@ mod tests {
              given, called in /srv/wordpress/wp-content/plugins/x/y.php on line 12\nStack trace:\n#0 /srv/x/y.php(12): \
              ship(...)\n#1 {main}\nthrown in /srv/x/y.php on line 3"
         );
+    }
+
+    /// `tests/fixtures/logs`: a file dropped there is a case.
+    #[test]
+    fn lines_of_real_logs_are_shown_without_shoppers() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/logs");
+        let read = |path: &Path| fs::read_to_string(path).unwrap_or_else(|_| panic!("{} is missing", path.display()));
+        let personal = read(&folder.join("personal.txt"));
+        let files = fs::read_dir(&folder).expect("a folder").map(|entry| entry.expect("a file").path());
+        let logs: Vec<_> = files.filter(|path| path.extension().is_some_and(|kind| kind == "log")).collect();
+        for path in &logs {
+            let log = read(path);
+            assert!(log.starts_with("# source: https://"), "{}", path.display());
+            let shown: Vec<String> = log.lines().skip(1).flat_map(parts).collect();
+            for word in personal.lines() {
+                assert!(!shown.iter().any(|line| line.contains(word)), "{}: {word:?} in {shown:#?}", path.display());
+            }
+            let (text, wanted) = (shown.join("\n") + "\n", path.with_extension("shown"));
+            if std::env::var_os("UPDATE_LOGS").is_some() {
+                fs::write(&wanted, &text).expect("written");
+            }
+            assert_eq!(text, read(&wanted), "{}", path.display());
+        }
+        assert!(logs.len() >= 8, "{logs:?}");
     }
 
     #[test]

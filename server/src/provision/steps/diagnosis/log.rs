@@ -31,6 +31,8 @@ pub(super) struct Source {
 #[derive(Debug, Default)]
 pub(super) struct Tail {
     pub(super) text: String,
+    /// The first line of the whole log that reports an error: those after it mostly report what follows from it.
+    pub(super) telling: Option<String>,
     /// The application's own code ended with an error just now.
     pub(super) is_fatal: bool,
 }
@@ -55,7 +57,8 @@ pub(super) async fn read(context: &Context, store: &Store, source: &Source) -> R
     let is_fatal = |text: &str| of_application.is_some_and(|log| log.fatal.iter().any(|word| text.contains(word)));
     let is_fatal = is_fatal(&text) && is_fatal(&lines(context, store, source, FRESH_SECONDS).await.unwrap_or_default());
     let secrets: Vec<&str> = secrets.iter().map(String::as_str).collect();
-    Ok(Tail { text: tail(whole_lines(&text), of_application.map(|log| log.shown), &secrets), is_fatal })
+    let (text, shown) = (whole_lines(&text), of_application.map(|log| log.shown));
+    Ok(Tail { text: tail(text, shown, &secrets), telling: telling(text, shown, &secrets), is_fatal })
 }
 
 async fn lines(context: &Context, store: &Store, source: &Source, seconds: i64) -> Result<String, StepError> {
@@ -78,28 +81,27 @@ fn whole_lines(text: &str) -> &str {
     text.get(..end).unwrap_or_default()
 }
 
-/// The first line that reports an error: those after it mostly report what follows from it.
-pub(super) fn telling(tail: &str) -> Option<&str> {
+type Shown = fn(&str) -> Vec<String>;
+
+/// The first line that reports an error.
+fn telling(text: &str, shown: Option<Shown>, secrets: &[&str]) -> Option<String> {
     const ERRORS: [&str; 4] = ["[error]", "fatal", "panic", "error:"];
     let tells = |line: &&str| {
         let lower = line.to_ascii_lowercase();
         ERRORS.iter().any(|word| lower.contains(word))
     };
-    tail.lines().find(tells)
+    text.lines().filter(tells).find_map(|line| parts(line, shown, secrets).into_iter().next())
 }
 
 /// The last lines that are no visits. Those of the application lose what they may say of shoppers: only `shown` of them is.
-fn tail(text: &str, shown: Option<fn(&str) -> Vec<String>>, secrets: &[&str]) -> String {
-    let told = text.lines().rev().filter(|line| !line.trim().is_empty() && !is_visit(line));
-    let parts = told.flat_map(|line| {
-        let mut parts = shown.map_or_else(|| vec![line.to_owned()], |shown| shown(line));
+fn tail(text: &str, shown: Option<Shown>, secrets: &[&str]) -> String {
+    let told = text.lines().rev().flat_map(|line| {
+        let mut parts = parts(line, shown, secrets);
         parts.reverse();
         parts
     });
-    let mut lines: Vec<String> = Vec::new();
-    let mut length = 0;
-    for part in parts.take(SHOWN) {
-        let line = without_mail(&redact::message_without(&part, secrets));
+    let (mut lines, mut length) = (Vec::new(), 0);
+    for line in told.take(SHOWN) {
         length += line.chars().count() + 1;
         if length > Diagnosis::MAX_LOG {
             break;
@@ -108,6 +110,15 @@ fn tail(text: &str, shown: Option<fn(&str) -> Vec<String>>, secrets: &[&str]) ->
     }
     lines.reverse();
     lines.join("\n")
+}
+
+/// What is shown of one line.
+fn parts(line: &str, shown: Option<Shown>, secrets: &[&str]) -> Vec<String> {
+    if line.trim().is_empty() || is_visit(line) {
+        return Vec::new();
+    }
+    let parts = shown.map_or_else(|| vec![line.to_owned()], |shown| shown(line));
+    parts.iter().map(|part| without_mail(&redact::message_without(part, secrets))).collect()
 }
 
 /// A line of the web server's log of requests: an address, a time, and the request in quotes.
@@ -161,10 +172,14 @@ mod tests {
     #[test]
     fn the_first_error_of_a_log_is_the_telling_one() {
         let log = "2026-11-29 11:00:00 0 [Note] Starting MariaDB 10.11.14\n\
-            2026-11-29 11:00:30 0 [ERROR] mariadbd: Can't lock aria control file '/var/lib/mysql/aria_log_control'\n\
-            2026-11-29 11:00:30 0 [ERROR] Aborting";
-        assert!(telling(log).is_some_and(|line| line.contains("aria_log_control")));
-        assert_eq!(telling("2026-11-29 11:00:00 0 [Note] Starting MariaDB 10.11.14"), None);
+            2026-11-29 11:00:30 0 [ERROR] mariadbd: Can't lock aria control file '/var/lib/mysql/aria_log_control'\n"
+            .to_owned()
+            + &"2026-11-29 11:00:30 0 [ERROR] Aborting\n".repeat(50);
+        assert!(!tail(&log, None, &[]).contains("aria_log_control"), "it is beyond the last lines");
+        assert!(telling(&log, None, &[]).is_some_and(|line| line.contains("aria_log_control")));
+        assert_eq!(telling("2026-11-29 11:00:00 0 [Note] Starting MariaDB 10.11.14", None, &[]), None);
+        let secret = telling("[ERROR] password S3cret", None, &["S3cret"]).unwrap();
+        assert!(!secret.contains("S3cret"), "{secret}");
     }
 
     #[test]
