@@ -5,7 +5,6 @@ mod census;
 mod cron;
 mod desk;
 mod due;
-mod duty;
 mod home;
 mod lease;
 mod members;
@@ -37,7 +36,7 @@ pub use cron::{CronDriver, CronPolicy};
 use desk::{Desk, Running};
 use due::Due;
 pub use home::{Guarded, Home};
-use members::Members;
+pub use members::Members;
 use probe::Probe;
 use run::{Outcome, Run};
 
@@ -72,6 +71,8 @@ pub struct Reconciler<L, P> {
     pub owner: Owner,
     /// For the acts that change the cluster.
     pub permits: ClassPermits,
+    /// Those who share the probes; this replica announces itself among them if it probes.
+    pub members: Members,
     pub policy: Policy,
 }
 
@@ -89,24 +90,24 @@ impl Policy {
 impl<L: Ledger, P: Provisioner> Reconciler<L, P> {
     /// Runs until `stop`. Nothing is done while the ledger is not believed.
     pub async fn run(self, stop: CancellationToken) -> Result<(), TaskError> {
-        let members = Members::default();
-        let Self { ledger, mirror, owner, policy, .. } = &self;
+        let Self { ledger, mirror, owner, members, policy, .. } = &self;
         let membership = async {
+            // Who does not probe takes no share.
             if policy.probe_interval.is_some() {
                 members.follow(ledger, mirror, owner, policy.lease, &stop).await;
             }
         };
-        tokio::join!(membership, self.work_whenever_believed(&stop, &members));
+        tokio::join!(membership, self.work_whenever_believed(&stop));
         Ok(())
     }
 
-    async fn work_whenever_believed(&self, stop: &CancellationToken, members: &Members) {
+    async fn work_whenever_believed(&self, stop: &CancellationToken) {
         loop {
             tokio::select! {
                 () = self.mirror.dependable() => {}
                 () = stop.cancelled() => return,
             }
-            self.work(stop, members).await;
+            self.work(stop).await;
             if !stop.is_cancelled() {
                 tracing::warn!("reconcile rests");
             }
@@ -114,14 +115,14 @@ impl<L: Ledger, P: Provisioner> Reconciler<L, P> {
     }
 
     /// Until `stop`, or until the ledger is not believed.
-    async fn work(&self, stop: &CancellationToken, members: &Members) {
+    async fn work(&self, stop: &CancellationToken) {
         let mut desk = Desk::new(self.policy.runs);
         let mut runs = FuturesUnordered::new();
         let mut cursor = self.take_stock(&mut desk);
         let mut sweep = tokio::time::interval(SWEEP_EVERY);
         loop {
             while let Some((class, id)) = desk.next() {
-                runs.extend(self.start(class, &id, &mut desk, members));
+                runs.extend(self.start(class, &id, &mut desk));
             }
             desk.report();
             tokio::select! {
@@ -169,12 +170,11 @@ impl<L: Ledger, P: Provisioner> Reconciler<L, P> {
         class: QueueClass,
         id: &StoreId,
         desk: &mut Desk,
-        members: &Members,
     ) -> Option<impl Future<Output = (StoreId, Outcome)> + use<'_, L, P>> {
         let store = self.mirror.get(id)?;
         let row = store.state.lifecycle();
         let probes = row.due == DueTime::EachProbe;
-        if row.queue != class || (probes && !members.is_responsible(&self.owner, id)) {
+        if row.queue != class || (probes && !self.members.is_responsible(&self.owner, id)) {
             desk.suspects.remove(id);
             // Queued again: a replica that takes the probes over finds them spread over the interval, and a store whose
             // class has changed moves to its new queue.

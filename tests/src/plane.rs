@@ -11,7 +11,7 @@ use sendstores_server::{
     mirror::{Mirror, Status},
     permits::ClassPermits,
     provision::ENGINES,
-    reconcile::{Policy, Reconciler},
+    reconcile::{Members, Policy, Reconciler},
 };
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -51,6 +51,7 @@ impl Plane {
             provisioner: cluster.clone(),
             owner: Owner("plane".to_owned()),
             permits: ClassPermits::for_acts(10),
+            members: Members::default(),
             policy: policy(),
         };
         tasks.spawn({

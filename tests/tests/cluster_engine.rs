@@ -15,7 +15,7 @@ use sendstores_server::{
     ledger::MemoryLedger,
     mirror::Mirror,
     permits::ClassPermits,
-    reconcile::{Policy, Reconciler},
+    reconcile::{Members, Policy, Reconciler},
 };
 use sendstores_tests::{
     provisioning::{Helm, Rig, fresh_store},
@@ -58,6 +58,7 @@ async fn a_store_of_another_engine_is_made_probed_and_removed_by_the_same_runner
         provisioner: provisioner.clone(),
         owner: Owner("a".to_owned()),
         permits: ClassPermits::for_acts(4),
+        members: Members::default(),
         policy,
     };
     tokio::spawn(reconciler.run(stop.clone()));

@@ -10,7 +10,7 @@ use sendstores_server::{
     ledger::{RedisConfig, RedisLedger},
     mirror::Mirror,
     permits::ClassPermits,
-    reconcile::{Policy, Reconciler},
+    reconcile::{Members, Policy, Reconciler},
 };
 use sendstores_tests::{redis::RedisServer, samples, scripted::ScriptedProvisioner, wait::until};
 use tokio_util::sync::CancellationToken;
@@ -43,7 +43,10 @@ async fn stores_at_rest_cost_no_writes() {
         probe_interval: Some(Duration::from_millis(50)),
     };
     let (provisioner, owner, permits) = (cluster.clone(), Owner("one".to_owned()), ClassPermits::for_acts(STORES));
-    tokio::spawn(Reconciler { ledger: ledger.clone(), mirror, provisioner, owner, permits, policy }.run(stop));
+    tokio::spawn(
+        Reconciler { ledger: ledger.clone(), mirror, provisioner, owner, permits, members: Members::default(), policy }
+            .run(stop),
+    );
     let ids: Vec<StoreId> = (0..STORES).map(|i| samples::parsed(&format!("store-{i}"))).collect();
     // A store with nothing to do, such as one that a later version suspends, is not worked on either.
     let resting = Store { state: State::Suspending, ..samples::store("store-suspending") };

@@ -1,4 +1,4 @@
-//! Shops are asked to do what they have scheduled: only those that are open, once an interval, never all together, by one
+//! Shops are asked to do what they have scheduled: only those that are open, once an interval, never all together, and each by one
 //! replica. Time is the tests' own: it passes as soon as nobody has anything to do.
 
 use std::{
@@ -13,7 +13,7 @@ use sendstores_core::{
 use sendstores_server::{
     ledger::MemoryLedger,
     mirror::Mirror,
-    reconcile::{CronDriver, CronPolicy},
+    reconcile::{CronDriver, CronPolicy, Members},
 };
 use sendstores_tests::{
     samples,
@@ -26,7 +26,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 const MINUTE: Duration = Duration::from_secs(60);
 const LEASE: Duration = Duration::from_secs(5);
 
-type Driver = CronDriver<MemoryLedger, ScriptedProvisioner>;
+type Driver = CronDriver<ScriptedProvisioner>;
 
 /// One replica, with shops of its own so that it shows who was asked by whom.
 struct Replica {
@@ -38,9 +38,13 @@ struct Replica {
 fn replica(ledger: &MemoryLedger, name: &str, interval: Duration) -> Replica {
     let (shops, mirror, stop) = (ScriptedProvisioner::new(), Mirror::new(10_000), CancellationToken::new());
     tokio::spawn(mirror.clone().follow(ledger.clone(), stop.clone()));
-    let policy = CronPolicy { interval, lease: LEASE };
-    let (ledger, owner) = (ledger.clone(), Owner(name.to_owned()));
-    let driver = CronDriver { ledger, mirror, shops: shops.clone(), owner, policy };
+    let (owner, members) = (Owner(name.to_owned()), Members::default());
+    tokio::spawn({
+        let (ledger, mirror, owner) = (ledger.clone(), mirror.clone(), owner.clone());
+        let (members, stop) = (members.clone(), stop.clone());
+        async move { members.follow(&ledger, &mirror, &owner, LEASE, &stop).await }
+    });
+    let driver = CronDriver { mirror, shops: shops.clone(), owner, members, policy: CronPolicy { interval } };
     tokio::spawn(driver.run(stop.clone()));
     Replica { shops, stop: stop.clone(), _guard: stop.drop_guard() }
 }
@@ -189,29 +193,44 @@ async fn a_shop_that_fails_is_asked_ever_more_seldom_until_it_does_not() {
     assert!(calls >= 20, "{calls} times in the half hour behind that");
 }
 
-#[tokio::test(start_paused = true)]
-async fn one_replica_asks_for_all_and_another_takes_over() {
-    let ledger = MemoryLedger::default();
-    let id = store_in(&ledger, "store-a", State::Ready).await.id;
-    let (first, second) = (replica(&ledger, "a", MINUTE / 60), replica(&ledger, "b", MINUTE / 60));
-    let asked = async |replica: &Replica| (replica.calls(&id) >= 5).then_some(());
-    until("one to ask", async || asked(&first).await.or(asked(&second).await)).await;
-    let (on_duty, idle) = if first.calls(&id) > 0 { (first, second) } else { (second, first) };
-    assert_eq!(idle.calls(&id), 0);
-    // A clean stop gives the duty back.
-    on_duty.stop.cancel();
-    idle.asked(&id, 3).await;
-    // One that is gone without a word loses it by and by. The ledger's clock is the machine's.
-    let calls = on_duty.calls(&id);
-    let third = replica(&ledger, "c", MINUTE / 60);
-    drop(idle);
-    ledger.advance(LEASE * 2);
-    third.asked(&id, 3).await;
-    assert_eq!(on_duty.calls(&id), calls);
+/// Which of the stores a replica asks while an interval passes, give or take.
+fn share(replica: &Replica, stores: &[StoreId], begun: &[usize]) -> Vec<StoreId> {
+    stores.iter().zip(begun).filter(|(id, before)| replica.calls(id) > **before).map(|(id, _)| id.clone()).collect()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_replica_that_cannot_renew_its_duty_stops_asking() {
+async fn replicas_share_the_shops_and_take_over_those_of_one_that_ends() {
+    let (ledger, interval) = (MemoryLedger::default(), Duration::from_secs(1));
+    let mut stores = Vec::new();
+    for number in 0..40 {
+        stores.push(store_in(&ledger, &format!("store-{number}"), State::Ready).await.id);
+    }
+    let replicas = [replica(&ledger, "a", interval), replica(&ledger, "b", interval)];
+    // Both know of each other by then.
+    pass(LEASE).await;
+    let before = replicas.each_ref().map(|replica| stores.iter().map(|id| replica.calls(id)).collect::<Vec<_>>());
+    pass(interval * 5).await;
+    let [of_a, of_b] = [share(&replicas[0], &stores, &before[0]), share(&replicas[1], &stores, &before[1])];
+    assert!(of_a.len() >= 10 && of_b.len() >= 10, "{} and {}", of_a.len(), of_b.len());
+    assert!(!of_a.iter().any(|id| of_b.contains(id)), "{of_a:?} {of_b:?}");
+    assert_eq!(of_a.len() + of_b.len(), stores.len());
+    // A clean stop hands its share over.
+    let [first, second] = replicas;
+    first.stop.cancel();
+    for id in &of_a {
+        second.asked(id, 2).await;
+    }
+    // One that is gone without a word loses its share when its announcement has expired. The ledger's clock is the machine's.
+    let third = replica(&ledger, "c", interval);
+    drop(second);
+    ledger.advance(LEASE * 2);
+    for id in &stores {
+        third.asked(id, 2).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replica_that_cannot_announce_itself_stops_asking() {
     let ledger = MemoryLedger::default();
     let replica = replica(&ledger, "a", Duration::from_secs(1));
     let id = store_in(&ledger, "store-a", State::Ready).await.id;
@@ -229,7 +248,7 @@ async fn a_replica_that_cannot_renew_its_duty_stops_asking() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_over_one_answer_is_a_failed_call_and_the_duty_goes_on() {
+async fn a_panic_over_one_answer_is_a_failed_call_and_the_others_go_on() {
     let ledger = MemoryLedger::default();
     let replica = replica(&ledger, "a", Duration::from_secs(1));
     let stores = [store_in(&ledger, "store-a", State::Ready).await, store_in(&ledger, "store-b", State::Ready).await];

@@ -22,7 +22,7 @@ use crate::{
     mirror::Mirror,
     permits::ClassPermits,
     provision::{self, KubeProvisioner},
-    reconcile::{CensusTaker, CronDriver, CronPolicy, Guarded, Home, Policy, Reconciler},
+    reconcile::{CensusTaker, CronDriver, CronPolicy, Guarded, Home, Members, Policy, Reconciler},
     supervise::{Phase, TaskError, Tasks},
 };
 
@@ -136,14 +136,22 @@ fn spawn_workers<L: Ledger>(
     mirror: Mirror,
     provisioner: Guarded<KubeProvisioner>,
 ) {
-    let owner = owner();
+    let (owner, members) = (owner(), Members::default());
+    if config.cron_interval.is_some() && config.probe_interval.is_none() {
+        let (ledger, mirror, owner) = (ledger.clone(), mirror.clone(), owner.clone());
+        let (members, lease) = (members.clone(), config.lease);
+        tasks.spawn("members", Phase::Front, move |stop| async move {
+            members.follow(&ledger, &mirror, &owner, lease, &stop).await;
+            Ok(())
+        });
+    }
     if let Some(interval) = config.cron_interval {
-        let policy = CronPolicy { interval, lease: config.lease };
-        let (ledger, mirror, shops, owner) = (ledger.clone(), mirror.clone(), provisioner.clone(), owner.clone());
-        tasks.spawn("cron", Phase::Front, |stop| CronDriver { ledger, mirror, shops, owner, policy }.run(stop));
+        let (policy, members) = (CronPolicy { interval }, members.clone());
+        let (mirror, shops, owner) = (mirror.clone(), provisioner.clone(), owner.clone());
+        tasks.spawn("cron", Phase::Front, |stop| CronDriver { mirror, shops, owner, members, policy }.run(stop));
     }
     let permits = ClassPermits::for_acts(config.concurrency);
-    let reconciler = Reconciler { ledger, mirror, provisioner, owner, permits, policy: policy(config) };
+    let reconciler = Reconciler { ledger, mirror, provisioner, owner, permits, members, policy: policy(config) };
     tasks.spawn("reconcile", Phase::Front, |stop| reconciler.run(stop));
 }
 

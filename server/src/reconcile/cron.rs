@@ -1,26 +1,21 @@
 //! Has every shop that is open do what it has scheduled, once an interval.
 //!
-//! One replica does it for all stores, the one that holds the duty: a lease in the ledger, renewed as a claim is. So a
-//! shop is asked once an interval however many replicas there are, and the ledger is asked as often whether there are
-//! ten stores or ten thousand. Nothing is recorded, so there is nothing to fence: should two replicas ask for a moment,
-//! the shop's own lock lets one of them through.
+//! Each replica does it for its share of the stores, the same that it probes. So a shop is asked once an interval however
+//! many replicas there are. When a replica comes or goes, a shop may be asked twice in an interval, or not at all in one.
+//! Nothing is recorded, so there is nothing to fence: should two replicas ask for a moment, the shop's own lock lets one of
+//! them through.
 
 mod rota;
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use futures::{StreamExt, stream::FuturesUnordered};
-use sendstores_core::{
-    FailureReason, StoreFilter, StoreId,
-    cron::RunCron,
-    ledger::{Duty, Ledger, Owner},
-    provisioner::StepError,
-};
+use sendstores_core::{FailureReason, StoreFilter, StoreId, cron::RunCron, ledger::Owner, provisioner::StepError};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::rota::Rota;
-use super::duty::Post;
+use super::members::Members;
 use crate::{
     mirror::{Cursor, Entry, Mirror},
     supervise::{self, TaskError},
@@ -34,16 +29,15 @@ const CHANGES: usize = 256;
 pub struct CronPolicy {
     /// How often each shop is asked, on average.
     pub interval: Duration,
-    /// How long the duty lasts unless renewed: another replica takes over behind it.
-    pub lease: Duration,
 }
 
 /// One replica's part in it.
-pub struct CronDriver<L, C> {
-    pub ledger: L,
+pub struct CronDriver<C> {
     pub mirror: Mirror,
     pub shops: C,
     pub owner: Owner,
+    /// Those who share the shops; somebody else has them followed.
+    pub members: Members,
     pub policy: CronPolicy,
 }
 
@@ -52,7 +46,7 @@ type Outcome = Option<Result<(), StepError>>;
 
 // === impl CronDriver ===
 
-impl<L: Ledger, C: RunCron> CronDriver<L, C> {
+impl<C: RunCron> CronDriver<C> {
     /// Shops asked at once. A shop answers within 50 ms, mostly; one that hangs holds its place until the deadline.
     pub const AT_ONCE: usize = 32;
     /// From one call to the next, of all stores: 250 a second, enough for 15,000 stores a minute.
@@ -60,13 +54,25 @@ impl<L: Ledger, C: RunCron> CronDriver<L, C> {
 
     /// Runs until `stop`.
     pub async fn run(self, stop: CancellationToken) -> Result<(), TaskError> {
-        let Self { ledger, mirror, owner, .. } = &self;
-        let post = Post { ledger, mirror, owner, duty: Duty::Cron, lease: self.policy.lease };
-        post.serve(&stop, || self.ask_all()).await;
-        Ok(())
+        let ready = async || {
+            self.mirror.dependable().await;
+            self.members.known().await;
+        };
+        loop {
+            tokio::select! {
+                () = ready() => {}
+                () = stop.cancelled() => return Ok(()),
+            }
+            tokio::select! {
+                never = self.ask_all() => match never {},
+                () = self.members.unknown() => tracing::warn!("scheduled jobs rest: other replicas may have taken over"),
+                () = self.mirror.doubted() => tracing::warn!("scheduled jobs rest"),
+                () = stop.cancelled() => return Ok(()),
+            }
+        }
     }
 
-    /// Never ends by itself.
+    /// Never ends by itself. Calls that are under way end with it.
     async fn ask_all(&self) -> Infallible {
         let mut rota = Rota::new(self.policy.interval);
         let mut calls = FuturesUnordered::new();
@@ -98,7 +104,11 @@ impl<L: Ledger, C: RunCron> CronDriver<L, C> {
         cursor
     }
 
-    fn begin(&self, id: &StoreId, rota: &mut Rota) -> Option<impl Future<Output = (StoreId, Outcome)> + use<'_, L, C>> {
+    fn begin(&self, id: &StoreId, rota: &mut Rota) -> Option<impl Future<Output = (StoreId, Outcome)> + use<'_, C>> {
+        if !self.members.is_responsible(&self.owner, id) {
+            rota.passed_over(id);
+            return None;
+        }
         let Some(store) = self.mirror.get(id).filter(|store| rota::is_open(store)) else {
             rota.close(id);
             return None;

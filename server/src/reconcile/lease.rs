@@ -1,4 +1,4 @@
-//! Keeping what is held for a time while work goes on: the claim of a store, a duty.
+//! Keeping what is held for a time while work goes on: the claim of a store.
 
 use std::time::Duration;
 

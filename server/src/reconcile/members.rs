@@ -1,38 +1,50 @@
-//! Which replicas live, as the ledger has it, and so which stores are probed from here.
+//! Which replicas live, as the ledger has it, and so which stores are probed from here and have their scheduled jobs run.
 //!
 //! Each replica announces itself for a lease, three times a lease. Two replicas may disagree for a moment: then a store is
 //! probed by both, or by neither, which harms nothing.
 
-use std::{
-    sync::{PoisonError, RwLock},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use sendstores_core::{
     StoreId,
     ledger::{Ledger, Owner},
     shard,
 };
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, timeout_at},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::mirror::Mirror;
 
-/// The replicas that live; empty while the ledger does not say.
-#[derive(Default)]
-pub(super) struct Members(RwLock<Vec<Owner>>);
+/// The replicas that live; empty while the ledger does not say. Clones share them.
+#[derive(Clone, Default)]
+pub struct Members(Arc<watch::Sender<Vec<Owner>>>);
 
 // === impl Members ===
 
 impl Members {
     /// Whether `owner` is responsible for the store. No replica is while the ledger does not say which ones live.
     pub(super) fn is_responsible(&self, owner: &Owner, id: &StoreId) -> bool {
-        let members = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        shard::responsible(id.as_str(), &members) == Some(owner)
+        shard::responsible(id.as_str(), &self.0.borrow()) == Some(owner)
+    }
+
+    /// Waits until the ledger says which replicas live.
+    pub(super) async fn known(&self) {
+        // The sender is in `self`.
+        let mut members = self.0.subscribe();
+        let _always = members.wait_for(|members| !members.is_empty()).await;
+    }
+
+    /// Waits until the ledger has not said for a lease which replicas live: others may have taken over.
+    pub(super) async fn unknown(&self) {
+        let mut members = self.0.subscribe();
+        let _always = members.wait_for(Vec::is_empty).await;
     }
 
     /// Announces `owner` and learns who else lives, until `stop`.
-    pub(super) async fn follow<L: Ledger>(
+    pub async fn follow<L: Ledger>(
         &self,
         ledger: &L,
         mirror: &Mirror,
@@ -55,7 +67,11 @@ impl Members {
     async fn announce<L: Ledger>(&self, ledger: &L, mirror: &Mirror, owner: &Owner, lease: Duration) {
         let mut valid_until = Instant::now();
         loop {
-            mirror.dependable().await;
+            if timeout_at(valid_until, mirror.dependable()).await.is_err() {
+                // Others have taken over by now.
+                self.set(Vec::new());
+                mirror.dependable().await;
+            }
             let asked = Instant::now();
             match timeout_at(asked + lease, ledger.announce(owner, lease)).await {
                 Ok(Ok(members)) => {
@@ -74,10 +90,13 @@ impl Members {
     }
 
     fn set(&self, members: Vec<Owner>) {
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if known.len() != members.len() {
-            tracing::info!(replicas = members.len(), "the replicas that share the probes");
+        if self.0.borrow().len() != members.len() {
+            tracing::info!(replicas = members.len(), "the replicas that share probes and scheduled jobs");
         }
-        *known = members;
+        self.0.send_if_modified(|known| {
+            let changed = *known != members;
+            *known = members;
+            changed
+        });
     }
 }

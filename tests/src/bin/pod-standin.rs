@@ -108,7 +108,7 @@ fn change(change: impl FnOnce(&mut Value, &Value)) -> Value {
         return json!({"ok": false, "reason": "BAD_REQUEST", "detail": "one JSON line is expected"});
     };
     let mut all = load();
-    // A store that is removed and created again has the same namespace. Only the program that begins is told whose shop it is.
+    // Only the program that begins is told whose shop it is.
     if let Some(url) = line["url"].as_str() {
         all["current"] = json!(url);
     }

@@ -16,7 +16,7 @@ use sendstores_server::{
     mirror::Mirror,
     permits::ClassPermits,
     provision::ENGINES,
-    reconcile::{Policy, Reconciler},
+    reconcile::{Members, Policy, Reconciler},
 };
 use sendstores_tests::{
     ledger::Readable,
@@ -88,7 +88,8 @@ impl World {
         let owner = Owner(name.to_owned());
         let permits = ClassPermits::for_acts(self.bounds.acts);
         let (ledger, provisioner) = (self.ledger.clone(), self.cluster.of(name));
-        let reconciler = Reconciler { ledger, mirror, provisioner, owner, permits, policy };
+        let reconciler =
+            Reconciler { ledger, mirror, provisioner, owner, permits, members: Members::default(), policy };
         tokio::spawn(reconciler.run(stop.clone()));
         stop
     }

@@ -50,7 +50,7 @@ impl Rota {
     }
 
     /// A store opens: its first turn is somewhere in the interval, so that stores that open together, or all of them
-    /// when a replica takes over, do not come together. A store closes: it has no turn.
+    /// when a replica starts, do not come together. A store closes: it has no turn.
     pub(super) fn notice(&mut self, store: &Store) {
         if self.turns.get(&store.id).is_some_and(|turn| !is_open(store) || turn.uid != store.uid) {
             self.close(&store.id);
@@ -73,6 +73,13 @@ impl Rota {
     /// Returns once it is another one's turn. Safe to drop while waiting.
     pub(super) async fn due(&mut self) {
         self.queue.due().await;
+    }
+
+    /// It is another replica's now. That may change, so it has a turn all the same.
+    pub(super) fn passed_over(&mut self, id: &StoreId) {
+        if self.turns.contains_key(id) {
+            self.queue.push(id.clone(), self.wait(0));
+        }
     }
 
     /// Its call is under way, if it has a turn; the token is cancelled when that is no longer wanted.
