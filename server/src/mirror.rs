@@ -117,6 +117,11 @@ impl Mirror {
         self.read().get(id)
     }
 
+    /// How many stores there are in each state, tombstones included.
+    pub fn count_stores(&self) -> Vec<(&'static str, usize)> {
+        self.read().count_stores()
+    }
+
     /// Why the resource of this id is set aside, if it is: its newest record cannot be read.
     pub fn unreadable(&self, id: &impl ResourceId) -> Option<Unreadable> {
         self.read().unreadable(&id.key()).cloned()

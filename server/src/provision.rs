@@ -214,7 +214,7 @@ impl Provisioner for KubeProvisioner {
     }
 
     async fn wait_removal(&self, store: &Store, last: &Remains) -> Result<Seen<Remains>, StepError> {
-        wait::removal(&self.context, store, last).await
+        Box::pin(wait::removal(&self.context, store, last)).await
     }
 }
 

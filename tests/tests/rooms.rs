@@ -28,7 +28,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 /// A text that only the files or folders behind it may have, tests aside.
 const ONLY_IN: &[(&str, &[&str])] = &[
     ("fred::", &["ledger/redis"]),
-    ("kube::", &["provision", "app/build.rs"]),
+    ("kube::", &["provision"]),
     ("k8s_openapi::", &["provision"]),
     ("Code::", &["grpc/status.rs", "grpc/status/tests.rs"]),
     ("Command::new", &["provision/process.rs"]),

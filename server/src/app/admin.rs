@@ -109,6 +109,10 @@ impl Admin {
 }
 
 async fn render(State(admin): State<Admin>) -> String {
+    for (state, count) in admin.mirror.count_stores() {
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        metrics::gauge!("sendstores_stores", "state" => state).set(f64::from(count));
+    }
     admin.metrics.run_upkeep();
     admin.metrics.render()
 }

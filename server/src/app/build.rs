@@ -196,12 +196,7 @@ pub(super) fn redis(config: &Config) -> RedisConfig {
 }
 
 pub(super) async fn provisioner(config: &Config) -> Result<KubeProvisioner, TaskError> {
-    let options = kube::config::KubeConfigOptions { context: config.kube_context.clone(), ..Default::default() };
-    let cluster = match &config.kube_context {
-        Some(_) => kube::Config::from_kubeconfig(&options).await.map_err(|error| no_cluster(&error))?,
-        None => kube::Config::infer().await.map_err(|error| no_cluster(&error))?,
-    };
-    let clients = provision::Clients::new(cluster).map_err(|error| no_cluster(&error))?;
+    let clients = provision::Clients::read(config.kube_context.clone()).await.map_err(|error| no_cluster(&error))?;
     let helm = provision::HelmConfig {
         program: config.helm.clone(),
         chart: config.chart.clone(),

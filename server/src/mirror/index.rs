@@ -209,6 +209,10 @@ impl Index {
         self.stores.table().get(id).cloned()
     }
 
+    pub(super) fn count_stores(&self) -> Vec<(&'static str, usize)> {
+        self.stores.counts()
+    }
+
     pub(super) fn select(&self, filter: &StoreFilter, after: Option<&StoreId>, most: usize) -> Vec<Arc<Entry>> {
         self.stores.select(filter, after, most)
     }

@@ -35,6 +35,14 @@ impl Stores {
         &self.table
     }
 
+    /// How many stores there are in each state, those in states of a newer version together as `UNKNOWN`.
+    pub(super) fn counts(&self) -> Vec<(&'static str, usize)> {
+        let known = State::ALL.map(|state| (state.as_str(), self.by_state.get(&state).map_or(0, BTreeSet::len)));
+        let foreign = self.by_state.iter().filter(|(state, _)| !State::ALL.contains(state));
+        let unknown = ("UNKNOWN", foreign.map(|(_, ids)| ids.len()).sum());
+        known.into_iter().chain([unknown]).collect()
+    }
+
     /// Puts a newer record in the place of what is known.
     pub(super) fn put(&mut self, store: Arc<Entry>) {
         match self.table.get(&store.id).cloned() {

@@ -18,7 +18,7 @@ use std::{
 
 use sendstores_core::{Store, failure::FailureReason, provisioner::StepError};
 use tempfile::TempDir;
-use tokio::sync::OnceCell;
+use tokio::{sync::OnceCell, time::Instant};
 
 use self::{content::Content, files::Files, flags::Major};
 use super::{
@@ -129,7 +129,10 @@ impl Helm {
 
     async fn act(&self, arguments: Vec<OsString>, input: Vec<u8>) -> Result<(), StepError> {
         let setpriv = self.tool().await?.setpriv.as_deref();
+        let begun = Instant::now();
         let finished = self.run(arguments, input, setpriv).await?;
+        let outcome = if matches!(finished.end, End::Exited(0)) { "ok" } else { "failed" };
+        metrics::histogram!("sendstores_helm_seconds", "outcome" => outcome).record(begun.elapsed().as_secs_f64());
         match finished.end {
             End::Exited(0) => Ok(()),
             end => Err(failure::classify(end, &finished.stderr, self.deadline)),

@@ -15,6 +15,8 @@ pub(super) struct Desk {
     /// In the order of [`QueueClass::ALL`].
     queues: [Queue; QueueClass::ALL.len()],
     running: HashMap<StoreId, Running>,
+    /// How many of them are of each class.
+    counts: HashMap<QueueClass, usize>,
     /// Up to which revision each store was dealt with: the mirror repeats our own writes, later.
     pub(super) dealt_with: HashMap<StoreId, Revision>,
     /// READY stores that the last probe found not to sell, and when.
@@ -36,7 +38,8 @@ pub(super) struct Running {
 impl Desk {
     pub(super) fn new(runs: usize) -> Self {
         let queues = Default::default();
-        Self { runs, queues, running: HashMap::new(), dealt_with: HashMap::new(), suspects: HashMap::new() }
+        let (running, counts) = (HashMap::new(), HashMap::new());
+        Self { runs, queues, running, counts, dealt_with: HashMap::new(), suspects: HashMap::new() }
     }
 
     pub(super) fn push(&mut self, class: QueueClass, id: StoreId, wait: Duration) {
@@ -49,9 +52,10 @@ impl Desk {
 
     /// The first store that is due, not worked on already, and in a class that has room for another run.
     pub(super) fn next(&mut self) -> Option<(QueueClass, StoreId)> {
+        let counts = QueueClass::ALL.map(|class| self.runs_of(class));
         let Self { runs, queues, running, .. } = self;
-        QueueClass::ALL.into_iter().zip(queues).find_map(|(class, queue)| {
-            if running.values().filter(|run| run.class == class).count() >= *runs {
+        QueueClass::ALL.into_iter().zip(counts).zip(queues).find_map(|((class, count), queue)| {
+            if count >= *runs {
                 return None;
             }
             let (id, waited) = queue.pop_ready(|id| !running.contains_key(id))?;
@@ -61,11 +65,13 @@ impl Desk {
         })
     }
 
-    /// Shows how many stores are due and find no room for a run.
+    /// Shows how many stores are due and find no room for a run, and how many have one.
     pub(super) fn report(&self) {
         for (class, queue) in QueueClass::ALL.into_iter().zip(&self.queues) {
             let ready = u32::try_from(queue.ready()).unwrap_or(u32::MAX);
             metrics::gauge!("sendstores_queue_ready", "queue" => class.as_str()).set(f64::from(ready));
+            let runs = u32::try_from(self.runs_of(class)).unwrap_or(u32::MAX);
+            metrics::gauge!("sendstores_runs", "queue" => class.as_str()).set(f64::from(runs));
         }
     }
 
@@ -76,11 +82,26 @@ impl Desk {
     }
 
     pub(super) fn begin(&mut self, id: StoreId, run: Running) {
-        self.running.insert(id, run);
+        *self.counts.entry(run.class).or_default() += 1;
+        if let Some(before) = self.running.insert(id, run) {
+            self.less(before.class);
+        }
     }
 
     pub(super) fn end(&mut self, id: &StoreId) -> Option<Running> {
-        self.running.remove(id)
+        let ended = self.running.remove(id)?;
+        self.less(ended.class);
+        Some(ended)
+    }
+
+    fn less(&mut self, class: QueueClass) {
+        if let Some(count) = self.counts.get_mut(&class) {
+            *count = count.saturating_sub(1);
+        }
+    }
+
+    fn runs_of(&self, class: QueueClass) -> usize {
+        self.counts.get(&class).copied().unwrap_or_default()
     }
 
     pub(super) fn running(&mut self, id: &StoreId) -> Option<&mut Running> {

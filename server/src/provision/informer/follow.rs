@@ -1,10 +1,10 @@
 //! The task behind one informer: keeps one watch open.
 
-use std::{fmt::Debug, pin::pin, sync::Arc, time::Duration};
+use std::{fmt::Debug, marker::PhantomData, pin::pin, sync::Arc, time::Duration};
 
 use futures::{Stream, StreamExt};
 use kube::{
-    Api, Resource,
+    Resource,
     api::{ListParams, WatchEvent, WatchParams},
     core::PartialObjectMeta,
 };
@@ -49,12 +49,12 @@ enum Over {
 /// One kind that is followed.
 struct Watch<K> {
     cluster: Arc<Cluster>,
-    api: Api<K>,
     follower: Follower,
     /// The last one that is known: to go on from. `None`: begin anew.
     version: Option<String>,
     /// Watches in a row that did not work.
     failures: u32,
+    kind: PhantomData<fn() -> K>,
 }
 
 /// Follows a kind until nobody waits for it.
@@ -62,8 +62,7 @@ pub(super) async fn follow<K>(cluster: Arc<Cluster>, follower: Follower)
 where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static,
 {
-    let api = cluster.all::<K>();
-    let mut watch = Watch { cluster, api, follower, version: None, failures: 0 };
+    let mut watch = Watch::<K> { cluster, follower, version: None, failures: 0, kind: PhantomData };
     while !watch.follower.ends_idle(IDLE) {
         let begun = Instant::now();
         let over = watch.once().await;
@@ -102,6 +101,8 @@ where
     }
 
     async fn open(&mut self) -> Result<impl Stream<Item = Event<K>> + use<K>, CallError> {
+        // Anew each time: the client may have been replaced.
+        let api = self.cluster.all::<K>();
         let (labels, fields) = self.topic().kind.selectors();
         let text = |selector: Option<&str>| selector.map(str::to_owned);
         let (label_selector, field_selector) = (text(labels), text(fields));
@@ -114,13 +115,13 @@ where
                     field_selector: field_selector.clone(),
                     ..ListParams::default()
                 };
-                let listed = self.cluster.call(self.api.list_metadata(&one.limit(1))).await?;
+                let listed = self.cluster.call(api.list_metadata(&one.limit(1))).await?;
                 listed.metadata.resource_version.unwrap_or_default()
             }
         };
         let how = WatchParams { label_selector, field_selector, bookmarks: true, ..WatchParams::default() };
         let how = how.timeout(LIFETIME_SECONDS);
-        let opened = self.cluster.call(self.api.watch_metadata(&how, &version)).await;
+        let opened = self.cluster.call(api.watch_metadata(&how, &version)).await;
         self.version = Some(version);
         let events = opened?;
         self.topic().set_live(true);

@@ -162,6 +162,6 @@ async fn what_a_silent_watch_did_not_tell_is_seen_at_the_deadline() {
         _ => refused(404, "NotFound"),
     });
     let last = Remains::Going("the namespace is being removed".to_owned());
-    let seen = wait::removal(&context, &fixtures::store(), &last).await.unwrap();
+    let seen = Box::pin(wait::removal(&context, &fixtures::store(), &last)).await.unwrap();
     assert_eq!(seen, Seen::Absent);
 }
