@@ -133,7 +133,11 @@ fn entry(entry: &v1::HistoryEntry) -> String {
         "" => String::new(),
         id => format!("call {id}"),
     };
-    text::line(&format!("  {:<20} {event:<17} {call}", text::time(entry.time)))
+    let by = match entry.principal.as_str() {
+        "" => String::new(),
+        principal => format!(" by {principal}"),
+    };
+    text::line(&format!("  {:<20} {event:<17} {call}{by}", text::time(entry.time)))
 }
 
 fn fields(view: &mut String, store: &Store, now: SystemTime) {

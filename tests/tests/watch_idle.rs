@@ -4,7 +4,7 @@ use std::{pin::Pin, sync::Arc};
 
 use futures::{Stream, StreamExt};
 use sendstores_client::ResumeToken;
-use sendstores_core::{Event, StoreId, ledger::Ledger};
+use sendstores_core::{Event, Principal, StoreId, ledger::Ledger};
 use sendstores_proto::v1::{
     StoreFilter, WatchStatusRequest, WatchStatusResponse, store_service_server::StoreService,
     watch_status_response::Event as Sent,
@@ -41,7 +41,9 @@ async fn service(ledger: &MemoryLedger) -> (StoreApi<MemoryLedger>, DropGuard) {
 
 async fn open(api: &StoreApi<MemoryLedger>, filter: StoreFilter, resume_token: &str) -> Messages {
     let request = WatchStatusRequest { filter: Some(filter), resume_token: resume_token.to_owned() };
-    api.watch_status(tonic::Request::new(request)).await.expect("open").into_inner()
+    let mut request = tonic::Request::new(request);
+    request.extensions_mut().insert(Arc::new(Principal::anonymous()));
+    api.watch_status(request).await.expect("open").into_inner()
 }
 
 async fn next(messages: &mut Messages) -> WatchStatusResponse {

@@ -102,7 +102,7 @@ fn a_failure() -> v1::Failure {
 }
 
 fn an_entry(event: v1::history_entry::Event, time: Option<Timestamp>, request_id: &str) -> v1::HistoryEntry {
-    v1::HistoryEntry { time, event: event.into(), request_id: request_id.to_owned() }
+    v1::HistoryEntry { time, event: event.into(), request_id: request_id.to_owned(), principal: String::new() }
 }
 
 #[test]

@@ -473,6 +473,10 @@ pub struct HistoryEntry {
     /// ASCII characters. Empty if the server acted by itself.
     #[prost(string, tag = "3")]
     pub request_id: ::prost::alloc::string::String,
+    /// Who made the call, such as "token:ci#4fKq0ZpL2x": how the caller was recognised, the token's name and its id. Empty for
+    /// what the server did by itself, and where it asks for no tokens.
+    #[prost(string, tag = "4")]
+    pub principal: ::prost::alloc::string::String,
 }
 /// Nested message and enum types in `HistoryEntry`.
 pub mod history_entry {
@@ -816,7 +820,7 @@ pub struct CreateRequest {
     #[prost(message, optional, tag = "3")]
     pub spec: ::core::option::Option<StoreSpec>,
     /// The owner of the store: at most 63 characters of a-z, 0-9, '-', '.', '_', starting and ending with a letter or digit.
-    /// May be empty.
+    /// May be empty. A caller of certain tenants names one of them, or none if it has one: then it is that.
     #[prost(string, tag = "4")]
     pub tenant: ::prost::alloc::string::String,
     /// Labels: at most 16. Keys and values have at most 63 characters of a-z, A-Z, 0-9, '-', '_', '.', as Kubernetes labels.
@@ -1190,7 +1194,8 @@ pub mod store_service_client {
         /// unless `consistency` is CONSISTENCY_STALE.
         ///
         /// - INVALID_ARGUMENT: INVALID_FIELD.
-        /// - NOT_FOUND: STORE_NOT_FOUND, the store does not exist or is DELETED. With CONSISTENCY_STALE it may also be newer than
+        /// - NOT_FOUND: STORE_NOT_FOUND, the store does not exist, is DELETED, or belongs to a tenant that is not the caller's. With
+        ///   CONSISTENCY_STALE it may also be newer than
         ///   what this server has read.
         pub async fn get(
             &mut self,
@@ -1213,7 +1218,8 @@ pub mod store_service_client {
                 .insert(GrpcMethod::new("sendstores.v1.StoreService", "Get"));
             self.inner.unary(req, path, codec).await
         }
-        /// Returns stores ordered by id, one page per call. DELETED stores are not listed.
+        /// Returns stores ordered by id, one page per call. DELETED stores are not listed, and neither are those of tenants that are
+        /// not the caller's.
         /// Each page includes every change that was acknowledged or reported to any caller before that call, on any replica,
         /// unless `consistency` is CONSISTENCY_STALE.
         /// Each page shows the stores at the time of its call. The pages of one list are not a snapshot of one moment.
@@ -1223,7 +1229,8 @@ pub mod store_service_client {
         /// To list and then watch without a gap: read all pages, then call WatchStatus with the `resume_token` and the same filter.
         /// Ignore an event whose revision is not higher than the `revision` of the listed store with the same id.
         ///
-        /// - INVALID_ARGUMENT: INVALID_FIELD. PAGE_TOKEN_INVALID, the token is damaged, belongs to another filter, or is older than
+        /// - INVALID_ARGUMENT: INVALID_FIELD. PAGE_TOKEN_INVALID, the token is damaged, belongs to another filter or
+        ///   to a caller of other tenants, or is older than
         ///   the last replacement of the log.
         pub async fn list(
             &mut self,
@@ -1279,7 +1286,7 @@ pub mod store_service_client {
                 .insert(GrpcMethod::new("sendstores.v1.StoreService", "Delete"));
             self.inner.unary(req, path, codec).await
         }
-        /// Sends every change of the stores that match the filter.
+        /// Sends every change of the stores that match the filter and that the caller may see.
         ///
         /// - Order: one `snapshot` per store, then one `synced`, then `changed` and `removed` in the order of the log.
         /// - Complete: the stream has no gap and no repetition.
@@ -1293,7 +1300,7 @@ pub mod store_service_client {
         ///
         /// Errors:
         ///
-        /// - INVALID_ARGUMENT: INVALID_FIELD. RESUME_TOKEN_INVALID, the token is damaged.
+        /// - INVALID_ARGUMENT: INVALID_FIELD. RESUME_TOKEN_INVALID, the token is damaged, or belongs to a caller of other tenants.
         /// - OUT_OF_RANGE: HISTORY_COMPACTED, the changes after the token are no longer kept, or the client was too slow. Watch again
         ///   without a token. The metadata field `oldest_revision` is the oldest revision that this replica can resume from.
         /// - RESOURCE_EXHAUSTED: TOO_MANY_STREAMS, with `limit` and `scope` in the metadata. Scope "peer": the caller's address (an
@@ -1395,13 +1402,15 @@ pub mod store_service_server {
         /// unless `consistency` is CONSISTENCY_STALE.
         ///
         /// - INVALID_ARGUMENT: INVALID_FIELD.
-        /// - NOT_FOUND: STORE_NOT_FOUND, the store does not exist or is DELETED. With CONSISTENCY_STALE it may also be newer than
+        /// - NOT_FOUND: STORE_NOT_FOUND, the store does not exist, is DELETED, or belongs to a tenant that is not the caller's. With
+        ///   CONSISTENCY_STALE it may also be newer than
         ///   what this server has read.
         async fn get(
             &self,
             request: tonic::Request<super::GetRequest>,
         ) -> std::result::Result<tonic::Response<super::GetResponse>, tonic::Status>;
-        /// Returns stores ordered by id, one page per call. DELETED stores are not listed.
+        /// Returns stores ordered by id, one page per call. DELETED stores are not listed, and neither are those of tenants that are
+        /// not the caller's.
         /// Each page includes every change that was acknowledged or reported to any caller before that call, on any replica,
         /// unless `consistency` is CONSISTENCY_STALE.
         /// Each page shows the stores at the time of its call. The pages of one list are not a snapshot of one moment.
@@ -1411,7 +1420,8 @@ pub mod store_service_server {
         /// To list and then watch without a gap: read all pages, then call WatchStatus with the `resume_token` and the same filter.
         /// Ignore an event whose revision is not higher than the `revision` of the listed store with the same id.
         ///
-        /// - INVALID_ARGUMENT: INVALID_FIELD. PAGE_TOKEN_INVALID, the token is damaged, belongs to another filter, or is older than
+        /// - INVALID_ARGUMENT: INVALID_FIELD. PAGE_TOKEN_INVALID, the token is damaged, belongs to another filter or
+        ///   to a caller of other tenants, or is older than
         ///   the last replacement of the log.
         async fn list(
             &self,
@@ -1439,7 +1449,7 @@ pub mod store_service_server {
             >
             + std::marker::Send
             + 'static;
-        /// Sends every change of the stores that match the filter.
+        /// Sends every change of the stores that match the filter and that the caller may see.
         ///
         /// - Order: one `snapshot` per store, then one `synced`, then `changed` and `removed` in the order of the log.
         /// - Complete: the stream has no gap and no repetition.
@@ -1453,7 +1463,7 @@ pub mod store_service_server {
         ///
         /// Errors:
         ///
-        /// - INVALID_ARGUMENT: INVALID_FIELD. RESUME_TOKEN_INVALID, the token is damaged.
+        /// - INVALID_ARGUMENT: INVALID_FIELD. RESUME_TOKEN_INVALID, the token is damaged, or belongs to a caller of other tenants.
         /// - OUT_OF_RANGE: HISTORY_COMPACTED, the changes after the token are no longer kept, or the client was too slow. Watch again
         ///   without a token. The metadata field `oldest_revision` is the oldest revision that this replica can resume from.
         /// - RESOURCE_EXHAUSTED: TOO_MANY_STREAMS, with `limit` and `scope` in the metadata. Scope "peer": the caller's address (an

@@ -12,13 +12,24 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CallId(String);
 
+/// Who made a call, as [`crate::Principal`] is shown.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Actor(String);
+
+/// What brought something about. Both are absent for what the server did by itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cause {
+    pub call: Option<CallId>,
+    /// `None` also where the server asked nobody who they are.
+    pub actor: Option<Actor>,
+}
+
 /// One thing that was done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HistoryEntry {
     pub time: Timestamp,
     pub what: Happening,
-    /// The call that did it; `None` for what the server did by itself.
-    pub call: Option<CallId>,
+    pub cause: Cause,
 }
 
 /// What can be done to a store that is worth remembering.
@@ -71,6 +82,31 @@ impl fmt::Display for CallId {
     }
 }
 
+// === impl Actor ===
+
+impl Actor {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Actor {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        if text.is_empty() || text.len() > 256 || !text.chars().all(|c| c.is_ascii_graphic()) {
+            return Err(Invalid::new("must be 1 to 256 printable ASCII characters without spaces"));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 // === impl Happening ===
 
 impl Happening {
@@ -117,10 +153,10 @@ impl History {
         }
     }
 
-    /// Says which call brought about the newest entry.
-    pub(crate) fn credit_newest(&mut self, call: Option<CallId>) {
+    /// Says what brought about the newest entry.
+    pub(crate) fn credit_newest(&mut self, cause: Cause) {
         if let Some(newest) = self.0.last_mut() {
-            newest.call = call;
+            newest.cause = cause;
         }
     }
 }
@@ -142,7 +178,7 @@ mod tests {
         let at = |second: i64| HistoryEntry {
             time: Timestamp::from_micros(second),
             what: Happening::CredentialsRead,
-            call: None,
+            cause: Cause::default(),
         };
         let history: History = (0..40).map(at).collect();
         let kept: Vec<i64> = history.entries().iter().map(|entry| entry.time.as_micros()).collect();
@@ -151,7 +187,7 @@ mod tests {
 
     #[test]
     fn reads_of_the_credentials_do_not_push_out_the_life_of_the_store_nor_the_other_way_round() {
-        let entry = |what| HistoryEntry { time: Timestamp::from_micros(0), what, call: None };
+        let entry = |what| HistoryEntry { time: Timestamp::from_micros(0), what, cause: Cause::default() };
         let count = |history: &History, what| history.entries().iter().filter(|entry| entry.what == what).count();
         let mut history: History = [Happening::Created, Happening::Ready].into_iter().map(entry).collect();
         (0..40).for_each(|_| history.push(entry(Happening::CredentialsRead)));

@@ -45,7 +45,7 @@ pub use engine::{Engine, EngineFacts, Engines, Pipeline};
 pub use evidence::Evidence;
 pub use failure::{Failure, FailureReason};
 pub use filter::StoreFilter;
-pub use history::{CallId, Happening, History, HistoryEntry};
+pub use history::{Actor, CallId, Cause, Happening, History, HistoryEntry};
 pub use id::{RequestId, StoreId, TenantId, TokenId, Uid};
 pub use label::Labels;
 pub use release::Release;

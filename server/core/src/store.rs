@@ -11,7 +11,7 @@ use crate::{
     engine::{Engine, Pipeline},
     evidence::Evidence,
     failure::Failure,
-    history::{CallId, Happening, History, HistoryEntry},
+    history::{Cause, Happening, History, HistoryEntry},
     id::{StoreId, TenantId, Uid},
     label::Labels,
     release::Release,
@@ -80,7 +80,8 @@ impl Store {
     /// A store that was just asked for.
     pub fn new(new: NewStore, now: Timestamp) -> Self {
         let NewStore { id, uid, tenant, labels, spec, url, pipeline } = new;
-        let history = [HistoryEntry { time: now, what: Happening::Created, call: None }].into_iter().collect();
+        let history =
+            [HistoryEntry { time: now, what: Happening::Created, cause: Cause::default() }].into_iter().collect();
         Self {
             id,
             uid,
@@ -110,7 +111,7 @@ impl Store {
     pub fn adopted(new: NewStore, generation: u64, created: Timestamp, now: Timestamp) -> Self {
         let mut store = Self { generation: generation.max(1), ..Self::new(new, created) };
         store.update_time = now;
-        store.happened(Happening::Adopted, None, now);
+        store.happened(Happening::Adopted, Cause::default(), now);
         store
     }
 
@@ -131,7 +132,7 @@ impl Store {
         };
         store.finish_steps(now);
         if !adopted {
-            store.happened(Happening::Adopted, None, now);
+            store.happened(Happening::Adopted, Cause::default(), now);
         }
         store
     }
@@ -145,7 +146,7 @@ impl Store {
             update_time: now,
             ..self.clone()
         };
-        back.happened(Happening::Adopted, None, now);
+        back.happened(Happening::Adopted, Cause::default(), now);
         back
     }
 
@@ -168,14 +169,14 @@ impl Store {
                 next.finish_steps(now);
                 // A shop that comes and goes would fill the history with it.
                 if self.state.is_transient() {
-                    next.happened(Happening::Ready, None, now);
+                    next.happened(Happening::Ready, Cause::default(), now);
                 }
             }
             Event::DeleteRequested => {
                 next.delete_time = next.delete_time.or(Some(now));
                 next.steps = vec![Step::pending(StepName::REMOVAL)];
                 next.evidence.clear();
-                next.happened(Happening::DeleteRequested, None, now);
+                next.happened(Happening::DeleteRequested, Cause::default(), now);
             }
             Event::Removed => {
                 next.failure = None;
@@ -259,16 +260,16 @@ impl Store {
     }
 
     /// The store once its credentials were handed out to `call`.
-    pub fn credentials_read(&self, call: Option<CallId>, now: Timestamp) -> Self {
+    pub fn credentials_read(&self, cause: Cause, now: Timestamp) -> Self {
         let mut next = self.clone();
-        next.happened(Happening::CredentialsRead, call, now);
+        next.happened(Happening::CredentialsRead, cause, now);
         next.update_time = now;
         next
     }
 
-    /// The store with `call` named as what brought about the newest entry of its history.
-    pub fn by(mut self, call: Option<CallId>) -> Self {
-        self.history.credit_newest(call);
+    /// The store with `cause` named as what brought about the newest entry of its history.
+    pub fn by(mut self, cause: Cause) -> Self {
+        self.history.credit_newest(cause);
         self
     }
 
@@ -289,8 +290,8 @@ impl Store {
         self.foreign_word().is_some() || (!going && self.spec.shop.unknown_word().is_some())
     }
 
-    fn happened(&mut self, what: Happening, call: Option<CallId>, time: Timestamp) {
-        self.history.push(HistoryEntry { time, what, call });
+    fn happened(&mut self, what: Happening, cause: Cause, time: Timestamp) {
+        self.history.push(HistoryEntry { time, what, cause });
     }
 
     fn position(&self, name: StepName) -> Option<usize> {

@@ -2,8 +2,8 @@
 
 use prost_types::Timestamp as WireTime;
 use sendstores_core::{
-    Diagnosis, Engine, Engines, Evidence, Failure, FailureReason, Happening, HistoryEntry, State, Step, StepState,
-    Store, StoreSpec, Timestamp, diagnosis::ObjectEvent,
+    Cause, Diagnosis, Engine, Engines, Evidence, Failure, FailureReason, Happening, HistoryEntry, State, Step,
+    StepState, Store, StoreSpec, Timestamp, diagnosis::ObjectEvent,
 };
 use sendstores_proto::v1 as wire;
 
@@ -153,7 +153,7 @@ fn evidence(evidence: &Evidence) -> wire::Evidence {
 
 fn entry(entry: &HistoryEntry) -> wire::HistoryEntry {
     use wire::history_entry::Event;
-    let HistoryEntry { time, what, call } = entry;
+    let HistoryEntry { time, what, cause: Cause { call, actor } } = entry;
     let event = match what {
         Happening::Created => Event::Created,
         Happening::Ready => Event::Ready,
@@ -166,6 +166,7 @@ fn entry(entry: &HistoryEntry) -> wire::HistoryEntry {
         time: Some(self::time(*time)),
         event: event.into(),
         request_id: call.as_ref().map(ToString::to_string).unwrap_or_default(),
+        principal: actor.as_ref().map(ToString::to_string).unwrap_or_default(),
     }
 }
 

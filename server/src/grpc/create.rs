@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use prost::Message;
 use sendstores_core::{
-    CallId, Store, host,
+    Cause, Scope, Store, host,
     ledger::{Expected, Ledger, LedgerError, Operation, Write},
     store::NewStore,
 };
@@ -34,16 +34,17 @@ impl<L: Ledger> StoreApi<L> {
     pub(super) async fn handle_create(
         &self,
         request: wire::CreateRequest,
-        call: Option<CallId>,
+        scope: &Scope,
+        cause: Cause,
     ) -> Result<wire::CreateResponse, Refusal> {
         let mut taken = 0;
         loop {
             // An id that is made is part of the defaults, so a new one means to parse anew.
-            let parsed = self.parse_create(request.clone())?;
+            let parsed = self.parse_create(request.clone(), scope)?;
             let id_was_chosen = parsed.id_was_chosen;
             let outcome = match parsed.validate_only {
-                true => Box::pin(self.rehearse(parsed)).await,
-                false => Box::pin(self.accept(parsed, call.clone())).await,
+                true => Box::pin(self.rehearse(parsed, scope)).await,
+                false => Box::pin(self.accept(parsed, scope, cause.clone())).await,
             };
             match outcome {
                 Err(Refusal::StoreExists(_)) if !id_was_chosen && taken < ID_ATTEMPTS => taken += 1,
@@ -52,7 +53,7 @@ impl<L: Ledger> StoreApi<L> {
         }
     }
 
-    fn parse_create(&self, request: wire::CreateRequest) -> Result<Parsed, Refusal> {
+    fn parse_create(&self, request: wire::CreateRequest, scope: &Scope) -> Result<Parsed, Refusal> {
         let body = wire::CreateRequest { request_id: String::new(), validate_only: false, ..request.clone() };
         let digest = digest("create", &body);
         let wire::CreateRequest { request_id, store_id, spec, tenant, labels, validate_only } = request;
@@ -61,7 +62,7 @@ impl<L: Ledger> StoreApi<L> {
         let id_was_chosen = !store_id.is_empty();
         let id = if id_was_chosen { v.parse("store_id", &store_id) } else { v.take("store_id", ids::store()) };
         let request_id = parse::request_id(v, &request_id);
-        let tenant = parse::tenant(v, "tenant", &tenant);
+        let tenant = parse::owner(v, &tenant, scope);
         let labels = parse::labels(v, "labels", labels);
         let uid = v.take("uid", ids::uuid().to_string().parse());
         // A bad id is named once; the other fields are checked all the same.
@@ -75,37 +76,67 @@ impl<L: Ledger> StoreApi<L> {
         let parsed = (|| {
             let spec = spec?;
             let pipeline = self.engines().pipeline(spec.engine);
+            // Who sees all is told apart from nobody, as it was before there were scopes.
+            let whose = tenant.clone().filter(|_| !scope.is_all());
             let new = NewStore { id: id?, uid: uid?, tenant, labels, spec, url: url?, pipeline };
-            let operation = request_id.map(|id| Operation { id, scope: None, digest });
+            let operation = request_id.map(|id| Operation { id, scope: whose, digest });
             Some(Parsed { new, operation, id_was_chosen, validate_only })
         })();
         violations.finish(parsed)
     }
 
-    async fn accept(&self, parsed: Parsed, call: Option<CallId>) -> Result<Store, Refusal> {
+    async fn accept(&self, parsed: Parsed, scope: &Scope, cause: Cause) -> Result<Store, Refusal> {
         let Parsed { new, operation, id_was_chosen: _, validate_only: _ } = parsed;
         let id = new.id.clone();
-        let store = Store::new(new, SystemTime::now().into()).by(call);
+        let store = Store::new(new, SystemTime::now().into()).by(cause);
+        let ledger = &self.writable()?.ledger;
+        if let Some(answered) = answered_unscoped(ledger, operation.as_ref(), scope).await? {
+            return Ok(answered);
+        }
         let write = Write { resource: store, expected: Expected::Vacant, fence: None, operation };
-        match self.writable()?.ledger.write(write).await {
-            Ok(written) => Ok(written.into_resource()),
+        match ledger.write(write).await {
+            Ok(written) => own(written.into_resource(), scope),
             Err(LedgerError::Conflict(_)) => Err(Refusal::StoreExists(id)),
             Err(error) => Err(error.into()),
         }
     }
 
     /// What Create would answer now.
-    async fn rehearse(&self, parsed: Parsed) -> Result<Store, Refusal> {
+    async fn rehearse(&self, parsed: Parsed, scope: &Scope) -> Result<Store, Refusal> {
         let ledger = &self.writable()?.ledger;
         if let Some(operation) = &parsed.operation
             && let Some(store) = ledger.recall(operation).await?
         {
-            return Ok(store);
+            return own(store, scope);
+        }
+        if let Some(answered) = answered_unscoped(ledger, parsed.operation.as_ref(), scope).await? {
+            return Ok(answered);
         }
         match ledger.load(&parsed.new.id).await? {
             Some(store) if store.state != sendstores_core::State::Deleted => Err(Refusal::StoreExists(parsed.new.id)),
             _ => Ok(Store::new(parsed.new, SystemTime::now().into())),
         }
+    }
+}
+
+/// What an operation answered, if that is the caller's. A caller of several tenants shares ids with those of the first.
+pub(super) fn own(store: Store, scope: &Scope) -> Result<Store, Refusal> {
+    if scope.contains(store.tenant.as_ref()) { Ok(store) } else { Err(Refusal::RequestIdReused) }
+}
+
+/// What the operation answered before there were scopes, when all callers shared one space of ids. It is kept for a day. The
+/// id may be that of another tenant's request: then there is no answer.
+pub(super) async fn answered_unscoped<L: Ledger>(
+    ledger: &L,
+    operation: Option<&Operation>,
+    scope: &Scope,
+) -> Result<Option<Store>, LedgerError> {
+    let Some(operation) = operation.filter(|operation| operation.scope.is_some()) else { return Ok(None) };
+    let unscoped = Operation { scope: None, ..operation.clone() };
+    match ledger.recall(&unscoped).await {
+        Ok(answered) => Ok(answered.filter(|store: &Store| scope.contains(store.tenant.as_ref()))),
+        Err(LedgerError::OperationReused) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
@@ -149,7 +180,8 @@ mod tests {
         });
         let api: StoreApi<MemoryLedger> = StoreApi::new(url, ENGINES, limits, CancellationToken::new());
         let parse = |id: &str| {
-            api.parse_create(wire::CreateRequest { store_id: id.to_owned(), ..wire::CreateRequest::default() })
+            let request = wire::CreateRequest { store_id: id.to_owned(), ..wire::CreateRequest::default() };
+            api.parse_create(request, &Scope::All)
         };
         assert!(parse(&format!("store-{}", "x".repeat(30))).is_ok());
         let Err(Refusal::InvalidFields(violations)) = parse(&format!("store-{}", "x".repeat(31))) else {

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use sendstores_core::{
-    CallId, Engines, FailureReason, State, Store, StoreId,
+    Cause, Engines, FailureReason, Scope, State, Store, StoreId,
     credentials::{Credentials, ReadCredentials},
     ledger::{Expected, Ledger, LedgerError, Write},
 };
@@ -22,17 +22,19 @@ impl<L: Ledger> StoreApi<L> {
     pub(super) async fn handle_get_credentials(
         &self,
         request: wire::GetCredentialsRequest,
-        call: Option<CallId>,
+        scope: &Scope,
+        cause: Cause,
     ) -> Result<wire::GetCredentialsResponse, Refusal> {
         let mut violations = Violations::default();
         let id = violations.parse("id", &request.id);
         let id = violations.finish(id)?;
         let Backend { ledger, credentials, .. } = self.writable()?;
         for _ in 0..ATTEMPTS {
-            let store = there(ledger.load(&id).await?, &id, self.engines())?;
+            let found = ledger.load(&id).await?.filter(|store: &Store| scope.contains(store.tenant.as_ref()));
+            let store = there(found, &id, self.engines())?;
             // Read again for each attempt: what changed may be that another store has taken the id.
             let found = read(credentials.as_ref(), &store).await?;
-            let recorded = store.credentials_read(call.clone(), SystemTime::now().into());
+            let recorded = store.credentials_read(cause.clone(), SystemTime::now().into());
             let expected = Expected::Revision(store.revision);
             match ledger.write(Write { resource: recorded, expected, fence: None, operation: None }).await {
                 Ok(_) => {

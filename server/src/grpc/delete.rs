@@ -3,14 +3,15 @@
 use std::time::SystemTime;
 
 use sendstores_core::{
-    CallId, Event, State, Store, StoreId,
+    Cause, Event, Scope, State, Store, StoreId,
     ledger::{Expected, Ledger, LedgerError, Operation, Write},
 };
 use sendstores_proto::v1 as wire;
 
 use super::{
     StoreApi, convert,
-    create::digest,
+    create::{answered_unscoped, digest, own},
+    ids,
     parse::{self, Violations},
     status::Refusal,
     token,
@@ -34,10 +35,11 @@ impl<L: Ledger> StoreApi<L> {
     pub(super) async fn handle_delete(
         &self,
         request: wire::DeleteRequest,
-        call: Option<CallId>,
+        scope: &Scope,
+        cause: Cause,
     ) -> Result<wire::DeleteResponse, Refusal> {
-        let parsed = parse_delete(request)?;
-        let store = match self.delete(&parsed, call).await {
+        let parsed = parse_delete(request, scope)?;
+        let store = match self.delete(&parsed, scope, cause).await {
             Ok(store) => Some(convert::store(&store, self.engines())),
             Err(Refusal::StoreNotFound(_)) if parsed.allow_missing => None,
             Err(refusal) => return Err(refusal),
@@ -45,7 +47,7 @@ impl<L: Ledger> StoreApi<L> {
         Ok(wire::DeleteResponse { store })
     }
 
-    async fn delete(&self, parsed: &Parsed, call: Option<CallId>) -> Result<Store, Refusal> {
+    async fn delete(&self, parsed: &Parsed, scope: &Scope, cause: Cause) -> Result<Store, Refusal> {
         let ledger = &self.writable()?.ledger;
         let refused = |error| match error {
             LedgerError::FoundNothing => Refusal::StoreNotFound(parsed.id.clone()),
@@ -54,12 +56,16 @@ impl<L: Ledger> StoreApi<L> {
         if let Some(operation) = &parsed.operation
             && let Some(answered) = ledger.recall(operation).await.map_err(refused)?
         {
+            return own(answered, scope);
+        }
+        if let Some(answered) = answered_unscoped(ledger, parsed.operation.as_ref(), scope).await.map_err(refused)? {
             return Ok(answered);
         }
         for _ in 0..ATTEMPTS {
             let store = ledger.load(&parsed.id).await?;
-            let Some(store) = store.filter(|store| store.state != State::Deleted) else {
-                match note_missing(ledger, parsed).await {
+            let foreign = store.as_ref().is_some_and(|store: &Store| !scope.contains(store.tenant.as_ref()));
+            let Some(store) = store.filter(|store| store.state != State::Deleted && !foreign) else {
+                match note_missing(ledger, parsed, foreign).await {
                     Ok(Some(answered)) => return Ok(answered),
                     Ok(None) => return Err(Refusal::StoreNotFound(parsed.id.clone())),
                     // It was created meanwhile.
@@ -74,7 +80,7 @@ impl<L: Ledger> StoreApi<L> {
             if let Some(word) = self.engines().foreign_word(&store) {
                 return Err(Refusal::StoreForeign(parsed.id.clone(), word));
             }
-            let deleting = deleting(&store, call.clone())?;
+            let deleting = deleting(&store, cause.clone())?;
             // A repetition without a request id changes nothing, so there is nothing to write either.
             if parsed.validate_only || (store.state == State::Deleting && parsed.operation.is_none()) {
                 return Ok(deleting);
@@ -93,17 +99,20 @@ impl<L: Ledger> StoreApi<L> {
 
 /// That there is no store is an answer where that is allowed, and is kept like any other: a repetition must not delete a
 /// store that was created since.
-async fn note_missing<L: Ledger>(ledger: &L, parsed: &Parsed) -> Result<Option<Store>, LedgerError> {
+/// The store of another tenant is as missing as one that is nowhere: the same is written in the same time, of an id that
+/// nobody has.
+async fn note_missing<L: Ledger>(ledger: &L, parsed: &Parsed, foreign: bool) -> Result<Option<Store>, LedgerError> {
     match &parsed.operation {
         Some(operation) if parsed.allow_missing && !parsed.validate_only => {
-            ledger.note_missing(&parsed.id, operation).await
+            let nobodys = if foreign { ids::store().ok() } else { None };
+            ledger.note_missing(nobodys.as_ref().unwrap_or(&parsed.id), operation).await
         }
         _ => Ok(None),
     }
 }
 
 /// The store on its way out; as it is when it already was.
-fn deleting(store: &Store, call: Option<CallId>) -> Result<Store, Refusal> {
+fn deleting(store: &Store, cause: Cause) -> Result<Store, Refusal> {
     if store.state == State::Deleting {
         return Ok(store.clone());
     }
@@ -111,10 +120,10 @@ fn deleting(store: &Store, call: Option<CallId>) -> Result<Store, Refusal> {
         tracing::error!(%error, store = %store.id, "delete is possible in every state but DELETED");
         Refusal::Internal
     })?;
-    Ok(deleting.by(call))
+    Ok(deleting.by(cause))
 }
 
-fn parse_delete(request: wire::DeleteRequest) -> Result<Parsed, Refusal> {
+fn parse_delete(request: wire::DeleteRequest, scope: &Scope) -> Result<Parsed, Refusal> {
     let body = wire::DeleteRequest { request_id: String::new(), validate_only: false, ..request.clone() };
     let digest = digest("delete", &body);
     let wire::DeleteRequest { id, request_id, etag, allow_missing, validate_only } = request;
@@ -124,6 +133,8 @@ fn parse_delete(request: wire::DeleteRequest) -> Result<Parsed, Refusal> {
     if etag.len() > 64 {
         violations.add("etag", "was not given out by this service");
     }
-    let operation = request_id.map(|id| Operation { id, scope: None, digest });
+    // The same of all calls of this caller: whose the store is shows later.
+    let whose = scope.tenants().next().cloned();
+    let operation = request_id.map(|id| Operation { id, scope: whose, digest });
     violations.finish(id.map(|id| Parsed { id, operation, etag, allow_missing, validate_only }))
 }

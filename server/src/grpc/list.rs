@@ -1,7 +1,9 @@
 //! Get and List: reads from the mirror, never older than any answer given before unless the caller allows it.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
-use sendstores_core::{State, Timestamp, ledger::Ledger};
+use sendstores_core::{Principal, State, Timestamp, ledger::Ledger};
 use sendstores_proto::v1 as wire;
 
 use super::{
@@ -10,7 +12,7 @@ use super::{
     status::Refusal,
     token::{self, NextPage},
 };
-use crate::mirror::{Consistency, Page};
+use crate::mirror::{Consistency, Entry, Page};
 
 const DEFAULT_PAGE: i32 = 50;
 const MAX_PAGE: i32 = 500;
@@ -20,7 +22,11 @@ const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024 - 64 * 1024;
 // === impl StoreApi ===
 
 impl<L: Ledger> StoreApi<L> {
-    pub(super) async fn handle_get(&self, request: wire::GetRequest) -> Result<cached::GetResponse, Refusal> {
+    pub(super) async fn handle_get(
+        &self,
+        request: wire::GetRequest,
+        caller: Arc<Principal>,
+    ) -> Result<cached::GetResponse, Refusal> {
         let wire::GetRequest { id, consistency } = request;
         let mut violations = Violations::default();
         let id = violations.parse("id", &id);
@@ -29,7 +35,8 @@ impl<L: Ledger> StoreApi<L> {
         let backend = self.backend()?;
         // Looked up before the store is: what is told of the store is that new, or newer.
         let fresh = backend.mirror.ready(consistency, &backend.ledger).await?;
-        let Some(store) = backend.mirror.get(&id).filter(|store| store.state != State::Deleted) else {
+        let there = |store: &Arc<Entry>| store.state != State::Deleted && caller.scope.contains(store.tenant.as_ref());
+        let Some(store) = backend.mirror.get(&id).filter(there) else {
             if backend.mirror.unreadable(&id).is_some() {
                 return Err(Refusal::RecordUnreadable(id));
             }
@@ -39,10 +46,14 @@ impl<L: Ledger> StoreApi<L> {
         Ok(cached::GetResponse { store: cached::store(&store, self.engines()), fresh_time: Some(convert::time(fresh)) })
     }
 
-    pub(super) async fn handle_list(&self, request: wire::ListRequest) -> Result<cached::ListResponse, Refusal> {
+    pub(super) async fn handle_list(
+        &self,
+        request: wire::ListRequest,
+        caller: Arc<Principal>,
+    ) -> Result<cached::ListResponse, Refusal> {
         let wire::ListRequest { filter, page_size, page_token, consistency } = request;
         let mut violations = Violations::default();
-        let filter = parse::filter(&mut violations, filter);
+        let filter = parse::filter(&mut violations, filter, &caller.scope);
         if !(0..=MAX_PAGE).contains(&page_size) {
             violations.add("page_size", format!("must be 0 to {MAX_PAGE}"));
         }
@@ -65,7 +76,7 @@ impl<L: Ledger> StoreApi<L> {
             next_page_token: last.map(|next| token::page(&next, &filter)).unwrap_or_default(),
             stores: encoded,
             revision: first.revision.0,
-            resume_token: token::resume(&first),
+            resume_token: token::resume(&first, &filter.scope),
             fresh_time: Some(convert::time(fresh)),
         })
     }

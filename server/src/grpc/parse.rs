@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, str::FromStr};
 
 use sendstores_core::{
-    Engine, Engines, Invalid, Labels, RequestId, State, StoreFilter, StoreId, StoreSpec, TenantId, shop::NewShop,
+    Engine, Engines, Invalid, Labels, RequestId, Scope, State, StoreFilter, StoreId, StoreSpec, TenantId, shop::NewShop,
 };
 use sendstores_proto::v1 as wire;
 
@@ -52,6 +52,24 @@ pub(super) fn tenant(violations: &mut Violations, field: &str, text: &str) -> Op
     violations.optional(field, text)
 }
 
+/// The owner of a new store. A caller of one tenant need not name it.
+pub(super) fn owner(violations: &mut Violations, text: &str, scope: &Scope) -> Option<TenantId> {
+    let named = tenant(violations, "tenant", text);
+    let Scope::Tenants(tenants) = scope else { return named };
+    match named {
+        Some(tenant) if tenants.contains(&tenant) => Some(tenant),
+        Some(_) => {
+            violations.add("tenant", "must be empty, or a tenant of the caller's token");
+            None
+        }
+        None if tenants.len() == 1 => tenants.first().cloned(),
+        None => {
+            violations.add("tenant", "must be one of the tenants of the caller's token");
+            None
+        }
+    }
+}
+
 pub(super) fn labels(violations: &mut Violations, field: &str, map: BTreeMap<String, String>) -> Labels {
     violations.take(field, Labels::parse(map)).unwrap_or_default()
 }
@@ -77,7 +95,12 @@ pub(super) fn spec(
     Some(StoreSpec { engine: engine?, shop: shop? })
 }
 
-pub(super) fn filter(violations: &mut Violations, filter: Option<wire::StoreFilter>) -> Option<StoreFilter> {
+/// What the caller asks for, of what is in its scope.
+pub(super) fn filter(
+    violations: &mut Violations,
+    filter: Option<wire::StoreFilter>,
+    scope: &Scope,
+) -> Option<StoreFilter> {
     let wire::StoreFilter { ids, states, engines, labels, tenant } = filter.unwrap_or_default();
     for (field, count, most) in
         [("filter.ids", ids.len(), 100), ("filter.states", states.len(), 10), ("filter.engines", engines.len(), 10)]
@@ -92,7 +115,7 @@ pub(super) fn filter(violations: &mut Violations, filter: Option<wire::StoreFilt
     let engines = engines.iter().enumerate().filter_map(|(i, engine)| self::engine(violations, i, *engine)).collect();
     let labels = self::labels(violations, "filter.labels", labels);
     let tenant = self::tenant(violations, "filter.tenant", &tenant);
-    Some(StoreFilter { ids, states, engines, labels, tenant })
+    Some(StoreFilter { ids, states, engines, labels, tenant, scope: scope.clone() })
 }
 
 pub(super) fn consistency(violations: &mut Violations, consistency: i32) -> Option<Consistency> {

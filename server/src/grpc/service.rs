@@ -8,7 +8,10 @@ use std::{
 use bytes::{Buf, Bytes};
 use futures::{Stream, StreamExt};
 use prost::Message;
-use sendstores_core::{CallId, Engines, StoreId, credentials::ReadCredentials, ledger::Ledger};
+use sendstores_core::{
+    Actor, CallId, Cause, Engines, Principal, StoreId, access::PrincipalKind, credentials::ReadCredentials,
+    ledger::Ledger,
+};
 use sendstores_proto::v1::{self as wire, store_service_server::StoreService};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
@@ -160,14 +163,15 @@ impl<L: Ledger> StoreApi<L> {
         let peer = request.extensions().get().copied();
         // Has a place among the streams, and needs none among the calls: when a replica is gone, all its watchers come here
         // at once, and who is sent away comes again.
-        self.in_time(request, async |api: &Self, request| api.handle_watch_status(request, peer).await).await
+        self.in_time(request, async |api: &Self, request, caller| api.handle_watch_status(request, &caller, peer).await)
+            .await
     }
 
     /// Answers one unary call that is no stale read, if there is a place for it.
     async fn answer_newest<Q, A>(
         &self,
         request: Request<Q>,
-        handler: impl AsyncFnOnce(&Self, Q) -> Result<A, Refusal>,
+        handler: impl AsyncFnOnce(&Self, Q, Arc<Principal>) -> Result<A, Refusal>,
     ) -> Result<Response<A>, Status> {
         self.answer(Consistency::Linearizable, request, handler).await
     }
@@ -177,7 +181,7 @@ impl<L: Ledger> StoreApi<L> {
         &self,
         consistency: Consistency,
         request: Request<Q>,
-        handler: impl AsyncFnOnce(&Self, Q) -> Result<A, Refusal>,
+        handler: impl AsyncFnOnce(&Self, Q, Arc<Principal>) -> Result<A, Refusal>,
     ) -> Result<Response<A>, Status> {
         let _admitted = self.admit(consistency)?;
         self.in_time(request, handler).await
@@ -187,10 +191,11 @@ impl<L: Ledger> StoreApi<L> {
     async fn in_time<Q, A>(
         &self,
         request: Request<Q>,
-        handler: impl AsyncFnOnce(&Self, Q) -> Result<A, Refusal>,
+        handler: impl AsyncFnOnce(&Self, Q, Arc<Principal>) -> Result<A, Refusal>,
     ) -> Result<Response<A>, Status> {
         let deadline = deadline::of(request.metadata(), self.0.limits.deadline);
-        match tokio::time::timeout(deadline, handler(self, request.into_inner())).await {
+        let caller = caller(&request)?;
+        match tokio::time::timeout(deadline, handler(self, request.into_inner(), caller)).await {
             Ok(answer) => Ok(Response::new(answer?)),
             Err(_) => Err(Refusal::DeadlineExceeded.into()),
         }
@@ -210,8 +215,11 @@ impl<L: Ledger> StoreService for StoreApi<L> {
     /// OK, INVALID_ARGUMENT, ALREADY_EXISTS, FAILED_PRECONDITION, RESOURCE_EXHAUSTED, UNAVAILABLE, DEADLINE_EXCEEDED,
     /// INTERNAL.
     async fn create(&self, request: Request<wire::CreateRequest>) -> Result<Response<wire::CreateResponse>, Status> {
-        let call = call_id(&request);
-        self.answer_newest(request, async |api: &Self, request| api.handle_create(request, call).await).await
+        let cause = cause(&request);
+        self.answer_newest(request, async |api: &Self, request, caller| {
+            api.handle_create(request, &caller.scope, cause).await
+        })
+        .await
     }
 
     /// OK, INVALID_ARGUMENT, NOT_FOUND, FAILED_PRECONDITION, RESOURCE_EXHAUSTED, UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL.
@@ -229,8 +237,11 @@ impl<L: Ledger> StoreService for StoreApi<L> {
     /// OK, INVALID_ARGUMENT, NOT_FOUND, FAILED_PRECONDITION, ABORTED, RESOURCE_EXHAUSTED, UNAVAILABLE,
     /// DEADLINE_EXCEEDED, INTERNAL.
     async fn delete(&self, request: Request<wire::DeleteRequest>) -> Result<Response<wire::DeleteResponse>, Status> {
-        let call = call_id(&request);
-        self.answer_newest(request, async |api: &Self, request| api.handle_delete(request, call).await).await
+        let cause = cause(&request);
+        self.answer_newest(request, async |api: &Self, request, caller| {
+            api.handle_delete(request, &caller.scope, cause).await
+        })
+        .await
     }
 
     type WatchStatusStream = DecodedMessages;
@@ -249,8 +260,11 @@ impl<L: Ledger> StoreService for StoreApi<L> {
         &self,
         request: Request<wire::GetCredentialsRequest>,
     ) -> Result<Response<wire::GetCredentialsResponse>, Status> {
-        let call = call_id(&request);
-        self.answer_newest(request, async |api: &Self, request| api.handle_get_credentials(request, call).await).await
+        let cause = cause(&request);
+        self.answer_newest(request, async |api: &Self, request, caller| {
+            api.handle_get_credentials(request, &caller.scope, cause).await
+        })
+        .await
     }
 }
 
@@ -268,6 +282,19 @@ fn asked(consistency: wire::Consistency) -> Consistency {
         wire::Consistency::Stale => Consistency::Stale,
         wire::Consistency::Unspecified | wire::Consistency::Linearizable => Consistency::Linearizable,
     }
+}
+
+/// Who calls. The port has put it there; a call that came another way must do so itself, or is nobody's.
+fn caller<Q>(request: &Request<Q>) -> Result<Arc<Principal>, Refusal> {
+    request.extensions().get::<Arc<Principal>>().cloned().ok_or(Refusal::TokenMissing)
+}
+
+/// What histories name as the cause of a call's effect.
+fn cause<Q>(request: &Request<Q>) -> Cause {
+    let principal = request.extensions().get::<Arc<Principal>>();
+    let known = principal.filter(|principal| principal.kind != PrincipalKind::Anonymous);
+    let actor = known.and_then(|principal| principal.to_string().parse::<Actor>().ok());
+    Cause { call: call_id(request), actor }
 }
 
 /// The id under which the log has the call; every request that came through the port has one.

@@ -1,10 +1,10 @@
 //! Opaque texts that callers carry for us: page tokens, resume tokens, etags.
 //!
 //! Each is bound to what it was made for and carries a checksum, so that damage and misuse are told from an honest
-//! token. A token grants nothing: what it leads to is checked on every call.
+//! token. A token grants nothing: what it leads to is checked on every call, and whose stores it leads to is the caller's.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use sendstores_core::{Revision, Store, StoreFilter, StoreId};
+use sendstores_core::{Revision, Scope, Store, StoreFilter, StoreId, TenantId};
 use sha2::{Digest, Sha256};
 
 use super::status::Refusal;
@@ -38,14 +38,20 @@ fn next_page(text: &str) -> Option<NextPage> {
     Some(NextPage { first: position(first)?, after: after.parse().ok()? })
 }
 
-pub(super) fn resume(position: &Position) -> String {
+/// For callers of this scope only: who may see more later would lack what was hidden before, and never know.
+pub(super) fn resume(position: &Position, scope: &Scope) -> String {
     let Position { epoch, revision } = position;
-    seal("resume", "", &format!("{epoch} {revision}"))
+    seal("resume", &bound(scope), &format!("{epoch} {revision}"))
 }
 
-pub(super) fn open_resume(token: &str) -> Result<Position, Refusal> {
-    let text = open("resume", "", token);
+pub(super) fn open_resume(token: &str, scope: &Scope) -> Result<Position, Refusal> {
+    let text = open("resume", &bound(scope), token);
     text.and_then(|text| position(&text)).ok_or(Refusal::ResumeTokenInvalid)
+}
+
+/// Empty where everything is in the scope, as it was before there were scopes: such tokens are good for all who see all.
+fn bound(scope: &Scope) -> String {
+    scope.tenants().map(TenantId::as_str).collect::<Vec<_>>().join(" ")
 }
 
 fn position(text: &str) -> Option<Position> {
@@ -108,17 +114,34 @@ mod tests {
     #[test]
     fn damage_is_noticed_at_every_byte() {
         let position = Position { epoch: "e1".parse().expect("valid"), revision: Revision(42) };
-        let token = resume(&position);
-        assert_eq!(open_resume(&token), Ok(position));
+        let token = resume(&position, &Scope::All);
+        assert_eq!(open_resume(&token, &Scope::All), Ok(position));
         for i in 0..token.len() {
             let mut damaged = token.clone().into_bytes();
             damaged[i] = if damaged[i] == b'A' { b'B' } else { b'A' };
             let damaged = String::from_utf8(damaged).expect("ASCII");
             if damaged != token {
-                assert_eq!(open_resume(&damaged), Err(Refusal::ResumeTokenInvalid), "byte {i}");
+                assert_eq!(open_resume(&damaged, &Scope::All), Err(Refusal::ResumeTokenInvalid), "byte {i}");
             }
         }
-        assert_eq!(open_resume(""), Err(Refusal::ResumeTokenInvalid));
+        assert_eq!(open_resume("", &Scope::All), Err(Refusal::ResumeTokenInvalid));
         assert_eq!(open_page(&token, &StoreFilter::default()), Err(Refusal::PageTokenInvalid));
+    }
+
+    #[test]
+    fn a_token_of_one_scope_is_none_of_another() {
+        let scope = |ids: &[&str]| Scope::of_tenants(ids.iter().map(|id| id.parse().expect("valid"))).expect("a scope");
+        let scopes = [Scope::All, scope(&["acme"]), scope(&["bolt"]), scope(&["acme", "bolt"])];
+        let position = Position { epoch: "e1".parse().expect("valid"), revision: Revision(42) };
+        let next = NextPage { first: position.clone(), after: "store-a".parse().expect("valid") };
+        for given in &scopes {
+            for shown in &scopes {
+                let [of_given, of_shown] =
+                    [given, shown].map(|scope| StoreFilter { scope: scope.clone(), ..StoreFilter::default() });
+                let (resumed, paged) =
+                    (open_resume(&resume(&position, given), shown), open_page(&page(&next, &of_given), &of_shown));
+                assert_eq!((resumed.is_ok(), paged.is_ok()), (given == shown, given == shown), "{given:?} {shown:?}");
+            }
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use futures::stream;
-use sendstores_core::{Engines, Epoch, Revision, StoreFilter, ledger::Ledger};
+use sendstores_core::{Engines, Epoch, Principal, Revision, Scope, StoreFilter, ledger::Ledger};
 use sendstores_proto::v1 as wire;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
@@ -70,13 +70,17 @@ impl<L: Ledger> StoreApi<L> {
     pub(super) async fn handle_watch_status(
         &self,
         request: wire::WatchStatusRequest,
+        caller: &Principal,
         peer: Option<Peer>,
     ) -> Result<Messages, Refusal> {
         let wire::WatchStatusRequest { filter, resume_token } = request;
         let mut violations = Violations::default();
-        let filter = parse::filter(&mut violations, filter);
+        let filter = parse::filter(&mut violations, filter, &caller.scope);
         let filter = violations.finish(filter)?;
-        let position = if resume_token.is_empty() { None } else { Some(token::open_resume(&resume_token)?) };
+        let position = match resume_token.as_str() {
+            "" => None,
+            token => Some(token::open_resume(token, &caller.scope)?),
+        };
 
         let backend = self.backend()?;
         let admitted = self.admit_stream(peer)?;
@@ -200,27 +204,31 @@ impl Watcher {
     /// A message that stands behind everything that was told.
     fn response(&self, event: Event) -> cached::WatchStatusResponse {
         let Position { epoch, revision } = self.cursor.at();
-        response(epoch, event, *revision)
+        response(epoch, event, *revision, &self.filter.scope)
     }
 }
 
-fn response(epoch: &Epoch, event: Event, revision: Revision) -> cached::WatchStatusResponse {
-    let resume_token = token::resume(&Position { epoch: epoch.clone(), revision });
+fn response(epoch: &Epoch, event: Event, revision: Revision, scope: &Scope) -> cached::WatchStatusResponse {
+    let resume_token = token::resume(&Position { epoch: epoch.clone(), revision }, scope);
     cached::WatchStatusResponse { event: Some(event), revision: revision.0, resume_token }
 }
 
-/// What a change is to a watcher of this filter, if anything. The first who shows the store encodes it for all others:
-/// nothing in the message is a watcher's own.
+/// What a change is to a watcher of this filter, if anything. The first who shows the store to one who may see all encodes it
+/// for all others of them: nothing in the message is a watcher's own. To one of a tenant the token is its tenant's.
 fn told(change: &Change, filter: &StoreFilter, epoch: &Epoch, engines: Engines) -> Option<Bytes> {
     let Change { revision, store, before, encoded } = change;
     if filter.matches_change(store) {
-        let message = || encode(&response(epoch, Event::Changed(cached::store(store, engines)), *revision));
+        let shown = || Event::Changed(cached::store(store, engines));
+        let message = || encode(&response(epoch, shown(), *revision, &filter.scope));
+        if !filter.scope.is_all() {
+            return Some(message());
+        }
         return Some(encoded.get_or_init(message).clone());
     }
     let left = before.is_some_and(|before| filter.matches_in(store, before));
     left.then(|| {
         let removed = wire::Removed { id: store.id.to_string(), uid: store.uid.to_string() };
-        encode(&response(epoch, Event::Removed(removed), *revision))
+        encode(&response(epoch, Event::Removed(removed), *revision, &filter.scope))
     })
 }
 
@@ -267,7 +275,7 @@ mod tests {
         let message = wire::WatchStatusResponse::decode(first).expect("a message");
         assert_eq!(
             (message.revision, message.resume_token),
-            (7, token::resume(&Position { epoch, revision: Revision(7) }))
+            (7, token::resume(&Position { epoch, revision: Revision(7) }, &Scope::All))
         );
         assert!(matches!(message.event, Some(Event::Changed(store)) if store.id == "store-a"));
     }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use sendstores_core::{
-    State, Store, StoreFilter, StoreId, TenantId, Timestamp,
+    Scope, State, Store, StoreFilter, StoreId, TenantId, Timestamp,
     ledger::{Scan, Unreadable},
 };
 
@@ -89,7 +89,12 @@ impl Stores {
     /// The lists that together have every store which `filter` can mean, if there are so few of them that looking them up
     /// beats reading all stores.
     fn few(&self, filter: &StoreFilter) -> Option<Vec<&Ids>> {
-        let of_tenant = filter.tenant.as_ref().map(|tenant| self.by_tenant.get(tenant).into_iter().collect());
+        let tenants = match (&filter.tenant, &filter.scope) {
+            (Some(tenant), _) => Some(vec![tenant]),
+            (None, Scope::Tenants(tenants)) => Some(tenants.iter().collect()),
+            (None, Scope::All) => None,
+        };
+        let of_tenant = tenants.map(|tenants| tenants.into_iter().filter_map(|one| self.by_tenant.get(one)).collect());
         let states = (!filter.states.is_empty()).then_some(&filter.states);
         let of_states = states.map(|states| states.iter().filter_map(|state| self.by_state.get(state)).collect());
         let ids = |lists: &Vec<&Ids>| lists.iter().map(|list| list.len()).sum::<usize>();

@@ -47,7 +47,8 @@ async fn what_a_newer_version_wrote_is_kept_through_changes<W: World>() {
         let id = format!("store-{name}");
         world.put(&id, &fixture(&format!("next/{name}")).to_string()).await;
         let read = load(&ledger, &id).await;
-        let written = change(&ledger, &id, |store| store.credentials_read(None, Timestamp::from_micros(1))).await;
+        let written =
+            change(&ledger, &id, |store| store.credentials_read(Default::default(), Timestamp::from_micros(1))).await;
         assert_eq!(load(&world.reopen().await, &id).await, written, "{name}");
         let (unknown, state, steps, evidence) = (read.unknown, read.state, read.steps, read.evidence);
         assert_eq!((written.state, written.steps, written.evidence), (state, steps, evidence), "{name}");

@@ -1,5 +1,5 @@
 use super::*;
-use crate::failure::FailureReason;
+use crate::{failure::FailureReason, history::CallId};
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_micros(second * 1_000_000)
@@ -66,13 +66,13 @@ fn each_outage_is_counted_from_its_beginning() {
 
 #[test]
 fn a_history_names_its_calls_and_does_not_tell_of_recoveries() {
-    let call = |text: &str| Some(text.parse::<CallId>().expect("valid"));
+    let call = |text: &str| Cause { call: Some(text.parse::<CallId>().expect("valid")), actor: None };
     let ready = fixture::store("store-a").by(call("c-1")).after(Event::Converged, at(5)).expect("legal");
     let degraded = ready.after(Event::ProbeFailed, at(6)).expect("legal");
     let again = degraded.after(Event::Converged, at(7)).expect("legal").credentials_read(call("c-2"), at(8));
-    let told: Vec<_> = again.history.entries().iter().map(|entry| (entry.what, entry.call.clone())).collect();
+    let told: Vec<_> = again.history.entries().iter().map(|entry| (entry.what, entry.cause.clone())).collect();
     use Happening::{Created, CredentialsRead, Ready};
-    assert_eq!(told, [(Created, call("c-1")), (Ready, None), (CredentialsRead, call("c-2"))]);
+    assert_eq!(told, [(Created, call("c-1")), (Ready, Cause::default()), (CredentialsRead, call("c-2"))]);
     assert_eq!((again.update_time, again.generation), (at(8), 1));
 }
 

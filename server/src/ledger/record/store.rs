@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use sendstores_core::{
-    Engine, Evidence, Failure, FailureReason, Happening, HistoryEntry, Labels, Revision, State, Step, StepName,
+    Cause, Engine, Evidence, Failure, FailureReason, Happening, HistoryEntry, Labels, Revision, State, Step, StepName,
     StepState, Store, StoreSpec, Timestamp, evidence::Check,
 };
 use serde::{Deserialize, Serialize};
@@ -91,6 +91,8 @@ struct HistoryRecord<'a> {
     what: Text<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     call: Option<Text<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    actor: Option<Text<'a>>,
 }
 
 // === impl Store ===
@@ -275,11 +277,12 @@ impl TryFrom<EvidenceRecord<'_>> for Evidence {
 
 impl<'a> From<&'a HistoryEntry> for HistoryRecord<'a> {
     fn from(entry: &'a HistoryEntry) -> Self {
-        let HistoryEntry { time, what, call } = entry;
+        let HistoryEntry { time, what, cause: Cause { call, actor } } = entry;
         Self {
             time: time.as_micros(),
             what: what.as_str().into(),
             call: call.as_ref().map(|call| call.as_str().into()),
+            actor: actor.as_ref().map(|actor| actor.as_str().into()),
         }
     }
 }
@@ -291,7 +294,10 @@ impl TryFrom<HistoryRecord<'_>> for HistoryEntry {
         Ok(Self {
             time: Timestamp::from_micros(record.time),
             what: kept("history.what", &record.what, Happening::kept)?,
-            call: record.call.map(|call| parse("history.call", &call)).transpose()?,
+            cause: Cause {
+                call: record.call.map(|call| parse("history.call", &call)).transpose()?,
+                actor: record.actor.map(|actor| parse("history.actor", &actor)).transpose()?,
+            },
         })
     }
 }

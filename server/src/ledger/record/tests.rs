@@ -6,8 +6,8 @@ use proptest::{
     strategy::ValueTree,
 };
 use sendstores_core::{
-    Engine, Evidence, Failure, FailureReason, Happening, HistoryEntry, Labels, Release, ShopSettings, Step, StepName,
-    StepState, StoreSpec, Timestamp,
+    Cause, Engine, Evidence, Failure, FailureReason, Happening, HistoryEntry, Labels, Release, ShopSettings, Step,
+    StepName, StepState, StoreSpec, Timestamp,
     diagnosis::{Diagnosis, ObjectEvent},
     evidence::Check,
     release::Volume,
@@ -116,11 +116,13 @@ fn evidence() -> impl Strategy<Value = Evidence> {
 }
 
 fn entry() -> impl Strategy<Value = HistoryEntry> {
-    (time(), select(&Happening::ALL[..]), option::of("[!-~]{1,40}")).prop_map(|(time, what, call)| HistoryEntry {
-        time,
-        what,
-        call: call.map(|call| parsed(&call)),
-    })
+    (time(), select(&Happening::ALL[..]), option::of("[!-~]{1,40}"), option::of("[!-~]{1,90}")).prop_map(
+        |(time, what, call, actor)| HistoryEntry {
+            time,
+            what,
+            cause: Cause { call: call.map(|call| parsed(&call)), actor: actor.map(|actor| parsed(&actor)) },
+        },
+    )
 }
 
 fn release() -> impl Strategy<Value = Release> {
@@ -313,7 +315,8 @@ fn a_new_store_is_small() {
     store.steps = steps;
     (store.evidence, store.failure, store.made_from) = (Vec::new(), None, None);
     let call = Some(parsed("0193b0a0-7c3e-7000-8000-0000000000af"));
-    let created = HistoryEntry { time: Timestamp::from_micros(1_700_000_000_000_000), what: Happening::Created, call };
+    let cause = Cause { call, actor: Some(parsed("token:shop-platform#4fKq0ZpL2x")) };
+    let created = HistoryEntry { time: Timestamp::from_micros(1_700_000_000_000_000), what: Happening::Created, cause };
     store.history = [created].into_iter().collect();
     store.url = "http://store-ab12cd34.localhost:8080".to_owned();
     let size = encode(&store).expect("encodes").len();
