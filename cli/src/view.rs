@@ -171,7 +171,13 @@ fn settings(shop: &v1::ShopSettings) -> String {
         Catalogue::Sample | Catalogue::Unspecified => "sample catalogue",
     };
     let parts = [&shop.country, &shop.currency, &shop.locale, &shop.timezone].map(String::as_str);
-    let taxes = if shop.taxes { "taxes" } else { "no taxes" };
+    let taxes = match (shop.taxes, shop.prices_include_tax) {
+        (false, _) => "no taxes".to_owned(),
+        // One of an older server, which asked for no rate.
+        (true, _) if shop.tax_rate.is_empty() => "taxes without a rate: it sells without tax".to_owned(),
+        (true, false) => format!("taxes {}%", shop.tax_rate),
+        (true, true) => format!("taxes {}% (in the prices)", shop.tax_rate),
+    };
     format!("{}, {taxes}, {}, shipping {}, {catalogue}", parts.join(", "), payments.join(" + "), shop.flat_rate)
 }
 

@@ -118,7 +118,7 @@ def invalid_settings_write_nothing(store):
 
 def configures(store):
     answer, took = store.must("configure", store.configure_request())
-    assert answer["changed"] == ["opening", "settings", "payments", "shipping", "taxes", "catalogue"], answer
+    assert answer["changed"] == ["opening", "settings", "payments", "shipping", "taxes", "prices", "catalogue"], answer
     assert store.state()["marker"] == "digest-1"
     expected = {"woocommerce_currency": "EUR", "woocommerce_default_country": "DE", "woocommerce_coming_soon": "no",
                 "woocommerce_weight_unit": "kg", "woocommerce_price_decimal_sep": ",", "timezone_string": "Europe/Berlin",

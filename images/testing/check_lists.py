@@ -11,6 +11,18 @@ foreach ( array_keys( WC()->countries->get_countries() ) as $country ) {
 }
 echo json_encode( array( $states, array_keys( get_woocommerce_currencies() ) ) );"""
 
+PRICES = """require '/opt/sendstores/configure.d/steps.php';
+$prices = array();
+foreach ( array_keys( get_woocommerce_currencies() ) as $currency ) {
+	$format = sendstores_price_format( array( 'country' => 'US', 'currency' => $currency ) ) + array( 'woocommerce_price_num_decimals' => '2' );
+	add_filter( 'pre_option_woocommerce_currency', $is = static fn() => $currency );
+	add_filter( 'pre_option_woocommerce_price_num_decimals', $has = static fn() => $format['woocommerce_price_num_decimals'] );
+	$prices[ $currency ] = array( wc_get_price_decimals(), sendstores_sample_price() );
+	remove_filter( 'pre_option_woocommerce_currency', $is );
+	remove_filter( 'pre_option_woocommerce_price_num_decimals', $has );
+}
+echo json_encode( $prices );"""
+
 
 def accepted_codes_are_known_to_the_shop(store):
     code, out, err = store.wordpress.exec("wp", "eval", ASK)
@@ -36,6 +48,23 @@ def every_language_of_the_image_is_accepted(store):
     return f"{len(languages)} besides en_US"
 
 
+def amounts_fit_their_currency(store):
+    """The sample's price is whole in the smallest unit, and the control plane counts as many decimals as the shop has at most."""
+    code, out, err = store.wordpress.exec("wp", "eval", PRICES)
+    assert code == 0, err
+    prices = json.loads(out)
+    for currency, (decimals, price) in prices.items():
+        assert len(price.partition(".")[2]) <= decimals and float(price) >= 1, (currency, decimals, price)
+    assert (prices["JPY"], prices["KWD"], prices["EUR"]) == ([0, "1990"], [3, "5.900"], [2, "19.90"]), prices
+    none, three = accepted("WITHOUT_DECIMALS"), accepted("WITH_THREE_DECIMALS")
+    ours = {currency: 0 if currency in none else 3 if currency in three else 2 for currency in accepted("CURRENCIES")}
+    # The stand-in knows the habits of a few countries only.
+    if "standin" not in store.state()["woocommerce_code"]:
+        fewer = {currency for currency in none | three if prices[currency][0] != ours[currency]}
+        assert not fewer, fewer
+    return f"{len(prices)} currencies"
+
+
 def accepted(name):
     with open(os.path.join(SHOP, "codes.rs")) as file:
         text = re.search(rf'const {name}: &str = "(.*?)";', file.read(), re.DOTALL)[1]
@@ -48,4 +77,4 @@ def accepted_states():
     return {country: set(states) for country, *states in lines}
 
 
-CHECKS = [accepted_codes_are_known_to_the_shop, every_language_of_the_image_is_accepted]
+CHECKS = [accepted_codes_are_known_to_the_shop, every_language_of_the_image_is_accepted, amounts_fit_their_currency]

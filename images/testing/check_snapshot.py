@@ -16,7 +16,7 @@ from tables import differences, whole_database
 RESTORE_TABLE = "wp_sendstores_restore"
 # Every setting another one, and what may be left out left out.
 OTHER = {"title": "Käse & \"Brot\" 'n' <b>more</b> --x", "admin_user": "A. Merchant@shop_1-x", "admin_email": "else@where.example",
-         "country": "US:CA", "currency": "JPY", "timezone": "UTC", "taxes": True, "tax_rate": "7.25", "weight_unit": "oz",
+         "country": "US:CA", "currency": "JPY", "timezone": "UTC", "taxes": True, "tax_rate": "7.25", "prices_include_tax": True, "weight_unit": "oz",
          "dimension_unit": "yd", "payment_methods": ["cheque"], "flat_rate": None, "sample_catalogue": False, "marker": "digest-other"}
 
 

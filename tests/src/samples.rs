@@ -50,6 +50,7 @@ pub fn shop() -> ShopSettings {
         locale: text("de_DE"),
         timezone: text("Europe/Berlin"),
         taxes: Some(true),
+        tax_rate: Some(text("19")),
         flat_rate: text("4.90"),
         ..ShopDraft::default()
     };

@@ -77,7 +77,7 @@ async fn credentials_are_shown_by_their_verb_alone_and_leave_a_trace() {
 #[tokio::test]
 async fn json_is_what_the_contract_says() {
     let rig = Rig::start().await;
-    let created = run(&rig.url, "create store-a --payment cod --taxes --json").await.json();
+    let created = run(&rig.url, "create store-a --payment cod --taxes --tax-rate 19 --json").await.json();
     assert_eq!((&created["id"], &created["state"]), (&"store-a".into(), &"STATE_PROVISIONING".into()));
     assert_eq!(created["spec"]["shop"]["paymentMethods"], serde_json::json!(["PAYMENT_METHOD_CASH_ON_DELIVERY"]));
     assert_eq!((&created["generation"], &created["labels"]), (&"1".into(), &serde_json::json!({})));

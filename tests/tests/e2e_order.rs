@@ -23,6 +23,7 @@ fn everything_changed() -> CreateStore {
         .locale("de_DE")
         .timezone("Asia/Tokyo")
         .taxes(true)
+        .tax_rate("19")
         .weight_unit("oz")
         .dimension_unit("in")
         .payment_method(PaymentMethod::BankTransfer)

@@ -28,7 +28,7 @@ async fn a_store_of_defaults_is_created_read_and_deleted_in_a_few_lines() {
 #[tokio::test]
 async fn what_was_set_is_what_the_store_is() {
     let rig = Rig::start().await;
-    let wanted = CreateStore::new().id("store-a").title("Käse & Brot").country("DE").currency("EUR").taxes(true);
+    let wanted = CreateStore::new().id("store-a").title("Käse & Brot").country("DE").currency("EUR").taxes(true).tax_rate("19");
     let wanted = wanted.tenant("acme").label("team", "a").catalogue(sendstores_client::Catalogue::Empty);
     let store = rig.client.create(wanted).await.expect("created");
     let shop = store.spec.and_then(|spec| spec.shop).expect("settings");

@@ -9,7 +9,7 @@ use super::create::{Catalogue, PaymentMethod, set};
 #[command(next_help_heading = "Shop")]
 pub(super) struct ShopArgs {
     /// The name of the shop, shown on every page. 1 to 100 characters, at least one of them visible, without control
-    /// characters and direction marks. Default: the store's id.
+    /// characters and direction marks. Default: "My shop".
     #[arg(long)]
     title: Option<String>,
     /// The merchant's e-mail address. 6 to 100 characters. Default: "admin@" and the host of the store's URL.
@@ -33,7 +33,7 @@ pub(super) struct ShopArgs {
     /// The time zone by its IANA name, such as "Europe/Berlin". Default: "UTC".
     #[arg(long)]
     timezone: Option<String>,
-    /// Whether the shop calculates taxes. Default: false.
+    /// Whether the shop calculates taxes. Needs `tax_rate`. Default: false.
     #[arg(long)]
     taxes: bool,
     /// The unit of weight: kg, g, lbs or oz. Default: "kg".
@@ -47,12 +47,21 @@ pub(super) struct ShopArgs {
     #[arg(long = "payment", value_delimiter = ',')]
     payment_methods: Vec<PaymentMethod>,
     /// The cost of shipping one order to any address, in `currency`, as a decimal number such as "4.90". At most 9
-    /// digits before the point and 2 after it. Default: "5.00".
+    /// digits before the point, and as many after it as the currency has (3 for KWD, none for JPY; zeros may follow).
+    /// Default: "5.00"; "500" if the currency has no decimals, "1.500" if it has three.
     #[arg(long)]
     flat_rate: Option<String>,
     /// The products that the store starts with. Default: sample.
     #[arg(long)]
     catalogue: Option<Catalogue>,
+    /// The standard rate of tax in the shop's country (in its state, if `country` names one), in percent: "19", "7.25".
+    /// At most 2 digits before the point and 4 after it. Shipping is taxed, too. Needs `taxes`. The merchant adds other
+    /// rates in the shop.
+    #[arg(long)]
+    tax_rate: Option<String>,
+    /// Whether prices are entered with tax, as shoppers pay them. Needs `taxes`. Default: false.
+    #[arg(long)]
+    prices_include_tax: bool,
 }
 
 impl ShopArgs {
@@ -71,6 +80,8 @@ impl ShopArgs {
             payment_methods,
             flat_rate,
             catalogue,
+            tax_rate,
+            prices_include_tax,
         } = self;
         request = set(request, title, CreateStore::title);
         request = set(request, admin_email, CreateStore::admin_email);
@@ -85,6 +96,8 @@ impl ShopArgs {
         request = payment_methods.into_iter().fold(request, |request, one| request.payment_method(one.wire()));
         request = set(request, flat_rate, CreateStore::flat_rate);
         request = set(request, catalogue.map(Catalogue::wire), CreateStore::catalogue);
+        request = set(request, tax_rate, CreateStore::tax_rate);
+        request = set(request, prices_include_tax.then_some(true), CreateStore::prices_include_tax);
         request
     }
 }

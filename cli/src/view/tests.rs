@@ -41,6 +41,8 @@ pub(crate) fn sample() -> Store {
         payment_methods: vec![PaymentMethod::CashOnDelivery.into(), PaymentMethod::BankTransfer.into()],
         flat_rate: "4.90".to_owned(),
         catalogue: Catalogue::Sample.into(),
+        tax_rate: "19".to_owned(),
+        prices_include_tax: true,
     };
     let mut database = a_step("database", Step::Failed, at(1, 200), at(61, 700));
     database.attempt = 2;

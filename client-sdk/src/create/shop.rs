@@ -5,7 +5,7 @@ use crate::v1::{Catalogue, PaymentMethod};
 
 impl CreateStore {
     /// The name of the shop, shown on every page. 1 to 100 characters, at least one of them visible, without control
-    /// characters and direction marks. Default: the store's id.
+    /// characters and direction marks. Default: "My shop".
     pub fn title(mut self, title: impl Into<String>) -> Self {
         self.shop().title = title.into();
         self
@@ -50,7 +50,7 @@ impl CreateStore {
         self
     }
 
-    /// Whether the shop calculates taxes. Default: false.
+    /// Whether the shop calculates taxes. Needs `tax_rate`. Default: false.
     pub fn taxes(mut self, taxes: bool) -> Self {
         self.shop().taxes = taxes;
         self
@@ -75,7 +75,8 @@ impl CreateStore {
     }
 
     /// The cost of shipping one order to any address, in `currency`, as a decimal number such as "4.90". At most 9
-    /// digits before the point and 2 after it. Default: "5.00".
+    /// digits before the point, and as many after it as the currency has (3 for KWD, none for JPY; zeros may follow).
+    /// Default: "5.00"; "500" if the currency has no decimals, "1.500" if it has three.
     pub fn flat_rate(mut self, flat_rate: impl Into<String>) -> Self {
         self.shop().flat_rate = flat_rate.into();
         self
@@ -84,6 +85,20 @@ impl CreateStore {
     /// The products that the store starts with. Default: CATALOGUE_SAMPLE.
     pub fn catalogue(mut self, catalogue: Catalogue) -> Self {
         self.shop().catalogue = catalogue.into();
+        self
+    }
+
+    /// The standard rate of tax in the shop's country (in its state, if `country` names one), in percent: "19", "7.25".
+    /// At most 2 digits before the point and 4 after it. Shipping is taxed, too. Needs `taxes`. The merchant adds other
+    /// rates in the shop.
+    pub fn tax_rate(mut self, tax_rate: impl Into<String>) -> Self {
+        self.shop().tax_rate = tax_rate.into();
+        self
+    }
+
+    /// Whether prices are entered with tax, as shoppers pay them. Needs `taxes`. Default: false.
+    pub fn prices_include_tax(mut self, prices_include_tax: bool) -> Self {
+        self.shop().prices_include_tax = prices_include_tax;
         self
     }
 }

@@ -27,6 +27,7 @@ $requests = array(
 		'timezone'         => 'Europe/Berlin',
 		'taxes'            => true,
 		'tax_rate'         => '7.25',
+		'prices_include_tax' => true,
 		'weight_unit'      => 'oz',
 		'dimension_unit'   => 'yd',
 		'payment_methods'  => array( 'cod', 'bacs', 'cheque' ),

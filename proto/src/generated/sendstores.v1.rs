@@ -120,7 +120,7 @@ pub mod access {
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ShopSettings {
     /// The name of the shop, shown on every page. 1 to 100 characters, at least one of them visible,
-    /// without control characters and direction marks. Default: the store's id.
+    /// without control characters and direction marks. Default: "My shop".
     #[prost(string, tag = "1")]
     pub title: ::prost::alloc::string::String,
     /// The merchant's e-mail address. 6 to 100 characters. Default: "admin@" and the host of the store's URL.
@@ -143,7 +143,7 @@ pub struct ShopSettings {
     /// The time zone by its IANA name, such as "Europe/Berlin". Default: "UTC".
     #[prost(string, tag = "7")]
     pub timezone: ::prost::alloc::string::String,
-    /// Whether the shop calculates taxes. Default: false.
+    /// Whether the shop calculates taxes. Needs `tax_rate`. Default: false.
     #[prost(bool, tag = "8")]
     pub taxes: bool,
     /// The unit of weight: kg, g, lbs or oz. Default: "kg".
@@ -156,12 +156,20 @@ pub struct ShopSettings {
     #[prost(enumeration = "PaymentMethod", repeated, tag = "11")]
     pub payment_methods: ::prost::alloc::vec::Vec<i32>,
     /// The cost of shipping one order to any address, in `currency`, as a decimal number such as "4.90". At most 9 digits
-    /// before the point and 2 after it. Default: "5.00".
+    /// before the point, and as many after it as the currency has (3 for KWD, none for JPY; zeros may follow).
+    /// Default: "5.00"; "500" if the currency has no decimals, "1.500" if it has three.
     #[prost(string, tag = "12")]
     pub flat_rate: ::prost::alloc::string::String,
     /// The products that the store starts with. Default: CATALOGUE_SAMPLE.
     #[prost(enumeration = "Catalogue", tag = "13")]
     pub catalogue: i32,
+    /// The standard rate of tax in the shop's country (in its state, if `country` names one), in percent: "19", "7.25". At most 2
+    /// digits before the point and 4 after it. Shipping is taxed, too. Needs `taxes`. The merchant adds other rates in the shop.
+    #[prost(string, tag = "14")]
+    pub tax_rate: ::prost::alloc::string::String,
+    /// Whether prices are entered with tax, as shoppers pay them. Needs `taxes`. Default: false.
+    #[prost(bool, tag = "15")]
+    pub prices_include_tax: bool,
 }
 /// The desired state of a store, as the caller asked for it.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -5,6 +5,7 @@ mod money;
 mod names;
 mod setting;
 mod table;
+mod tax;
 
 #[doc(inline)]
 pub use crate::shop_settings;
@@ -12,6 +13,7 @@ pub use codes::{Country, Currency, Locale, Timezone};
 pub use money::Money;
 pub use names::{AdminUser, Email, Title};
 pub use setting::{Fault, NewShop, Setting};
+pub use tax::TaxRate;
 
 use crate::{
     text::Invalid,
@@ -65,10 +67,42 @@ impl ShopDraft {
     /// # Errors
     ///
     /// All that is wrong.
-    pub fn complete(self, of: &NewShop<'_>) -> Result<ShopSettings, Vec<Fault>> {
+    pub fn complete(mut self, of: &NewShop<'_>) -> Result<ShopSettings, Vec<Fault>> {
         let mut faults = Vec::new();
-        self.parse_each(of, &mut faults).filter(|_| faults.is_empty()).ok_or(faults)
+        // A wrong currency is a fault of its own, found below.
+        let currency: Option<Currency> = self.currency.as_deref().and_then(|code| code.parse().ok());
+        self.flat_rate = self.flat_rate.or_else(|| currency.map(|currency| currency.usual_flat_rate().to_owned()));
+        let shop = self.parse_each(of, &mut faults);
+        faults.extend(shop.iter().flat_map(contradictions));
+        shop.filter(|_| faults.is_empty()).ok_or(faults)
     }
+}
+
+/// What is wrong with settings that are right one by one.
+fn contradictions(shop: &ShopSettings) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    let decimals = shop.currency.decimals();
+    if shop.flat_rate.decimals() > decimals {
+        let has = if decimals == 0 { "none".to_owned() } else { decimals.to_string() };
+        faults.push(Fault::new(
+            "flat_rate",
+            format_args!("has more digits after the point than {}, which has {has}", shop.currency),
+        ));
+    }
+    if shop.taxes && shop.tax_rate.is_none() {
+        faults.push(Fault::new(
+            "tax_rate",
+            "is needed with taxes, or the shop sells without tax: give the standard rate in percent, such as \"19\", or leave \
+             taxes off and let the merchant set up the rates",
+        ));
+    }
+    if !shop.taxes && shop.tax_rate.is_some() {
+        faults.push(Fault::new("tax_rate", "needs taxes, which are off"));
+    }
+    if !shop.taxes && shop.prices_include_tax {
+        faults.push(Fault::new("prices_include_tax", "needs taxes, which are off"));
+    }
+    faults
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -171,3 +205,56 @@ named!(PaymentMethod, "cod, bacs", CashOnDelivery = "cod", BankTransfer = "bacs"
 named!(Catalogue, "sample, empty", Sample = "sample", Empty = "empty");
 named!(WeightUnit, "kg, g, lbs, oz", Kilogram = "kg", Gram = "g", Pound = "lbs", Ounce = "oz");
 named!(DimensionUnit, "m, cm, mm, in, yd", Metre = "m", Centimetre = "cm", Millimetre = "mm", Inch = "in", Yard = "yd");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn complete(change: impl Fn(&mut ShopDraft)) -> Result<ShopSettings, Vec<String>> {
+        let mut draft = ShopDraft::default();
+        change(&mut draft);
+        let id = "store-a".parse().unwrap();
+        let told = |faults: Vec<Fault>| faults.into_iter().map(|fault| fault.place).collect();
+        draft.complete(&NewShop { id: &id, host: "shop.example" }).map_err(told)
+    }
+
+    #[test]
+    fn shipping_has_the_decimals_of_the_currency() {
+        for (currency, rate, right) in [
+            ("KWD", "1.250", true),
+            ("KWD", "1.255", true),
+            ("EUR", "1.255", false),
+            ("EUR", "1.250", true),
+            ("JPY", "12.50", false),
+            ("JPY", "500", true),
+            ("JPY", "500.00", true),
+        ] {
+            let shop = complete(|shop| {
+                shop.currency = Some(currency.to_owned());
+                shop.flat_rate = Some(rate.to_owned());
+            });
+            let expected = if right { Ok(rate.to_owned()) } else { Err(vec!["flat_rate".to_owned()]) };
+            assert_eq!(shop.map(|shop| shop.flat_rate.to_string()), expected, "{currency} {rate}");
+        }
+        for (currency, usual) in [("USD", "5.00"), ("JPY", "500"), ("KWD", "1.500")] {
+            assert_eq!(complete(|shop| shop.currency = Some(currency.to_owned())).unwrap().flat_rate.to_string(), usual);
+        }
+        assert_eq!(complete(|shop| shop.currency = Some("XXX".to_owned())), Err(vec!["currency".to_owned()]));
+    }
+
+    #[test]
+    fn taxes_and_their_rate_come_together() {
+        let taxed = |taxes, rate: Option<&str>, include| {
+            complete(|shop| {
+                shop.taxes = Some(taxes);
+                shop.tax_rate = Some(rate.map(str::to_owned));
+                shop.prices_include_tax = Some(include);
+            })
+            .map(|_| ())
+        };
+        assert_eq!((taxed(true, Some("19"), true), taxed(true, Some("0"), false)), (Ok(()), Ok(())));
+        assert_eq!(taxed(false, None, false), Ok(()));
+        assert_eq!(taxed(true, None, false), Err(vec!["tax_rate".to_owned()]));
+        assert_eq!(taxed(false, Some("19"), true), Err(vec!["tax_rate".to_owned(), "prices_include_tax".to_owned()]));
+    }
+}

@@ -4,7 +4,7 @@ use sendstores_core::{
     ShopSettings,
     shop::{
         AdminUser, Catalogue, Country, Currency, DimensionUnit, Email, Locale, Money, NewShop, PaymentMethod, Setting,
-        ShopDraft, Timezone, Title, WeightUnit, shop_settings,
+        ShopDraft, TaxRate, Timezone, Title, WeightUnit, shop_settings,
     },
 };
 use sendstores_proto::v1 as wire;
@@ -66,6 +66,18 @@ macro_rules! texts {
 }
 
 texts!(Title, Email, AdminUser, Country, Currency, Locale, Timezone, WeightUnit, DimensionUnit, Money);
+
+impl OnWire for Option<TaxRate> {
+    type Wire = String;
+
+    fn given(_: &mut Violations, _: &str, wire: String) -> Option<Option<String>> {
+        (!wire.is_empty()).then_some(Some(wire))
+    }
+
+    fn wire(&self) -> String {
+        self.stored().unwrap_or_default()
+    }
+}
 
 impl OnWire for bool {
     type Wire = Self;

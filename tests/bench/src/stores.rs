@@ -84,6 +84,7 @@ fn shop() -> ShopSettings {
         locale: text("de_DE"),
         timezone: text("Europe/Berlin"),
         taxes: Some(true),
+        tax_rate: Some(text("19")),
         flat_rate: text("4.90"),
         ..ShopDraft::default()
     };

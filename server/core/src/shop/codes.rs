@@ -45,6 +45,10 @@ const CURRENCIES: &str = "\
     SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VES VND VUV WST XAF XCD XOF XPF \
     YER ZAR ZMW";
 
+/// Of them, those whose unit is not divided into hundredths (ISO 4217): it is not divided at all, or into thousandths.
+const WITHOUT_DECIMALS: &str = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF";
+const WITH_THREE_DECIMALS: &str = "BHD IQD JOD KWD LYD OMR TND";
+
 /// Sorted, parted by single spaces: the locales of GlotPress, in which WordPress is translated, and their formal and informal
 /// variants.
 const LOCALES: &str = "\
@@ -107,6 +111,28 @@ impl FromStr for Currency {
             return Err(Invalid::new("must be an ISO 4217 currency code in capitals, such as \"EUR\""));
         }
         Ok(Self(text.to_owned()))
+    }
+}
+
+impl Currency {
+    /// How many digits an amount has after its point.
+    pub fn decimals(&self) -> usize {
+        if listed::<4>(WITHOUT_DECIMALS, &self.0) {
+            0
+        } else if listed::<4>(WITH_THREE_DECIMALS, &self.0) {
+            3
+        } else {
+            2
+        }
+    }
+
+    /// What shipping costs if nobody says so.
+    pub(super) fn usual_flat_rate(&self) -> &'static str {
+        match self.decimals() {
+            0 => "500",
+            3 => "1.500",
+            _ => "5.00",
+        }
     }
 }
 

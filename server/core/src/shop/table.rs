@@ -17,7 +17,7 @@
 macro_rules! shop_settings {
     ($then:ident) => {
         $then! {
-            title: $crate::shop::Title = |shop| shop.id.to_string();
+            title: $crate::shop::Title = |_| "My shop".to_owned();
             admin_email: $crate::shop::Email = |shop| shop.email();
             admin_user: $crate::shop::AdminUser = |_| "merchant".to_owned();
             country: $crate::shop::Country = |_| "US:CA".to_owned();
@@ -30,6 +30,10 @@ macro_rules! shop_settings {
             payment_methods: Vec<$crate::shop::PaymentMethod> = |_| vec!["cod".to_owned(), "bacs".to_owned()];
             flat_rate: $crate::shop::Money = |_| "5.00".to_owned();
             catalogue: $crate::shop::Catalogue = |_| "sample".to_owned();
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            tax_rate: Option<$crate::shop::TaxRate> = |_| None;
+            #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+            prices_include_tax: bool = |_| false;
         }
     };
 }

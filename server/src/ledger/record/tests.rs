@@ -50,6 +50,8 @@ fn shop() -> impl Strategy<Value = ShopSettings> {
             payment_methods,
             flat_rate: parsed(&format!("{}.{:02}", cents / 100, cents % 100)),
             catalogue,
+            tax_rate: taxes.then(|| parsed("7.25")),
+            prices_include_tax: taxes,
         },
     )
 }

@@ -19,6 +19,8 @@ const SENDSTORES_STEPS = array(
 	'payments'  => array( 1, array( 'payment_methods' ), 'sendstores_enable_payments' ),
 	'shipping'  => array( 1, array( 'flat_rate' ), 'sendstores_ensure_flat_rate' ),
 	'taxes'     => array( 1, array( 'taxes', 'tax_rate', 'country' ), 'sendstores_apply_taxes' ),
+	// A step of its own: a field more would make the one above new in each older store.
+	'prices'    => array( 1, array( 'prices_include_tax' ), 'sendstores_apply_tax_of_prices' ),
 	'catalogue' => array( 1, array( 'sample_catalogue' ), 'sendstores_ensure_catalogue' ),
 );
 

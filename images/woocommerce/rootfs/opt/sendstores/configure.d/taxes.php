@@ -35,3 +35,17 @@ function sendstores_apply_taxes( array $request ): void {
 		)
 	);
 }
+
+/** Whether prices are entered as shoppers pay them, and then shown so, too. Older stores were made without this: nothing changes there. */
+function sendstores_apply_tax_of_prices( array $request ): void {
+	if ( empty( $request['prices_include_tax'] ) ) {
+		return;
+	}
+	sendstores_set_options(
+		array(
+			'woocommerce_prices_include_tax' => 'yes',
+			'woocommerce_tax_display_shop'   => 'incl',
+			'woocommerce_tax_display_cart'   => 'incl',
+		)
+	);
+}

@@ -18,19 +18,20 @@ const SENDSTORES_INSTALL_FIELDS   = array(
 	'locale'         => '?string',
 );
 const SENDSTORES_CONFIGURE_FIELDS = array(
-	'marker'           => 'string',
-	'admin_user'       => 'string',
-	'title'            => 'string',
-	'country'          => 'string',
-	'currency'         => 'string',
-	'timezone'         => 'string',
-	'taxes'            => 'boolean',
-	'weight_unit'      => 'string',
-	'dimension_unit'   => 'string',
-	'payment_methods'  => 'array',
-	'flat_rate'        => '?string',
-	'tax_rate'         => '?string',
-	'sample_catalogue' => '?boolean',
+	'marker'             => 'string',
+	'admin_user'         => 'string',
+	'title'              => 'string',
+	'country'            => 'string',
+	'currency'           => 'string',
+	'timezone'           => 'string',
+	'taxes'              => 'boolean',
+	'weight_unit'        => 'string',
+	'dimension_unit'     => 'string',
+	'payment_methods'    => 'array',
+	'flat_rate'          => '?string',
+	'tax_rate'           => '?string',
+	'sample_catalogue'   => '?boolean',
+	'prices_include_tax' => '?boolean',
 );
 
 /**
