@@ -172,10 +172,12 @@ pub(crate) fn cause(text: &str) -> Option<Cause> {
     let text = text.replace("\\\"", "\"");
     let lower = text.to_ascii_lowercase();
     let row = ROWS.iter().find(|row| row.words.iter().all(|word| lower.contains(word)))?;
-    let after = row.name_after.and_then(|word| lower.find(word).map(|at| at + word.len()));
-    let name = after.and_then(|at| text.get(at..)).and_then(|rest| match row.kind {
-        Kind::ApiServiceUnavailable => api_service(rest),
-        _ => quoted(rest),
+    // The word may stand in what was put before the answer, too.
+    let mut after =
+        row.name_after.into_iter().flat_map(|word| lower.match_indices(word).map(|(at, word)| at + word.len()));
+    let name = after.find_map(|at| match row.kind {
+        Kind::ApiServiceUnavailable => api_service(text.get(at..)?),
+        _ => quoted(text.get(at..)?),
     });
     Some(Cause { kind: row.kind, name })
 }
