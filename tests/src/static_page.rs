@@ -96,3 +96,29 @@ async fn observe_front(context: &Context, store: &Store) -> Result<Seen<Progress
     let evidence = vec![Evidence::new(PAGE_CHECK, found, Timestamp::from(std::time::SystemTime::now()))];
     Ok(Seen::Known(if sells { Progress::Done(evidence) } else { Progress::Failing(evidence) }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_advised_in_the_words_of_the_stores_engine() {
+        let id: StoreId = "store-a".parse().expect("valid");
+        let advised = |reason| {
+            let message = "page: status 500".to_owned();
+            let failure = Failure { reason, message, step: None, attempt: 1, retry_time: None, diagnosis: None };
+            REGISTRY.facts.suggestion(ENGINE.facts.engine, &id, &failure)
+        };
+        let own = advised(FailureReason::StorefrontUnavailable);
+        assert_eq!(own, "Put the page back: kubectl -n store-a rollout restart deployment/page");
+        let shared = advised(FailureReason::ImageUnavailable);
+        assert!(shared.ends_with("kubectl -n store-a describe pods"), "{shared}");
+        for reason in FailureReason::ALL {
+            let text = advised(reason);
+            assert!(
+                !text.contains("wordpress") && !text.contains("mysql") && !text.contains("wp "),
+                "{reason}: {text}"
+            );
+        }
+    }
+}
