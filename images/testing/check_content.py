@@ -1,7 +1,9 @@
 """What the image ships on the volume is refreshed with the image; what the merchant added stays."""
 
+import contextlib
 import os
 import shutil
+import subprocess
 import time
 
 from runtime import bind
@@ -105,6 +107,64 @@ def foreign_volume_is_said_clearly(store):
     store.start_wordpress()
 
 
+def a_full_volume_keeps_the_shop_open(store):
+    """A newer image finds no room for its content: the old content stays as a whole, until there is room."""
+    share = os.path.join(store.roots["woocommerce"], "usr/local/share/sendstores")
+    plugin, newer = store.content("plugins/woocommerce"), newer_image(store)
+    with small_volume(store, 3) as resize:
+        before = listing(store.content())
+        store.start_wordpress(mounts=[newer])
+        assert "Sample product" in store.get("/shop/")[2]
+        (line,) = [line for line in store.wordpress.log().splitlines() if "has no room" in line][-1:]
+        assert "the volume wp-content (/srv/wordpress/wp-content)" in line and "MiB beside" in line and "are free" in line, line
+        assert store.wordpress.log().count("No space left") == 1
+        assert [path for path in listing(store.content()) if path not in before] == [], "remains"
+        assert listing(plugin) == listing(os.path.join(share, "wp-content/plugins/woocommerce"))
+        store.wordpress.stop()
+        resize(400)
+        store.start_wordpress(mounts=[newer])
+        assert read(store.content("plugins/woocommerce/NEW")) == "new" and not os.path.exists(store.content(".sendstores/old"))
+        assert_merchant(store)
+        store.wordpress.stop()
+    store.start_wordpress()
+
+
+def a_small_empty_volume_is_named(store):
+    with small_volume(store, 1, empty=True):
+        before = len(store.wordpress.log())
+        store.start_wordpress_container()
+        wait_for("the container gives up", lambda: not store.wordpress.running())
+        assert "the volume wp-content (/srv/wordpress/wp-content) has no room" in store.wordpress.log()[before:]
+        store.wordpress.destroy()
+    store.start_wordpress()
+
+
+@contextlib.contextmanager
+def small_volume(store, spare, empty=False):
+    """The store's content on a volume with so many MiB left; the function makes it larger."""
+    store.wordpress.stop()
+    volume, aside = store.content().rstrip("/"), store.content().rstrip("/") + ".aside"
+    os.rename(volume, aside)
+    os.mkdir(volume)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=777", "tmpfs", volume], check=True)
+    if not empty:
+        subprocess.run(["cp", "-a", aside + "/.", volume], check=True)
+    room = os.statvfs(volume)
+    used = ((room.f_blocks - room.f_bfree) * room.f_frsize >> 20) + 1
+
+    def resize(mib):
+        subprocess.run(["mount", "-o", f"remount,size={used + mib}m", volume], check=True)
+
+    resize(spare)
+    try:
+        yield resize
+    finally:
+        store.wordpress.destroy()
+        subprocess.run(["umount", volume], check=True)
+        os.rmdir(volume)
+        os.rename(aside, volume)
+
+
 def newer_image(store):
     """The image's share with another content: one file more, one less, another hash."""
     share = os.path.join(store.work, "newer-share")
@@ -153,4 +213,6 @@ CHECKS = [
     killed_refresh_is_done_again,
     lost_files_are_restored,
     foreign_volume_is_said_clearly,
+    a_full_volume_keeps_the_shop_open,
+    a_small_empty_volume_is_named,
 ]

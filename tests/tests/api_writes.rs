@@ -26,7 +26,7 @@ async fn an_empty_create_gives_a_store_with_every_default_filled_in() {
     assert_eq!((store.generation, store.observed_generation), (1, 0));
     assert_eq!(store.url, format!("http://{}.localhost", store.id));
     let shop = store.spec.clone().and_then(|spec| spec.shop).expect("settings");
-    assert_eq!(shop.title, store.id);
+    assert_eq!(shop.title, "My shop");
     assert_eq!(shop.admin_email, format!("admin@{}.localhost", store.id));
     assert_eq!((shop.currency.as_str(), shop.country.as_str()), ("USD", "US:CA"));
     assert_eq!(shop.payment_methods.len(), 2);

@@ -16,7 +16,7 @@ async fn a_store_of_defaults_is_created_read_and_deleted_in_a_few_lines() {
     assert_eq!((created.state(), created.generation), (State::Provisioning, 1));
     assert!(created.id.starts_with("store-") && created.id.len() == 14, "{}", created.id);
     let shop = created.spec.as_ref().and_then(|spec| spec.shop.as_ref()).expect("settings");
-    assert_eq!((shop.title.as_str(), shop.currency.as_str()), (created.id.as_str(), "USD"));
+    assert_eq!((shop.title.as_str(), shop.currency.as_str()), ("My shop", "USD"));
     assert_eq!(rig.client.get(&created.id).await.expect("there"), created);
 
     let deleting = rig.client.delete(&created.id).await.expect("accepted").expect("a store");
@@ -28,7 +28,8 @@ async fn a_store_of_defaults_is_created_read_and_deleted_in_a_few_lines() {
 #[tokio::test]
 async fn what_was_set_is_what_the_store_is() {
     let rig = Rig::start().await;
-    let wanted = CreateStore::new().id("store-a").title("Käse & Brot").country("DE").currency("EUR").taxes(true).tax_rate("19");
+    let wanted =
+        CreateStore::new().id("store-a").title("Käse & Brot").country("DE").currency("EUR").taxes(true).tax_rate("19");
     let wanted = wanted.tenant("acme").label("team", "a").catalogue(sendstores_client::Catalogue::Empty);
     let store = rig.client.create(wanted).await.expect("created");
     let shop = store.spec.and_then(|spec| spec.shop).expect("settings");

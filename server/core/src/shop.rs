@@ -237,7 +237,10 @@ mod tests {
             assert_eq!(shop.map(|shop| shop.flat_rate.to_string()), expected, "{currency} {rate}");
         }
         for (currency, usual) in [("USD", "5.00"), ("JPY", "500"), ("KWD", "1.500")] {
-            assert_eq!(complete(|shop| shop.currency = Some(currency.to_owned())).unwrap().flat_rate.to_string(), usual);
+            assert_eq!(
+                complete(|shop| shop.currency = Some(currency.to_owned())).unwrap().flat_rate.to_string(),
+                usual
+            );
         }
         assert_eq!(complete(|shop| shop.currency = Some("XXX".to_owned())), Err(vec!["currency".to_owned()]));
     }

@@ -135,9 +135,10 @@ async fn shop_page(
     product: Option<&str>,
 ) -> Result<Finding, StepError> {
     let reply = get(context, store, "/shop/").await?;
-    // A merchant may give the page another address; its front page is still a shop's.
+    // In another language, or by its merchant, the page may have another address. The front page of a new shop is its shop page,
+    // by WooCommerce's own setting, and that of an older one is still a shop's.
     let moved = matches!(&reply, Reply::Shop(answer) if answer.status == 404);
-    if moved && !expect.is_first() {
+    if moved {
         return Ok(judge::shop_page("/", &get(context, store, "/").await?, product));
     }
     Ok(judge::shop_page("/shop/", &reply, product))

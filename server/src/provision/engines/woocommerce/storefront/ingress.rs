@@ -49,8 +49,8 @@ pub(super) async fn look(context: &Context, store: &Store, expect: Expect, produ
 
 async fn look_once(context: &Context, store: &Store, expect: Expect, product: Option<&str>) -> Seen {
     let first = context.visit(store, "/shop/").await;
-    // As with the other check of the page: a merchant may give it another address.
-    let moved = !expect.is_first() && matches!(&first, Visit::Answered(Answer { status: 404, .. }));
+    // As with the other check of the page, which may have another address.
+    let moved = matches!(&first, Visit::Answered(Answer { status: 404, .. }));
     match moved {
         true => judge(&store.url, "/", context.visit(store, "/").await, product),
         false => judge(&store.url, "/shop/", first, product),
