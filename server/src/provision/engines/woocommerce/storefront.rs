@@ -99,8 +99,7 @@ async fn probe(context: &Context, store: &Store, expect: Expect) -> Result<(Vec<
     let catalogue = judge::catalogue(&reply, sample_due);
     let product = catalogue.as_ref().ok().and_then(Option::as_ref);
     let name = product.filter(|_| sample_due).map(|product| product.name.as_str());
-    let looks =
-        (shop_page(context, store, expect, name), cart(context, store, expect, product), cron::look(context, store));
+    let looks = (shop_page(context, store, name), cart(context, store, expect, product), cron::look(context, store));
     let (page, cart, cron) = tokio::try_join!(looks.0, looks.1, looks.2)?;
     let found = [
         (checks::SHOP_PAGE, Some(page)),
@@ -128,12 +127,7 @@ fn offer(catalogue: &Result<Option<Product>, String>) -> Finding {
     }
 }
 
-async fn shop_page(
-    context: &Context,
-    store: &Store,
-    expect: Expect,
-    product: Option<&str>,
-) -> Result<Finding, StepError> {
+async fn shop_page(context: &Context, store: &Store, product: Option<&str>) -> Result<Finding, StepError> {
     let reply = get(context, store, "/shop/").await?;
     // In another language, or by its merchant, the page may have another address. The front page of a new shop is its shop page,
     // by WooCommerce's own setting, and that of an older one is still a shop's.

@@ -38,7 +38,7 @@ pub(super) enum Seen {
 pub(super) async fn look(context: &Context, store: &Store, expect: Expect, product: Option<&str>, sells: bool) -> Seen {
     let until = Instant::now() + PATIENCE;
     loop {
-        let seen = look_once(context, store, expect, product).await;
+        let seen = look_once(context, store, product).await;
         let waits = sells && expect.is_first() && matches!(seen, Seen::Other(_));
         if !waits || Instant::now() >= until {
             return seen;
@@ -47,7 +47,7 @@ pub(super) async fn look(context: &Context, store: &Store, expect: Expect, produ
     }
 }
 
-async fn look_once(context: &Context, store: &Store, expect: Expect, product: Option<&str>) -> Seen {
+async fn look_once(context: &Context, store: &Store, product: Option<&str>) -> Seen {
     let first = context.visit(store, "/shop/").await;
     // As with the other check of the page, which may have another address.
     let moved = matches!(&first, Visit::Answered(Answer { status: 404, .. }));
