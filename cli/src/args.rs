@@ -93,6 +93,8 @@ pub(crate) enum Command {
     Delete(DeleteArgs),
     /// Show every change of stores as it happens.
     Watch(WatchArgs),
+    /// Show who you are to the server, and what you may do.
+    Whoami,
     /// Print the completion script of a shell.
     Completions {
         /// The shell.

@@ -6,6 +6,7 @@ mod delete;
 mod get;
 mod list;
 mod watch;
+mod whoami;
 
 use clap::CommandFactory;
 use sendstores_client::{Client, RetryPolicy};
@@ -26,6 +27,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::List(args) => list::run(&global, args).await,
         Command::Delete(args) => delete::run(&global, args).await,
         Command::Watch(args) => watch::run(&global, args).await,
+        Command::Whoami => whoami::run(&global).await,
         Command::Completions { shell } => completions(shell),
     }
 }

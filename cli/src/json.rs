@@ -28,6 +28,10 @@ impl Named for v1::GetCredentialsResponse {
     const NAME: &str = "sendstores.v1.GetCredentialsResponse";
 }
 
+impl Named for v1::Principal {
+    const NAME: &str = "sendstores.v1.Principal";
+}
+
 impl Named for v1::WatchStatusResponse {
     const NAME: &str = "sendstores.v1.WatchStatusResponse";
 }

@@ -10,6 +10,7 @@ use tonic::{
 
 use crate::{
     builder::{Builder, CALL_TIMEOUT},
+    cause::Cause,
     create::CreateStore,
     credentials::Credentials,
     delete::DeleteStore,
@@ -17,7 +18,10 @@ use crate::{
     get::GetStore,
     interruption::{Interruption, Observer},
     retry::{Repetition, RetryPolicy},
-    v1::{self as wire, Store, store_service_client::StoreServiceClient},
+    v1::{
+        self as wire, Principal, Store, account_service_client::AccountServiceClient,
+        store_service_client::StoreServiceClient,
+    },
     watch::{ResumeToken, Watch},
 };
 
@@ -29,6 +33,7 @@ const MAX_ANSWER: usize = 16 * 1024 * 1024;
 #[derive(Clone, Debug)]
 pub struct Client {
     grpc: StoreServiceClient<Channel>,
+    accounts: AccountServiceClient<Channel>,
     timeout: Duration,
     retry: RetryPolicy,
     bearer: Option<MetadataValue<Ascii>>,
@@ -63,8 +68,9 @@ impl Client {
         retry: RetryPolicy,
         bearer: Option<MetadataValue<Ascii>>,
     ) -> Self {
+        let accounts = AccountServiceClient::new(channel.clone());
         let grpc = StoreServiceClient::new(channel).max_decoding_message_size(MAX_ANSWER);
-        Self { grpc, timeout, retry, bearer, observer: Observer::default() }
+        Self { grpc, accounts, timeout, retry, bearer, observer: Observer::default() }
     }
 
     /// Has `observe` called when a call or a stream of this client is interrupted, and when it goes on: once each, however
@@ -152,6 +158,21 @@ impl Client {
             })
             .await?;
         Ok(answer.into())
+    }
+
+    /// Who this client is to the server, by its token, and what it may do.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] when the token is missing, invalid, expired or revoked.
+    pub async fn principal(&self) -> Result<Principal, Error> {
+        let once = || {
+            let mut request = self.signed(wire::GetPrincipalRequest {});
+            request.set_timeout(self.timeout);
+            let mut accounts = self.accounts.clone();
+            self.within(Box::pin(async move { accounts.get_principal(request).await }))
+        };
+        let answer = self.repeated(Repetition::Harmless, once).await?;
+        answer.principal.ok_or_else(|| Error::Other(Cause::new(Status::internal("the response has no principal"))))
     }
 
     /// Watches the stores that `filter` means: each as it is, then `Synced`, then every change. The watch goes on by itself

@@ -1,5 +1,6 @@
 //! The wire edge: parses requests, submits events, answers, and nothing else.
 
+mod account;
 mod cached;
 mod coalesce;
 mod codec;

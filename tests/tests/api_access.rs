@@ -161,6 +161,23 @@ async fn a_role_without_a_permission_is_told_which_and_the_log_says_who() {
     assert_eq!(refusal(narrow.get("store-a").await).1, "STORE_NOT_FOUND");
 }
 
+#[tokio::test]
+async fn a_caller_can_ask_who_it_is_and_what_it_may_do() {
+    let mut redis = RedisServer::start().await;
+    let options = ServerOptions::without_cluster(&redis.url()).with_auth();
+    let server = options.start_ready().await;
+    let token = make_token(&options, "--role agent --tenant bolt --tenant acme --ability stores.read");
+    let agent = client(&server, &token).await;
+    let principal = agent.principal().await.expect("a principal");
+    assert_eq!((principal.name.as_str(), principal.id.as_str()), ("test", token_id(&token)));
+    assert_eq!((principal.role.as_str(), principal.tenants.join(" ").as_str()), ("agent", "acme bolt"));
+    assert_eq!(principal.permissions, ["stores.read", "account.read"]);
+    assert!(principal.expire_time.is_some());
+    redis.kill9();
+    assert_eq!(agent.principal().await.expect("it needs no Redis"), principal);
+    assert_eq!(refusal(server.client().await.principal().await), (Code::Unauthenticated, "TOKEN_MISSING".to_owned()));
+}
+
 #[derive(Clone, PartialEq, prost::Message)]
 struct ListServices {
     #[prost(string, tag = "7")]

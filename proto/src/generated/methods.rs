@@ -3,6 +3,7 @@
 /// A method of the API, or of a service beside it on the same port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Method {
+    GetPrincipal,
     Create,
     Get,
     List,
@@ -15,11 +16,12 @@ pub enum Method {
 
 impl Method {
     /// Every method once.
-    pub const ALL: &[Self] = &[Self::Create, Self::Get, Self::List, Self::Delete, Self::WatchStatus, Self::GetCredentials, Self::Health, Self::Reflection];
+    pub const ALL: &[Self] = &[Self::GetPrincipal, Self::Create, Self::Get, Self::List, Self::Delete, Self::WatchStatus, Self::GetCredentials, Self::Health, Self::Reflection];
 
     /// The name, which is short and belongs to one method.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::GetPrincipal => "GetPrincipal",
             Self::Create => "Create",
             Self::Get => "Get",
             Self::List => "List",
@@ -34,6 +36,15 @@ impl Method {
 
 /// Every method with who may call it.
 pub const METHODS: &[MethodAccess] = &[
+    MethodAccess {
+        method: Method::GetPrincipal,
+        path: "/sendstores.v1.AccountService/GetPrincipal",
+        rule: Rule::Permission("account.read"),
+        scope: Scope::None,
+        effect: Effect::Read,
+        idempotent: true,
+        audit: false,
+    },
     MethodAccess {
         method: Method::Create,
         path: "/sendstores.v1.StoreService/Create",
@@ -137,17 +148,18 @@ pub const METHODS: &[MethodAccess] = &[
 
 fn index(path: &str) -> Option<usize> {
     match path {
-        "/sendstores.v1.StoreService/Create" => Some(0),
-        "/sendstores.v1.StoreService/Get" => Some(1),
-        "/sendstores.v1.StoreService/List" => Some(2),
-        "/sendstores.v1.StoreService/Delete" => Some(3),
-        "/sendstores.v1.StoreService/WatchStatus" => Some(4),
-        "/sendstores.v1.StoreService/GetCredentials" => Some(5),
-        "/grpc.health.v1.Health/Check" => Some(6),
-        "/grpc.health.v1.Health/List" => Some(7),
-        "/grpc.health.v1.Health/Watch" => Some(8),
-        "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo" => Some(9),
-        "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo" => Some(10),
+        "/sendstores.v1.AccountService/GetPrincipal" => Some(0),
+        "/sendstores.v1.StoreService/Create" => Some(1),
+        "/sendstores.v1.StoreService/Get" => Some(2),
+        "/sendstores.v1.StoreService/List" => Some(3),
+        "/sendstores.v1.StoreService/Delete" => Some(4),
+        "/sendstores.v1.StoreService/WatchStatus" => Some(5),
+        "/sendstores.v1.StoreService/GetCredentials" => Some(6),
+        "/grpc.health.v1.Health/Check" => Some(7),
+        "/grpc.health.v1.Health/List" => Some(8),
+        "/grpc.health.v1.Health/Watch" => Some(9),
+        "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo" => Some(10),
+        "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo" => Some(11),
         _ => None,
     }
 }

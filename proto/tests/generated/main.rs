@@ -12,8 +12,12 @@ use std::{
 
 use prost::Message;
 
-const PROTOS: [&str; 3] =
-    ["sendstores/v1/access.proto", "sendstores/v1/store.proto", "sendstores/v1/store_service.proto"];
+const PROTOS: [&str; 4] = [
+    "sendstores/v1/access.proto",
+    "sendstores/v1/account_service.proto",
+    "sendstores/v1/store.proto",
+    "sendstores/v1/store_service.proto",
+];
 
 /// Messages whose Debug form is written by hand, without what they hold.
 const HOLD_SECRETS: [&str; 1] = [".sendstores.v1.GetCredentialsResponse"];

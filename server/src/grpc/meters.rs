@@ -95,6 +95,9 @@ mod tests {
                     .any(|row| row.method == **method && Called(Some(row)).is_frequent())
             })
             .collect();
-        assert_eq!(frequent, [&Method::Get, &Method::List, &Method::Health, &Method::Reflection]);
+        assert_eq!(
+            frequent,
+            [&Method::GetPrincipal, &Method::Get, &Method::List, &Method::Health, &Method::Reflection]
+        );
     }
 }

@@ -9,7 +9,10 @@ use axum::Router;
 use http::{HeaderMap, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use sendstores_core::ledger::Ledger;
-use sendstores_proto::{access::Method, v1::store_service_server::StoreServiceServer};
+use sendstores_proto::{
+    access::Method,
+    v1::{account_service_server::AccountServiceServer, store_service_server::StoreServiceServer},
+};
 use tonic::{Status, body::Body};
 use tonic_web::GrpcWebLayer;
 use tower::{Layer, Service, ServiceExt, service_fn};
@@ -32,6 +35,7 @@ pub(super) const MAX_METADATA: usize = 16 * 1024;
 pub(super) struct Port<L: Ledger> {
     api: StoreApi<L>,
     service: StoreServiceServer<StoreApi<L>>,
+    accounts: AccountServiceServer<StoreApi<L>>,
     sizes: MessageSizes,
     rest: Router,
     gate: Gate,
@@ -45,7 +49,8 @@ impl<L: Ledger> Port<L> {
         let service = StoreServiceServer::new(api.clone())
             .max_decoding_message_size(sizes.request)
             .max_encoding_message_size(sizes.response);
-        Self { api, service, sizes, rest, gate, hosts: AllowedHosts::Any }
+        let accounts = AccountServiceServer::new(api.clone()).max_decoding_message_size(sizes.request);
+        Self { api, service, accounts, sizes, rest, gate, hosts: AllowedHosts::Any }
     }
 
     /// The same, for browsers that come by one of these names.
@@ -89,6 +94,7 @@ impl<L: Ledger> Port<L> {
             Method::Get => codec::unary(*sizes, request, service_fn(|get| api.cached_get(get))).await,
             Method::List => Box::pin(codec::unary(*sizes, request, service_fn(|list| api.cached_list(list)))).await,
             Method::WatchStatus => Box::pin(codec::watch(*sizes, request, service_fn(|watch| api.watch(watch)))).await,
+            Method::GetPrincipal => self.accounts.clone().call(request).await.unwrap_or_else(|never| match never {}),
             _ => self.service.clone().call(request).await.unwrap_or_else(|never| match never {}),
         }
     }

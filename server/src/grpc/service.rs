@@ -285,7 +285,7 @@ fn asked(consistency: wire::Consistency) -> Consistency {
 }
 
 /// Who calls. The port has put it there; a call that came another way must do so itself, or is nobody's.
-fn caller<Q>(request: &Request<Q>) -> Result<Arc<Principal>, Refusal> {
+pub(super) fn caller<Q>(request: &Request<Q>) -> Result<Arc<Principal>, Refusal> {
     request.extensions().get::<Arc<Principal>>().cloned().ok_or(Refusal::TokenMissing)
 }
 

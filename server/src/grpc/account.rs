@@ -1,0 +1,39 @@
+//! `AccountService`: says to callers who they are.
+
+use std::sync::Arc;
+
+use sendstores_core::{Principal, access::PrincipalKind, ledger::Ledger};
+use sendstores_proto::v1::{self as wire, account_service_server::AccountService};
+use tonic::{Request, Response, Status};
+
+use super::{StoreApi, convert, service::caller};
+
+#[tonic::async_trait]
+impl<L: Ledger> AccountService for StoreApi<L> {
+    /// OK, and what the port refuses.
+    async fn get_principal(
+        &self,
+        request: Request<wire::GetPrincipalRequest>,
+    ) -> Result<Response<wire::GetPrincipalResponse>, Status> {
+        let principal = Some(shown(&caller(&request)?));
+        Ok(Response::new(wire::GetPrincipalResponse { principal }))
+    }
+}
+
+fn shown(principal: &Arc<Principal>) -> wire::Principal {
+    use wire::principal::Kind;
+    let kind = match principal.kind {
+        PrincipalKind::Token => Kind::Token,
+        PrincipalKind::File => Kind::File,
+        PrincipalKind::Anonymous => Kind::Anonymous,
+    };
+    wire::Principal {
+        kind: kind.into(),
+        name: principal.name.to_string(),
+        id: principal.id.clone(),
+        role: principal.role.to_string(),
+        permissions: principal.permissions().map(|permission| permission.to_string()).collect(),
+        tenants: principal.scope.tenants().map(ToString::to_string).collect(),
+        expire_time: principal.expires.map(convert::time),
+    }
+}
