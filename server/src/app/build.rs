@@ -11,6 +11,7 @@ use sendstores_core::{
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tonic_health::server::HealthReporter;
 use uuid::Uuid;
 
 use super::{admin, reload, signal};
@@ -51,10 +52,7 @@ pub(super) async fn serve(
     let template = config.store_url.clone();
     let api =
         StoreApi::new(Arc::new(move |id| template.url(id)), provision::ENGINES, limits(&config), stopping.clone());
-    let auth = authenticator(&mut tasks, &config.auth, &mirror)?;
-    let (server, reporter) = Server::new(api.clone(), auth).await?;
-    let hosts = config.access.allowed_hosts.clone().map_or(AllowedHosts::Any, AllowedHosts::Named);
-    let server = server.allow(config.access.max_connections_per_peer, hosts).reflection(config.auth.reflection);
+    let (server, reporter) = port(&mut tasks, &config, &mirror, api.clone()).await?;
     tracing::info!(listen = %grpc.local_addr()?, admin = %admin.local_addr()?, "listening");
     tasks.spawn("admin", Phase::Back, {
         let mirror = mirror.clone();
@@ -116,6 +114,20 @@ fn authenticator(tasks: &mut Tasks, auth: &Auth, mirror: &Mirror) -> Result<Auth
         });
     }
     Ok(Authenticator::new(mirror.clone(), file))
+}
+
+/// The gRPC port as it is configured, and the reporter of its health.
+async fn port(
+    tasks: &mut Tasks,
+    config: &Config,
+    mirror: &Mirror,
+    api: StoreApi<RedisLedger>,
+) -> Result<(Server<RedisLedger>, HealthReporter), TaskError> {
+    let auth = authenticator(tasks, &config.auth, mirror)?;
+    let (server, reporter) = Server::new(api, auth).await?;
+    let hosts = config.access.allowed_hosts.clone().map_or(AllowedHosts::Any, AllowedHosts::Named);
+    let server = server.allow(config.access.max_connections_per_peer, hosts).reflection(config.auth.reflection);
+    Ok((server, reporter))
 }
 
 /// Before anything is written: is this the cluster that the stores stand in, and the Redis that knows them? A cluster that

@@ -36,7 +36,7 @@ pub(super) async fn look(context: &Context, store: &Store, expect: Expect) -> Re
     }
     let public = public.finding();
     if public.is_err() {
-        let page = shop_page(context, store, expect, None).await?;
+        let page = shop_page(context, store, None).await?;
         if page.is_err() || passed(store, Check::INGRESS) {
             return Ok(None);
         }
