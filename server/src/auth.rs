@@ -1,18 +1,20 @@
 //! Who a call is from: tokens of the ledger, and tokens of the credentials file.
 
 mod file;
+mod standing;
 
 use std::{sync::Arc, time::SystemTime};
 
 use rand::RngExt;
 use sendstores_core::{
-    Principal,
+    Principal, TokenId,
     token::{TokenDigest, TokenRefusal, TokenText},
 };
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 
 pub use file::{CredentialsFile, FileError};
+pub use standing::{Lapse, Standing};
 
 use crate::mirror::Mirror;
 
@@ -41,6 +43,13 @@ enum Mode {
         tokens: watch::Receiver<u64>,
         file: Option<CredentialsFile>,
     },
+}
+
+/// What is looked up of a token.
+#[derive(Clone)]
+struct Proof {
+    id: TokenId,
+    digest: TokenDigest,
 }
 
 /// Who may use reflection.
@@ -97,21 +106,55 @@ impl Authenticator {
     /// # Errors
     /// Says why it proves nobody. [`AuthError::Unknown`] may be asked again after the mirror has caught up.
     pub fn authenticate(&self, header: Option<&[u8]>) -> Result<Arc<Principal>, AuthError> {
+        match &*self.0 {
+            Mode::Off(principal) => Ok(principal.clone()),
+            Mode::On { .. } => self.principal(&Proof::of(header)?),
+        }
+    }
+
+    /// How long the caller with this `authorization` header, which was authenticated as `principal`, stays that. `None`: for
+    /// ever.
+    pub fn standing(&self, header: Option<&[u8]>, principal: Arc<Principal>) -> Option<Standing> {
+        match &*self.0 {
+            Mode::Off(_) => None,
+            Mode::On { .. } => Some(Standing::new(self.clone(), Proof::of(header).ok()?, principal)),
+        }
+    }
+
+    /// Whom a proof proves now.
+    fn principal(&self, proof: &Proof) -> Result<Arc<Principal>, AuthError> {
         let (mirror, file) = match &*self.0 {
             Mode::Off(principal) => return Ok(principal.clone()),
             Mode::On { mirror, tokens: _, file } => (mirror, file),
         };
-        let token = TokenText::parse(bearer(header.ok_or(AuthError::Missing)?)?).ok_or(AuthError::Invalid)?;
-        let (digest, now) = (digest(&token), SystemTime::now().into());
-        if let Some(principal) = file.as_ref().and_then(|file| file.principal(&digest)) {
+        let now = SystemTime::now().into();
+        if let Some(principal) = file.as_ref().and_then(|file| file.principal(&proof.digest)) {
             let expired = principal.expires.is_some_and(|end| end <= now);
             return if expired { Err(AuthError::Expired) } else { Ok(principal) };
         }
-        let known = mirror.token(&token.id()).ok_or(AuthError::Unknown)?;
-        if !known.digest.matches(&digest) {
+        let known = mirror.token(&proof.id).ok_or(AuthError::Unknown)?;
+        if !known.digest.matches(&proof.digest) {
             return Err(AuthError::Invalid);
         }
         known.principal(now).map(Arc::new).map_err(AuthError::from)
+    }
+
+    /// What says that a principal may be another now: the tokens of the ledger, and the file.
+    fn changes(&self) -> (Option<watch::Receiver<u64>>, Option<watch::Receiver<u64>>) {
+        match &*self.0 {
+            Mode::Off(_) => (None, None),
+            Mode::On { mirror: _, tokens, file } => (Some(tokens.clone()), file.as_ref().map(CredentialsFile::changes)),
+        }
+    }
+}
+
+// === impl Proof ===
+
+impl Proof {
+    /// Of an `authorization` header.
+    fn of(header: Option<&[u8]>) -> Result<Self, AuthError> {
+        let token = TokenText::parse(bearer(header.ok_or(AuthError::Missing)?)?).ok_or(AuthError::Invalid)?;
+        Ok(Self { id: token.id(), digest: digest(&token) })
     }
 }
 

@@ -2,13 +2,14 @@
 
 use std::{fs, time::Duration};
 
+use futures::StreamExt;
 use http::uri::PathAndQuery;
-use sendstores_client::{Client, CreateStore, Error, GetStore};
+use sendstores_client::{Client, CreateStore, Error, Event, GetStore, Watch, WatchEvent, v1::StoreFilter};
 use sendstores_tests::{
     redis::RedisServer,
     server::{Server, ServerOptions},
     tokens::{client, make_entry, make_token, token_command, token_id},
-    wait::until,
+    wait::{until, within},
 };
 use tonic::{Code, Request, Status, client::Grpc, transport::Channel};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
@@ -92,6 +93,57 @@ async fn a_token_ends_on_an_open_connection() {
     let server = options.start_ready().await;
     let brief = client(&server, &make_token(&options, "--role reader --expires 1s")).await;
     refused_as(&brief, "TOKEN_EXPIRED").await;
+}
+
+/// Reads a watch to its end: the last event, and why it ended.
+async fn to_its_end(mut watch: Watch) -> (WatchEvent, Error) {
+    let mut last = None;
+    loop {
+        match within("the end of the watch", watch.next()).await.expect("no end without a reason") {
+            Ok(event) => last = Some(event),
+            Err(error) => return (last.expect("an event"), error),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_watch_ends_with_its_token_and_goes_on_with_another() {
+    let redis = RedisServer::start().await;
+    let options = ServerOptions::without_cluster(&redis.url()).with_auth();
+    let server = options.start_ready().await;
+    let admin = client(&server, &make_token(&options, "--role admin")).await;
+    for (flags, reason) in [("--role reader", "TOKEN_REVOKED"), ("--role reader --expires 5s", "TOKEN_EXPIRED")] {
+        let token = make_token(&options, flags);
+        let watch = client(&server, &token).await.watch(StoreFilter::default()).await.expect("a watch");
+        if reason == "TOKEN_REVOKED" {
+            assert!(token_command(&options, &["revoke", token_id(&token)]).status.success());
+        }
+        let (last, error) = to_its_end(watch).await;
+        assert_eq!(refusal::<()>(Err(error)), (Code::Unauthenticated, reason.to_owned()));
+        assert!(matches!(last.event, Event::Heartbeat { .. }), "{last:?}");
+
+        let created = admin.create(CreateStore::new()).await.expect("created");
+        let from = last.resume_token.expect("a token to go on from");
+        let mut next = admin.watch_from(StoreFilter::default(), from).await.expect("a watch");
+        let event = within("what was missed", next.next()).await.expect("no end").expect("an event");
+        assert_eq!(event.store().map(|store| store.id.as_str()), Some(created.id.as_str()));
+    }
+}
+
+#[tokio::test]
+async fn a_watch_ends_when_the_credentials_file_takes_its_permission() {
+    let redis = RedisServer::start().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("credentials.yaml");
+    let options = ServerOptions::without_cluster(&redis.url()).with_auth();
+    let (token, entry) = make_entry(&options, "--role reader");
+    fs::write(&path, format!("credentials:\n{entry}")).expect("written");
+    let server = options.flag("--credentials").flag(path.to_str().expect("a path")).start_ready().await;
+    let watch = client(&server, &token).await.watch(StoreFilter::default()).await.expect("a watch");
+    fs::write(&path, format!("credentials:\n{entry}    abilities: [stores.read]\n")).expect("written");
+    let (last, error) = to_its_end(watch).await;
+    assert_eq!(refusal::<()>(Err(error)), (Code::PermissionDenied, "PERMISSION_DENIED".to_owned()));
+    assert!(matches!(last.event, Event::Heartbeat { .. }), "{last:?}");
 }
 
 #[tokio::test]

@@ -1685,7 +1685,7 @@ pub mod store_service_client {
         /// - Liveness: the server sends a `heartbeat` when nothing else was sent for 10 s.
         /// - Slow clients: messages are sent only as fast as the client reads, and a slow client never delays others. A client that
         ///   falls more than 8,192 changes behind is disconnected with HISTORY_COMPACTED. The messages before that have no gap.
-        /// - Duration: a stream has no time limit.
+        /// - Duration: a stream ends when its caller's token expires, is revoked or loses its rights. It has no other time limit.
         ///
         /// Errors:
         ///
@@ -1697,6 +1697,8 @@ pub mod store_service_client {
         ///   "server": this server has 20,000, unless the operator configured another limit.
         /// - UNAVAILABLE: DRAINING, the server is stopping. After `synced`, the server first sends a last `heartbeat` with a token:
         ///   resume with that on another replica. Before `synced` there is no token: watch again without one.
+        /// - UNAUTHENTICATED: TOKEN_EXPIRED, TOKEN_REVOKED or TOKEN_INVALID, also at the end of an open stream, after a last `heartbeat`
+        ///   as for DRAINING: get another token and resume. PERMISSION_DENIED in the same way.
         pub async fn watch_status(
             &mut self,
             request: impl tonic::IntoRequest<super::WatchStatusRequest>,
@@ -1848,7 +1850,7 @@ pub mod store_service_server {
         /// - Liveness: the server sends a `heartbeat` when nothing else was sent for 10 s.
         /// - Slow clients: messages are sent only as fast as the client reads, and a slow client never delays others. A client that
         ///   falls more than 8,192 changes behind is disconnected with HISTORY_COMPACTED. The messages before that have no gap.
-        /// - Duration: a stream has no time limit.
+        /// - Duration: a stream ends when its caller's token expires, is revoked or loses its rights. It has no other time limit.
         ///
         /// Errors:
         ///
@@ -1860,6 +1862,8 @@ pub mod store_service_server {
         ///   "server": this server has 20,000, unless the operator configured another limit.
         /// - UNAVAILABLE: DRAINING, the server is stopping. After `synced`, the server first sends a last `heartbeat` with a token:
         ///   resume with that on another replica. Before `synced` there is no token: watch again without one.
+        /// - UNAUTHENTICATED: TOKEN_EXPIRED, TOKEN_REVOKED or TOKEN_INVALID, also at the end of an open stream, after a last `heartbeat`
+        ///   as for DRAINING: get another token and resume. PERMISSION_DENIED in the same way.
         async fn watch_status(
             &self,
             request: tonic::Request<super::WatchStatusRequest>,

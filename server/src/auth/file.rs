@@ -13,6 +13,7 @@ use sendstores_core::{
     Invalid, Permission, Principal, PrincipalName, Role, Scope, Timestamp, access::PrincipalKind, token::TokenDigest,
 };
 use serde::Deserialize;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// How often the file is read. Kubernetes swaps a mounted Secret by links, which is no event of the file.
@@ -41,6 +42,8 @@ pub struct CredentialsFile(Arc<Inner>);
 struct Inner {
     path: PathBuf,
     read: RwLock<Contents>,
+    /// The epoch of what was read last.
+    changes: watch::Sender<u64>,
 }
 
 /// What was read.
@@ -82,7 +85,8 @@ impl CredentialsFile {
     pub fn open(path: PathBuf) -> Result<Self, FileError> {
         let text = text_of(&path)?;
         let principals = parse(&path, &text)?;
-        Ok(Self(Arc::new(Inner { path, read: RwLock::new(Contents { text, principals, epoch: 0 }) })))
+        let read = RwLock::new(Contents { text, principals, epoch: 0 });
+        Ok(Self(Arc::new(Inner { path, read, changes: watch::Sender::new(0) })))
     }
 
     /// Reads the file again whenever its content has changed, until `stop`. While it is broken, what was read last holds.
@@ -105,6 +109,11 @@ impl CredentialsFile {
         self.read().principals.get(digest).cloned()
     }
 
+    /// Says when the file was read again.
+    pub(super) fn changes(&self) -> watch::Receiver<u64> {
+        self.0.changes.subscribe()
+    }
+
     pub(super) fn epoch(&self) -> u64 {
         self.read().epoch
     }
@@ -117,7 +126,10 @@ impl CredentialsFile {
         let principals = parse(&self.0.path, &text)?;
         tracing::info!(credentials = principals.len(), "the credentials file was read again");
         let mut read = self.0.read.write().unwrap_or_else(PoisonError::into_inner);
-        *read = Contents { text, principals, epoch: read.epoch + 1 };
+        let epoch = read.epoch + 1;
+        *read = Contents { text, principals, epoch };
+        drop(read);
+        self.0.changes.send_replace(epoch);
         Ok(())
     }
 

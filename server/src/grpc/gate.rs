@@ -14,7 +14,7 @@ use sendstores_core::{
 use sendstores_proto::access::{MethodAccess, Rule};
 
 use super::{StoreApi, status::Refusal};
-use crate::auth::{AuthEpoch, AuthError, Authenticator, ReflectionAccess};
+use crate::auth::{AuthEpoch, AuthError, Authenticator, Lapse, ReflectionAccess, Standing};
 
 /// How long a call with a token that is not known here waits for the ledger.
 const LEDGER_LIMIT: Duration = Duration::from_secs(5);
@@ -81,6 +81,11 @@ impl Gate {
         Ok(Some(principal))
     }
 
+    /// For how long the caller of a stream stays who it is; `None`: for ever.
+    pub(super) fn standing(&self, headers: &HeaderMap, principal: Arc<Principal>) -> Option<Standing> {
+        self.auth.standing(headers.get(AUTHORIZATION).map(http::HeaderValue::as_bytes), principal)
+    }
+
     /// The principal of this very header, if it was looked up on this connection and nothing has changed since.
     fn known(&self, session: &Session, headers: &HeaderMap) -> Option<Arc<Principal>> {
         if let Some(principal) = self.auth.unchecked() {
@@ -114,16 +119,35 @@ impl Gate {
             }
             said => said,
         };
-        let principal = principal.map_err(|error| match error {
-            AuthError::Missing => Refusal::TokenMissing,
-            AuthError::Invalid | AuthError::Unknown => Refusal::TokenInvalid,
-            AuthError::Expired => Refusal::TokenExpired,
-            AuthError::Revoked => Refusal::TokenRevoked,
-        })?;
+        let principal = principal.map_err(Refusal::from)?;
         let header = header.unwrap_or_default().into();
         let known = Known { header, principal: principal.clone(), epoch };
         *session.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(known);
         Ok(principal)
+    }
+}
+
+impl From<AuthError> for Refusal {
+    fn from(error: AuthError) -> Self {
+        match error {
+            AuthError::Missing => Self::TokenMissing,
+            AuthError::Invalid | AuthError::Unknown => Self::TokenInvalid,
+            AuthError::Expired => Self::TokenExpired,
+            AuthError::Revoked => Self::TokenRevoked,
+        }
+    }
+}
+
+/// What a stream ends with whose caller is another now. With rights that still allow it, it is opened again with these.
+impl From<Lapse> for Refusal {
+    fn from(lapse: Lapse) -> Self {
+        match lapse {
+            Lapse::Token(why) => why.into(),
+            Lapse::Rights(now) if now.has(Permission::StoresWatch) => Self::Draining,
+            Lapse::Rights(now) => {
+                Self::PermissionDenied { permission: Permission::StoresWatch.as_str(), role: now.role }
+            }
+        }
     }
 }
 

@@ -74,7 +74,14 @@ impl<L: Ledger> Port<L> {
                 return no_such_method(&request);
             };
             match self.gate.admit(access, session, request.headers(), &self.api).await {
-                Ok(Some(caller)) => drop(request.extensions_mut().insert(caller)),
+                Ok(Some(caller)) => {
+                    if access.method == Method::WatchStatus
+                        && let Some(standing) = self.gate.standing(request.headers(), caller.clone())
+                    {
+                        request.extensions_mut().insert(standing);
+                    }
+                    request.extensions_mut().insert(caller);
+                }
                 Ok(None) => {}
                 Err(refusal) => return Status::from(refusal).into_http(),
             }

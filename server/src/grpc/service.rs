@@ -158,13 +158,20 @@ impl<L: Ledger> StoreApi<L> {
 
     /// At the start: OK, INVALID_ARGUMENT, FAILED_PRECONDITION, OUT_OF_RANGE, RESOURCE_EXHAUSTED, UNAVAILABLE,
     /// DEADLINE_EXCEEDED, INTERNAL.
-    /// At the end: OUT_OF_RANGE (too slow), UNAVAILABLE (draining).
-    pub(super) async fn watch(&self, request: Request<wire::WatchStatusRequest>) -> Result<Response<Messages>, Status> {
+    /// At the end: OUT_OF_RANGE (too slow), UNAVAILABLE (draining), UNAUTHENTICATED (the token has ended),
+    /// PERMISSION_DENIED (its rights have).
+    pub(super) async fn watch(
+        &self,
+        mut request: Request<wire::WatchStatusRequest>,
+    ) -> Result<Response<Messages>, Status> {
         let peer = request.extensions().get().copied();
+        let standing = request.extensions_mut().remove();
         // Has a place among the streams, and needs none among the calls: when a replica is gone, all its watchers come here
         // at once, and who is sent away comes again.
-        self.in_time(request, async |api: &Self, request, caller| api.handle_watch_status(request, &caller, peer).await)
-            .await
+        self.in_time(request, async |api: &Self, request, caller| {
+            api.handle_watch_status(request, &caller, peer, standing).await
+        })
+        .await
     }
 
     /// Answers one unary call that is no stale read, if there is a place for it.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures::stream;
+use futures::{FutureExt, future::BoxFuture, stream};
 use sendstores_core::{Engines, Epoch, Principal, Revision, Scope, StoreFilter, ledger::Ledger};
 use sendstores_proto::v1 as wire;
 use tokio_util::sync::CancellationToken;
@@ -25,7 +25,10 @@ use super::{
     streams::Place,
     token,
 };
-use crate::mirror::{Change, Compacted, Cursor, Mirror, Position, Snapshot};
+use crate::{
+    auth::{Lapse, Standing},
+    mirror::{Change, Compacted, Cursor, Mirror, Position, Snapshot},
+};
 
 /// How long a stream is silent at most.
 const HEARTBEAT: Duration = Duration::from_secs(10);
@@ -42,6 +45,8 @@ struct Watcher {
     snapshot: Option<Opening>,
     ready: VecDeque<Bytes>,
     stopping: CancellationToken,
+    /// Ends when the caller is not who it was; `None`: never.
+    lapse: Option<BoxFuture<'static, Lapse>>,
     course: Course,
     _admitted: Place,
     _counted: Counted,
@@ -51,11 +56,13 @@ struct Watcher {
 struct Counted;
 
 /// Where a stream is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 enum Course {
     Open,
-    /// The reader has the token to go on from elsewhere; the status is left.
-    Parting,
+    /// It is to end with this, once the reader was told what was taken for it, and has the token to go on from.
+    Ending(Refusal),
+    /// The reader has that token; the status is left.
+    Parting(Refusal),
     Ended,
 }
 
@@ -72,6 +79,7 @@ impl<L: Ledger> StoreApi<L> {
         request: wire::WatchStatusRequest,
         caller: &Principal,
         peer: Option<Peer>,
+        standing: Option<Standing>,
     ) -> Result<Messages, Refusal> {
         let wire::WatchStatusRequest { filter, resume_token } = request;
         let mut violations = Violations::default();
@@ -109,6 +117,7 @@ impl<L: Ledger> StoreApi<L> {
             snapshot,
             ready: VecDeque::new(),
             stopping: self.stopping(),
+            lapse: standing.map(|standing| standing.lapse().boxed()),
             course: Course::Open,
             _admitted: admitted,
             _counted: Counted::begin(),
@@ -125,16 +134,21 @@ impl<L: Ledger> StoreApi<L> {
 impl Watcher {
     /// The next message; an error is the last.
     async fn next(&mut self) -> Option<Result<Bytes, Status>> {
-        let message = match self.course {
+        let message = match std::mem::replace(&mut self.course, Course::Open) {
             Course::Open => {
                 let stopping = self.stopping.clone();
-                tokio::select! {
+                let mut lapse = self.lapse.take();
+                let message = tokio::select! {
                     biased;
-                    () = stopping.cancelled() => self.part(),
+                    () = stopping.cancelled() => self.part(Refusal::Draining),
+                    lapse = lapsed(lapse.as_mut()) => self.part(lapse.into()),
                     message = self.message() => message,
-                }
+                };
+                self.lapse = lapse;
+                message
             }
-            Course::Parting => Err(Refusal::Draining),
+            Course::Ending(why) => self.part(why),
+            Course::Parting(why) => Err(why),
             Course::Ended => return None,
         };
         if message.is_err() {
@@ -143,17 +157,18 @@ impl Watcher {
         Some(message.map_err(Status::from))
     }
 
-    /// The server stops. What was taken from the ring is still told; then comes a token that stands behind all of it, also
+    /// The stream has to end. What was taken from the ring is still told; then comes a token that stands behind all of it, also
     /// behind changes that the filter left out, so that the reader goes on elsewhere as late as can be. Only a complete
     /// snapshot can be gone on from.
-    fn part(&mut self) -> Result<Bytes, Refusal> {
+    fn part(&mut self, why: Refusal) -> Result<Bytes, Refusal> {
         if self.snapshot.is_some() {
-            return Err(Refusal::Draining);
+            return Err(why);
         }
         if let Some(message) = self.ready.pop_front() {
+            self.course = Course::Ending(why);
             return Ok(message);
         }
-        self.course = Course::Parting;
+        self.course = Course::Parting(why);
         Ok(encode(&self.heartbeat()))
     }
 
@@ -205,6 +220,14 @@ impl Watcher {
     fn response(&self, event: Event) -> cached::WatchStatusResponse {
         let Position { epoch, revision } = self.cursor.at();
         response(epoch, event, *revision, &self.filter.scope)
+    }
+}
+
+/// Never, where the caller stays who it is.
+async fn lapsed(lapse: Option<&mut BoxFuture<'static, Lapse>>) -> Lapse {
+    match lapse {
+        Some(lapse) => lapse.await,
+        None => std::future::pending().await,
     }
 }
 
