@@ -97,13 +97,16 @@ async fn a_token_ends_on_an_open_connection() {
 
 /// Reads a watch to its end: the last event, and why it ended.
 async fn to_its_end(mut watch: Watch) -> (WatchEvent, Error) {
-    let mut last = None;
-    loop {
-        match within("the end of the watch", watch.next()).await.expect("no end without a reason") {
-            Ok(event) => last = Some(event),
-            Err(error) => return (last.expect("an event"), error),
+    let reading = async {
+        let mut last = None;
+        loop {
+            match watch.next().await.expect("no end without a reason") {
+                Ok(event) => last = Some(event),
+                Err(error) => return (last.expect("an event"), error),
+            }
         }
-    }
+    };
+    within("the end of the watch", reading).await
 }
 
 #[tokio::test]
