@@ -21,6 +21,8 @@ KINDS = [
     (r"\d{4}-\d\d-\d\dT[\d:.]+Z", "TIME"),
     (r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "UUID"),
     (r'("resumeToken": )"[^"]*"', r"\1TOKEN"),
+    (r"token:([\w-]+)#\w{10}", r"token:\1#TOKEN"),
+    (r"^token \w{10} ", "token TOKEN "),
     (r"\d+(\.\d+)?(ms|s|m|h|d)?\b", "N"),
     (r"\s+", " "),
 ]
@@ -80,21 +82,22 @@ class Shell:
             return None, output
 
 
-def port(folder):
-    """Where the server listens: another port than README.md's where that one is taken."""
-    with open(os.path.join(folder, ".dev/server.env")) as file:
-        return re.search(r"grpc_port=(\d+)", file.read())[1]
+def port(folder, name):
+    """Where the server or Redis listens: another port than README.md's where that one is taken."""
+    with open(os.path.join(folder, f".dev/{name}.env")) as file:
+        return re.search(r"^(?:grpc|redis)_port=(\d+)", file.read(), re.M)[1]
 
 
 def ready_made(command, store, folder):
     """The command as it is run here."""
     if command.startswith("git clone"):
         return None  # that is the folder we are in
-    if command.startswith("sendstores-server"):
-        return f"{command} --print-config"  # there is no such Redis
+    if command.startswith("sendstores-server") and " token " not in command:
+        return f"{command} --print-config"  # it would run until it is stopped, and there is no such Redis
     if store:
+        command = command.replace("redis.internal:6379", f"127.0.0.1:{port(folder, 'redis')}")
         command = re.sub(r"store-[a-z0-9]{8}\b", store, command)
-        command = command.replace("127.0.0.1:7443", f"127.0.0.1:{port(folder)}")
+        command = command.replace("127.0.0.1:7443", f"127.0.0.1:{port(folder, 'server')}")
     return command
 
 
