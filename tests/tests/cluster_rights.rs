@@ -9,7 +9,7 @@ use k8s_openapi::{
     api::{
         apps::v1::StatefulSet,
         authorization::v1::{SelfSubjectAccessReview, SelfSubjectRulesReview},
-        core::v1::{ConfigMap, LimitRange, Namespace, PersistentVolume, ResourceQuota, Secret},
+        core::v1::{ConfigMap, LimitRange, Namespace, PersistentVolume, ResourceQuota, Secret, Service},
         networking::v1::Ingress,
     },
 };
@@ -177,9 +177,11 @@ async fn looked_after(world: &World, server: &Server, client: &Client) {
     .await;
 }
 
-/// The database and the way in are lost.
+/// The way to a shop that runs is lost, so that its log is looked at; then the database and the way in are.
 async fn mended(world: &World, client: &Client) {
     let (sets, lost): (Api<StatefulSet>, _) = (world.in_store(ID), DeleteParams::default());
+    world.in_store::<Service>(ID).delete("wordpress", &lost).await.expect("the Service is lost");
+    world.used("pods/log: get").await;
     sets.delete("mysql", &lost).await.expect("the database is lost");
     world.in_store::<Ingress>(ID).delete("wordpress", &lost).await.expect("the Ingress is lost");
     reached(client, ID, State::Degraded).await;

@@ -87,7 +87,7 @@ async fn the_first_visitor_buys_whatever_the_settings() {
     let order = ordered(&changed.url);
     assert_eq!((&order["currency"], &order["payment_method"]), (&"JPY".into(), &"bacs".into()));
     let told = row(&cluster, &changed.id, &order["order_id"]);
-    assert!(told.starts_with("wc-on-hold JPY 3") && told.ends_with(" bacs first.visitor@example.com"), "{told}");
+    assert!(told.starts_with("wc-on-hold JPY 20") && told.ends_with(" bacs first.visitor@example.com"), "{told}");
     let names = [
         "blogname",
         "admin_email",
