@@ -66,7 +66,7 @@ class Shell:
     """One bash: what one command sets, the next one has."""
 
     def __init__(self, folder):
-        self.folder, self.state = folder, os.path.join(folder, "..", "state")
+        self.folder, self.state = folder, f"{folder}.state"
         open(self.state, "w").close()
 
     def run(self, command, patience):
