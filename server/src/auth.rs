@@ -18,7 +18,7 @@ pub use standing::{Lapse, Standing};
 
 use crate::mirror::Mirror;
 
-/// Why a caller is nobody.
+/// Why a credential is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AuthError {
     /// There is no token.
@@ -104,7 +104,7 @@ impl Authenticator {
     /// Whom the text of an `authorization` header proves.
     ///
     /// # Errors
-    /// Says why it proves nobody. [`AuthError::Unknown`] may be asked again after the mirror has caught up.
+    /// Says why the credential is refused. [`AuthError::Unknown`] may be asked again after the mirror has caught up.
     pub fn authenticate(&self, header: Option<&[u8]>) -> Result<Arc<Principal>, AuthError> {
         match &*self.0 {
             Mode::Off(principal) => Ok(principal.clone()),

@@ -40,7 +40,7 @@ pub struct Principal {
     pub scope: Scope,
     /// Narrows the role to these, and grants what the role gives by ability alone. `None`: the role as it is.
     pub abilities: Option<BTreeSet<Permission>>,
-    /// From then on it is nobody.
+    /// From then on its credential is refused.
     pub expires: Option<Timestamp>,
 }
 

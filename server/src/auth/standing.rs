@@ -18,7 +18,7 @@ pub struct Standing {
 /// Why a stream has to end.
 #[derive(Debug)]
 pub enum Lapse {
-    /// The token proves nobody any more.
+    /// The token is refused from now on.
     Token(AuthError),
     /// The token is good, and its rights are others than they were.
     Rights(Arc<Principal>),
@@ -61,7 +61,7 @@ async fn changed(what: Option<&mut watch::Receiver<u64>>) {
         None => false,
     };
     if !said {
-        // Nobody will say so any more: the process ends.
+        // No more changes are reported: the process ends.
         pending::<()>().await;
     }
 }

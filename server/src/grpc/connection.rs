@@ -47,7 +47,7 @@ pub const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::
 /// Calls at once on one connection.
 pub const STREAMS_PER_CONNECTION: u32 = 256;
 /// All headers of one call together, as HTTP/2 counts them. A call with more is answered without a gRPC status, and one with
-/// much more costs its connection. That is for attackers: callers are told at 16 KiB (`port::MAX_METADATA`).
+/// much more costs its connection. That is for attackers: callers get HEADERS_TOO_LARGE at 16 KiB (`port::MAX_METADATA`).
 pub const HEADER_LIST: u32 = 128 * 1024;
 /// How long the head of an HTTP/1 request may take.
 const HTTP1_HEAD: Duration = Duration::from_secs(10);

@@ -59,7 +59,7 @@ struct Counted;
 #[derive(Debug)]
 enum Course {
     Open,
-    /// It is to end with this, once the reader was told what was taken for it, and has the token to go on from.
+    /// It ends with this, after the changes that were taken for the reader and a heartbeat with the token to resume from.
     Ending(Refusal),
     /// The reader has that token; the status is left.
     Parting(Refusal),
@@ -157,9 +157,8 @@ impl Watcher {
         Some(message.map_err(Status::from))
     }
 
-    /// The stream has to end. What was taken from the ring is still told; then comes a token that stands behind all of it, also
-    /// behind changes that the filter left out, so that the reader goes on elsewhere as late as can be. Only a complete
-    /// snapshot can be gone on from.
+    /// Ends the stream: sends the changes that were taken from the ring, then a heartbeat whose token is after all of them, also
+    /// after changes that the filter left out. Before the snapshot is complete there is no such token.
     fn part(&mut self, why: Refusal) -> Result<Bytes, Refusal> {
         if self.snapshot.is_some() {
             return Err(why);

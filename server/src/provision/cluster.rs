@@ -27,7 +27,7 @@ use super::{config::ProbeVia, errors::CallError, names, proxy::Direct};
 /// for each other instead of being refused by the API server.
 const CALLS: usize = 64;
 
-/// Credentials that the cluster refuses are read again, not sooner than this behind the last time.
+/// Credentials that the cluster refuses are read again, at most once in this time.
 const READ_AGAIN: Duration = Duration::from_secs(10);
 
 /// Clients of one cluster.

@@ -1,6 +1,6 @@
 //! One shared watch for each kind of object, however many stores wait.
 //!
-//! An informer reports *that* something changed in a store's namespace, never what: whoever is woken observes again. So it
+//! An informer reports *that* something changed in a store's namespace, never what: each woken run observes again. So it
 //! keeps no copy of the cluster, and to begin it needs no list but the version to watch from: what a gap costs does not
 //! depend on the number of objects. It is opened when the first store waits for its kind, and closed when no store has
 //! waited for a while.

@@ -127,7 +127,7 @@ impl Reach {
         }
     }
 
-    /// Whether the way is closed, and it is not time to try it again. Who is told that it is time is to do so.
+    /// Whether the way is closed, and it is not time to try it again. A caller that gets `false` then makes the next try.
     fn is_closed(&self) -> bool {
         let mut state = self.state();
         let now = Instant::now();

@@ -1,4 +1,4 @@
-//! The task behind one informer: keeps one watch open.
+//! The task of one informer: keeps one watch open.
 
 use std::{fmt::Debug, marker::PhantomData, pin::pin, sync::Arc, time::Duration};
 
@@ -42,7 +42,7 @@ enum Over {
     Broken(String),
     /// The changes since the last version are gone.
     Gap,
-    /// Nobody has waited for a while.
+    /// No run has waited for a while.
     Idle,
 }
 
@@ -57,7 +57,7 @@ struct Watch<K> {
     kind: PhantomData<fn() -> K>,
 }
 
-/// Follows a kind until nobody waits for it.
+/// Follows a kind until no run waits for it.
 pub(super) async fn follow<K>(cluster: Arc<Cluster>, follower: Follower)
 where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static,

@@ -83,9 +83,8 @@ async fn look(context: &Context, store: &Store, step: StepName, failure: &Failur
         },
         (Watches::Nothing, _) => Ok(Found::default()),
         (Watches::Workload(last), _) => match Box::pin(deepest(context, store, Some(last))).await? {
-            Some(Broken { workload, state, waiting }) if workload == last => {
-                // The failure says so already.
-                let _same = waiting;
+            // What it waits for is in the failure already.
+            Some(Broken { workload, state, waiting: _ }) if workload == last => {
                 Box::pin(of_workload(context, store, workload, state, failure.reason)).await
             }
             Some(broken) => Box::pin(broken.look(context, store)).await,
