@@ -10,7 +10,7 @@ use std::{
 use sendstores_core::{
     Epoch, Kind, Record, Resource, ResourceId, Revision,
     cluster::ClusterUid,
-    ledger::{Claim, Duty, Fence, Ledger, LedgerError, LogPage, Operation, Owner, Scan, SetCluster, Write, Written},
+    ledger::{Claim, Ledger, LedgerError, LogPage, Operation, Owner, Scan, SetCluster, Write, Written},
 };
 use sendstores_server::ledger::MemoryLedger;
 
@@ -121,14 +121,6 @@ impl Ledger for Interposed {
 
     async fn announce(&self, owner: &Owner, lease: Duration) -> Result<Vec<Owner>, LedgerError> {
         self.inner.announce(owner, lease).await
-    }
-
-    async fn take_duty(&self, duty: Duty, owner: &Owner, lease: Duration) -> Result<Option<Fence>, LedgerError> {
-        self.inner.take_duty(duty, owner, lease).await
-    }
-
-    async fn leave_duty(&self, duty: Duty, fence: Fence) -> Result<(), LedgerError> {
-        self.inner.leave_duty(duty, fence).await
     }
 
     async fn sweep(&self, age: Duration, most: usize) -> Result<usize, LedgerError> {

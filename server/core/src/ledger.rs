@@ -34,13 +34,6 @@ pub struct Claim {
     pub expires: Timestamp,
 }
 
-/// Work that one replica does for all stores.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Duty {
-    /// Having shops do what they have scheduled.
-    Cron,
-}
-
 /// A caller's request, to be recognised when it comes again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Operation {
@@ -253,18 +246,6 @@ pub trait Ledger: Clone + Send + Sync + 'static {
     /// Gives a claim back. Nothing happens if it was lost meanwhile.
     fn release(&self, claim: &Claim) -> impl Future<Output = Result<(), LedgerError>> + Send;
 
-    /// Takes or keeps a duty for `lease`, as [`Ledger::claim`] does with a store: `None` while another owner has it, the
-    /// same fence as before for its owner.
-    fn take_duty(
-        &self,
-        duty: Duty,
-        owner: &Owner,
-        lease: Duration,
-    ) -> impl Future<Output = Result<Option<Fence>, LedgerError>> + Send;
-
-    /// Gives a duty back. Nothing happens if it was lost meanwhile.
-    fn leave_duty(&self, duty: Duty, fence: Fence) -> impl Future<Output = Result<(), LedgerError>> + Send;
-
     /// Notes that `owner` lives for `lease` by the ledger's clock, and returns all owners that live, in no order. A lease
     /// of zero takes the note back.
     fn announce(&self, owner: &Owner, lease: Duration) -> impl Future<Output = Result<Vec<Owner>, LedgerError>> + Send;
@@ -275,8 +256,8 @@ pub trait Ledger: Clone + Send + Sync + 'static {
     /// Why this history is in doubt, if it is.
     fn doubt(&self) -> impl Future<Output = Result<Option<String>, LedgerError>> + Send;
 
-    /// Puts the history in doubt that this process knows, or the emptiness in its place: `write`, `claim`, `take_duty`,
-    /// `announce` and `sweep` are refused with `InDoubt` from then on, to every process, until [`Ledger::adopt`]. Refused with
+    /// Puts the history in doubt that this process knows, or the emptiness in its place: `write`, `claim`, `announce`
+    /// and `sweep` are refused with `InDoubt` from then on, to every process, until [`Ledger::adopt`]. Refused with
     /// `EpochChanged` when there is a history of somebody else, which is left alone.
     fn cast_doubt(&self, why: &str) -> impl Future<Output = Result<(), LedgerError>> + Send;
 
@@ -298,16 +279,6 @@ pub trait Ledger: Clone + Send + Sync + 'static {
 impl fmt::Display for Owner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
-    }
-}
-
-// === impl Duty ===
-
-impl Duty {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Cron => "cron",
-        }
     }
 }
 

@@ -15,8 +15,7 @@ use sendstores_core::{
     Epoch, Record, Resource, ResourceId, Revision,
     cluster::ClusterUid,
     ledger::{
-        Change, Claim, Duty, Fence, Ledger, LedgerError, LogEntry, LogPage, Operation, Owner, Scan, SetCluster, Write,
-        Written,
+        Change, Claim, Ledger, LedgerError, LogEntry, LogPage, Operation, Owner, Scan, SetCluster, Write, Written,
     },
 };
 use tokio::{
@@ -247,15 +246,6 @@ impl Ledger for MemoryLedger {
 
     async fn release(&self, claim: &Claim) -> Result<(), LedgerError> {
         self.ours()?.release(claim);
-        Ok(())
-    }
-
-    async fn take_duty(&self, duty: Duty, owner: &Owner, lease: Duration) -> Result<Option<Fence>, LedgerError> {
-        Ok(self.trusted()?.take_duty(duty, owner, lease))
-    }
-
-    async fn leave_duty(&self, duty: Duty, fence: Fence) -> Result<(), LedgerError> {
-        self.ours()?.leave_duty(duty, fence);
         Ok(())
     }
 

@@ -30,8 +30,8 @@ use sendstores_core::{
     Epoch, Kind, Record, Resource, ResourceId, Revision, Timestamp,
     cluster::ClusterUid,
     ledger::{
-        Claim, Duty, Expected, Fence, Ledger, LedgerError, LogPage, OPERATION_WINDOW, Operation, Owner, Scan,
-        SetCluster, Unreadable, Write, Written,
+        Claim, Expected, Fence, Ledger, LedgerError, LogPage, OPERATION_WINDOW, Operation, Owner, Scan, SetCluster,
+        Unreadable, Write, Written,
     },
 };
 use tokio::sync::Mutex;
@@ -343,21 +343,6 @@ impl Ledger for RedisLedger {
         let Shared { keys, scripts, .. } = &*self.shared;
         let names = vec![keys.meta.clone(), keys.claims.clone()];
         let args = vec![Keys::claim(&claim.key).into(), claim.fence.0.to_string().into()];
-        self.run(Repeat::Safe, &scripts.release, names, args).await.map(drop)
-    }
-
-    async fn take_duty(&self, duty: Duty, owner: &Owner, lease: Duration) -> Result<Option<Fence>, LedgerError> {
-        let Shared { keys, scripts, .. } = &*self.shared;
-        let names = vec![keys.meta.clone(), keys.duties.clone()];
-        let args = vec![duty.as_str().into(), owner.0.as_str().into(), micros(lease)];
-        let mut reply = self.promise(&scripts.claim, names, args).await?;
-        if reply.word == "held" { Ok(None) } else { Ok(Some(Fence(reply.number()?))) }
-    }
-
-    async fn leave_duty(&self, duty: Duty, fence: Fence) -> Result<(), LedgerError> {
-        let Shared { keys, scripts, .. } = &*self.shared;
-        let names = vec![keys.meta.clone(), keys.duties.clone()];
-        let args = vec![duty.as_str().into(), fence.0.to_string().into()];
         self.run(Repeat::Safe, &scripts.release, names, args).await.map(drop)
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sendstores_core::{
     Event, Revision, State,
     cluster::ClusterUid,
-    ledger::{Claim, Duty, Expected, Ledger, LedgerError, LogPage, Owner, SetCluster, Write},
+    ledger::{Claim, Expected, Ledger, LedgerError, LogPage, Owner, SetCluster, Write},
 };
 use sendstores_tests::{
     ledger::{apply, creation, event, last, settled, stores, update, written},
@@ -46,7 +46,6 @@ async fn nothing_is_written_to_a_history_in_doubt_and_everything_can_be_read<W: 
             ledger.write(creation("store-b")).await.map(drop),
             ledger.write(fenced).await.map(drop),
             ledger.claim(&store.id, &owner, LEASE).await.map(drop),
-            ledger.take_duty(Duty::Cron, &owner, LEASE).await.map(drop),
             ledger.announce(&owner, LEASE).await.map(drop),
             ledger.sweep(Duration::ZERO, 10).await.map(drop),
         ];

@@ -23,7 +23,6 @@ macro_rules! on_both {
 
 mod claims;
 mod doubts;
-mod duties;
 mod histories;
 mod kinds;
 mod log;

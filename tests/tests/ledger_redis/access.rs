@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sendstores_core::{
     Event, Revision, Store,
-    ledger::{Duty, Ledger, LedgerError, LogPage, Owner, Write},
+    ledger::{Ledger, LedgerError, LogPage, Owner, Write},
 };
 use sendstores_server::ledger::{Durability, RedisConfig, RedisLedger};
 use sendstores_tests::{
@@ -25,8 +25,6 @@ async fn every_call(server: &RedisServer, config: RedisConfig) -> Result<(), Led
     let fenced = Write { fence: Some(claim.fence), ..update(&store) };
     let store = ledger.write(fenced).await?.into_resource();
     ledger.release(&claim).await?;
-    let duty = ledger.take_duty(Duty::Cron, &one, lease).await?.expect("the duty");
-    ledger.leave_duty(Duty::Cron, duty).await?;
     assert_eq!(ledger.announce(&one, lease).await?, [one]);
     let store = ledger.write(event(&store, Event::DeleteRequested)).await?.into_resource();
     ledger.write(event(&store, Event::Removed)).await?;

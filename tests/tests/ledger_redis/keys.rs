@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use sendstores_core::{
     Revision, Store,
-    ledger::{Duty, Ledger, LedgerError, OPERATION_WINDOW, Owner, Write, Written},
+    ledger::{Ledger, LedgerError, OPERATION_WINDOW, Owner, Write, Written},
     tenant::TenantEvent,
 };
 use sendstores_server::ledger::{MemoryLedger, RedisConfig, RedisLedger};
@@ -36,7 +36,6 @@ async fn all_keys_are_under_one_hash_tag_and_ledgers_are_apart() {
         apply(ledger, tenant_event(&acme, TenantEvent::Deleted)).await;
         let lease = std::time::Duration::from_secs(60);
         ledger.claim(&store_id("store-a"), &Owner("one".to_owned()), lease).await.expect("an answer").expect("a claim");
-        ledger.take_duty(Duty::Cron, &Owner("one".to_owned()), lease).await.expect("an answer").expect("the duty");
         ledger.announce(&Owner("one".to_owned()), lease).await.expect("an answer");
         assert_eq!(last(ledger).await, Revision(6));
     }
@@ -44,7 +43,7 @@ async fn all_keys_are_under_one_hash_tag_and_ledgers_are_apart() {
     let keys = server.cli(["KEYS", "*"]).await;
     let mut names: Vec<_> = keys.lines().filter_map(|key| key.strip_prefix("{one}:")).collect();
     names.sort_unstable();
-    let of_all = ["claims", "duties", "log", "meta", "operation:r-1", "replicas"];
+    let of_all = ["claims", "log", "meta", "operation:r-1", "replicas"];
     let of_kinds = ["stores", "tenants", "tenants:tombstones", "tombstones"];
     assert_eq!(names, [&of_all[..], &of_kinds].concat());
     assert!(keys.lines().all(|key| key.starts_with("{one}:") || key.starts_with("{two}:")), "{keys}");

@@ -9,7 +9,7 @@ use std::{
 use futures::future::join_all;
 use sendstores_core::{
     Event, Revision, Store,
-    ledger::{Claim, Duty, Ledger, LedgerError, LogPage, Owner, Write, Written},
+    ledger::{Claim, Ledger, LedgerError, LogPage, Owner, Write, Written},
 };
 use sendstores_server::ledger::{RedisConfig, RedisLedger};
 use sendstores_tests::{
@@ -198,13 +198,6 @@ impl Run<'_> {
         assert!(other.fence > claim.fence, "{}: a new owner", self.at);
         let (said, _) = self.call("fenced write, refused", PATIENCE, async || ledger.write(fenced(&store)).await).await;
         assert_eq!(said, Err(LedgerError::Fenced), "{}", self.at);
-        let (owner, lease) = (Owner("one".to_owned()), Duration::from_secs(3600));
-        let duty = self.ask("duty", async || ledger.take_duty(Duty::Cron, &owner, lease).await).await;
-        let duty = duty.unwrap_or_else(|| panic!("{}: no duty", self.at));
-        self.ask("duty left", async || ledger.leave_duty(Duty::Cron, duty).await).await;
-        let two = Owner("two".to_owned());
-        let taken = self.ask("duty", async || ledger.take_duty(Duty::Cron, &two, lease).await).await;
-        assert!(taken.is_some(), "{}: the duty was left", self.at);
     }
 
     async fn reads(&mut self, ledger: &RedisLedger, store: &Store) {

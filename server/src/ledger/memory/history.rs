@@ -9,7 +9,7 @@ use sendstores_core::{
     Epoch, Key, Kind, Record, RequestId, Resource, ResourceId, Revision, TenantId, Timestamp,
     cluster::ClusterUid,
     ledger::{
-        Before, Claim, Duty, Expected, Fence, LedgerError, OPERATION_WINDOW, Operation, Owner, Scan, Unreadable, Write,
+        Before, Claim, Expected, Fence, LedgerError, OPERATION_WINDOW, Operation, Owner, Scan, Unreadable, Write,
         Written,
     },
 };
@@ -38,7 +38,6 @@ pub(super) struct History {
     log: VecDeque<Logged>,
     operations: HashMap<(Option<TenantId>, RequestId), Answer>,
     claims: HashMap<Key, Claim>,
-    duties: HashMap<Duty, Held>,
     /// Until when each replica is taken to live.
     replicas: HashMap<Owner, Timestamp>,
     /// The last fence that was given.
@@ -61,14 +60,6 @@ struct Entry {
     record: String,
     /// By the ledger's clock, for a tombstone.
     deleted: Option<Timestamp>,
-}
-
-/// Who has a duty.
-#[derive(Clone)]
-struct Held {
-    owner: Owner,
-    fence: Fence,
-    expires: Timestamp,
 }
 
 #[derive(Clone)]
@@ -99,7 +90,6 @@ impl History {
             log: VecDeque::new(),
             operations: HashMap::new(),
             claims: HashMap::new(),
-            duties: HashMap::new(),
             replicas: HashMap::new(),
             fence: 0,
         }
@@ -262,23 +252,6 @@ impl History {
         }
     }
 
-    pub(super) fn take_duty(&mut self, duty: Duty, owner: &Owner, lease: Duration) -> Option<Fence> {
-        let now = self.now();
-        let fence = match self.duties.get(&duty) {
-            Some(held) if held.owner == *owner => held.fence,
-            Some(held) if held.expires > now => return None,
-            _ => self.next_fence(),
-        };
-        self.duties.insert(duty, Held { owner: owner.clone(), fence, expires: now.after(lease) });
-        Some(fence)
-    }
-
-    pub(super) fn leave_duty(&mut self, duty: Duty, fence: Fence) {
-        if self.duties.get(&duty).is_some_and(|held| held.fence == fence) {
-            self.duties.remove(&duty);
-        }
-    }
-
     pub(super) fn announce(&mut self, owner: &Owner, lease: Duration) -> Vec<Owner> {
         let now = self.now();
         self.replicas.insert(owner.clone(), now.after(lease));
@@ -313,7 +286,6 @@ impl History {
         (self.doubt, self.adopted) = (None, true);
         self.log.clear();
         self.claims.clear();
-        self.duties.clear();
         for (record, text) in records.into_iter().zip(texts) {
             self.revision = self.revision.next();
             self.log(Before::Unknown, Some((record.key(), text.clone())));

@@ -43,7 +43,7 @@ pub struct RedisConfig {
     /// How long a call may take in all, with the repetitions that a lost connection makes needful.
     pub command_timeout: Duration,
     pub durability: Durability,
-    /// How many replicas must have a write, a claim or a duty before it is acknowledged. 0 where there are none, or where a
+    /// How many replicas must have a write or a claim before it is acknowledged. 0 where there are none, or where a
     /// failover may lose what was acknowledged a moment before.
     pub replicas: u8,
 }

@@ -165,7 +165,7 @@ impl RedisLedger {
 
     pub(super) async fn begin_anew(&self, records: Vec<Record>) -> Result<(), LedgerError> {
         let Shared { keys, scripts, .. } = &*self.shared;
-        let mut names = vec![&keys.meta, &keys.log, &keys.claims, &keys.duties];
+        let mut names = vec![&keys.meta, &keys.log, &keys.claims];
         names.extend(keys.kinds().iter().flat_map(|of_kind| [&of_kind.records, &of_kind.tombstones]));
         let (old, new) = (self.known().epoch, Epoch::from_random(rand::random()));
         let mut args: Vec<Value> = vec![old.as_str().into(), new.as_str().into()];

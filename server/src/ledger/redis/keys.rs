@@ -12,8 +12,6 @@ pub(super) struct Keys {
     pub(super) log: String,
     /// Hash: name of a claim -> claim. See [`Keys::claim`].
     pub(super) claims: String,
-    /// Hash: name of a duty -> who has it, as a claim.
-    pub(super) duties: String,
     /// Sorted set: owner -> until when it is taken to live, in microseconds of Redis time.
     pub(super) replicas: String,
     kinds: Vec<OfKind>,
@@ -44,7 +42,6 @@ impl Keys {
             meta: key("meta"),
             log: key("log"),
             claims: key("claims"),
-            duties: key("duties"),
             replicas: key("replicas"),
             kinds: Kind::ALL.iter().copied().map(of_kind).collect(),
             operation: key("operation:"),

@@ -1,5 +1,5 @@
 -- Begins another history with what there is, written over by some records; all or nothing.
--- KEYS: meta, log, claims, duties, then records and tombstones of each kind in turn.
+-- KEYS: meta, log, claims, then records and tombstones of each kind in turn.
 -- ARGV: epoch of the history that ends, epoch of the one that begins, then of each record in turn: the position of its
 --       kind's records in KEYS, kind ('' = store), id, mark, record.
 local epoch, revision = unpack(redis.call('HMGET', KEYS[1], 'epoch', 'revision'))
@@ -16,7 +16,7 @@ if not revision then
 end
 local now = redis.call('TIME')
 local micros = string.format('%.0f', now[1] * 1000000 + now[2])
-redis.call('DEL', KEYS[2], KEYS[3], KEYS[4])
+redis.call('DEL', KEYS[2], KEYS[3])
 for i = 3, #ARGV, 5 do
   local at, kind, id, mark, record = tonumber(ARGV[i]), ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4]
   local records, tombstones = KEYS[at], KEYS[at + 1]

@@ -1,5 +1,5 @@
--- Takes or renews the claim of a resource, or a duty. A claim is '<fence> <expiry in microseconds> <owner>'.
--- KEYS: meta, claims or duties. ARGV from 3: id, owner, lease in microseconds.
+-- Takes or renews the claim of a resource. A claim is '<fence> <expiry in microseconds> <owner>'.
+-- KEYS: meta, claims. ARGV from 3: id, owner, lease in microseconds.
 if doubt then
   return {'doubt', doubt}
 end
