@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use futures::poll;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use sendstores_core::{
-    Event, Resource, State, Store, StoreFilter, StoreId, Tenant, TenantId,
+    Event, State, Store, StoreFilter, StoreId, Tenant, TenantId,
     ledger::{Ledger, Scan},
     tenant::TenantEvent,
 };

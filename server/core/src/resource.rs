@@ -1,6 +1,7 @@
 //! What the ledger keeps: resources of several kinds, in one log with one order.
 //!
-//! A kind is one file of this crate, which implements [`Resource`], and one row of the table at the end of this one. The
+//! A kind is one file of this crate and one row of the table at the end of this one. Its struct has the fields `id`,
+//! `revision`, `update_time` and `unknown`, and the method `is_deleted`; [`Resource`] is made of them. The
 //! stored form of its records is one file of the server (`server/src/ledger/record/`).
 
 use std::{fmt, hash::Hash, str::FromStr, sync::Arc};
@@ -174,6 +175,40 @@ macro_rules! kinds {
         }
 
         $(
+            impl Resource for $kind {
+                type Id = $id;
+
+                const KIND: Kind = Kind::$kind;
+
+                fn id(&self) -> &$id {
+                    &self.id
+                }
+
+                fn revision(&self) -> Revision {
+                    self.revision
+                }
+
+                fn set_revision(&mut self, revision: Revision) {
+                    self.revision = revision;
+                }
+
+                fn update_time(&self) -> Timestamp {
+                    self.update_time
+                }
+
+                fn is_deleted(&self) -> bool {
+                    $kind::is_deleted(self)
+                }
+
+                fn unknown(&self) -> Option<&UnknownFields> {
+                    self.unknown.as_deref()
+                }
+
+                fn set_unknown(&mut self, unknown: Option<Arc<UnknownFields>>) {
+                    self.unknown = unknown;
+                }
+            }
+
             impl From<$kind> for Record {
                 fn from(resource: $kind) -> Self {
                     Self::$kind(resource)

@@ -15,7 +15,7 @@ use crate::{
     id::{StoreId, TenantId, Uid},
     label::Labels,
     release::Release,
-    resource::{Kind, Resource, UnknownFields},
+    resource::UnknownFields,
     revision::Revision,
     shop::ShopSettings,
     state::{Event, IllegalTransition, State},
@@ -236,7 +236,7 @@ impl Store {
                 *step = Step { attempt: step.attempt, start_time: step.start_time, ..Step::pending(step.name) };
             }
         }
-        // What failed before this step is behind the store.
+        // The store has passed what failed before this step.
         next.failure = next
             .failure
             .filter(|failure| failure.step.and_then(|failed| self.position(failed)).is_none_or(|failed| failed >= at));
@@ -290,6 +290,11 @@ impl Store {
         self.foreign_word().is_some() || (!going && self.spec.shop.unknown_word().is_some())
     }
 
+    /// Whether it has ended.
+    pub fn is_deleted(&self) -> bool {
+        self.state == State::Deleted
+    }
+
     fn happened(&mut self, what: Happening, cause: Cause, time: Timestamp) {
         self.history.push(HistoryEntry { time, what, cause });
     }
@@ -306,40 +311,6 @@ impl Store {
         for step in &mut self.steps {
             finish(step, now);
         }
-    }
-}
-
-impl Resource for Store {
-    type Id = StoreId;
-
-    const KIND: Kind = Kind::Store;
-
-    fn id(&self) -> &StoreId {
-        &self.id
-    }
-
-    fn revision(&self) -> Revision {
-        self.revision
-    }
-
-    fn set_revision(&mut self, revision: Revision) {
-        self.revision = revision;
-    }
-
-    fn update_time(&self) -> Timestamp {
-        self.update_time
-    }
-
-    fn is_deleted(&self) -> bool {
-        self.state == State::Deleted
-    }
-
-    fn unknown(&self) -> Option<&UnknownFields> {
-        self.unknown.as_deref()
-    }
-
-    fn set_unknown(&mut self, unknown: Option<Arc<UnknownFields>>) {
-        self.unknown = unknown;
     }
 }
 

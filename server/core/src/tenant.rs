@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr, sync::Arc};
 
 use crate::{
     id::{TenantId, Uid},
-    resource::{Kind, Resource, UnknownFields},
+    resource::UnknownFields,
     revision::Revision,
     text::{self, Invalid},
     time::Timestamp,
@@ -77,6 +77,11 @@ impl Tenant {
         }
     }
 
+    /// Whether it has ended.
+    pub fn is_deleted(&self) -> bool {
+        self.state == TenantState::Deleted
+    }
+
     /// The tenant after `event`.
     pub fn after(&self, event: TenantEvent, now: Timestamp) -> Result<Self, NotPossible> {
         let Some(state) = self.state.next(&event) else { return Err(NotPossible { state: self.state, event }) };
@@ -87,40 +92,6 @@ impl Tenant {
             TenantEvent::Suspended | TenantEvent::Resumed => {}
         }
         Ok(next)
-    }
-}
-
-impl Resource for Tenant {
-    type Id = TenantId;
-
-    const KIND: Kind = Kind::Tenant;
-
-    fn id(&self) -> &TenantId {
-        &self.id
-    }
-
-    fn revision(&self) -> Revision {
-        self.revision
-    }
-
-    fn set_revision(&mut self, revision: Revision) {
-        self.revision = revision;
-    }
-
-    fn update_time(&self) -> Timestamp {
-        self.update_time
-    }
-
-    fn is_deleted(&self) -> bool {
-        self.state == TenantState::Deleted
-    }
-
-    fn unknown(&self) -> Option<&UnknownFields> {
-        self.unknown.as_deref()
-    }
-
-    fn set_unknown(&mut self, unknown: Option<Arc<UnknownFields>>) {
-        self.unknown = unknown;
     }
 }
 

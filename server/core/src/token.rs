@@ -9,7 +9,7 @@ pub use text::TokenText;
 use crate::{
     access::{Permission, Principal, PrincipalKind, PrincipalName, Role, Scope},
     id::TokenId,
-    resource::{Kind, Resource, UnknownFields},
+    resource::UnknownFields,
     revision::Revision,
     text::Invalid,
     time::Timestamp,
@@ -93,6 +93,11 @@ impl Token {
         }
     }
 
+    /// Whether it has ended.
+    pub fn is_deleted(&self) -> bool {
+        self.revoke_time.is_some()
+    }
+
     /// Whom it proves now.
     pub fn principal(&self, now: Timestamp) -> Result<Principal, TokenRefusal> {
         if self.revoke_time.is_some() {
@@ -110,40 +115,6 @@ impl Token {
             abilities: self.abilities.clone(),
             expires: self.expire_time,
         })
-    }
-}
-
-impl Resource for Token {
-    type Id = TokenId;
-
-    const KIND: Kind = Kind::Token;
-
-    fn id(&self) -> &TokenId {
-        &self.id
-    }
-
-    fn revision(&self) -> Revision {
-        self.revision
-    }
-
-    fn set_revision(&mut self, revision: Revision) {
-        self.revision = revision;
-    }
-
-    fn update_time(&self) -> Timestamp {
-        self.update_time
-    }
-
-    fn is_deleted(&self) -> bool {
-        self.revoke_time.is_some()
-    }
-
-    fn unknown(&self) -> Option<&UnknownFields> {
-        self.unknown.as_deref()
-    }
-
-    fn set_unknown(&mut self, unknown: Option<Arc<UnknownFields>>) {
-        self.unknown = unknown;
     }
 }
 
