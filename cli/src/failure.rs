@@ -14,7 +14,7 @@ use crate::text;
 pub(crate) enum Failure {
     /// To be told.
     Told(Box<Report>),
-    /// Nobody reads what we print: `sendstores list | head -1`. That is no error.
+    /// The reader of our output is gone: `sendstores list | head -1`. That is no error.
     Unread,
 }
 

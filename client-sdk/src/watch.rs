@@ -62,7 +62,7 @@ pub struct WatchEvent {
     pub resume_token: Option<ResumeToken>,
 }
 
-/// What happened. A server newer than this client may tell more; that is left out.
+/// What happened. A server newer than this client may send other kinds; they are left out.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Event {

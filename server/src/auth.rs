@@ -57,9 +57,9 @@ struct Proof {
 pub enum ReflectionAccess {
     /// Callers with a valid token.
     Authenticated,
-    /// Everybody.
+    /// All callers.
     Public,
-    /// Nobody: there is none.
+    /// There is none.
     Off,
 }
 

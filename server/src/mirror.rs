@@ -36,7 +36,7 @@ pub struct Mirror(Arc<Inner>);
 
 struct Inner {
     index: RwLock<Index>,
-    /// The revision the index is at; grows behind each applied change.
+    /// The revision the index is at; grows after each applied change.
     revision: watch::Sender<Revision>,
     status: watch::Sender<Status>,
     doubt: watch::Sender<Option<Doubt>>,
@@ -73,7 +73,7 @@ pub struct Doubt {
 pub enum Consistency {
     /// Never older than anything acknowledged before: the ledger is asked.
     Linearizable,
-    /// As old as the mirror is: nobody is asked.
+    /// As old as the mirror is: the ledger is not asked.
     Stale,
 }
 
@@ -147,7 +147,7 @@ impl Mirror {
         self.0.tokens.subscribe()
     }
 
-    /// Up to `most` stores that `filter` means, behind the id `after`, in the order of ids.
+    /// Up to `most` stores that `filter` means, after the id `after`, in the order of ids.
     pub fn list(&self, filter: &StoreFilter, after: Option<&StoreId>, most: usize) -> Page {
         let index = self.read();
         let mut stores = index.select(filter, after, most.saturating_add(1));
@@ -170,7 +170,7 @@ impl Mirror {
         (snapshot, Cursor::new(self.clone(), index.position(), revisions))
     }
 
-    /// A cursor that goes on right behind `after`.
+    /// A cursor that goes on right after `after`.
     pub fn resume(&self, after: Position) -> Cursor {
         Cursor::new(self.clone(), after, self.0.revision.subscribe())
     }
@@ -184,7 +184,7 @@ impl Mirror {
         *self.0.revision.borrow()
     }
 
-    /// The revision behind which every change can still be handed out.
+    /// The revision after which every change can still be handed out.
     pub fn oldest(&self) -> Revision {
         self.read().floor()
     }
@@ -219,10 +219,10 @@ impl Mirror {
     }
 
     /// From now on the ledger is not believed. The first doubt stays: it is most likely the cause of the rest.
-    pub fn distrust(&self, why: &str, complete: bool) {
+    pub fn suspect(&self, why: &str, complete: bool) {
         let first = self.0.doubt.send_if_modified(|doubt| {
             let first = doubt.is_none();
-            // Before anybody can see it, so that who sees the one sees the other.
+            // Before any reader can see it, so that a reader of the one sees the other.
             metrics::gauge!("sendstores_read_only").set(1.0);
             doubt.get_or_insert_with(|| Doubt { why: why.to_owned(), complete });
             first

@@ -127,7 +127,7 @@ impl Permits {
         }
     }
 
-    /// Hands a permit on, or keeps it if nobody waits.
+    /// Hands a permit on, or keeps it if no run waits.
     fn give_back(&self) {
         let next = self.inner().next_or_free();
         // Unlocked: where the waiting future was dropped meanwhile, the permit is dropped here, and comes back to this.

@@ -6,7 +6,6 @@
 
 mod advice;
 mod answers;
-mod census;
 mod cluster;
 mod config;
 mod engines;
@@ -18,6 +17,7 @@ mod helm;
 #[cfg(test)]
 mod hostile;
 mod informer;
+mod inventory;
 mod names;
 mod origin;
 mod process;
@@ -34,7 +34,7 @@ use std::{sync::Arc, time::Duration};
 
 use sendstores_core::{
     Engines, Failure, FailureReason, Release, Store, StoreId,
-    adoption::{Census, Found, Inventory},
+    adoption::{Found, Inventory, ListNamespaces},
     cluster::{Identify, Identity},
     credentials::{ReadCredentials, Reading},
     cron::RunCron,
@@ -224,23 +224,23 @@ impl ReadCredentials for KubeProvisioner {
     }
 }
 
-impl Census for KubeProvisioner {
-    async fn take(&self) -> Result<Vec<Found>, StepError> {
-        census::take(&self.context).await
+impl ListNamespaces for KubeProvisioner {
+    async fn list(&self) -> Result<Vec<Found>, StepError> {
+        inventory::list(&self.context).await
     }
 
     async fn find(&self, ids: &[StoreId]) -> Result<Inventory, StepError> {
-        census::find(&self.context, ids).await
+        inventory::find(&self.context, ids).await
     }
 
     async fn recall(&self, found: Vec<Found>) -> Result<Vec<Found>, StepError> {
-        census::recall(&self.context, found).await
+        inventory::recall(&self.context, found).await
     }
 }
 
 impl Identify for KubeProvisioner {
     async fn identify(&self) -> Result<Identity, StepError> {
-        census::identify(&self.context).await
+        inventory::identify(&self.context).await
     }
 }
 

@@ -1,17 +1,17 @@
 //! Brings the cluster to what the ledger says, one store at a time per key, level-based: crash anywhere, start again,
 //! and it converges. What to do is decided by [`sendstores_core::plan`]; here it is done and recorded.
 
-mod census;
+mod cluster_guard;
 mod cron;
-mod desk;
 mod due;
-mod home;
+mod inventory;
 mod lease;
 mod members;
 mod probe;
 mod queue;
 mod record;
 mod run;
+mod work_queue;
 
 use std::time::Duration;
 
@@ -31,20 +31,20 @@ use crate::{
     permits::ClassPermits,
     supervise::{self, TaskError},
 };
-pub use census::{CensusError, CensusTaker};
+pub use cluster_guard::{ClusterGuard, Guarded};
 pub use cron::{CronDriver, CronPolicy};
-use desk::{Desk, Running};
 use due::Due;
-pub use home::{Guarded, Home};
+pub use inventory::{InventoryCheck, InventoryError};
 pub use members::Members;
 use probe::Probe;
 use run::{Outcome, Run};
+use work_queue::{Running, WorkQueue};
 
 /// How tombstones are removed.
 const SWEEP_EVERY: Duration = Duration::from_secs(600);
 const SWEEP_MOST: usize = 1_000;
 /// How long runs may take to give their claims back when the process stops.
-const FAREWELL: Duration = Duration::from_secs(2);
+const RELEASE_LIMIT: Duration = Duration::from_secs(2);
 /// A READY store that does not sell is probed twice, this far apart, before it is called DEGRADED.
 const CONFIRM: Duration = Duration::from_secs(2);
 /// How many changes are looked at in one turn of the loop.
@@ -116,51 +116,51 @@ impl<L: Ledger, P: Provisioner> Reconciler<L, P> {
 
     /// Until `stop`, or until the ledger is not believed.
     async fn work(&self, stop: &CancellationToken) {
-        let mut desk = Desk::new(self.policy.runs);
+        let mut work = WorkQueue::new(self.policy.runs);
         let mut runs = FuturesUnordered::new();
-        let mut cursor = self.take_stock(&mut desk);
+        let mut cursor = self.resync(&mut work);
         let mut sweep = tokio::time::interval(SWEEP_EVERY);
         loop {
-            while let Some((class, id)) = desk.next() {
-                runs.extend(self.start(class, &id, &mut desk));
+            while let Some((class, id)) = work.next() {
+                runs.extend(self.start(class, &id, &mut work));
             }
-            desk.report();
+            work.report();
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = self.mirror.doubted() => break,
                 changes = cursor.next(CHANGES) => match changes {
-                    Ok(changes) => changes.iter().for_each(|change| self.notice(change, &mut desk)),
-                    Err(_compacted) => cursor = self.take_stock(&mut desk),
+                    Ok(changes) => changes.iter().for_each(|change| self.notice(change, &mut work)),
+                    Err(_compacted) => cursor = self.resync(&mut work),
                 },
-                Some((id, outcome)) = runs.next(), if !runs.is_empty() => self.conclude(id, outcome, &mut desk),
-                () = desk.due() => {}
+                Some((id, outcome)) = runs.next(), if !runs.is_empty() => self.conclude(id, outcome, &mut work),
+                () = work.due() => {}
                 _ = sweep.tick() => self.sweep().await,
             }
         }
-        desk.interrupt_all();
-        let farewell = async { while runs.next().await.is_some() {} };
-        if tokio::time::timeout(FAREWELL, farewell).await.is_err() {
+        work.interrupt_all();
+        let released = async { while runs.next().await.is_some() {} };
+        if tokio::time::timeout(RELEASE_LIMIT, released).await.is_err() {
             tracing::warn!("some claims were not given back; they expire");
         }
     }
 
-    /// Queues every store that has something due; the cursor goes on right behind.
-    fn take_stock(&self, desk: &mut Desk) -> Cursor {
+    /// Queues every store that has something due; the cursor goes on right after them.
+    fn resync(&self, work: &mut WorkQueue) -> Cursor {
         let (stores, cursor) = self.mirror.snapshot(&StoreFilter::default());
         for store in stores {
-            self.queue(&store, desk);
+            self.queue(&store, work);
         }
         cursor
     }
 
-    fn queue(&self, store: &Store, desk: &mut Desk) {
+    fn queue(&self, store: &Store, work: &mut WorkQueue) {
         let row = store.state.lifecycle();
         // Only a newer server knows what this store needs, also to be removed.
         if self.provisioner.engines().foreign_word(store).is_some() {
             return;
         }
         if let Some(wait) = Due::of(store, self.policy.probe_interval).wait() {
-            desk.push(row.queue, store.id.clone(), wait);
+            work.push(row.queue, store.id.clone(), wait);
         }
     }
 
@@ -169,29 +169,29 @@ impl<L: Ledger, P: Provisioner> Reconciler<L, P> {
         &self,
         class: QueueClass,
         id: &StoreId,
-        desk: &mut Desk,
+        work: &mut WorkQueue,
     ) -> Option<impl Future<Output = (StoreId, Outcome)> + use<'_, L, P>> {
         let store = self.mirror.get(id)?;
         let row = store.state.lifecycle();
         let probes = row.due == DueTime::EachProbe;
         if row.queue != class || (probes && !self.members.is_responsible(&self.owner, id)) {
-            desk.suspects.remove(id);
+            work.suspects.remove(id);
             // Queued again: a replica that takes the probes over finds them spread over the interval, and a store whose
             // class has changed moves to its new queue.
-            self.queue(&store, desk);
+            self.queue(&store, work);
             return None;
         }
-        let suspect = match desk.suspects.remove(id) {
+        let suspect = match work.suspects.remove(id) {
             Some(since) if probes && since.elapsed() < CONFIRM => {
-                desk.suspects.insert(id.clone(), since);
-                desk.push(class, id.clone(), CONFIRM.saturating_sub(since.elapsed()));
+                work.suspects.insert(id.clone(), since);
+                work.push(class, id.clone(), CONFIRM.saturating_sub(since.elapsed()));
                 return None;
             }
             since => since.is_some(),
         };
         let generation = store.generation;
         let interrupt = CancellationToken::new();
-        desk.begin(id.clone(), Running { class, generation, interrupt: interrupt.clone(), again: false });
+        work.begin(id.clone(), Running { class, generation, interrupt: interrupt.clone(), again: false });
         let probe = probes.then_some(Probe { store, suspect });
         let run = Run::new(self, id.clone(), interrupt, probe);
         let (id, lease) = (id.clone(), self.policy.lease);
@@ -205,46 +205,46 @@ impl<L: Ledger, P: Provisioner> Reconciler<L, P> {
     }
 
     /// A store changed: a newer intent interrupts a run, and whatever is due is queued.
-    fn notice(&self, change: &Change, desk: &mut Desk) {
+    fn notice(&self, change: &Change, work: &mut WorkQueue) {
         let store = &change.store;
         if store.state == State::Deleted {
-            desk.dealt_with.remove(&store.id);
-            desk.suspects.remove(&store.id);
-        } else if let Some(run) = desk.running(&store.id) {
+            work.dealt_with.remove(&store.id);
+            work.suspects.remove(&store.id);
+        } else if let Some(run) = work.running(&store.id) {
             if store.generation > run.generation {
                 run.again = true;
                 run.interrupt.cancel();
             }
-        } else if desk.dealt_with.get(&store.id).is_none_or(|known| *known < change.revision) {
-            self.queue(store, desk);
+        } else if work.dealt_with.get(&store.id).is_none_or(|known| *known < change.revision) {
+            self.queue(store, work);
         }
     }
 
-    fn conclude(&self, id: StoreId, outcome: Outcome, desk: &mut Desk) {
-        let Some(ended) = desk.end(&id) else { return };
+    fn conclude(&self, id: StoreId, outcome: Outcome, work: &mut WorkQueue) {
+        let Some(ended) = work.end(&id) else { return };
         let latest = self.mirror.get(&id);
         let class = latest.as_ref().map_or(ended.class, |store| store.state.lifecycle().queue);
         match outcome {
-            _ if ended.again => desk.push(class, id, Duration::ZERO),
-            Outcome::RetryIn(wait) => desk.push(class, id, wait),
+            _ if ended.again => work.push(class, id, Duration::ZERO),
+            Outcome::RetryIn(wait) => work.push(class, id, wait),
             Outcome::Nothing => {}
             Outcome::Suspect => {
-                desk.suspects.insert(id.clone(), Instant::now());
-                desk.push(QueueClass::Probe, id, CONFIRM);
+                work.suspects.insert(id.clone(), Instant::now());
+                work.push(QueueClass::Probe, id, CONFIRM);
             }
             Outcome::Rest(store) => match latest.filter(|latest| latest.revision > store.revision) {
-                // It changed behind this run's back, such as by the creation of a store of an id that was just removed.
-                Some(latest) => self.queue(&latest, desk),
-                None => self.rest(&store, desk),
+                // It changed without this run, such as by the creation of a store of an id that was just removed.
+                Some(latest) => self.queue(&latest, work),
+                None => self.rest(&store, work),
             },
         }
     }
 
-    fn rest(&self, store: &Store, desk: &mut Desk) {
+    fn rest(&self, store: &Store, work: &mut WorkQueue) {
         if store.state != State::Deleted {
-            desk.dealt_with.insert(store.id.clone(), store.revision);
+            work.dealt_with.insert(store.id.clone(), store.revision);
         }
-        self.queue(store, desk);
+        self.queue(store, work);
     }
 
     async fn sweep(&self) {

@@ -50,7 +50,7 @@ struct Exit {
     result: Result<(), TaskError>,
 }
 
-/// A task ended although nobody asked it to.
+/// A task ended although the process goes on.
 #[derive(Debug)]
 pub struct EarlyExit {
     name: &'static str,
@@ -186,7 +186,7 @@ impl From<Result<Exit, JoinError>> for EarlyExit {
 
 impl fmt::Display for EarlyExit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the {} task ended although nobody asked it to", self.name)
+        write!(f, "the {} task ended although the process goes on", self.name)
     }
 }
 
@@ -205,7 +205,7 @@ mod tests {
         let mut tasks = Tasks::new();
         tasks.spawn("mirror", Phase::Back, |_| async { Err("lost".into()) });
         let error = tasks.run(std::future::pending(), Duration::from_secs(1)).await.expect_err("an early exit");
-        assert_eq!(error.to_string(), "the mirror task ended although nobody asked it to");
+        assert_eq!(error.to_string(), "the mirror task ended although the process goes on");
         assert_eq!(error.source().map(ToString::to_string).as_deref(), Some("lost"));
     }
 
@@ -214,7 +214,7 @@ mod tests {
         let mut tasks = Tasks::new();
         tasks.spawn("cron", Phase::Front, |_| async { std::panic::panic_any("a secret") });
         let error = tasks.run(std::future::pending(), Duration::from_secs(1)).await.expect_err("an early exit");
-        assert_eq!(error.to_string(), "the cron task ended although nobody asked it to");
+        assert_eq!(error.to_string(), "the cron task ended although the process goes on");
         let cause = error.source().map(ToString::to_string);
         assert_eq!(cause.as_deref(), Some("it panicked; the log names the place"));
     }

@@ -21,7 +21,7 @@ impl Lines {
         let mut lines = Vec::new();
         let since = text::between(store.delete_time.or(store.create_time), store.update_time).map(text::duration);
         let mut line = |text: String| lines.push(format!("{:>8}  {text}", since.as_deref().unwrap_or_default()));
-        // A state in which the store rests is told behind the steps that led to it.
+        // A state in which the store rests is shown after the steps that led to it.
         let news = self.state.replace(store.state) != Some(store.state);
         let (before, behind) = (news && !at_rest(store), news && at_rest(store));
         let state = format!("{} is {}", store.id, view::state(store));

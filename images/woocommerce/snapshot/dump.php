@@ -5,7 +5,7 @@ foreach ( array( 'settings', 'database', 'snapshot' ) as $part ) {
 	require "/opt/sendstores/lib/$part.php";
 }
 
-/** Caches, locks, sessions and end marks are not part of a store; the password is nobody's. */
+/** Caches, locks, sessions and end marks are not part of a store; the password is of no account. */
 function sendstores_dumped( string $table, array $rows ): array {
 	if ( SENDSTORES_PREFIX . 'woocommerce_sessions' === $table ) {
 		return array();
@@ -22,7 +22,7 @@ function sendstores_dumped( string $table, array $rows ): array {
 	return $rows;
 }
 
-/** Rows of a table that is filled go on behind their numbers; an empty one begins anew. */
+/** Rows of a table that is filled go on after their numbers; an empty one begins anew. */
 function sendstores_definition( mysqli $db, string $table, array $rows ): string {
 	$definition = $db->query( "SHOW CREATE TABLE `$table`" )->fetch_row()[1];
 	return $rows ? $definition : preg_replace( '/ AUTO_INCREMENT=\d+/', '', $definition );

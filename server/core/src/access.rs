@@ -93,7 +93,7 @@ impl Principal {
     pub fn has(&self, permission: Permission) -> bool {
         let named = |by_default: bool| self.abilities.as_ref().map_or(by_default, |all| all.contains(&permission));
         match self.role.grant(permission) {
-            // Everybody may learn what it may do.
+            // Every principal may learn what it may do.
             Grant::Always if permission == Permission::AccountRead => true,
             Grant::Always => named(true),
             Grant::ByAbility => named(false),

@@ -1,7 +1,7 @@
 //! When the ledger has lost something: what the cluster still knows of the stores, and how they are taken back.
 //!
 //! Nothing is ever deleted here. A store that the cluster has and the ledger has not is written anew; what cannot be
-//! decided is left as it is and told.
+//! decided is left as it is and reported.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -46,9 +46,9 @@ pub struct Intent {
 }
 
 /// The port to all namespaces of ours. Nothing here changes anything.
-pub trait Census: Clone + Send + Sync + 'static {
+pub trait ListNamespaces: Clone + Send + Sync + 'static {
     /// Every namespace that carries our labels.
-    fn take(&self) -> impl Future<Output = Result<Vec<Found>, StepError>> + Send;
+    fn list(&self) -> impl Future<Output = Result<Vec<Found>, StepError>> + Send;
 
     /// The namespaces that have these names, whatever labels they carry.
     fn find(&self, ids: &[StoreId]) -> impl Future<Output = Result<Inventory, StepError>> + Send;
@@ -89,11 +89,11 @@ pub enum Finding {
     /// The ledger knows it as complete, and the cluster has no namespace of it: this record is to be written, and nothing
     /// made anew in its place.
     Missing(Box<Store>),
-    /// The ledger has it as missing, and somebody has put its namespace back: this record is to be written.
+    /// The ledger has it as missing, and an operator has put its namespace back: this record is to be written.
     Returned(Box<Store>),
     /// The ledger has it as never complete, and its namespace says that it was: this record is to be written.
     Complete(Box<Store>),
-    /// Nobody but a human can tell what is right; left alone.
+    /// An operator must decide; left alone.
     Undecided(String),
 }
 
@@ -139,7 +139,7 @@ pub fn shortfall(
 }
 
 /// Whether the ledger has no record of a store that stands in the cluster: what betrays a ledger that is empty, an old
-/// copy or another one. A namespace that is going tells nothing: its record may be gone for good.
+/// copy or another one. A namespace that is being removed proves nothing: its record may be gone for good.
 pub fn is_unknown(found: &Found, record: Option<&Store>) -> bool {
     !found.going && record.is_none_or(|store| store.uid != found.uid)
 }

@@ -12,7 +12,7 @@ pub struct Backoff {
 // === impl Backoff ===
 
 impl Backoff {
-    /// The wait behind attempt number `attempt`, from 1. `jitter` is a random number below 1.
+    /// The wait after attempt number `attempt`, from 1. `jitter` is a random number below 1.
     pub fn wait(self, attempt: u32, jitter: f64) -> Duration {
         let doublings = attempt.saturating_sub(1).min(30);
         let full = self.first.saturating_mul(1 << doublings).min(self.most);

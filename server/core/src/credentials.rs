@@ -1,4 +1,4 @@
-//! The port to the secrets of a store: read when somebody asks for them, and kept nowhere else.
+//! The port to the secrets of a store: read when a caller asks for them, and kept nowhere else.
 
 use std::{fmt, future::Future, pin::Pin};
 
@@ -22,7 +22,7 @@ pub type Reading<'a> = Pin<Box<dyn Future<Output = Result<Option<Credentials>, S
 
 /// Where the credentials of stores can be read.
 pub trait ReadCredentials: Send + Sync + 'static {
-    /// The credentials of this very store, told from an earlier one of its id by the uid. `None`: they are not made
+    /// The credentials of this very store; the uid excludes an earlier one of its id. `None`: they are not made
     /// yet, or what is there is not this store's. Never changes anything.
     fn read_credentials<'a>(&'a self, store: &'a Store) -> Reading<'a>;
 }
@@ -34,7 +34,7 @@ impl Password {
         Self(text.into())
     }
 
-    /// The password itself. Whoever takes it out must not write it anywhere.
+    /// The password itself. The caller must not write it anywhere.
     pub fn expose(&self) -> &str {
         &self.0
     }

@@ -8,7 +8,7 @@ use crate::time::Timestamp;
 pub struct Diagnosis {
     /// Kind and name, such as `Pod mysql-0`.
     pub object: String,
-    /// What the cluster last told of the object, the newest last. At most [`Diagnosis::MAX_EVENTS`].
+    /// What the cluster last reported of the object, the newest last. At most [`Diagnosis::MAX_EVENTS`].
     pub events: Vec<ObjectEvent>,
     /// The last lines of the log of what does not work, without secrets. At most [`Diagnosis::MAX_LOG`] characters.
     pub log_tail: String,
@@ -17,7 +17,7 @@ pub struct Diagnosis {
     pub suggestion: String,
 }
 
-/// One thing that the cluster told of an object.
+/// One event that the cluster reported of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObjectEvent {
     /// When it was last so.

@@ -33,12 +33,12 @@ impl StoreFilter {
         state && self.matches_identity(store)
     }
 
-    /// As [`Self::matches`], but without regard to deletion: a watcher is told the end of what it saw.
+    /// As [`Self::matches`], but without regard to deletion: a watcher gets the end of what it saw.
     pub fn matches_change(&self, store: &Store) -> bool {
         self.matches_in(store, store.state)
     }
 
-    /// Whether a watcher was told of `store` while it was in `state`.
+    /// Whether a watcher saw `store` while it was in `state`.
     pub fn matches_in(&self, store: &Store, state: State) -> bool {
         (self.states.is_empty() || self.states.contains(&state)) && self.matches_identity(store)
     }

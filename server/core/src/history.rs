@@ -8,7 +8,7 @@ use crate::{
     word::{self, Word},
 };
 
-/// The id of one call, as the caller is told it and the server's log has it.
+/// The id of one call, as the caller gets it and the server's log has it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CallId(String);
 
@@ -20,7 +20,7 @@ pub struct Actor(String);
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cause {
     pub call: Option<CallId>,
-    /// `None` also where the server asked nobody who they are.
+    /// `None` also where the server asks for no token.
     pub actor: Option<Actor>,
 }
 
@@ -37,7 +37,7 @@ pub struct HistoryEntry {
 pub enum Happening {
     /// Its creation was accepted.
     Created,
-    /// It became READY as it was asked for; not told again when it only recovers from DEGRADED.
+    /// It became READY as it was asked for; not entered again when it only recovers from DEGRADED.
     Ready,
     /// Its credentials were handed out.
     CredentialsRead,

@@ -120,7 +120,7 @@ pub enum SetCluster<'a> {
     Instead(&'a ClusterUid),
 }
 
-/// What a store was before a change, so that a reader who begins in the middle of the log can tell what left a filter.
+/// What a store was before a change, so that a reader who begins in the middle of the log knows what left a filter.
 /// The state is enough: nothing else that a filter asks of a store changes between its creation and its end. Of resources
 /// of other kinds it is always `Unknown`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,12 +132,12 @@ pub enum Before {
     Unknown,
 }
 
-/// What the log holds behind a position.
+/// What the log holds after a position.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LogPage {
     /// The next changes, in order and without a gap; empty when none came within the wait.
     Changes(Vec<Change>),
-    /// The history no longer reaches back to the position. It can be read from `oldest` on, which is behind the position.
+    /// The history no longer reaches back to the position. It can be read from `oldest` on, which is after the position.
     Compacted { oldest: Revision },
 }
 
@@ -171,7 +171,7 @@ pub enum LedgerError {
     /// The ledger has another history than the one this process began with.
     #[error("the ledger's history was replaced: {0}")]
     EpochChanged(String),
-    /// Somebody saw that the ledger lost something. It can be read, and nothing is written before [`Ledger::adopt`].
+    /// A replica saw that the ledger lost something. It can be read, and nothing is written before [`Ledger::adopt`].
     #[error("the ledger may have lost something: {0}")]
     InDoubt(String),
     /// The record that was asked for cannot be decoded. Other records are not concerned.
@@ -223,7 +223,7 @@ pub trait Ledger: Clone + Send + Sync + 'static {
     /// not.
     fn scan<R: Resource>(&self) -> impl Future<Output = Result<Scan<R>, LedgerError>> + Send;
 
-    /// Up to `most` changes behind `after`; waits up to `wait` for the first one.
+    /// Up to `most` changes after `after`; waits up to `wait` for the first one.
     fn read_log(
         &self,
         after: Revision,
@@ -258,7 +258,7 @@ pub trait Ledger: Clone + Send + Sync + 'static {
 
     /// Puts the history in doubt that this process knows, or the emptiness in its place: `write`, `claim`, `announce`
     /// and `sweep` are refused with `InDoubt` from then on, to every process, until [`Ledger::adopt`]. Refused with
-    /// `EpochChanged` when there is a history of somebody else, which is left alone.
+    /// `EpochChanged` when there is another history, which is left alone.
     fn cast_doubt(&self, why: &str) -> impl Future<Output = Result<(), LedgerError>> + Send;
 
     /// Goes on with the history that is there now, if it can be trusted: the one that this process knows, at least as far

@@ -135,7 +135,7 @@ impl Expect {
         matches!(self, Self::FirstReady)
     }
 
-    /// Whether the release was exposed and nothing of it is being changed, so that the Ingress alone tells.
+    /// Whether the release was exposed and nothing of it is being changed, so that the Ingress alone decides.
     pub const fn is_exposed(self) -> bool {
         matches!(self, Self::KeepReady | Self::Recover)
     }

@@ -54,7 +54,7 @@ pub struct Observed {
 /// What is left of a store that is being deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Remains {
-    /// Nobody has asked the cluster to remove it yet.
+    /// The cluster was not asked to remove it yet.
     Untouched,
     /// The cluster is removing it.
     Going(String),

@@ -46,7 +46,7 @@ pub enum Action {
     Rest(Option<Timestamp>),
 }
 
-/// Decides. Whoever carries the action out notes what came of it in `observed` and asks again.
+/// Decides. The run that carries the action out notes what came of it in `observed` and asks again.
 pub fn plan(store: &Store, observed: &Observed, now: Timestamp) -> Action {
     if store.is_foreign() {
         return Action::Rest(None);
@@ -241,7 +241,7 @@ mod tests {
         let mut ready = Store { evidence: evidence(true), ..in_state(State::Ready) };
         ready.evidence[0].check_time = Timestamp::from_micros(0);
         assert_eq!(plan(&ready, &observed, now()), Action::Rest(None));
-        // So old that a reader would take the shop for one that nobody looks at.
+        // So old that a reader would take the shop for one that is not probed.
         let mut later = evidence(true);
         later[0].check_time = now().after(2 * EVIDENCE_AGE);
         observed.note(fixture::STOREFRONT, Seen::Known(Progress::Done(later.clone())));

@@ -33,7 +33,7 @@ pub trait Provisioner: Clone + Send + Sync + 'static {
     /// Looks at one step. Never changes anything.
     fn observe(&self, store: &Store, step: StepName) -> impl Future<Output = Result<Seen<Progress>, StepError>> + Send;
 
-    /// Makes one step so. Doing it again, or again behind a crash, ends in the same.
+    /// Makes one step so. Doing it again, or again after a crash, ends in the same.
     fn ensure(&self, store: &Store, step: StepName) -> impl Future<Output = Result<(), StepError>> + Send;
 
     /// Returns what is seen of a step as soon as it differs from `last`; fails when it never does within the step's

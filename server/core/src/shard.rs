@@ -18,7 +18,7 @@ pub fn spread(key: &str) -> f64 {
 
 /// FNV-1a, and the finalizer of splitmix64: FNV alone hardly changes the upper bits for what differs in its end only.
 fn hash(parts: &[&str]) -> u64 {
-    // 0xff is in no UTF-8: the parts are told apart.
+    // 0xff is in no UTF-8: it separates the parts.
     let bytes = parts.iter().flat_map(|part| part.bytes().chain([0xff]));
     let fnv =
         bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));

@@ -29,7 +29,7 @@ macro_rules! structs {
             $(pub $name: $type,)+
         }
 
-        /// The settings as somebody gives them, in their stored form. What is `None` gets its default.
+        /// The settings as a caller gives them, in their stored form. What is `None` gets its default.
         #[derive(Clone, Debug, Default)]
         pub struct ShopDraft {
             $(pub $name: Option<<$type as Setting>::Stored>,)+

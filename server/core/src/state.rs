@@ -41,7 +41,7 @@ pub enum Event {
     OperationFailed,
     /// Nothing of the store is left.
     Removed,
-    /// The store was complete once, and its namespace is gone although nobody asked for that.
+    /// The store was complete once, and its namespace is gone without a Delete.
     NamespaceLost,
 }
 

@@ -12,7 +12,7 @@ use crate::{
     supervise::TaskError,
 };
 
-/// How often durations are counted up: until then each is kept, also where nobody ever asks for the metrics.
+/// How often durations are counted up: until then each is kept, also where the metrics are never scraped.
 const UPKEEP: Duration = Duration::from_secs(5);
 
 #[derive(Clone)]

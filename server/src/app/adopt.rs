@@ -7,7 +7,7 @@ use std::{
 
 use sendstores_core::{
     Record, StoreId,
-    adoption::{self, Census, Finding, Inventory, Shortfall},
+    adoption::{self, Finding, Inventory, ListNamespaces, Shortfall},
     cluster::{ClusterUid, Identify, Identity},
     ledger::{Ledger, Scan, SetCluster},
 };
@@ -32,13 +32,13 @@ pub(super) struct How {
 /// Prints what differs, and writes it unless `dry_run`.
 pub(super) async fn adopt(config: &Config, how: How) -> Result<(), TaskError> {
     let ledger = RedisLedger::connect(build::redis(config)).await?;
-    let census = build::provisioner(config).await?;
-    let cluster = right_cluster(&ledger, &census, how.this_cluster).await?;
+    let provisioner = build::provisioner(config).await?;
+    let cluster = right_cluster(&ledger, &provisioner, how.this_cluster).await?;
     let doubt = ledger.doubt().await?;
     if let Some(why) = &doubt {
         println!("Redis is in doubt: {why}.");
     }
-    let (findings, shortfall) = compare(&ledger, &census, doubt.is_some()).await?;
+    let (findings, shortfall) = compare(&ledger, &provisioner, doubt.is_some()).await?;
     print(&findings);
     if let Some(shortfall) = shortfall.filter(|_| !how.force) {
         return Err(refusal(shortfall, config).into());
@@ -53,10 +53,10 @@ pub(super) async fn adopt(config: &Config, how: How) -> Result<(), TaskError> {
         println!("{missing} records would be written, and a new history begun.");
         return Ok(());
     }
-    // Not every server has to have noticed yet. What is compared from here on is changed by nobody, so that nothing which
+    // Not every server has to have noticed yet. No replica changes what is compared from here on, so that nothing which
     // was acknowledged is written over.
     ledger.cast_doubt(UNDER_WAY).await?;
-    let (findings, _) = compare(&ledger, &census, true).await?;
+    let (findings, _) = compare(&ledger, &provisioner, true).await?;
     let records: Vec<Record> = findings.into_values().filter_map(Finding::into_record).map(Into::into).collect();
     let written = records.len();
     keep(&ledger, cluster.as_ref()).await?;
@@ -71,10 +71,10 @@ pub(super) async fn adopt(config: &Config, how: How) -> Result<(), TaskError> {
 /// The cluster that is asked, unless Redis keeps another one. `None`: it does not say which it is.
 async fn right_cluster(
     ledger: &RedisLedger,
-    census: &KubeProvisioner,
+    provisioner: &KubeProvisioner,
     this_cluster: bool,
 ) -> Result<Option<ClusterUid>, TaskError> {
-    let here = match census.identify().await? {
+    let here = match provisioner.identify().await? {
         Identity::Known(uid) => uid,
         Identity::Hidden(why) => {
             println!("The cluster does not say which one it is: {why}.");
@@ -101,13 +101,13 @@ async fn keep(ledger: &RedisLedger, cluster: Option<&ClusterUid>) -> Result<(), 
 
 type Findings = BTreeMap<StoreId, Finding>;
 
-/// In this order: a namespace is made behind its record, so that one that was found has one.
+/// In this order: a namespace is made after its record, so that one that was found has one.
 async fn compare(
     ledger: &RedisLedger,
-    census: &KubeProvisioner,
+    provisioner: &KubeProvisioner,
     in_doubt: bool,
 ) -> Result<(Findings, Option<Shortfall>), TaskError> {
-    let found = census.take().await?;
+    let found = provisioner.list().await?;
     let records: Scan = ledger.scan().await?;
     let (stores, set_aside) = (records.resources.len(), records.unreadable.len());
     println!(
@@ -117,13 +117,13 @@ async fn compare(
     let known: HashMap<_, _> = records.resources.iter().map(|store| (&store.id, store)).collect();
     let (unknown, mut found): (Vec<_>, Vec<_>) =
         found.into_iter().partition(|found| adoption::is_unknown(found, known.get(&found.id).copied()));
-    found.extend(census.recall(unknown).await?);
+    found.extend(provisioner.recall(unknown).await?);
     let mut inventory = Inventory { found, unmarked: BTreeSet::new() };
     let now = SystemTime::now().into();
     let by_label = adoption::compare(&records, &inventory, now);
     let shortfall = adoption::shortfall(&records.resources, &inventory.found, &by_label, in_doubt);
     // A changed label is no loss.
-    let by_name = census.find(&adoption::missing(&by_label)).await?;
+    let by_name = provisioner.find(&adoption::missing(&by_label)).await?;
     inventory.found.extend(by_name.found);
     inventory.unmarked = by_name.unmarked;
     Ok((adoption::compare(&records, &inventory, now), shortfall))

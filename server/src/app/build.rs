@@ -23,7 +23,7 @@ use crate::{
     mirror::Mirror,
     permits::ClassPermits,
     provision::{self, KubeProvisioner},
-    reconcile::{CensusTaker, CronDriver, CronPolicy, Guarded, Home, Members, Policy, Reconciler},
+    reconcile::{ClusterGuard, CronDriver, CronPolicy, Guarded, InventoryCheck, Members, Policy, Reconciler},
     supervise::{Phase, TaskError, Tasks},
 };
 
@@ -78,11 +78,11 @@ pub(super) async fn serve(
         let (mirror, ledger) = (mirror.clone(), ledger.clone());
         |stop| async { Ok(mirror.follow(ledger, stop).await?) }
     });
-    let taker = CensusTaker { ledger: ledger.clone(), mirror: mirror.clone(), census: provisioner.clone() };
-    let mut home = Home::new(taker);
-    first_look(&mut home).await;
-    let guarded = home.guard(provisioner.clone());
-    tasks.spawn("cluster", Phase::Front, |stop| home.run(stop));
+    let check = InventoryCheck { ledger: ledger.clone(), mirror: mirror.clone(), cluster: provisioner.clone() };
+    let mut cluster_guard = ClusterGuard::new(check);
+    first_look(&mut cluster_guard).await;
+    let guarded = cluster_guard.guard(provisioner.clone());
+    tasks.spawn("cluster", Phase::Front, |stop| cluster_guard.run(stop));
     let credentials = Arc::new(provisioner.clone());
     api.attach(Backend { ledger: ledger.clone(), mirror: mirror.clone(), credentials });
     serving.cancel();
@@ -132,8 +132,8 @@ async fn port(
 
 /// Before anything is written: is this the cluster that the stores stand in, and the Redis that knows them? A cluster that
 /// does not answer is asked again later, and nothing else waits for it.
-async fn first_look<L: Ledger>(home: &mut Home<L, KubeProvisioner>) {
-    match tokio::time::timeout(FIRST_LOOK, home.check()).await {
+async fn first_look<L: Ledger>(cluster_guard: &mut ClusterGuard<L, KubeProvisioner>) {
+    match tokio::time::timeout(FIRST_LOOK, cluster_guard.check()).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::warn!(%error, "the cluster cannot be compared with Redis yet"),
         Err(_) => tracing::warn!("the cluster cannot be compared with Redis yet: no answer"),

@@ -82,7 +82,7 @@ pub(super) async fn serve<L: Ledger>(
     let io = TokioIo::new(Counted { stream, read: read.clone() });
     let service = service_fn(move |request| {
         let (port, session, refusal) = (port.clone(), session.clone(), refusal.clone());
-        // On the heap at once, because it is large and would be moved by everybody who hands it on.
+        // On the heap at once, because it is large and would be moved at each hand-over.
         Box::pin(async move {
             Ok::<_, Infallible>(match refusal {
                 Some(refusal) => refuse(request, refusal).await,

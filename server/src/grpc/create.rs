@@ -76,7 +76,7 @@ impl<L: Ledger> StoreApi<L> {
         let parsed = (|| {
             let spec = spec?;
             let pipeline = self.engines().pipeline(spec.engine);
-            // Who sees all is told apart from nobody, as it was before there were scopes.
+            // A caller who sees all has no scope, as before there were scopes.
             let whose = tenant.clone().filter(|_| !scope.is_all());
             let new = NewStore { id: id?, uid: uid?, tenant, labels, spec, url: url?, pipeline };
             let operation = request_id.map(|id| Operation { id, scope: whose, digest });

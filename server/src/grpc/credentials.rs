@@ -1,4 +1,4 @@
-//! GetCredentials: hands out what is kept in the cluster alone, once it is on record that somebody asked.
+//! GetCredentials: hands out what is kept in the cluster alone, once the request is on record.
 
 use std::time::{Duration, SystemTime};
 

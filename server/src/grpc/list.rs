@@ -16,7 +16,7 @@ use crate::mirror::{Consistency, Entry, Page};
 
 const DEFAULT_PAGE: i32 = 50;
 const MAX_PAGE: i32 = 500;
-/// Bytes of the stores of one page. Most gRPC clients refuse a message of more than 4 MiB unless they are told otherwise.
+/// Bytes of the stores of one page. Most gRPC clients refuse a message of more than 4 MiB by default.
 const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024 - 64 * 1024;
 
 // === impl StoreApi ===
@@ -33,7 +33,7 @@ impl<L: Ledger> StoreApi<L> {
         let consistency = parse::consistency(&mut violations, consistency);
         let (id, consistency) = violations.finish(id.zip(consistency))?;
         let backend = self.backend()?;
-        // Looked up before the store is: what is told of the store is that new, or newer.
+        // Looked up before the store is: what is answered of the store is that new, or newer.
         let fresh = backend.mirror.ready(consistency, &backend.ledger).await?;
         let there = |store: &Arc<Entry>| store.state != State::Deleted && caller.scope.contains(store.tenant.as_ref());
         let Some(store) = backend.mirror.get(&id).filter(there) else {
@@ -98,7 +98,7 @@ fn page(stores: impl Iterator<Item = Bytes>, most: usize) -> Vec<Bytes> {
 impl<L: Ledger> Backend<L> {
     /// Waits until a page may be answered. It must be no older than the first page of its list, which another replica may
     /// have given: else who watches on from the first would miss what this one does not show. So a read that may be stale
-    /// becomes one that may not where this replica is behind.
+    /// becomes one that may not where this replica lags.
     async fn ready(&self, consistency: Consistency, next: Option<&NextPage>) -> Result<Timestamp, Refusal> {
         let fresh = self.mirror.ready(consistency, &self.ledger).await?;
         let Some(NextPage { first, .. }) = next else { return Ok(fresh) };
@@ -109,7 +109,7 @@ impl<L: Ledger> Backend<L> {
             return Ok(fresh);
         }
         let fresh = self.mirror.ready(Consistency::Linearizable, &self.ledger).await?;
-        // Nobody was shown a revision that the ledger does not have.
+        // No caller was shown a revision that the ledger does not have.
         if first.revision <= self.mirror.revision() { Ok(fresh) } else { Err(Refusal::PageTokenInvalid) }
     }
 }

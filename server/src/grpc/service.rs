@@ -56,7 +56,7 @@ struct Shared<L> {
 
 impl<L> Backend<L> {
     /// What is not in memory is nowhere. While the ledger is not believed, only a memory that was complete before can say
-    /// that: nobody is told that a store is not there that may stand in the cluster.
+    /// that: no caller gets NOT_FOUND for a store that may stand in the cluster.
     pub(super) fn all_are_known(&self) -> Result<(), Refusal> {
         match &*self.mirror.doubt().borrow() {
             Some(Doubt { why, complete: false }) => Err(Refusal::ReadOnly { why: why.clone() }),
@@ -291,7 +291,7 @@ fn asked(consistency: wire::Consistency) -> Consistency {
     }
 }
 
-/// Who calls. The port has put it there; a call that came another way must do so itself, or is nobody's.
+/// Who calls. The port has put it there; a call that came another way must do so itself, or has no principal.
 pub(super) fn caller<Q>(request: &Request<Q>) -> Result<Arc<Principal>, Refusal> {
     request.extensions().get::<Arc<Principal>>().cloned().ok_or(Refusal::TokenMissing)
 }

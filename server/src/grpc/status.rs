@@ -119,7 +119,7 @@ impl Refusal {
             Self::EtagMismatch(id) => return format!("store {id} has changed since the given etag; read it again"),
             Self::WriteConflict(id) => return format!("store {id} keeps changing; try again"),
             Self::CredentialsNotReady(id) => {
-                return format!("the credentials of store {id} are not made yet; its steps tell how far it is");
+                return format!("the credentials of store {id} are not made yet; its steps say how far it is");
             }
             Self::StoreDeleting(id) => return format!("store {id} is being deleted; its credentials are given up"),
             Self::StoreForeign(id, word) => {
@@ -343,7 +343,7 @@ pub(super) fn transport_details(code: i32, message: &str) -> Option<bytes::Bytes
     Some(bytes::Bytes::copy_from_slice(Status::with_error_details(code, message, details).details()))
 }
 
-/// Whether a code tells of a fault of ours, and not of the caller's.
+/// Whether a code means a fault of the server, and not of the caller.
 pub(super) fn is_our_fault(code: i32) -> bool {
     matches!(Code::from_i32(code), Code::Internal | Code::Unknown | Code::DataLoss)
 }

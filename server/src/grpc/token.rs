@@ -1,6 +1,6 @@
 //! Opaque texts that callers carry for us: page tokens, resume tokens, etags.
 //!
-//! Each is bound to what it was made for and carries a checksum, so that damage and misuse are told from an honest
+//! Each is bound to what it was made for and carries a checksum, so that damage and misuse differ from an honest
 //! token. A token grants nothing: what it leads to is checked on every call, and whose stores it leads to is the caller's.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};

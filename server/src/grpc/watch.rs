@@ -35,7 +35,7 @@ const HEARTBEAT: Duration = Duration::from_secs(10);
 /// How many changes are turned into messages at once: bounds what one slow reader keeps in memory.
 const BATCH: usize = 64;
 
-/// One open stream. It is pulled by the transport, so that a slow reader holds back nobody but itself.
+/// One open stream. It is pulled by the transport, so that a slow reader holds back itself alone.
 struct Watcher {
     filter: StoreFilter,
     engines: Engines,
@@ -52,7 +52,7 @@ struct Watcher {
     _counted: Counted,
 }
 
-/// Counts an open stream; dropped behind its place, so that a place is free where a stream is not counted any more.
+/// Counts an open stream; dropped after its place, so that a place is free where a stream is not counted any more.
 struct Counted;
 
 /// Where a stream is.
@@ -206,7 +206,7 @@ impl Watcher {
 
     fn absorb(&mut self, changes: &[Arc<Change>]) {
         for change in changes {
-            self.ready.extend(told(change, &self.filter, &self.cursor.at().epoch, self.engines));
+            self.ready.extend(encoded(change, &self.filter, &self.cursor.at().epoch, self.engines));
         }
     }
 
@@ -215,7 +215,7 @@ impl Watcher {
         self.response(Event::Heartbeat(wire::Heartbeat { server_time: Some(now) }))
     }
 
-    /// A message that stands behind everything that was told.
+    /// A message that follows everything that was sent.
     fn response(&self, event: Event) -> cached::WatchStatusResponse {
         let Position { epoch, revision } = self.cursor.at();
         response(epoch, event, *revision, &self.filter.scope)
@@ -237,7 +237,7 @@ fn response(epoch: &Epoch, event: Event, revision: Revision, scope: &Scope) -> c
 
 /// What a change is to a watcher of this filter, if anything. The first who shows the store to one who may see all encodes it
 /// for all others of them: nothing in the message is a watcher's own. To one of a tenant the token is its tenant's.
-fn told(change: &Change, filter: &StoreFilter, epoch: &Epoch, engines: Engines) -> Option<Bytes> {
+fn encoded(change: &Change, filter: &StoreFilter, epoch: &Epoch, engines: Engines) -> Option<Bytes> {
     let Change { revision, store, before, encoded } = change;
     if filter.matches_change(store) {
         let shown = || Event::Changed(cached::store(store, engines));
@@ -290,8 +290,8 @@ mod tests {
     fn one_encoding_serves_all_watchers_that_are_shown_a_change() {
         let epoch = "e1".parse().expect("valid");
         let change = change(sample(), None);
-        let shown =
-            [StoreFilter::default(), only(State::Provisioning)].map(|filter| told(&change, &filter, &epoch, ENGINES));
+        let shown = [StoreFilter::default(), only(State::Provisioning)]
+            .map(|filter| encoded(&change, &filter, &epoch, ENGINES));
         let [Some(first), Some(second)] = shown else { panic!("both are shown it") };
         assert_eq!(first.as_ptr(), second.as_ptr());
         let message = wire::WatchStatusResponse::decode(first).expect("a message");
@@ -306,10 +306,10 @@ mod tests {
     fn who_is_told_that_a_store_left_is_not_shown_it() {
         let epoch = "e1".parse().expect("valid");
         let change = change(sample(), Some(State::Ready));
-        told(&change, &StoreFilter::default(), &epoch, ENGINES).expect("shown");
-        let removed = told(&change, &only(State::Ready), &epoch, ENGINES).expect("told");
+        encoded(&change, &StoreFilter::default(), &epoch, ENGINES).expect("shown");
+        let removed = encoded(&change, &only(State::Ready), &epoch, ENGINES).expect("sent");
         let message = wire::WatchStatusResponse::decode(removed).expect("a message");
         assert!(matches!(message.event, Some(Event::Removed(removed)) if removed.id == "store-a"));
-        assert_eq!(told(&change, &only(State::Failed), &epoch, ENGINES), None);
+        assert_eq!(encoded(&change, &only(State::Failed), &epoch, ENGINES), None);
     }
 }

@@ -33,7 +33,7 @@ pub struct MemoryLedger {
     known: Arc<Mutex<Known>>,
 }
 
-/// The history one process goes by, and the highest revision that it was told of.
+/// The history one process goes by, and the highest revision that it has seen.
 #[derive(Clone)]
 struct Known {
     epoch: Epoch,
@@ -99,7 +99,7 @@ impl MemoryLedger {
         self.shared.changed.notify_waiters();
     }
 
-    /// Writes a record of a kind that nobody knows, as a program of a newer version would.
+    /// Writes a record of an unknown kind, as a program of a newer version would.
     pub fn put_other_kind(&self) {
         self.history().put_other_kind();
         self.shared.changed.notify_waiters();
@@ -145,7 +145,7 @@ impl MemoryLedger {
         }
     }
 
-    /// Always taken behind the history's lock, where both are.
+    /// Always taken after the history's lock, where both are.
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -155,13 +155,13 @@ impl MemoryLedger {
         known.seen = known.seen.max(revision);
     }
 
-    fn look(&self, after: Revision, most: usize) -> Result<LogPage, LedgerError> {
+    fn page(&self, after: Revision, most: usize) -> Result<LogPage, LedgerError> {
         let history = self.ours()?;
         if after > history.revision {
             return Err(history.went_back());
         }
         history.has(self.known().read.filter(|(read, _)| *read == after))?;
-        let entries = match history.behind(after) {
+        let entries = match history.after(after) {
             Ok(entries) => entries,
             Err(oldest) => return Ok(LogPage::Compacted { oldest }),
         };
@@ -229,7 +229,7 @@ impl Ledger for MemoryLedger {
         loop {
             // Listens before it looks, so that no change falls between.
             let changed = self.shared.changed.notified();
-            let page = self.look(after, most)?;
+            let page = self.page(after, most)?;
             if page != LogPage::Changes(Vec::new()) || timeout_at(deadline, changed).await.is_err() {
                 return Ok(page);
             }

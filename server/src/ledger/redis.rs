@@ -68,7 +68,7 @@ pub struct RedisLedger {
 
 struct Shared {
     commands: Pool,
-    /// Only for reads that block: whatever is behind one waits with it.
+    /// Only for reads that block: whatever follows one waits with it.
     blocking: Connection,
     /// For what replicas must have before it is acknowledged.
     replicas: Option<Replicas>,
@@ -134,7 +134,7 @@ impl RedisLedger {
         Reply::read(replicas.run(script, &keys, &self.within_history(args)).await?)
     }
 
-    /// The arguments behind those that every script has.
+    /// The arguments after those that every script has.
     fn within_history(&self, args: Vec<Value>) -> Vec<Value> {
         let Known { epoch, seen, .. } = self.known();
         [epoch.as_str().into(), seen.to_string().into()].into_iter().chain(args).collect()

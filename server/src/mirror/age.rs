@@ -7,7 +7,7 @@ use sendstores_core::Timestamp;
 use super::{Mirror, ReadError};
 
 /// The latest time before which no acknowledged change is missing; none until the mirror was complete once. It goes on
-/// with every look at the log that reached its end, so it also tells how long the ledger has been away.
+/// with every look at the log that reached its end, so it also says how long the ledger has been away.
 #[derive(Default)]
 pub(super) struct Age(Mutex<Option<Timestamp>>);
 
@@ -28,7 +28,7 @@ impl Age {
 // === impl Mirror ===
 
 impl Mirror {
-    /// The time before which no acknowledged change is missing, asking nobody: for reads that may be stale.
+    /// The time before which no acknowledged change is missing, without asking the ledger: for reads that may be stale.
     pub(super) fn fresh_since(&self) -> Result<Timestamp, ReadError> {
         self.0.age.since().ok_or(ReadError::Loading)
     }

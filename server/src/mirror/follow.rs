@@ -14,7 +14,7 @@ use super::{
 const PAGE: usize = 512;
 /// How long one read of the log waits for a change; also how soon a lost ledger is noticed when nothing changes.
 const WAIT: Duration = Duration::from_secs(2);
-/// How long to wait behind a failed read.
+/// How long to wait after a failed read.
 const PAUSE: Duration = Duration::from_millis(200);
 /// How often old tombstones are forgotten.
 const SWEEP: Duration = Duration::from_secs(600);
@@ -33,8 +33,8 @@ impl Mirror {
                     self.set_status(Status::Stale(error.to_string()));
                     return Err(error);
                 }
-                self.distrust(&error.to_string(), loaded);
-                self.regain(&ledger).await?;
+                self.suspect(&error.to_string(), loaded);
+                self.recover(&ledger).await?;
                 loaded = false;
             }
         };
@@ -73,14 +73,14 @@ impl Mirror {
     }
 
     /// Tells the others, and waits until there is a history that can be gone on with.
-    async fn regain<L: Ledger>(&self, ledger: &L) -> Result<(), LedgerError> {
+    async fn recover<L: Ledger>(&self, ledger: &L) -> Result<(), LedgerError> {
         let mut told = false;
         loop {
             match ledger.rejoin().await {
                 Ok(()) => break,
                 Err(LedgerError::EpochChanged(why)) if !told => {
                     match ledger.cast_doubt(&why).await {
-                        // The history of somebody else is left alone.
+                        // The history of another ledger is left alone.
                         Ok(()) | Err(LedgerError::EpochChanged(_)) => told = true,
                         Err(error) => tracing::warn!(%error, "the loss could not be noted in Redis; trying again"),
                     }
@@ -99,7 +99,7 @@ impl Mirror {
     /// Reads everything: notes the log's end, scans the records, then reads the log from as far back as the ring reaches
     /// and the log is kept. So a token from before the start is good here, too. The scan is no snapshot, so the mirror
     /// goes live only when it has passed the newest record the scan saw; until then the old index stays in place. A
-    /// watcher that is open meanwhile goes on if the new ring reaches back to it, and is told that it does not otherwise.
+    /// watcher that is open meanwhile goes on if the new ring reaches back to it, and gets HISTORY_COMPACTED otherwise.
     async fn load<L: Ledger>(&self, ledger: &L) -> Result<(), LedgerError> {
         self.set_status(Status::Loading);
         let begun = SystemTime::now().into();
@@ -181,10 +181,10 @@ impl Mirror {
     }
 
     /// Another process may have seen that the ledger lost something. Had it been lost under this one's eyes, reading it
-    /// would have told; so what this memory was read from lacked something already.
+    /// would have said; so what this memory was read from lacked something already.
     async fn heed_doubt<L: Ledger>(&self, ledger: &L) -> Result<(), LedgerError> {
         if let Some(why) = ledger.doubt().await? {
-            self.distrust(&why, false);
+            self.suspect(&why, false);
         }
         Ok(())
     }

@@ -53,7 +53,7 @@ impl Default for Fresh {
 // === impl Mirror ===
 
 impl Mirror {
-    /// Waits until the mirror is as new as the ledger was when this was called: what is read behind it is never older
+    /// Waits until the mirror is as new as the ledger was when this was called: what is read after it is never older
     /// than anything acknowledged before. Returns when that was. A mirror that was never complete refuses at once; who
     /// comes while everything is read AGAIN waits for it, so that a server which has served goes on serving. While the
     /// ledger is not believed it is not asked: the memory is all there is.

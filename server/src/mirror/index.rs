@@ -21,7 +21,7 @@ pub struct Change {
     pub revision: Revision,
     /// The store after the change.
     pub store: Arc<Entry>,
-    /// The state of the same store before it, if it was there: tells whether it left a filter.
+    /// The state of the same store before it, if it was there: says whether it left a filter.
     pub before: Option<State>,
     /// The cached encoding of the change as a message to watchers; empty until the first watcher is sent it.
     pub encoded: OnceLock<Bytes>,

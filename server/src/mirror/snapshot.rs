@@ -17,7 +17,7 @@ pub struct Snapshot {
     filter: StoreFilter,
 }
 
-/// Every store as of one position, while somebody reads it.
+/// Every store as of one position, while it is read.
 type Last = (Position, Weak<[Arc<Entry>]>);
 
 /// The list that was made last, for as long as a snapshot of it is being read.

@@ -220,7 +220,7 @@ fn is_name(text: &str) -> bool {
 // === impl Cause ===
 
 impl Cause {
-    /// The answer, behind what it says of an object that the store does not own.
+    /// The answer, after what it says of an object that the store does not own.
     pub(crate) fn explained(&self, answer: &str) -> String {
         match (self.kind, &self.name) {
             (Kind::WebhookUnavailable, Some(name)) => format!("the webhook {name} does not answer: {answer}"),

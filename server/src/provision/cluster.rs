@@ -171,7 +171,7 @@ impl Cluster {
         }
     }
 
-    /// Makes the fields of `wanted` so, whoever set them before, by server-side apply. Fields that others set stay.
+    /// Makes the fields of `wanted` so, also where another manager set them, by server-side apply. Fields that others set stay.
     pub(crate) async fn apply<K>(&self, api: &Api<K>, name: &str, wanted: &K) -> Result<(), CallError>
     where
         K: Clone + Debug + DeserializeOwned + Serialize,

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::quantity;
 
-/// Everything [`KubeProvisioner`](super::KubeProvisioner) is told.
+/// The settings of [`KubeProvisioner`](super::KubeProvisioner).
 #[derive(Clone, Debug)]
 pub struct Config {
     pub helm: HelmConfig,
@@ -38,7 +38,7 @@ pub struct HelmConfig {
     pub program: PathBuf,
     /// The chart of the WooCommerce engine.
     pub chart: PathBuf,
-    /// The environment's values, in order; the store's own come behind them.
+    /// The environment's values, in order; the store's own come after them.
     pub values: Vec<PathBuf>,
     /// A folder of ours for helm's caches; made when missing. `None`: a temporary one for this process alone, which goes with
     /// it.
@@ -76,7 +76,7 @@ pub struct Deadlines {
     pub configure: Duration,
     /// One request to the shop.
     pub probe: Duration,
-    /// A shop's doing what it has scheduled, while somebody waits for it; it goes on behind that.
+    /// A shop's doing what it has scheduled, while a probe waits for it; it goes on after that.
     pub cron: Duration,
     /// From a shop that does not sell to one that does, or fails otherwise.
     pub storefront: Duration,

@@ -83,7 +83,7 @@ pub enum Watches {
     Namespace,
     /// A workload with its pods, volumes and warnings.
     Workload(Workload),
-    /// What happens inside the pods of a workload. Kubernetes cannot tell when that changes, so the step is observed again at
+    /// What happens inside the pods of a workload. Kubernetes does not report when that changes, so the step is observed again at
     /// growing intervals, too.
     Inside(Workload),
 }

@@ -26,7 +26,7 @@ impl CallError {
         matches!(self, Self::Kube(kube::Error::Api(status)) if status.code == 403)
     }
 
-    /// Somebody else was faster: the object is there already, or is not what it was.
+    /// Another client was faster: the object is there already, or is not what it was.
     pub(crate) fn is_conflict(&self) -> bool {
         matches!(self, Self::Kube(kube::Error::Api(status)) if status.is_conflict() || status.is_already_exists())
     }

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 /// A secret of the store, which the reader of an answer knows.
 pub(crate) const KNOWN: &str = "S3cretCanary";
-/// A secret that nobody knows, behind a word that says that it is one.
+/// An unknown secret after a word that says that it is one.
 const MARKED: &str = "M4rkedCanary";
 
 const CASES: u32 = 200;

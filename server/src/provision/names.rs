@@ -32,5 +32,5 @@ pub(crate) const CREDENTIALS: &str = "store-credentials";
 
 /// The helm release of every store.
 pub(crate) const RELEASE: &str = "store";
-/// The label that tells the pods of the two workloads apart.
+/// The label that distinguishes the pods of the two workloads.
 pub(crate) const POD_NAME: &str = "app.kubernetes.io/name";

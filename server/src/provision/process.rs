@@ -16,7 +16,7 @@ use tokio::{
 /// How much of each output is kept.
 const MAX_OUTPUT: usize = 64 * 1024;
 
-/// How long an output may stay open behind the end of its process: only somebody who left the group can hold it.
+/// How long an output may stay open after the end of its process: only a process that left the group can hold it.
 const STRAGGLERS: Duration = Duration::from_secs(1);
 
 /// What to run.
@@ -76,7 +76,7 @@ pub(crate) async fn run(run: Run<'_>) -> io::Result<Finished> {
         tokio::pin!(ended);
         tokio::select! {
             end = &mut ended => {
-                // What is still open belongs to somebody who left the group; what was written is kept.
+                // What is still open belongs to a process that left the group; what was written is kept.
                 let _ = timeout(STRAGGLERS, &mut talk).await;
                 end?
             }
@@ -131,7 +131,7 @@ async fn ended(child: &mut Child, group: &mut Group, deadline: Duration, grace: 
     Ok(end)
 }
 
-/// A child that does not read its input has decided so; its exit code tells.
+/// A child that does not read its input has decided so; its exit code says why.
 async fn feed(stdin: Option<ChildStdin>, input: &[u8]) {
     if let Some(mut stdin) = stdin {
         let _ = stdin.write_all(input).await;
@@ -143,7 +143,7 @@ async fn feed(stdin: Option<ChildStdin>, input: &[u8]) {
 impl Group {
     fn signal(&self, signal: Signal) {
         if let Some(leader) = self.0 {
-            // Fails only when nobody is left.
+            // Fails only when no process is left.
             let _ = kill_process_group(leader, signal);
         }
     }

@@ -11,7 +11,7 @@ const ELLIPSIS: &str = " ... ";
 #[cfg(test)]
 pub(crate) const LONGEST: usize = MAX_MESSAGE + ELLIPSIS.len();
 
-/// Words behind which a value follows that nobody needs to read.
+/// Words after which a secret value follows.
 const MARKERS: [&str; 7] = ["password", "passwd", "secret", "token", "authorization", "bearer", "api_key"];
 
 /// One line fit for a human: no control characters or direction marks, nothing that looks like a secret, and not
@@ -76,7 +76,7 @@ fn without_marked(line: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// `Bearer`, also in quotes and behind other words: the value comes next.
+/// `Bearer`, also in quotes and after other words: the value comes next.
 fn ends_in_scheme(lower: &str) -> bool {
     let last = lower.rsplit(|c: char| !c.is_alphanumeric()).find(|part| !part.is_empty());
     matches!(last, Some("bearer" | "basic"))

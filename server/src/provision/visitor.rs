@@ -40,11 +40,11 @@ const QUIET: Duration = Duration::from_secs(60);
 /// What came of a visit.
 #[derive(Clone, Debug)]
 pub(crate) enum Visit {
-    /// Somebody answered; whether it is the shop is another question.
+    /// A server answered; whether it is the shop is another question.
     Answered(Answer),
-    /// Somebody was reached, and gave no whole answer; why.
+    /// A server was reached, and gave no whole answer; why.
     Unanswered(String),
-    /// Nobody was reached; why.
+    /// No connection came about; why.
     Unreachable(String),
 }
 
@@ -99,7 +99,7 @@ impl Visitor {
             "https" => self.secure.get_or_init(|| browser(system_roots())),
             _ => self.plain.get_or_init(|| browser(RootCertStore::empty())),
         };
-        // Host comes from the address. Whoever passes the request on within the cluster may believe the scheme.
+        // Host comes from the address. A proxy within the cluster may believe the scheme.
         let mut request =
             Request::builder().method(question.method.clone()).uri(uri).header("x-forwarded-proto", scheme);
         for (name, value) in &question.headers {
@@ -201,7 +201,7 @@ mod tests {
         for header in [format!("host: {host}\r\n"), "x-forwarded-proto: http\r\n".to_owned()] {
             assert!(request.contains(&header), "{request}");
         }
-        // Somebody who hangs up without a word was reached all the same.
+        // A server that closes the connection without an answer was reached all the same.
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let other = format!("http://store-a.localhost:{}", listener.local_addr().unwrap().port());
         let (visit, _) = tokio::join!(visitor.get(&other, "/", LIMIT), serve_one(listener, ""));

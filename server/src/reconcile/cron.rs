@@ -5,7 +5,7 @@
 //! Nothing is recorded, so there is nothing to fence: should two replicas ask for a moment, the shop's own lock lets one of
 //! them through.
 
-mod rota;
+mod schedule;
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -14,7 +14,7 @@ use sendstores_core::{FailureReason, StoreFilter, StoreId, cron::RunCron, ledger
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use self::rota::Rota;
+use self::schedule::Schedule;
 use super::members::Members;
 use crate::{
     mirror::{Cursor, Entry, Mirror},
@@ -36,7 +36,7 @@ pub struct CronDriver<C> {
     pub mirror: Mirror,
     pub shops: C,
     pub owner: Owner,
-    /// Those who share the shops; somebody else has them followed.
+    /// Those who share the shops; the reconciler has them followed.
     pub members: Members,
     pub policy: CronPolicy,
 }
@@ -74,46 +74,50 @@ impl<C: RunCron> CronDriver<C> {
 
     /// Never ends by itself. Calls that are under way end with it.
     async fn ask_all(&self) -> Infallible {
-        let mut rota = Rota::new(self.policy.interval);
+        let mut schedule = Schedule::new(self.policy.interval);
         let mut calls = FuturesUnordered::new();
-        let mut cursor = self.take_stock(&mut rota);
+        let mut cursor = self.resync(&mut schedule);
         let mut next = Instant::now();
         loop {
             let free = calls.len() < Self::AT_ONCE && Instant::now() >= next;
-            if free && let Some(id) = rota.next() {
+            if free && let Some(id) = schedule.next() {
                 next = Instant::now() + Self::GAP;
-                calls.extend(self.begin(&id, &mut rota));
+                calls.extend(self.begin(&id, &mut schedule));
                 continue;
             }
             tokio::select! {
                 changes = cursor.next(CHANGES) => match changes {
-                    Ok(changes) => changes.iter().for_each(|change| rota.notice(&change.store)),
-                    Err(_compacted) => cursor = self.take_stock(&mut rota),
+                    Ok(changes) => changes.iter().for_each(|change| schedule.notice(&change.store)),
+                    Err(_compacted) => cursor = self.resync(&mut schedule),
                 },
-                Some((id, outcome)) = calls.next(), if !calls.is_empty() => conclude(id, outcome, &mut rota),
-                () = rota.due() => {}
-                () = tokio::time::sleep_until(next), if rota.is_anyone_due() && calls.len() < Self::AT_ONCE => {}
+                Some((id, outcome)) = calls.next(), if !calls.is_empty() => conclude(id, outcome, &mut schedule),
+                () = schedule.due() => {}
+                () = tokio::time::sleep_until(next), if schedule.is_anyone_due() && calls.len() < Self::AT_ONCE => {}
             }
         }
     }
 
-    /// Everybody who is open has a turn; the cursor goes on right behind.
-    fn take_stock(&self, rota: &mut Rota) -> Cursor {
+    /// Every open shop has a turn; the cursor goes on right after them.
+    fn resync(&self, schedule: &mut Schedule) -> Cursor {
         let (stores, cursor) = self.mirror.snapshot(&StoreFilter::default());
-        rota.keep_only(&stores);
+        schedule.keep_only(&stores);
         cursor
     }
 
-    fn begin(&self, id: &StoreId, rota: &mut Rota) -> Option<impl Future<Output = (StoreId, Outcome)> + use<'_, C>> {
+    fn begin(
+        &self,
+        id: &StoreId,
+        schedule: &mut Schedule,
+    ) -> Option<impl Future<Output = (StoreId, Outcome)> + use<'_, C>> {
         if !self.members.is_responsible(&self.owner, id) {
-            rota.passed_over(id);
+            schedule.passed_over(id);
             return None;
         }
-        let Some(store) = self.mirror.get(id).filter(|store| rota::is_open(store)) else {
-            rota.close(id);
+        let Some(store) = self.mirror.get(id).filter(|store| schedule::is_open(store)) else {
+            schedule.close(id);
             return None;
         };
-        Some(self.call(store, rota.begun(id)?))
+        Some(self.call(store, schedule.begun(id)?))
     }
 
     async fn call(&self, store: Arc<Entry>, unwanted: CancellationToken) -> (StoreId, Outcome) {
@@ -133,8 +137,8 @@ impl<C: RunCron> CronDriver<C> {
     }
 }
 
-fn conclude(id: StoreId, outcome: Outcome, rota: &mut Rota) {
-    let failures = rota.concluded(&id, outcome.as_ref().is_none_or(Result::is_ok));
+fn conclude(id: StoreId, outcome: Outcome, schedule: &mut Schedule) {
+    let failures = schedule.concluded(&id, outcome.as_ref().is_none_or(Result::is_ok));
     let Some(Err(error)) = outcome else { return };
     match failures {
         1 => tracing::warn!(store = %id, %error, "the shop did not do what it has scheduled"),

@@ -63,7 +63,7 @@ impl Queue {
         self.ready.len()
     }
 
-    /// Whether a store is ready that nobody has taken.
+    /// Whether a ready store is left.
     pub(super) fn is_any_ready(&self) -> bool {
         !self.ready.is_empty()
     }

@@ -23,8 +23,8 @@ use super::{
 };
 use crate::{permits::Permit, supervise};
 
-/// How long behind its end a claim is asked for that another replica has.
-const BEHIND_A_LEASE: Duration = Duration::from_millis(50);
+/// How long after its end a claim is asked for that another replica has.
+const AFTER_A_LEASE: Duration = Duration::from_millis(50);
 /// How long to wait when the claim or the ledger cannot be had.
 const PAUSE: Duration = Duration::from_secs(1);
 /// So long a newer intent waits for a namespace that is just being made.
@@ -121,9 +121,9 @@ impl<'a, L: Ledger, P: Provisioner> Run<'a, L, P> {
         let claim = match ledger.claim(&self.id, owner, policy.lease).await {
             Ok(Some(claim)) => claim,
             Ok(None) => {
-                // Its holder renews it long before. If not, it died, and the store waits for somebody.
+                // Its holder renews it long before. If not, it died, and the store waits for a replica.
                 let rest = ledger.claimed_for(&self.id).await.unwrap_or(policy.lease);
-                return (self.id, Outcome::RetryIn(rest + BEHIND_A_LEASE));
+                return (self.id, Outcome::RetryIn(rest + AFTER_A_LEASE));
             }
             Err(error) => {
                 tracing::warn!(store = %self.id, %error, "the store could not be claimed");
@@ -146,7 +146,7 @@ impl<'a, L: Ledger, P: Provisioner> Run<'a, L, P> {
     }
 
     /// Everything else may be dropped at any moment. A request that makes a namespace may come to something after it was
-    /// dropped: behind a removal that has already seen that there is none.
+    /// dropped: after a removal that has already seen that there is none.
     async fn interrupted(&self) {
         self.interrupt.cancelled().await;
         let _ = timeout(NAMESPACE_GRACE, self.making.lock()).await;

@@ -21,7 +21,7 @@ pub enum Permission {
     Unknown(Word),
 }
 
-/// What somebody is to this control plane.
+/// What a principal is to this control plane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
     /// Everything, also tokens and tenants.

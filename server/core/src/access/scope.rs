@@ -1,11 +1,11 @@
-//! Whose stores somebody may see.
+//! Whose stores a principal may see.
 
 use std::collections::BTreeSet;
 
 use super::Role;
 use crate::{id::TenantId, text::Invalid};
 
-/// Whose stores there are for somebody. A store without an owner is in [`Scope::All`] alone.
+/// Whose stores there are for a principal. A store without an owner is in [`Scope::All`] alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Scope {
     #[default]
@@ -32,7 +32,7 @@ impl Scope {
         Err(Invalid::new(format_args!("must be 1 to {} tenants", Self::MOST)))
     }
 
-    /// The scope of somebody with this role and these tenants.
+    /// The scope of a principal with this role and these tenants.
     ///
     /// # Errors
     /// The role must have tenants and there are none, must have none and there are some, or there are too many.

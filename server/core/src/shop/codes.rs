@@ -67,7 +67,7 @@ const LOCALES: &str = "\
 /// by tabs. In other countries a shop's address has none. `images/test` compares it with the plugin that it tests.
 const STATES: &str = include_str!("states.tsv");
 
-/// Whether a code is in a list of codes that have `WIDTH` bytes with the space behind them.
+/// Whether a code is in a list of codes that have `WIDTH` bytes with the space after them.
 fn listed<const WIDTH: usize>(list: &str, code: &str) -> bool {
     // The last has no space.
     let (codes, last) = list.as_bytes().as_chunks::<WIDTH>();
@@ -126,7 +126,7 @@ impl Currency {
         }
     }
 
-    /// What shipping costs if nobody says so.
+    /// What shipping costs by default.
     pub(super) fn usual_flat_rate(&self) -> &'static str {
         match self.decimals() {
             0 => "500",

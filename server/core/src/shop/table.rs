@@ -8,7 +8,7 @@
 /// [`NewShop`] that gives the stored form.
 ///
 /// A setting that was added later is left out of stored forms while it has its default. Older forms do not have it, and
-/// the digest of this form tells whether a store was set up with it.
+/// the digest of this form says whether a store was set up with it.
 ///
 /// [`ShopSettings`]: crate::ShopSettings
 /// [`Setting`]: crate::shop::Setting

@@ -1,7 +1,7 @@
 //! The text of a token: `sst_`, the id, `_`, the secret and a checksum.
 //!
 //! The id is readable, so that logs can name a token without its secret. The prefix and the checksum let scanners of
-//! leaked secrets tell a token from any other text, and a damaged token is refused before anything is looked up.
+//! leaked secrets recognise a token in any text, and a damaged token is refused before anything is looked up.
 
 use std::fmt;
 
@@ -22,7 +22,7 @@ pub struct TokenText(String);
 // === impl TokenText ===
 
 impl TokenText {
-    /// A new one; `digit` returns a random number from 0 to 61 that nobody can foresee.
+    /// A new one; `digit` returns an unpredictable random number from 0 to 61.
     pub fn generate(mut digit: impl FnMut() -> usize) -> Self {
         let mut text = PREFIX.to_owned();
         let mut push = |text: &mut String, count| (0..count).for_each(|_| text.push(char::from(DIGITS[digit() % 62])));
@@ -49,7 +49,7 @@ impl TokenText {
         TokenId::of_digits(&self.0[PREFIX.len()..PREFIX.len() + TokenId::LENGTH])
     }
 
-    /// The text itself. Whoever takes it out must not write it anywhere.
+    /// The text itself. The caller must not write it anywhere.
     pub fn expose(&self) -> &str {
         &self.0
     }

@@ -24,7 +24,7 @@ pub(super) struct History {
     /// How far the ledger's clock is ahead of the machine's.
     pub(super) clock: Duration,
     pub(super) outage: Option<LedgerError>,
-    /// Everything was lost, and nobody has begun anew.
+    /// Everything was lost, and no replica has begun anew.
     pub(super) blank: bool,
     /// Why nothing may be written.
     pub(super) doubt: Option<String>,
@@ -50,7 +50,7 @@ pub(super) struct Logged {
     /// Names the write.
     pub(super) tip: u64,
     pub(super) before: Before,
-    /// The record and its key; `None`: it is of a kind that nobody knows.
+    /// The record and its key; `None`: it is of an unknown kind.
     pub(super) content: Option<(Key, String)>,
 }
 
@@ -220,8 +220,8 @@ impl History {
         records.map(|(key, entry)| entry.decode(key).and_then(record::typed)).collect()
     }
 
-    /// The entries of the log behind `after`, or from where it can be read if it does not reach back so far.
-    pub(super) fn behind(&self, after: Revision) -> Result<impl Iterator<Item = &Logged>, Revision> {
+    /// The entries of the log after `after`, or from where it can be read if it does not reach back so far.
+    pub(super) fn after(&self, after: Revision) -> Result<impl Iterator<Item = &Logged>, Revision> {
         let missing = self.log.partition_point(|entry| entry.revision <= after);
         let next = self.log.get(missing).map(|entry| entry.revision);
         if after == self.revision || next == Some(after.next()) {

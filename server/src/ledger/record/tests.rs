@@ -200,7 +200,7 @@ fn json(text: &[u8]) -> serde_json::Value {
     serde_json::from_slice(text).expect("JSON")
 }
 
-/// Puts a field that no version knows into every object but those whose fields are names of somebody's choice.
+/// Puts a field that no version knows into every object but those whose fields are free names.
 fn add_unknown(value: &mut serde_json::Value) {
     match value {
         serde_json::Value::Object(object) => {

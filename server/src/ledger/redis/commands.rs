@@ -1,7 +1,7 @@
 //! The plain commands.
 //!
 //! All of them go as custom commands, which fred sends at once. One that it knows by name it keeps in its buffer while
-//! another order waits behind it; when that order turns out to be a reconnection that is no longer needed, nothing
+//! another order waits after it; when that order turns out to be a reconnection that is no longer needed, nothing
 //! sends the buffer, and the command gets no answer.
 
 use std::time::Duration;
@@ -13,7 +13,7 @@ use fred::{
     types::{ClusterHash, CustomCommand, Value},
 };
 
-/// What the keys behind `STREAMS` are preceded by: `COUNT`, its number, `BLOCK`, its number, `STREAMS`.
+/// What precedes the keys of `STREAMS`: `COUNT`, its number, `BLOCK`, its number, `STREAMS`.
 const XREAD_KEY: ClusterHash = ClusterHash::Offset(5);
 
 /// Some fields of a hash.
@@ -22,7 +22,7 @@ pub(super) async fn hmget(client: WithOptions<Client>, key: &str, fields: &[&str
     client.custom(command, [&[key], fields].concat()).await
 }
 
-/// Up to `count` entries of a stream behind the id `after`, the first of which is waited for.
+/// Up to `count` entries of a stream after the id `after`, the first of which is waited for.
 pub(super) async fn xread(
     client: WithOptions<Client>,
     key: &str,

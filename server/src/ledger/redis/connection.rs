@@ -48,7 +48,7 @@ pub(super) struct Connection {
     given_up: AtomicBool,
 }
 
-/// fred's task behind the client.
+/// fred's task that serves the client.
 struct Driver {
     task: ConnectHandle,
     /// When the connection was last given up for being dead.
@@ -171,14 +171,14 @@ impl Connection {
         }
     }
 
-    /// Orders a new connection, unless that was done a moment ago. Whoever waits on the old one is told at once.
+    /// Orders a new connection, unless that was done a moment ago. Calls that wait on the old one fail at once.
     fn renew(&self) -> bool {
         let mut driver = self.driver();
         if driver.renewed.elapsed() < self.patience / 2 {
             return false;
         }
         driver.renewed = Instant::now();
-        // The order is given when the future is first looked at; nobody needs to wait for its end.
+        // The order is given when the future is first looked at; no caller needs to wait for its end.
         let _ = self.client.force_reconnection().now_or_never();
         true
     }

@@ -22,7 +22,7 @@ const ADOPTION: Duration = Duration::from_secs(30);
 #[derive(Clone, Debug)]
 pub(super) struct Known {
     pub(super) epoch: Epoch,
-    /// The highest revision this process was told of. A history that ends before it is not ours.
+    /// The highest revision that this process has seen. A history that ends before it is not ours.
     pub(super) seen: Revision,
     /// Where the log was read to last, and which write is there.
     read: Option<(Revision, String)>,

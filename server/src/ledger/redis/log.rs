@@ -17,8 +17,8 @@ use super::{
 };
 
 impl RedisLedger {
-    /// Looks, then blocks for a slice of the wait, and so on. Each look also tells whether the history is still ours, which
-    /// a blocked read that brings nothing would not notice. Behind what was just read nobody needs to look first: the next
+    /// Looks, then blocks for a slice of the wait, and so on. Each read also says whether the history is still ours, which
+    /// a blocked read that brings nothing would not notice. After what was just read no first look is needed: the next
     /// entry names the write before it.
     pub(super) async fn follow(&self, after: Revision, most: usize, wait: Duration) -> Result<LogPage, LedgerError> {
         let (deadline, most) = (Instant::now() + wait, most.max(1));
@@ -28,7 +28,7 @@ impl RedisLedger {
             // Redis counts in milliseconds.
             let over = rest < Duration::from_millis(1);
             if look || over {
-                let page = self.look(after, most).await?;
+                let page = self.page(after, most).await?;
                 if over || page != LogPage::Changes(Vec::new()) {
                     return Ok(page);
                 }
@@ -43,7 +43,7 @@ impl RedisLedger {
     }
 
     /// What is there now.
-    async fn look(&self, after: Revision, most: usize) -> Result<LogPage, LedgerError> {
+    async fn page(&self, after: Revision, most: usize) -> Result<LogPage, LedgerError> {
         let Shared { keys, scripts, .. } = &*self.shared;
         let known = self.known();
         let tip = known.tip_of(after).unwrap_or_default();

@@ -1,7 +1,7 @@
 //! Writes that replicas have before they are acknowledged.
 //!
 //! WAIT speaks of the connection it is said on, and only there: on a connection to the next primary it would be content at
-//! once. So it goes in one piece with the script. It also holds up what comes behind it on its connection, so that there
+//! once. So it goes in one piece with the script. It also holds up what follows it on its connection, so that there
 //! are several, and none of them is that of the reads. A script that finds its effect done already is waited for as well:
 //! Redis takes the position of its history at the last command of the connection, whether that wrote or not.
 
@@ -18,7 +18,7 @@ use super::{
     scripts::{self, Wait},
 };
 
-/// How many writes are waited for at once; the rest stands behind them.
+/// How many writes are waited for at once; the rest waits after them.
 const CONNECTIONS: usize = 8;
 
 /// The connections for writes that replicas must have.

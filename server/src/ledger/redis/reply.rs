@@ -121,9 +121,9 @@ pub(super) struct Page {
     pub(super) tip: Option<String>,
 }
 
-/// The entries of the log behind `after`, which `tip` wrote as far as is known. Revisions are dense, so a missing one was
+/// The entries of the log after `after`, which `tip` wrote as far as is known. Revisions are dense, so a missing one was
 /// trimmed away; and each entry names the write before it, so that a history which lost its end and then was gone on
-/// with by others is told from the one that was known, however long it has become.
+/// with by others differs from the one that was known, however long it has become.
 pub(super) fn page(entries: Value, after: Revision, tip: Option<String>, epoch: &str) -> Result<Page, LedgerError> {
     let mut changes = Vec::new();
     let (mut due, mut tip) = (after.next(), tip);

@@ -54,7 +54,7 @@ pub(super) async fn check(connection: &Connection, config: &RedisConfig) -> Resu
                 return Ok(());
             }
             Err(refused) => {
-                let why = format!("its settings cannot be read, so that somebody has to vouch for them ({refused})");
+                let why = format!("its settings cannot be read, so that an operator has to vouch for them ({refused})");
                 return Err(LedgerError::Unsafe(why));
             }
         }

@@ -93,7 +93,7 @@ pub(super) async fn run(
     }
 }
 
-/// As [`run`], with WAIT behind it on the same connection: the answer, and how many replicas have what was done.
+/// As [`run`], with WAIT after it on the same connection: the answer, and how many replicas have what was done.
 pub(super) async fn run_and_wait(
     client: WithOptions<Client>,
     script: &Script,

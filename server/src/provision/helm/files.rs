@@ -1,6 +1,6 @@
 //! The chart and the values files, as they were when this server read them: at its start, and each time it was asked to.
 //!
-//! helm gets a copy. A file that is edited, or half written, beside a running server reaches no store before somebody says so.
+//! helm gets a copy. A file that is edited, or half written, beside a running server reaches no store before a reload.
 
 use std::{
     fs, io,

@@ -21,8 +21,8 @@ impl Major {
 
     /// Readiness is watched by us, so helm waits for nothing. The chart is checked before it is shipped, so helm need
     /// not fetch the API's whole schema to check it again. A store keeps the two revisions it is made in and one more.
-    /// helm 4 applies on the server, which refuses a field that somebody else has set since (`kubectl edit`, a policy): what
-    /// the chart says is put back, as helm 3 does by itself. It does so only where it is told to apply on the server: by
+    /// helm 4 applies on the server, which refuses a field that another manager has set since (`kubectl edit`, a policy): what
+    /// the chart says is put back, as helm 3 does by itself. It does so only with server-side apply: by
     /// itself it goes on as the revision before was applied, which may be helm 3's.
     pub(super) fn upgrade(self) -> &'static [&'static str] {
         match self {

@@ -20,7 +20,7 @@ pub(super) struct Topic {
 struct Inner {
     /// By namespace, or by name where the kind has no namespaces. No list is empty.
     waiters: HashMap<String, Vec<Arc<Notify>>>,
-    /// Since when nobody waits.
+    /// Since when there is no subscriber.
     idle_since: Option<Instant>,
     /// A task follows the kind.
     followed: bool,
@@ -109,7 +109,7 @@ impl Follower {
         &self.topic
     }
 
-    /// Whether the task has to end now, since nobody has waited for so long. The next subscriber starts another one.
+    /// Whether the task has to end now, since there was no subscriber for so long. The next subscriber starts another one.
     pub(super) fn ends_idle(&mut self, after: Duration) -> bool {
         let mut inner = self.topic.inner();
         if inner.idle_since.is_some_and(|since| since.elapsed() >= after) {

@@ -111,9 +111,9 @@ pub(crate) async fn admin_password(context: &Context, store: &Store) -> Result<S
 }
 
 /// The merchant's way in, if this very store's namespace holds it. What stands there for an earlier store of the id, or
-/// was put there by somebody else, is not handed out.
+/// was put there by another client, is not handed out.
 pub(crate) async fn handed_out(context: &Context, store: &Store) -> Result<Option<Credentials>, StepError> {
-    let Owner::This { going: false, .. } = ownership::look(context, store).await? else { return Ok(None) };
+    let Owner::This { going: false, .. } = ownership::observe(context, store).await? else { return Ok(None) };
     // The namespace may have been replaced since, so the Secret has to say whose it is, too.
     let secret = read(context, store).await?.filter(|secret| is_marked(secret, store));
     let CredentialsDef { password, login_path, user, .. } = context.engine(store)?.credentials;

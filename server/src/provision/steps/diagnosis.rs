@@ -44,7 +44,7 @@ struct Found {
     reason: Option<FailureReason>,
     /// Put before the failure's own message.
     message: String,
-    /// The line of the log that tells most.
+    /// The line of the log that says most.
     telling: Option<String>,
     diagnosis: Diagnosis,
 }
@@ -52,7 +52,7 @@ struct Found {
 /// The failure with what was found.
 pub(crate) async fn diagnose(context: &Context, store: &Store, failure: Failure) -> Failure {
     let Some(step) = failure.step else { return failure };
-    match tokio::time::timeout(LIMIT, Box::pin(look(context, store, step, &failure))).await {
+    match tokio::time::timeout(LIMIT, Box::pin(find(context, store, step, &failure))).await {
         Ok(Ok(found)) => found.added_to(failure),
         Ok(Err(error)) => {
             tracing::debug!(store = %store.id, %step, %error, "what blocks the step could not be read");
@@ -62,9 +62,9 @@ pub(crate) async fn diagnose(context: &Context, store: &Store, failure: Failure)
     }
 }
 
-async fn look(context: &Context, store: &Store, step: StepName, failure: &Failure) -> Result<Found, StepError> {
+async fn find(context: &Context, store: &Store, step: StepName, failure: &Failure) -> Result<Found, StepError> {
     if step == StepName::REMOVAL {
-        return Box::pin(remains::look(context, store)).await;
+        return Box::pin(remains::diagnose(context, store)).await;
     }
     let watches = super::find(context, store, step)?.watches;
     if let Some(found) = outside(watches, &failure.message) {
@@ -76,9 +76,9 @@ async fn look(context: &Context, store: &Store, step: StepName, failure: &Failur
         (Watches::Namespace | Watches::Nothing, FailureReason::QuotaExceeded) => {
             at(context, store, Culprit::new("ResourceQuota", names::LIMITS)).await
         }
-        (Watches::Namespace, _) => match ownership::look(context, store).await? {
+        (Watches::Namespace, _) => match ownership::observe(context, store).await? {
             // It was never made, so there is nothing of it to look at.
-            Owner::Nobody => Ok(Found::default()),
+            Owner::Free => Ok(Found::default()),
             _ => at(context, store, Culprit::new("Namespace", store.id.as_str())).await,
         },
         (Watches::Nothing, _) => Ok(Found::default()),
@@ -87,11 +87,11 @@ async fn look(context: &Context, store: &Store, step: StepName, failure: &Failur
             Some(Broken { workload, state, waiting: _ }) if workload == last => {
                 Box::pin(of_workload(context, store, workload, state, failure.reason)).await
             }
-            Some(broken) => Box::pin(broken.look(context, store)).await,
+            Some(broken) => Box::pin(broken.diagnose(context, store)).await,
             None => at(context, store, Culprit::new(last.kind.as_str(), last.name)).await,
         },
         (Watches::Inside(workload), _) => match Box::pin(deepest(context, store, None)).await? {
-            Some(broken) => Box::pin(broken.look(context, store)).await,
+            Some(broken) => Box::pin(broken.diagnose(context, store)).await,
             None => Box::pin(inside(context, store, workload, failure)).await,
         },
     }
@@ -135,7 +135,7 @@ async fn of_workload(
     reason: FailureReason,
 ) -> Result<Found, StepError> {
     let culprit = match &state {
-        State::UnderWay(sight) => culprit::of(sight, workload, reason),
+        State::UnderWay(observation) => culprit::of(observation, workload, reason),
         State::Missing | State::Complete | State::ScaledDown => Culprit::new(workload.kind.as_str(), workload.name),
     };
     let mut found = Box::pin(at(context, store, culprit)).await?;
@@ -155,8 +155,8 @@ async fn inside(context: &Context, store: &Store, workload: Workload, failure: &
     };
     let Finding { reason, message, object, suggestion } = finding;
     let mut found = if object.is_empty() {
-        let sight = workload::sight(context, store, workload).await?;
-        at(context, store, culprit::of(&sight, workload, failure.reason)).await?
+        let observation = workload::objects(context, store, workload).await?;
+        at(context, store, culprit::of(&observation, workload, failure.reason)).await?
     } else {
         let (kind, name) = object.split_once(' ').unwrap_or((&object, ""));
         at(context, store, Culprit::new(kind.to_owned(), name)).await?
@@ -195,7 +195,7 @@ async fn log_of(context: &Context, store: &Store, culprit: &Culprit) -> Result<T
 // === impl Broken ===
 
 impl Broken {
-    async fn look(self, context: &Context, store: &Store) -> Result<Found, StepError> {
+    async fn diagnose(self, context: &Context, store: &Store) -> Result<Found, StepError> {
         let Self { workload, state, waiting } = self;
         let mut found = Box::pin(of_workload(context, store, workload, state, waiting.reason)).await?;
         let said = found.telling.take().map(|line| format!("; its log says: {line}"));

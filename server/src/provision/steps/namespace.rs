@@ -1,6 +1,6 @@
-//! The namespace with all its walls. They stand before anything can run inside.
+//! The namespace with its isolation policies. They stand before anything can run inside.
 
-mod walls;
+mod isolation;
 
 use std::collections::BTreeMap;
 
@@ -50,8 +50,8 @@ pub const STEP: StepDef = StepDef {
 };
 
 async fn observe(context: &Context, store: &Store) -> Result<Seen<Progress>, StepError> {
-    match ownership::look(context, store).await? {
-        Owner::Nobody => Ok(Seen::Absent),
+    match ownership::observe(context, store).await? {
+        Owner::Free => Ok(Seen::Absent),
         Owner::Foreign => Err(ownership::conflict(store)),
         Owner::This { going: true, .. } | Owner::EarlierGoing => {
             Ok(waiting(Outlook::Going, FailureReason::NamespaceConflict, BEING_REMOVED))
@@ -74,9 +74,9 @@ async fn observe_ours(context: &Context, store: &Store, namespace: &Namespace) -
     let counted = quota.as_ref().is_some_and(|quota| {
         quota.status.as_ref().is_some_and(|s| s.hard == quota.spec.as_ref().and_then(|s| s.hard.clone()))
     });
-    let same = quota.is_some_and(|live| walls::is_bound_by(&live, &walls::quota(store, &context.quota)))
-        && limits.is_some_and(|live| walls::has_defaults(&live, &walls::limits(store)))
-        && policy.is_some_and(|live| walls::denies_all(&live));
+    let same = quota.is_some_and(|live| isolation::is_bound_by(&live, &isolation::quota(store, &context.quota)))
+        && limits.is_some_and(|live| isolation::has_defaults(&live, &isolation::limits(store)))
+        && policy.is_some_and(|live| isolation::denies_all(&live));
     Ok(match (same, counted) {
         (false, _) => partial("quota, limits or network policy are missing or changed"),
         // Until then the API refuses whatever the quota speaks of.
@@ -100,7 +100,7 @@ fn is_marked(namespace: &Namespace, wanted: &Namespace) -> bool {
 
 /// Has the namespace remember what it takes to adopt the store, if it does not yet.
 pub(crate) async fn remember(context: &Context, store: &Store) -> Result<(), StepError> {
-    let Owner::This { namespace, going: false } = ownership::look(context, store).await? else { return Ok(()) };
+    let Owner::This { namespace, going: false } = ownership::observe(context, store).await? else { return Ok(()) };
     match is_marked(&namespace, &wanted(store, &context.instance)) {
         true => Ok(()),
         false => mark(context, store, &namespace).await,
@@ -128,13 +128,13 @@ fn keep_past(wanted: &mut Namespace, live: &Namespace) {
 
 async fn ensure(context: &Context, store: &Store) -> Result<(), StepError> {
     let cluster = &context.cluster;
-    match ownership::look(context, store).await? {
+    match ownership::observe(context, store).await? {
         Owner::Foreign => return Err(ownership::conflict(store)),
         Owner::This { going: true, .. } | Owner::EarlierGoing => {
             return Err(StepError::retryable(FailureReason::NamespaceConflict, BEING_REMOVED));
         }
-        // Created, never applied: what appeared meanwhile is somebody else's.
-        Owner::Nobody => {
+        // Created, never applied: what appeared meanwhile has another owner.
+        Owner::Free => {
             let api = cluster.all::<Namespace>();
             let how = PostParams { field_manager: Some(names::MANAGER.to_owned()), ..PostParams::default() };
             cluster.call(api.create(&how, &wanted(store, &context.instance))).await?;
@@ -144,9 +144,9 @@ async fn ensure(context: &Context, store: &Store) -> Result<(), StepError> {
     let policies: Api<NetworkPolicy> = cluster.in_store(store);
     let (quotas, limits): (Api<ResourceQuota>, Api<LimitRange>) = (cluster.in_store(store), cluster.in_store(store));
     tokio::try_join!(
-        cluster.put(&policies, walls::default_deny(store)),
-        cluster.put(&quotas, walls::quota(store, &context.quota)),
-        cluster.put(&limits, walls::limits(store)),
+        cluster.put(&policies, isolation::default_deny(store)),
+        cluster.put(&quotas, isolation::quota(store, &context.quota)),
+        cluster.put(&limits, isolation::limits(store)),
     )?;
     Ok(())
 }

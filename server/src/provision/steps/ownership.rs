@@ -9,7 +9,7 @@ use crate::provision::{Context, names};
 /// What stands under the name of a store's namespace.
 #[derive(Debug)]
 pub(super) enum Owner {
-    Nobody,
+    Free,
     /// This store's. `going`: the cluster is removing it.
     This {
         namespace: Box<Namespace>,
@@ -17,11 +17,11 @@ pub(super) enum Owner {
     },
     /// An earlier store's of the same id, and the cluster is removing it.
     EarlierGoing,
-    /// Somebody else's, or an earlier store's that nobody removes.
+    /// Another owner's, or an earlier store's that is not being removed.
     Foreign,
 }
 
-pub(super) async fn look(context: &Context, store: &Store) -> Result<Owner, StepError> {
+pub(super) async fn observe(context: &Context, store: &Store) -> Result<Owner, StepError> {
     let api = context.cluster.all::<Namespace>();
     Ok(of(context.cluster.call(api.get_opt(store.id.as_str())).await?, store))
 }
@@ -32,7 +32,7 @@ pub(super) fn conflict(store: &Store) -> StepError {
 }
 
 pub(super) fn of(namespace: Option<Namespace>, store: &Store) -> Owner {
-    let Some(namespace) = namespace else { return Owner::Nobody };
+    let Some(namespace) = namespace else { return Owner::Free };
     let label = |name: &str| namespace.labels().get(name).map(String::as_str);
     let going = namespace.metadata.deletion_timestamp.is_some();
     let managed = label(names::MANAGED_BY) == Some(names::MANAGER) && label(names::STORE) == Some(store.id.as_str());
@@ -72,6 +72,6 @@ mod tests {
         assert!(matches!(owner(earlier, "sendstores", false), Owner::Foreign));
         assert!(matches!(owner(earlier, "somebody", true), Owner::Foreign));
         assert!(matches!(of(Some(Namespace::default()), &fixtures::store()), Owner::Foreign));
-        assert!(matches!(of(None, &fixtures::store()), Owner::Nobody));
+        assert!(matches!(of(None, &fixtures::store()), Owner::Free));
     }
 }

@@ -101,7 +101,7 @@ pub async fn make(context: &Context, store: &Store, exposed: bool) -> Result<(),
     });
     match outcome {
         Ok(()) if reached.is_some() => Ok(()),
-        // helm may have failed behind its work, for example while it said so.
+        // helm may have failed after its work, for example while it said so.
         Err(_) if reached.map(|newest| newest.version) > before.newest().map(|newest| newest.version) => Ok(()),
         Err(error) if is_replaceable(store, &before) && failure::is_unchangeable(&error) => {
             tracing::warn!(store = %store.id, %error, "never opened, and cannot be changed in place; it is made anew");
@@ -200,7 +200,7 @@ async fn start_over(context: &Context, store: &Store, history: &History) -> Resu
     Ok(StepError::retryable(FailureReason::ReleaseFailed, message))
 }
 
-/// Clears away what an interrupted helm left, and which keeps every later one out. Nobody works on this release but
+/// Clears away what an interrupted helm left, and which keeps every later one out. No other helm works on this release but
 /// the holder of the store's claim, which is us.
 ///
 /// Deleting the record alone is the gentlest cure: what the interrupted helm made carries the release's marks and is

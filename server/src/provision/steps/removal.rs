@@ -42,7 +42,7 @@ pub(crate) async fn observe(context: &Context, store: &Store) -> Result<Seen<Rem
         (Owner::This { going: false, .. }, _) => Ok(Seen::Known(Remains::Untouched)),
         (Owner::This { namespace, going: true }, _) => Ok(Seen::Known(held::left_in(&namespace))),
         (Owner::EarlierGoing | Owner::Foreign, Some(namespace)) => observe_foreign(context, store, &namespace).await,
-        (Owner::Nobody | Owner::EarlierGoing | Owner::Foreign, _) => match volumes(context, store).await?.as_slice() {
+        (Owner::Free | Owner::EarlierGoing | Owner::Foreign, _) => match volumes(context, store).await?.as_slice() {
             [] => Ok(Seen::Absent),
             left => Ok(Seen::Known(Remains::Going(format!("volumes are being removed: {}", left.join(", "))))),
         },
@@ -94,7 +94,7 @@ where
 }
 
 pub(crate) async fn remove(context: &Context, store: &Store) -> Result<(), StepError> {
-    let Owner::This { namespace, .. } = ownership::look(context, store).await? else { return Ok(()) };
+    let Owner::This { namespace, .. } = ownership::observe(context, store).await? else { return Ok(()) };
     let cluster = &context.cluster;
     volumes::note(context, store).await?;
     let same = Preconditions { uid: namespace.metadata.uid.clone(), resource_version: None };

@@ -13,8 +13,8 @@ use sendstores_core::{
     provisioner::StepError,
 };
 
+pub(super) use self::judge::Observation;
 use self::judge::Rollout;
-pub(super) use self::judge::Sight;
 use super::done;
 use crate::provision::{Context, names};
 
@@ -43,7 +43,7 @@ impl State {
                 detail: "scaled to 0 replicas, by hand or by another program".to_owned(),
                 outlook: Outlook::Stuck,
             }),
-            Self::UnderWay(sight) => Some(judge::judge(sight, usual)),
+            Self::UnderWay(observation) => Some(judge::judge(observation, usual)),
         }
     }
 }
@@ -80,7 +80,7 @@ pub(super) enum State {
     Complete,
     /// Its object asks for no pods. A store's chart never does.
     ScaledDown,
-    UnderWay(Sight),
+    UnderWay(Observation),
 }
 
 /// Observes a workload, and why it is not ready.
@@ -89,7 +89,7 @@ pub(super) async fn state(context: &Context, store: &Store, workload: Workload) 
         None => State::Missing,
         Some(Rollout::Complete) => State::Complete,
         Some(Rollout::ScaledDown) => State::ScaledDown,
-        Some(Rollout::UnderWay) => State::UnderWay(sight(context, store, workload).await?),
+        Some(Rollout::UnderWay) => State::UnderWay(objects(context, store, workload).await?),
     })
 }
 
@@ -118,7 +118,7 @@ async fn rollout(context: &Context, store: &Store, workload: Workload) -> Result
 }
 
 /// All that may say why a workload is not ready.
-pub(super) async fn sight(context: &Context, store: &Store, workload: Workload) -> Result<Sight, StepError> {
+pub(super) async fn objects(context: &Context, store: &Store, workload: Workload) -> Result<Observation, StepError> {
     let cluster = &context.cluster;
     let of_workload = ListParams::default().labels(&format!("{}={}", names::POD_NAME, workload.name));
     let warnings_only = ListParams::default().fields("type=Warning");
@@ -129,5 +129,5 @@ pub(super) async fn sight(context: &Context, store: &Store, workload: Workload) 
         cluster.call(claims.list(&of_workload)),
         cluster.call(warnings.list(&warnings_only)),
     )?;
-    Ok(Sight { workload: Some(workload), pods: pods.items, claims: claims.items, warnings: warnings.items })
+    Ok(Observation { workload: Some(workload), pods: pods.items, claims: claims.items, warnings: warnings.items })
 }

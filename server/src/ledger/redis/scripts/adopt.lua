@@ -28,7 +28,7 @@ for i = 3, #ARGV, 5 do
     table.insert(entry, kind)
   end
   redis.call('XADD', KEYS[2], written .. '-0', unpack(entry))
-  -- The attempt is nobody's: no delivery of any call has it.
+  -- The attempt has no owner: no delivery of any call has it.
   redis.call('HSET', records, id, written .. ' ' .. mark .. ' 0:' .. written .. ' ' .. record)
   if mark == 'D' then
     redis.call('ZADD', tombstones, micros, id)

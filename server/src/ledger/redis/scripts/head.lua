@@ -1,7 +1,7 @@
 -- Defines what begins a history where there is none.
 -- KEYS: meta, log, the records of each kind.
 local function put_head(epoch, format, doubt)
-  -- Data without its head is no empty ledger: to give its revisions a second meaning would deceive whoever has seen them.
+  -- Data without its head is no empty ledger: to give its revisions a second meaning would deceive clients that have seen them.
   local last = 0
   for i = 3, #KEYS do
     for _, value in ipairs(redis.call('HVALS', KEYS[i])) do

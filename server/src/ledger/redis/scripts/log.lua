@@ -1,4 +1,4 @@
--- The entries of the log behind a position.
+-- The entries of the log after a position.
 -- KEYS: meta, log. ARGV from 3: position, how many at most, which write gave that position ('' = not known).
 local after = tonumber(ARGV[3])
 if after > revision then
@@ -16,7 +16,7 @@ if #entries == 0 then
   return {'compacted', string.format('%.0f', revision)}
 end
 if entries[1][1] ~= first then
-  -- What is kept begins with this entry: it can be read on behind the one before.
+  -- What is kept begins with this entry: it can be read on after the one before.
   return {'compacted', string.format('%.0f', tonumber(string.match(entries[1][1], '^%d+')) - 1)}
 end
 return {'page', entries}

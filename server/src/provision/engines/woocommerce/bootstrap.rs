@@ -1,5 +1,5 @@
 //! WordPress and WooCommerce, installed and configured by programs inside the running container: the same files, the
-//! same PHP. Each of them can be run again behind any crash; how far the store is, its database says.
+//! same PHP. Each of them can be run again after any crash; how far the store is, its database says.
 
 mod answer;
 mod state;
@@ -42,7 +42,7 @@ pub(super) struct ReadyPod {
 }
 
 pub(super) async fn observe(context: &Context, store: &Store) -> Result<Seen<Progress>, StepError> {
-    Ok(match look(context, store).await? {
+    Ok(match observe_pod(context, store).await? {
         Inside::Closed => {
             let detail = "no pod of the application is ready";
             waiting(Outlook::Starting, FailureReason::ApplicationUnavailable, detail)
@@ -52,14 +52,14 @@ pub(super) async fn observe(context: &Context, store: &Store) -> Result<Seen<Pro
             waiting(Outlook::Stuck, FailureReason::DatabaseUnavailable, detail)
         }
         Inside::Open { state: State::At(stage, _), .. } if is_lost(store, stage) => return Err(lost()),
-        Inside::Open { state: State::At(stage, attempts), .. } => partial(told(stage, attempts)),
+        Inside::Open { state: State::At(stage, attempts), .. } => partial(describe(stage, attempts)),
         Inside::Open { state: State::Complete, .. } => done(),
     })
 }
 
 /// Fails if it is certain that a store which was READY once has lost what its database held.
 pub(super) async fn data_is_there(context: &Context, store: &Store) -> Result<(), StepError> {
-    match look(context, store).await {
+    match observe_pod(context, store).await {
         Ok(Inside::Open { state: State::At(stage, _), .. }) if is_lost(store, stage) => Err(lost()),
         // Whatever else is the matter, the shop itself shows it.
         Ok(_) | Err(_) => Ok(()),
@@ -79,7 +79,7 @@ fn lost() -> StepError {
 }
 
 /// What a watcher reads while this comes next.
-fn told(stage: Stage, attempts: u32) -> String {
+fn describe(stage: Stage, attempts: u32) -> String {
     match (stage, attempts) {
         (Stage::Restore, 0) => "restoring the snapshot of a fresh shop".to_owned(),
         (Stage::Restore, _) => format!("restoring the snapshot of a fresh shop, again: {attempts} did not end"),
@@ -92,7 +92,7 @@ fn told(stage: Stage, attempts: u32) -> String {
 
 /// Takes the next of the steps inside, which is all of them where there is a snapshot; who looks in between sees each.
 pub(super) async fn ensure(context: &Context, store: &Store) -> Result<(), StepError> {
-    let (pod, stage) = match look(context, store).await? {
+    let (pod, stage) = match observe_pod(context, store).await? {
         Inside::Closed => {
             let message = "no pod of the application is ready";
             return Err(StepError::retryable(FailureReason::ApplicationUnavailable, message));
@@ -129,9 +129,9 @@ pub(super) async fn ensure(context: &Context, store: &Store) -> Result<(), StepE
     }
 }
 
-async fn look(context: &Context, store: &Store) -> Result<Inside, StepError> {
+async fn observe_pod(context: &Context, store: &Store) -> Result<Inside, StepError> {
     let Some(pod) = ready_pod(context, store).await? else { return Ok(Inside::Closed) };
-    // These texts were parsed by the domain and stand behind a flag: they cannot be taken for one.
+    // These texts were parsed by the domain and follow a flag: they cannot be taken for one.
     let shop = &store.spec.shop;
     let (url, admin) = (format!("--url={}", store.url), format!("--admin={}", shop.admin_user));
     let locale = format!("--locale={}", shop.locale);
@@ -203,9 +203,9 @@ mod tests {
 
     #[test]
     fn a_watcher_is_told_what_comes_and_why_not_the_snapshot() {
-        assert_eq!(told(Stage::Restore, 0), "restoring the snapshot of a fresh shop");
-        assert!(told(Stage::Restore, 2).ends_with("again: 2 did not end"));
-        assert_eq!(told(Stage::Install, 0), "installing WordPress");
-        assert!(told(Stage::Install, 3).contains("3 restores of the snapshot did not end"));
+        assert_eq!(describe(Stage::Restore, 0), "restoring the snapshot of a fresh shop");
+        assert!(describe(Stage::Restore, 2).ends_with("again: 2 did not end"));
+        assert_eq!(describe(Stage::Install, 0), "installing WordPress");
+        assert!(describe(Stage::Install, 3).contains("3 restores of the snapshot did not end"));
     }
 }

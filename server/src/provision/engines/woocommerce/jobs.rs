@@ -1,4 +1,4 @@
-//! What a shop has scheduled is done when somebody asks for one address of it; the store image has visitors not do so.
+//! What a shop has scheduled is done when a client asks for one address of it; the store image has visitors not do so.
 
 use sendstores_core::{Store, failure::FailureReason, provisioner::StepError};
 
@@ -9,7 +9,7 @@ use crate::provision::{
     reach, redact,
 };
 
-/// The query says that nobody holds WordPress' own lock for us: it takes it by itself, and answers at once if another
+/// The query says that WordPress' own lock is not held for us: it takes it by itself, and answers at once if another
 /// call is still at work.
 const ADDRESS: &str = "/wp-cron.php?doing_wp_cron";
 
@@ -17,7 +17,7 @@ pub(crate) async fn run(context: &Context, store: &Store) -> Result<(), StepErro
     ask(context, store).await?.map_err(|why| StepError::retryable(FailureReason::StorefrontUnavailable, why))
 }
 
-/// The same; what is wrong with the shop is told in words.
+/// The same; what is wrong with the shop is described in words.
 pub(crate) async fn ask(context: &Context, store: &Store) -> Result<Result<(), String>, StepError> {
     let reply = reach::ask(context, store, Question::get(APPLICATION.name, ADDRESS), context.deadlines.cron).await?;
     Ok(judge(&reply))

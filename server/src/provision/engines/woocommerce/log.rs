@@ -99,7 +99,7 @@ const FUNCTIONS: [&str; 30] = [
     "simplexml_",
     "unlink",
 ];
-/// What Apache puts behind a message: the page that the visitor came from, with its query.
+/// What Apache appends to a message: the page that the visitor came from, with its query.
 const REFERER: &str = ", referer: ";
 
 /// The parts of a line that may be shown; mostly one or none. Apache writes the lines of one message as one.

@@ -1,9 +1,9 @@
 //! The shop, exposed and seen to sell.
 
 mod cron;
-mod glance;
 mod ingress;
 mod judge;
+mod quick;
 mod words;
 
 use std::time::SystemTime;
@@ -47,7 +47,7 @@ pub(super) async fn observe(context: &Context, store: &Store) -> Result<Seen<Pro
     if !exposed || !there {
         return Ok(partial("the shop is not exposed yet"));
     }
-    if let Some(evidence) = Box::pin(glance::look(context, store, expect)).await? {
+    if let Some(evidence) = Box::pin(quick::probe(context, store, expect)).await? {
         return Ok(Seen::Known(Progress::Done(evidence)));
     }
     let (mut evidence, mut product) = Box::pin(probe(context, store, expect)).await?;
@@ -60,7 +60,7 @@ pub(super) async fn observe(context: &Context, store: &Store) -> Result<Seen<Pro
             Box::pin(bootstrap::data_is_there(context, store)).await?;
         }
     }
-    let seen = Box::pin(ingress::look(context, store, expect, product.as_deref(), sells)).await;
+    let seen = Box::pin(ingress::probe(context, store, expect, product.as_deref(), sells)).await;
     if let Some(known) = ingress::seen_first(store, &seen).filter(|_| evidence.iter().all(|one| !one.passed)) {
         // Its address leads to it, so it can be asked there.
         (evidence, product) = Box::pin(probe(context, &known, expect)).await?;
@@ -84,7 +84,7 @@ fn remark(context: &Context, store: &Store, evidence: &mut [Evidence]) {
     }
 }
 
-/// Opens the Ingress. It comes last: until WordPress is installed, its install page answers anybody.
+/// Opens the Ingress. It comes last: until WordPress is installed, its install page answers any visitor.
 pub(super) async fn ensure(context: &Context, store: &Store) -> Result<(), StepError> {
     release::make(context, store, true).await
 }
@@ -99,8 +99,8 @@ async fn probe(context: &Context, store: &Store, expect: Expect) -> Result<(Vec<
     let catalogue = judge::catalogue(&reply, sample_due);
     let product = catalogue.as_ref().ok().and_then(Option::as_ref);
     let name = product.filter(|_| sample_due).map(|product| product.name.as_str());
-    let looks = (shop_page(context, store, name), cart(context, store, expect, product), cron::look(context, store));
-    let (page, cart, cron) = tokio::try_join!(looks.0, looks.1, looks.2)?;
+    let probes = (shop_page(context, store, name), cart(context, store, expect, product), cron::probe(context, store));
+    let (page, cart, cron) = tokio::try_join!(probes.0, probes.1, probes.2)?;
     let found = [
         (checks::SHOP_PAGE, Some(page)),
         (checks::STORE_API, Some(offer(&catalogue))),
@@ -138,7 +138,7 @@ async fn shop_page(context: &Context, store: &Store, product: Option<&str>) -> R
     Ok(judge::shop_page("/shop/", &reply, product))
 }
 
-/// Puts the product into a fresh cart, which no one else ever sees, and looks at what the cart then offers.
+/// Puts the product into a fresh cart, which no one else ever sees, and probes at what the cart then offers.
 async fn cart(
     context: &Context,
     store: &Store,

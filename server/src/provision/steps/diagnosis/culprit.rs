@@ -7,7 +7,7 @@ use kube::ResourceExt;
 use sendstores_core::failure::FailureReason;
 
 use super::{
-    super::workload::{Sight, Workload},
+    super::workload::{Observation, Workload},
     log::Source,
 };
 
@@ -20,11 +20,11 @@ pub(super) struct Culprit {
 }
 
 /// The one of a workload's objects that the others wait for.
-pub(super) fn of(sight: &Sight, workload: Workload, reason: FailureReason) -> Culprit {
+pub(super) fn of(observation: &Observation, workload: Workload, reason: FailureReason) -> Culprit {
     let Workload { kind, name } = workload;
-    let Some(pod) = sight.newest_pod() else { return Culprit::new(kind.as_str(), name) };
+    let Some(pod) = observation.newest_pod() else { return Culprit::new(kind.as_str(), name) };
     let node = pod.spec.as_ref().and_then(|spec| spec.node_name.clone());
-    match (sight.pending_claim(), node) {
+    match (observation.pending_claim(), node) {
         (_, Some(node)) if reason == FailureReason::NodeUnavailable => Culprit::new("Node", node),
         (Some(claim), None) if reason != FailureReason::PodUnschedulable => {
             Culprit::new("PersistentVolumeClaim", claim)
@@ -65,7 +65,7 @@ mod tests {
 
     fn found_for(pods: Value, claims: Value, reason: FailureReason) -> Culprit {
         let (pods, claims) = (serde_json::from_value(pods).unwrap(), serde_json::from_value(claims).unwrap());
-        of(&Sight { workload: Some(DATABASE), pods, claims, warnings: Vec::new() }, DATABASE, reason)
+        of(&Observation { workload: Some(DATABASE), pods, claims, warnings: Vec::new() }, DATABASE, reason)
     }
 
     fn found(pods: Value, claims: Value) -> Culprit {

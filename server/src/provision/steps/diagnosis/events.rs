@@ -1,4 +1,4 @@
-//! What the cluster told of an object.
+//! What the cluster reported of an object.
 
 use k8s_openapi::api::core::v1::Event;
 use sendstores_core::{

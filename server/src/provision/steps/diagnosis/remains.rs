@@ -1,4 +1,4 @@
-//! What keeps a store from being gone: mostly an object with a finalizer that nobody takes off.
+//! What keeps a store from being gone: mostly an object with a finalizer that no controller takes off.
 
 use std::fmt::Debug;
 
@@ -24,10 +24,10 @@ use crate::provision::{
     },
 };
 
-pub(super) async fn look(context: &Context, store: &Store) -> Result<Found, StepError> {
-    let namespace = match ownership::look(context, store).await? {
+pub(super) async fn diagnose(context: &Context, store: &Store) -> Result<Found, StepError> {
+    let namespace = match ownership::observe(context, store).await? {
         Owner::This { namespace, .. } => namespace,
-        Owner::Nobody => return volume(context, store).await,
+        Owner::Free => return volume(context, store).await,
         // The failure's message says whose namespace it is now.
         Owner::EarlierGoing | Owner::Foreign => return Ok(Found::default()),
     };
@@ -51,7 +51,7 @@ fn found(diagnosis: Diagnosis) -> Found {
     Found { diagnosis, ..Found::default() }
 }
 
-/// The first object that is to go and that a finalizer holds, of the kinds that mostly are. Of others the namespace tells.
+/// The first object that is to go and that a finalizer holds, of the kinds that mostly are. Others are in the conditions of the namespace.
 async fn held(context: &Context, store: &Store) -> Result<Option<(Culprit, Vec<Holder>)>, StepError> {
     let found = [
         first::<PersistentVolumeClaim>(context, store).await?,
@@ -83,7 +83,7 @@ fn is_held(object: &ObjectMeta) -> bool {
     object.deletion_timestamp.is_some() && object.finalizers.as_ref().is_some_and(|finalizers| !finalizers.is_empty())
 }
 
-/// What the namespace itself tells of what is left in it.
+/// What the namespace itself reports of what is left in it.
 fn told_by(namespace: &Namespace) -> Vec<ObjectEvent> {
     let told = removal::conditions(namespace).map(|condition| ObjectEvent {
         time: condition.last_transition_time.as_ref().map(|time| Timestamp::from_micros(time.0.as_microsecond())),

@@ -1,6 +1,6 @@
 //! Replacing a StatefulSet that an upgrade cannot change.
 //!
-//! The chart's database has `podManagementPolicy: Parallel`, and Kubernetes lets nobody change that field. A store whose
+//! The chart's database has `podManagementPolicy: Parallel`, and Kubernetes makes that field immutable. A store whose
 //! StatefulSet was made without it keeps its pod and its volume: only the StatefulSet is deleted, and the next helm makes it
 //! again around them.
 

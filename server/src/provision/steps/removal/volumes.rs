@@ -60,7 +60,7 @@ fn volume_of(claim: &PersistentVolumeClaim) -> Option<String> {
     bound.or_else(|| claim.metadata.uid.as_ref().map(|uid| format!("pvc-{uid}")))
 }
 
-/// The volumes that were this store's and that the cluster will remove. One that an administrator told it to keep is
+/// The volumes that were this store's and that the cluster will remove. One that an administrator has marked to be kept is
 /// not counted: it stays by decision.
 pub(crate) async fn left(context: &Context, store: &Store) -> Result<Vec<String>, CallError> {
     let left = match context.volumes.of(store) {

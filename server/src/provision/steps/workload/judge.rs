@@ -1,7 +1,7 @@
 //! Why a workload is not ready: a pure reading of what the cluster shows.
 //!
 //! Texts stay the same while nothing changes: they hold no counters and no times, since each different text is a
-//! change that people are told of.
+//! change that callers see.
 
 use k8s_openapi::api::{
     apps::v1::{Deployment, StatefulSet},
@@ -30,7 +30,7 @@ pub(super) enum Rollout {
 
 /// What the cluster shows of a workload that is not ready.
 #[derive(Default)]
-pub(in crate::provision::steps) struct Sight {
+pub(in crate::provision::steps) struct Observation {
     pub(in crate::provision::steps) workload: Option<Workload>,
     pub(in crate::provision::steps) pods: Vec<Pod>,
     pub(in crate::provision::steps) claims: Vec<PersistentVolumeClaim>,
@@ -38,9 +38,9 @@ pub(in crate::provision::steps) struct Sight {
     pub(in crate::provision::steps) warnings: Vec<Event>,
 }
 
-// === impl Sight ===
+// === impl Observation ===
 
-impl Sight {
+impl Observation {
     /// The name of the workload's object.
     pub(in crate::provision::steps) fn name(&self) -> &'static str {
         self.workload.map_or("", |workload| workload.name)
@@ -87,11 +87,11 @@ fn complete(yes: bool) -> Rollout {
 }
 
 /// The one most telling thing. `usual` is the reason while nothing looks wrong.
-pub(super) fn judge(sight: &Sight, usual: FailureReason) -> Waiting {
-    let Verdict(outlook, reason, detail) = match sight.newest_pod() {
-        Some(pod) => judge_pod(sight, pod, usual),
-        None if !sight.pods.is_empty() => going(usual, "the pod before is stopping"),
-        None => match latest(sight, &["FailedCreate"], sight.name()) {
+pub(super) fn judge(observation: &Observation, usual: FailureReason) -> Waiting {
+    let Verdict(outlook, reason, detail) = match observation.newest_pod() {
+        Some(pod) => judge_pod(observation, pod, usual),
+        None if !observation.pods.is_empty() => going(usual, "the pod before is stopping"),
+        None => match latest(observation, &["FailedCreate"], observation.name()) {
             Some(why) => stuck(errors::refusal(&why), why),
             None => going(usual, "the pod is not there yet"),
         },
@@ -110,7 +110,7 @@ fn stuck(reason: FailureReason, detail: impl Into<String>) -> Verdict {
     Verdict(Outlook::Stuck, reason, detail.into())
 }
 
-fn judge_pod(sight: &Sight, pod: &Pod, usual: FailureReason) -> Verdict {
+fn judge_pod(observation: &Observation, pod: &Pod, usual: FailureReason) -> Verdict {
     let status = pod.status.clone().unwrap_or_default();
     if status.phase.as_deref() == Some("Failed") {
         let why = status.message.or(status.reason).unwrap_or_default();
@@ -118,11 +118,11 @@ fn judge_pod(sight: &Sight, pod: &Pod, usual: FailureReason) -> Verdict {
     }
     let unscheduled = status.conditions.iter().flatten().find(|c| c.type_ == "PodScheduled" && c.status == "False");
     if let Some(condition) = unscheduled {
-        return judge_unscheduled(sight, condition.message.as_deref().unwrap_or_default(), usual);
+        return judge_unscheduled(observation, condition.message.as_deref().unwrap_or_default(), usual);
     }
     let containers = status.container_statuses.unwrap_or_default();
     match containers.iter().find(|container| !container.ready) {
-        Some(container) => judge_container(sight, pod, container, usual),
+        Some(container) => judge_container(observation, pod, container, usual),
         None if containers.is_empty() => going(usual, "the pod is being started"),
         // The kubelet does not report any more: the cluster itself has taken the pod out of service.
         None if is_not_ready(pod) => {
@@ -139,10 +139,10 @@ fn is_not_ready(pod: &Pod) -> bool {
     conditions.into_iter().any(|condition| condition.type_ == "Ready" && condition.status == "False")
 }
 
-fn judge_unscheduled(sight: &Sight, message: &str, usual: FailureReason) -> Verdict {
-    let claim = sight.pending_claim();
+fn judge_unscheduled(observation: &Observation, message: &str, usual: FailureReason) -> Verdict {
+    let claim = observation.pending_claim();
     if let Some(name) = &claim
-        && let Some(why) = latest(sight, &["ProvisioningFailed", "FailedBinding"], name)
+        && let Some(why) = latest(observation, &["ProvisioningFailed", "FailedBinding"], name)
     {
         return stuck(FailureReason::VolumeUnavailable, format!("volume {name}: {why}"));
     }
@@ -156,7 +156,7 @@ fn judge_unscheduled(sight: &Sight, message: &str, usual: FailureReason) -> Verd
     }
 }
 
-fn judge_container(sight: &Sight, pod: &Pod, container: &ContainerStatus, usual: FailureReason) -> Verdict {
+fn judge_container(observation: &Observation, pod: &Pod, container: &ContainerStatus, usual: FailureReason) -> Verdict {
     let state = container.state.clone().unwrap_or_default();
     let ended = exit(&state).or_else(|| container.last_state.as_ref().and_then(exit));
     let waiting = state.waiting.clone().unwrap_or_default();
@@ -174,7 +174,7 @@ fn judge_container(sight: &Sight, pod: &Pod, container: &ContainerStatus, usual:
         }
         (_, Some(how)) => stuck(usual, format!("the container keeps ending: {how}")),
         ("", None) => Verdict(Outlook::Starting, usual, "the container runs and does not answer yet".to_owned()),
-        (_, None) => match latest(sight, &["FailedMount", "FailedAttachVolume"], &pod.name_any()) {
+        (_, None) => match latest(observation, &["FailedMount", "FailedAttachVolume"], &pod.name_any()) {
             Some(why) => stuck(FailureReason::VolumeUnavailable, why),
             None => going(usual, "image and container are being prepared"),
         },
@@ -200,13 +200,13 @@ fn exit(state: &ContainerState) -> Option<String> {
 }
 
 /// The last warning with one of `reasons` about an object of this name, or one whose name begins so.
-fn latest(sight: &Sight, reasons: &[&str], name: &str) -> Option<String> {
+fn latest(observation: &Observation, reasons: &[&str], name: &str) -> Option<String> {
     let about = |event: &&Event| {
         let object = event.involved_object.name.as_deref().unwrap_or_default();
         object.starts_with(name) && event.reason.as_deref().is_some_and(|reason| reasons.contains(&reason))
     };
     let time = |event: &&Event| event.last_timestamp.clone().map(|time| time.0);
-    let newest = sight.warnings.iter().filter(about).max_by(|a, b| time(a).cmp(&time(b)));
+    let newest = observation.warnings.iter().filter(about).max_by(|a, b| time(a).cmp(&time(b)));
     newest.and_then(|event| event.message.clone())
 }
 
@@ -217,8 +217,8 @@ mod tests {
     use super::*;
     use crate::provision::{engines::woocommerce::DATABASE, hostile};
 
-    fn sight(pods: Value, claims: Value, warnings: Value) -> Sight {
-        Sight {
+    fn observation(pods: Value, claims: Value, warnings: Value) -> Observation {
+        Observation {
             workload: Some(DATABASE),
             pods: serde_json::from_value(pods).unwrap(),
             claims: serde_json::from_value(claims).unwrap(),
@@ -226,8 +226,8 @@ mod tests {
         }
     }
 
-    fn verdict(sight: &Sight) -> (FailureReason, String) {
-        let waiting = judge(sight, FailureReason::DatabaseUnavailable);
+    fn verdict(observation: &Observation) -> (FailureReason, String) {
+        let waiting = judge(observation, FailureReason::DatabaseUnavailable);
         (waiting.reason, waiting.detail)
     }
 
@@ -241,7 +241,8 @@ mod tests {
     #[test]
     fn images_that_cannot_be_pulled_are_named() {
         for reason in ["ErrImagePull", "ImagePullBackOff"] {
-            let (why, detail) = verdict(&sight(pod(json!({"waiting": {"reason": reason}})), json!([]), json!([])));
+            let (why, detail) =
+                verdict(&observation(pod(json!({"waiting": {"reason": reason}})), json!([]), json!([])));
             assert_eq!(
                 (why, detail.as_str()),
                 (FailureReason::ImageUnavailable, "image localhost/a/mysql:1 cannot be pulled")
@@ -254,13 +255,13 @@ mod tests {
         let mut pods = pod(json!({"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 10s"}}));
         pods[0]["status"]["containerStatuses"][0]["lastState"] =
             json!({"terminated": {"exitCode": 2, "reason": "Error"}});
-        let seen = judge(&sight(pods, json!([]), json!([])), FailureReason::DatabaseUnavailable);
+        let seen = judge(&observation(pods, json!([]), json!([])), FailureReason::DatabaseUnavailable);
         assert_eq!(
             (seen.detail.as_str(), seen.outlook),
             ("the container keeps ending: Error, exit code 2", Outlook::Stuck)
         );
         let running =
-            judge(&sight(pod(json!({"running": {}})), json!([]), json!([])), FailureReason::DatabaseUnavailable);
+            judge(&observation(pod(json!({"running": {}})), json!([]), json!([])), FailureReason::DatabaseUnavailable);
         assert_eq!(running.outlook, Outlook::Starting);
     }
 
@@ -272,7 +273,7 @@ mod tests {
             status["restartCount"] = json!(restarts);
             status["lastState"] = json!({"terminated": {"exitCode": 137, "reason": "OOMKilled",
                 "startedAt": "2026-01-01T00:00:00Z", "finishedAt": finished}});
-            judge(&sight(pods, json!([]), json!([])), FailureReason::DatabaseUnavailable)
+            judge(&observation(pods, json!([]), json!([])), FailureReason::DatabaseUnavailable)
         };
         let (soon, late) = ("2026-01-01T00:00:30Z", "2026-01-01T20:00:00Z");
         for (restarts, finished) in [(1, soon), (1, late), (7, late)] {
@@ -289,10 +290,10 @@ mod tests {
         let warnings = json!([{"metadata": {}, "reason": "FailedCreate", "message": "exceeded quota",
             "involvedObject": {"kind": "StatefulSet", "name": "mysql"}}]);
         assert_eq!(
-            verdict(&sight(json!([]), json!([]), warnings)),
+            verdict(&observation(json!([]), json!([]), warnings)),
             (FailureReason::QuotaExceeded, "exceeded quota".to_owned())
         );
-        assert_eq!(verdict(&sight(json!([]), json!([]), json!([]))).0, FailureReason::DatabaseUnavailable);
+        assert_eq!(verdict(&observation(json!([]), json!([]), json!([]))).0, FailureReason::DatabaseUnavailable);
     }
 
     #[test]
@@ -300,18 +301,18 @@ mod tests {
         let pods = json!([{"metadata": {"name": "mysql-0"}, "status": {"phase": "Pending", "conditions": [
             {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "unbound volume"}]}}]);
         let claims = json!([{"metadata": {"name": "data-mysql-0"}, "status": {"phase": "Pending"}}]);
-        let quiet = verdict(&sight(pods.clone(), claims.clone(), json!([])));
+        let quiet = verdict(&observation(pods.clone(), claims.clone(), json!([])));
         assert_eq!(quiet, (FailureReason::DatabaseUnavailable, "volume data-mysql-0 is being made".to_owned()));
         let mut full = pods.clone();
         full[0]["status"]["conditions"][0]["message"] = json!("0/1 nodes are available: 1 Insufficient cpu");
-        assert_eq!(verdict(&sight(full, claims.clone(), json!([]))).0, FailureReason::PodUnschedulable);
+        assert_eq!(verdict(&observation(full, claims.clone(), json!([]))).0, FailureReason::PodUnschedulable);
         let warnings = json!([{"metadata": {}, "reason": "ProvisioningFailed", "message": "disk full",
             "involvedObject": {"kind": "PersistentVolumeClaim", "name": "data-mysql-0"}}]);
-        let loud = verdict(&sight(pods.clone(), claims, warnings));
+        let loud = verdict(&observation(pods.clone(), claims, warnings));
         assert_eq!(loud, (FailureReason::VolumeUnavailable, "volume data-mysql-0: disk full".to_owned()));
         let bound = json!([{"metadata": {"name": "data-mysql-0"}, "status": {"phase": "Bound"}}]);
         let unplaced = (FailureReason::PodUnschedulable, "no node can take the pod: unbound volume".to_owned());
-        assert_eq!(verdict(&sight(pods, bound, json!([]))), unplaced);
+        assert_eq!(verdict(&observation(pods, bound, json!([]))), unplaced);
     }
 
     #[test]
@@ -353,9 +354,9 @@ mod tests {
         let mut pods = pod(json!({"running": {}}));
         pods[0]["spec"] = json!({"containers": [], "nodeName": "node-7"});
         pods[0]["status"]["containerStatuses"][0]["ready"] = json!(true);
-        assert_eq!(verdict(&sight(pods.clone(), json!([]), json!([]))).0, FailureReason::DatabaseUnavailable);
+        assert_eq!(verdict(&observation(pods.clone(), json!([]), json!([]))).0, FailureReason::DatabaseUnavailable);
         pods[0]["status"]["conditions"] = json!([{"type": "Ready", "status": "False"}]);
-        let (reason, detail) = verdict(&sight(pods, json!([]), json!([])));
+        let (reason, detail) = verdict(&observation(pods, json!([]), json!([])));
         assert_eq!(reason, FailureReason::NodeUnavailable);
         assert!(detail.contains("node-7"), "{detail}");
     }
@@ -369,13 +370,13 @@ mod tests {
         let claims = json!([{"metadata": {"name": "data-mysql-0"}, "status": {"phase": "Pending"}}]);
         let shown = (hostile::damaged(pods), hostile::damaged(claims), hostile::damaged(json!([event])));
         hostile::check(&shown, |(pods, claims, warnings)| {
-            let sight = Sight {
+            let observation = Observation {
                 workload: Some(DATABASE),
                 pods: serde_json::from_value(pods).unwrap_or_default(),
                 claims: serde_json::from_value(claims).unwrap_or_default(),
                 warnings: serde_json::from_value(warnings).unwrap_or_default(),
             };
-            hostile::assert_fit(&judge(&sight, FailureReason::DatabaseUnavailable).detail, redact::LONGEST);
+            hostile::assert_fit(&judge(&observation, FailureReason::DatabaseUnavailable).detail, redact::LONGEST);
         });
     }
 }

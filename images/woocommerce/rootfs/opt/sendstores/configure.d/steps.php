@@ -76,7 +76,7 @@ function sendstores_apply( array $request ): array {
 	return $changed;
 }
 
-/** The end of it all. What a restore noted of itself goes first: behind the marker nothing may be called unfinished. */
+/** The end of it all. What a restore noted of itself goes first: after the marker nothing may be called unfinished. */
 function sendstores_finish( string $marker ): void {
 	global $wpdb;
 	$wpdb->query( 'DROP TABLE IF EXISTS ' . SENDSTORES_RESTORE_TABLE );

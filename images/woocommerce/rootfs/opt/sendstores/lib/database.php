@@ -26,7 +26,7 @@ function sendstores_connect( int $timeout ) {
 	return sendstores_database_reason( $db->connect_errno );
 }
 
-/** An error number in words; the server's own would tell host names and user names. */
+/** An error number in words; the server's own has host names and user names. */
 function sendstores_database_reason( int $errno ): string {
 	$reasons = array(
 		1044 => 'access to the database denied',

@@ -81,7 +81,7 @@ class Sendstores_Personaliser {
 		return $value;
 	}
 
-	/** New dice for what tells one shop from another, and for what nobody is meant to guess. A roll keeps the text's length or is all of it. */
+	/** New dice for what tells one shop from another, and for secrets. A roll keeps the text's length or is all of it. */
 	private function roll( string $name, string $value ): string {
 		$dice = $this->dice[ $name ] ?? null;
 		return null === $dice ? $value : preg_replace_callback( "/{$dice['form']}/", static fn() => self::cast( $dice['roll'] ), $value, 1 );

@@ -95,7 +95,7 @@ function sendstores_locked_database(): mysqli {
 	return $db;
 }
 
-/** How far the store is; where the database does not tell, the program ends here. */
+/** How far the store is; where the database does not answer, the program ends here. */
 function sendstores_known_state( mysqli $db, string $admin ): array {
 	$state = sendstores_state( $db, $admin );
 	if ( is_string( $state ) ) {

@@ -15,7 +15,7 @@ const SENDSTORES_MARKS = array(
 /** Which version of the bootstrap set the last mark. Stores that are older than this note were made by the first. */
 const SENDSTORES_COMPLETED = 'sendstores_bootstrap_version';
 
-/** All that `wp core install` creates. Any other table is the work of somebody who found a finished WordPress. */
+/** All that `wp core install` creates. Any other table is the work of a visitor who found a finished WordPress. */
 const SENDSTORES_CORE_TABLES = array(
 	SENDSTORES_PREFIX . 'commentmeta',
 	SENDSTORES_PREFIX . 'comments',

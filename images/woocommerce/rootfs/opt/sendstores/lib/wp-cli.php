@@ -33,7 +33,7 @@ function sendstores_run_wp_cli( string $command, array $arguments, callable $ver
 	require '/usr/local/share/sendstores/wp-cli.phar';
 }
 
-/** Why the command did not run through, in the words of whoever said it; null when it did. */
+/** Why the command did not run through, in the words of the program that failed; null when it did. */
 function sendstores_wp_cli_failure(): ?array {
 	$run = $GLOBALS['sendstores_wp_cli'];
 	if ( $run['completed'] ) {

@@ -3,7 +3,7 @@
 
 // Nothing a bootstrap does needs the network, and the installer would wait 10 s for the store's own address.
 WP_CLI::add_wp_hook( 'pre_http_request', static fn() => new WP_Error( 'sendstores_bootstrap', 'no requests during the bootstrap' ) );
-// Nobody wants mail about a shop that is being made.
+// No mail about a shop that is being made.
 WP_CLI::add_wp_hook( 'pre_wp_mail', static fn() => true );
 
 // Set by the installer's last action: permalinks that are changed and flushed in one process give an incomplete rule set.

@@ -1,7 +1,7 @@
 //! Whether the shop does what it has scheduled, as it says itself: its image notes when a run has come to its end.
 //!
 //! A shop whose last run is too long ago is asked for one, as every shop is before its first READY, and looked at again. So a
-//! shop is told from one that nobody has asked, behind an hour without a control plane, say.
+//! shop differs from one that was not asked, such as after an hour without a control plane.
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ struct Told {
 }
 
 /// What it says by itself; `None` where it says nothing, or where the operator has something else ask the shops.
-pub(super) async fn glance(context: &Context, store: &Store) -> Result<Option<Finding>, StepError> {
+pub(super) async fn quick_probe(context: &Context, store: &Store) -> Result<Option<Finding>, StepError> {
     let Some(period) = period(context) else { return Ok(None) };
     Ok(match last_run(&get(context, store, ADDRESS).await?) {
         Ok(LastRun::Untold) => None,
@@ -45,8 +45,8 @@ pub(super) async fn glance(context: &Context, store: &Store) -> Result<Option<Fi
     })
 }
 
-/// The same, behind a run that was asked for where the last is too long ago.
-pub(super) async fn look(context: &Context, store: &Store) -> Result<Option<Finding>, StepError> {
+/// The same, after a run that was asked for where the last is too long ago.
+pub(super) async fn probe(context: &Context, store: &Store) -> Result<Option<Finding>, StepError> {
     let Some(period) = period(context) else { return Ok(None) };
     let until = Instant::now() + context.deadlines.cron;
     let mut asked = false;

@@ -1,7 +1,7 @@
 //! The shop by its public address, if that is reached from here.
 //!
 //! The other checks go through the API server, and so work from anywhere. This one depends on where the server runs: the
-//! address may lead nowhere from there, or to somebody else. So it keeps no store from READY, until it was seen once that
+//! address may lead nowhere from there, or to another site. So it keeps no store from READY, until it was seen once that
 //! the address leads to the shop; from then on another answer there means that visitors do not see it either, whatever was
 //! seen in between.
 
@@ -28,17 +28,23 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 pub(super) enum Seen {
     /// This shop; what it shows.
     Shop(String),
-    /// Somebody who does not answer with this shop's page, or not at all.
+    /// Another site answers, or the answer is not this shop's page.
     Other(String),
-    /// Nobody was reached; why.
-    Nobody(String),
+    /// No connection came about; why.
+    Unreached(String),
 }
 
 /// Looks once; for a shop that `sells` and was never READY, until the address leads to it or patience ends.
-pub(super) async fn look(context: &Context, store: &Store, expect: Expect, product: Option<&str>, sells: bool) -> Seen {
+pub(super) async fn probe(
+    context: &Context,
+    store: &Store,
+    expect: Expect,
+    product: Option<&str>,
+    sells: bool,
+) -> Seen {
     let until = Instant::now() + PATIENCE;
     loop {
-        let seen = look_once(context, store, product).await;
+        let seen = probe_once(context, store, product).await;
         let waits = sells && expect.is_first() && matches!(seen, Seen::Other(_));
         if !waits || Instant::now() >= until {
             return seen;
@@ -47,7 +53,7 @@ pub(super) async fn look(context: &Context, store: &Store, expect: Expect, produ
     }
 }
 
-async fn look_once(context: &Context, store: &Store, product: Option<&str>) -> Seen {
+async fn probe_once(context: &Context, store: &Store, product: Option<&str>) -> Seen {
     let first = context.visit(store, "/shop/").await;
     // As with the other check of the page, which may have another address.
     let moved = matches!(&first, Visit::Answered(Answer { status: 404, .. }));
@@ -61,14 +67,14 @@ fn judge(url: &str, path: &str, visit: Visit, product: Option<&str>) -> Seen {
     let answer = match visit {
         Visit::Answered(answer) => answer,
         Visit::Unanswered(why) => return Seen::Other(why),
-        Visit::Unreachable(why) => return Seen::Nobody(why),
+        Visit::Unreachable(why) => return Seen::Unreached(why),
     };
     // Every page of a shop has links to itself. Any server has some page.
     let host = url.split_once("://").map_or(url, |(_, host)| host);
     let is_its_own = String::from_utf8_lossy(&answer.body).contains(host);
     match judge::shop_page(path, &Reply::Shop(answer), product) {
         Ok(found) if is_its_own => Seen::Shop(found),
-        Ok(_) => Seen::Other(format!("{path} is a page of somebody else")),
+        Ok(_) => Seen::Other(format!("{path} is a page of another site")),
         Err(why) => Seen::Other(why),
     }
 }
@@ -93,7 +99,9 @@ impl Seen {
         match self {
             Self::Shop(found) => Ok(found),
             Self::Other(why) => Err(format!("the public address is reached, but does not answer as the shop: {why}")),
-            Self::Nobody(why) => Err(format!("the server cannot reach the public address from where it runs: {why}")),
+            Self::Unreached(why) => {
+                Err(format!("the server cannot reach the public address from where it runs: {why}"))
+            }
         }
     }
 }
@@ -129,7 +137,7 @@ mod tests {
             (answered(404, "404 page not found"), Some("Tea"), "status 404"),
             (answered(301, ""), Some("Tea"), "status 301"),
             (answered(200, &own.replace("Tea", "")), Some("Tea"), "does not show"),
-            (answered(200, "It works!"), None, "somebody else"),
+            (answered(200, "It works!"), None, "another site"),
         ] {
             let seen = judge(URL, "/shop/", visit, product);
             assert!(matches!(&seen, Seen::Other(text) if text.contains(why)), "{seen:?}");
@@ -147,7 +155,7 @@ mod tests {
         assert!(!counts(&seen_before(&[false]), &other), "somebody else's address, from here");
         assert!(counts(&seen_before(&[false, true]), &other));
         assert!(counts(&seen_before(&[true, false, false]), &other), "it is still so");
-        for harmless in [Seen::Nobody("refused".to_owned()), Seen::Shop("shows".to_owned())] {
+        for harmless in [Seen::Unreached("refused".to_owned()), Seen::Shop("shows".to_owned())] {
             assert!(!counts(&seen_before(&[true]), &harmless), "{harmless:?}");
         }
     }

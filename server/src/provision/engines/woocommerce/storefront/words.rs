@@ -5,7 +5,7 @@
 const READ: usize = 64 * 1024;
 /// How much of its words is shown, in characters.
 const SHOWN: usize = 240;
-/// Elements whose content nobody reads.
+/// Elements whose content is not shown.
 const UNREAD: [&str; 5] = ["script", "style", "noscript", "template", "svg"];
 const ENTITIES: [(&str, &str); 9] = [
     ("&nbsp;", " "),

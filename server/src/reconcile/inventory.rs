@@ -8,7 +8,7 @@ use std::{
 
 use sendstores_core::{
     StoreId,
-    adoption::{self, Census, Finding, Found, Inventory},
+    adoption::{self, Finding, Found, Inventory, ListNamespaces},
     ledger::{Ledger, LedgerError, Scan, Unreadable},
     provisioner::StepError,
 };
@@ -19,28 +19,28 @@ use crate::mirror::Mirror;
 const NAMED: usize = 3;
 
 /// Compares once, at the start.
-pub struct CensusTaker<L, C> {
+pub struct InventoryCheck<L, C> {
     pub ledger: L,
     pub mirror: Mirror,
-    pub census: C,
+    pub cluster: C,
 }
 
 /// Why nothing was compared.
 #[derive(Debug, thiserror::Error)]
-pub enum CensusError {
+pub enum InventoryError {
     #[error(transparent)]
     Cluster(#[from] StepError),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
 }
 
-// === impl CensusTaker ===
+// === impl InventoryCheck ===
 
-impl<L: Ledger, C: Census> CensusTaker<L, C> {
+impl<L: Ledger, C: ListNamespaces> InventoryCheck<L, C> {
     /// Compares now. A store that only the cluster has means that the ledger is not to be believed.
-    pub async fn compare(&self) -> Result<(), CensusError> {
-        // In this order: a namespace is made behind its record, so that one that was found has one.
-        let found = self.census.take().await?;
+    pub async fn compare(&self) -> Result<(), InventoryError> {
+        // In this order: a namespace is made after its record, so that one that was found has one.
+        let found = self.cluster.list().await?;
         if found.is_empty() {
             return Ok(());
         }
@@ -53,7 +53,7 @@ impl<L: Ledger, C: Census> CensusTaker<L, C> {
         };
         let unknown: Vec<_> = found.iter().filter(is_unknown).collect();
         if !unknown.is_empty() {
-            self.mirror.distrust(&told(&unknown), false);
+            self.mirror.suspect(&describe(&unknown), false);
         }
         let (namespaces, unknown) = (found.len(), unknown.len());
         let inventory = Inventory { found, unmarked: BTreeSet::new() };
@@ -67,7 +67,7 @@ impl<L: Ledger, C: Census> CensusTaker<L, C> {
     }
 }
 
-fn told(unknown: &[&Found]) -> String {
+fn describe(unknown: &[&Found]) -> String {
     let ids: Vec<_> = unknown.iter().take(NAMED).map(|found| found.id.as_str()).collect();
     let more = unknown.len().saturating_sub(NAMED);
     let more = if more == 0 { String::new() } else { format!(" and {more} more") };

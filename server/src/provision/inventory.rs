@@ -25,7 +25,7 @@ const PAGE: u32 = 500;
 /// How many requests for single stores are under way at once.
 const AT_ONCE: usize = 16;
 
-pub(super) async fn take(context: &Context) -> Result<Vec<Found>, StepError> {
+pub(super) async fn list(context: &Context) -> Result<Vec<Found>, StepError> {
     let api: Api<Namespace> = context.cluster.all();
     let ours = format!("{}={},{}={}", names::MANAGED_BY, names::MANAGER, names::INSTANCE, context.instance);
     let mut page = ListParams::default().labels(&ours).limit(PAGE);
@@ -94,7 +94,7 @@ fn opened(records: &[PartialObjectMeta<Secret>]) -> Option<Timestamp> {
     times.map(|time| Timestamp::from_micros(time.0.as_microsecond())).min()
 }
 
-/// `None` for one that carries our labels and cannot be a store's: somebody else made it so.
+/// `None` for one that carries our labels and cannot be a store's: another program made it so.
 fn found(namespace: &Namespace, engines: Engines) -> Option<Found> {
     let name = namespace.name_any();
     let label = |name: &str| namespace.labels().get(name).map(String::as_str);

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::queue::Queue;
 
 /// The stores that are worked on, and those that are due, by class.
-pub(super) struct Desk {
+pub(super) struct WorkQueue {
     /// How many runs of each class there are at once, those that wait included.
     runs: usize,
     /// In the order of [`QueueClass::ALL`].
@@ -33,9 +33,9 @@ pub(super) struct Running {
     pub(super) again: bool,
 }
 
-// === impl Desk ===
+// === impl WorkQueue ===
 
-impl Desk {
+impl WorkQueue {
     pub(super) fn new(runs: usize) -> Self {
         let queues = Default::default();
         let (running, counts) = (HashMap::new(), HashMap::new());

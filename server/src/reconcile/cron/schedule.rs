@@ -12,7 +12,7 @@ use crate::{mirror::Entry, reconcile::queue::Queue};
 const SELDOM: u32 = 8;
 
 /// Bounded by the number of stores.
-pub(super) struct Rota {
+pub(super) struct Schedule {
     interval: Duration,
     queue: Queue,
     turns: HashMap<StoreId, Turn>,
@@ -33,14 +33,14 @@ pub(super) fn is_open(store: &Store) -> bool {
     store.state.lifecycle().runs_cron
 }
 
-// === impl Rota ===
+// === impl Schedule ===
 
-impl Rota {
+impl Schedule {
     pub(super) fn new(interval: Duration) -> Self {
         Self { interval, queue: Queue::default(), turns: HashMap::new() }
     }
 
-    /// All stores there are; whoever is not among them has no turn any more.
+    /// All stores there are; a store that is not among them has no turn any more.
     pub(super) fn keep_only(&mut self, stores: &[Arc<Entry>]) {
         let open: HashMap<&StoreId, &Uid> =
             stores.iter().filter(|store| is_open(store)).map(|store| (&store.id, &store.uid)).collect();
@@ -99,7 +99,7 @@ impl Rota {
         failures
     }
 
-    /// An interval, give or take a tenth; longer behind failures.
+    /// An interval, give or take a tenth; longer after failures.
     fn wait(&self, failures: u32) -> Duration {
         let random: f64 = rand::rng().random();
         match failures {

@@ -8,11 +8,15 @@ use sendstores_core::{Evidence, Store, evidence::Check, lifecycle::Expect, provi
 use super::{super::checks, STORE_API, cron, evidence, get, ingress, judge, offer, shop_page};
 use crate::provision::Context;
 
-/// How many looks are whole ones.
+/// How many probes are whole ones.
 const WHOLE: f64 = 0.1;
 
 /// The evidence with what was seen renewed, if all is well; `None`: a whole look is due.
-pub(super) async fn look(context: &Context, store: &Store, expect: Expect) -> Result<Option<Vec<Evidence>>, StepError> {
+pub(super) async fn probe(
+    context: &Context,
+    store: &Store,
+    expect: Expect,
+) -> Result<Option<Vec<Evidence>>, StepError> {
     if !expect.allows_quick_probe()
         || !is_well(store, context.cron_interval.is_some())
         || rand::rng().random::<f64>() < WHOLE
@@ -24,13 +28,13 @@ pub(super) async fn look(context: &Context, store: &Store, expect: Expect) -> Re
         return Ok(None);
     }
     let mut seen = vec![evidence(checks::STORE_API, offer(&catalogue))];
-    match cron::glance(context, store).await? {
+    match cron::quick_probe(context, store).await? {
         Some(Err(_)) => return Ok(None),
         finding => seen.extend(finding.map(|finding| evidence(checks::CRON, finding))),
     }
     super::remark(context, store, &mut seen);
     // One page is enough, and best by the public address: so the way to it is looked at, too.
-    let public = ingress::look(context, store, expect, None, true).await;
+    let public = ingress::probe(context, store, expect, None, true).await;
     if ingress::counts(store, &public) {
         return Ok(None);
     }

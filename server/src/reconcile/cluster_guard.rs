@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use sendstores_core::{
     Engines, Failure, FailureReason, Release, StepName, Store,
-    adoption::{self, Census, Inventory},
+    adoption::{self, Inventory, ListNamespaces},
     backoff::Backoff,
     cluster::{ClusterUid, Identify, Identity, Standing},
     cron::RunCron,
@@ -16,7 +16,7 @@ use sendstores_core::{
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::census::{CensusError, CensusTaker};
+use super::inventory::{InventoryCheck, InventoryError};
 use crate::supervise::TaskError;
 
 /// How often the cluster is asked again that was the right one.
@@ -27,8 +27,8 @@ const ELSEWHERE: Duration = Duration::from_secs(5);
 const BACKOFF: Backoff = Backoff { first: Duration::from_millis(500), most: Duration::from_secs(5) };
 
 /// Asks which cluster this is, at the start and from time to time; compares it with the ledger once it is the right one.
-pub struct Home<L, C> {
-    taker: CensusTaker<L, C>,
+pub struct ClusterGuard<L, C> {
+    check: InventoryCheck<L, C>,
     standing: watch::Sender<Standing>,
     compared: bool,
 }
@@ -40,11 +40,11 @@ pub struct Guarded<P> {
     standing: watch::Receiver<Standing>,
 }
 
-// === impl Home ===
+// === impl ClusterGuard ===
 
-impl<L: Ledger, C: Census + Identify> Home<L, C> {
-    pub fn new(taker: CensusTaker<L, C>) -> Self {
-        Self { taker, standing: watch::Sender::new(Standing::Pending), compared: false }
+impl<L: Ledger, C: ListNamespaces + Identify> ClusterGuard<L, C> {
+    pub fn new(check: InventoryCheck<L, C>) -> Self {
+        Self { check, standing: watch::Sender::new(Standing::Pending), compared: false }
     }
 
     /// `inner` for the workers: it does nothing unless this is the right cluster.
@@ -78,13 +78,13 @@ impl<L: Ledger, C: Census + Identify> Home<L, C> {
     }
 
     /// Asks now, and compares the cluster with the ledger if that was not done yet.
-    pub async fn check(&mut self) -> Result<(), CensusError> {
+    pub async fn check(&mut self) -> Result<(), InventoryError> {
         match self.ask().await {
             Ok(standing) => self.set(standing),
             Err(error) => {
                 // What was known of it stays: no answer is no other cluster.
                 let is_known = matches!(*self.standing.borrow(), Standing::Here | Standing::Elsewhere(_));
-                if let CensusError::Cluster(error) = &error
+                if let InventoryError::Cluster(error) = &error
                     && !is_known
                 {
                     self.standing.send_replace(Standing::Unreachable(error.message.clone()));
@@ -93,14 +93,14 @@ impl<L: Ledger, C: Census + Identify> Home<L, C> {
             }
         }
         if !self.compared && *self.standing.borrow() == Standing::Here {
-            self.taker.compare().await?;
+            self.check.compare().await?;
             self.compared = true;
         }
         Ok(())
     }
 
-    async fn ask(&self) -> Result<Standing, CensusError> {
-        let here = match self.taker.census.identify().await? {
+    async fn ask(&self) -> Result<Standing, InventoryError> {
+        let here = match self.check.cluster.identify().await? {
             Identity::Known(uid) => uid,
             Identity::Hidden(why) => {
                 if *self.standing.borrow() != Standing::Here {
@@ -112,7 +112,7 @@ impl<L: Ledger, C: Census + Identify> Home<L, C> {
                 return Ok(Standing::Here);
             }
         };
-        let kept = match self.taker.ledger.cluster(SetCluster::No).await? {
+        let kept = match self.check.ledger.cluster(SetCluster::No).await? {
             None => self.keep(&here).await?,
             kept => kept,
         };
@@ -130,9 +130,9 @@ impl<L: Ledger, C: Census + Identify> Home<L, C> {
     }
 
     /// Has the ledger keep this cluster. `None`: an older program has kept none, and this can hardly be the right one.
-    async fn keep(&self, here: &ClusterUid) -> Result<Option<ClusterUid>, CensusError> {
-        let CensusTaker { ledger, census, .. } = &self.taker;
-        let inventory = Inventory { found: census.take().await?, ..Inventory::default() };
+    async fn keep(&self, here: &ClusterUid) -> Result<Option<ClusterUid>, InventoryError> {
+        let InventoryCheck { ledger, cluster, .. } = &self.check;
+        let inventory = Inventory { found: cluster.list().await?, ..Inventory::default() };
         let records = ledger.scan().await?;
         let findings = adoption::compare(&records, &inventory, SystemTime::now().into());
         let shortfall = adoption::shortfall(&records.resources, &inventory.found, &findings, false);
@@ -149,7 +149,7 @@ impl<L: Ledger, C: Census + Identify> Home<L, C> {
             Standing::Elsewhere(why) => Some(why.clone()),
             Standing::Pending | Standing::Unreachable(_) | Standing::Here => None,
         };
-        self.taker.mirror.set_elsewhere(why);
+        self.check.mirror.set_elsewhere(why);
         self.standing.send_if_modified(|known| {
             let changed = *known != standing;
             *known = standing;

@@ -37,7 +37,7 @@ pub(super) fn limits(store: &Store) -> LimitRange {
     LimitRange { metadata: named(store, names::LIMITS), spec: Some(LimitRangeSpec { limits: vec![container] }) }
 }
 
-/// No pod talks to anybody unless another policy opens a way; the chart brings those.
+/// No pod has a connection unless another policy allows it; the chart brings those.
 pub(super) fn default_deny(store: &Store) -> NetworkPolicy {
     let spec = NetworkPolicySpec {
         pod_selector: Some(LabelSelector::default()),
