@@ -58,7 +58,7 @@ impl Plane {
             let (ledger, stop) = (ledger.clone(), stop.clone());
             let mirror = mirror.clone();
             // Ends with an error when a test takes its Redis away.
-            async move { drop(mirror.follow(ledger, stop).await) }
+            async move { mirror.follow(ledger, stop).await }
         });
         tasks.spawn(server.serve(listener, stop.clone()));
         let reconciling = reconciler.run(stop.clone());

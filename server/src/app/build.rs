@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
-use futures::future::BoxFuture;
+use futures::{FutureExt, future::BoxFuture};
 use metrics_exporter_prometheus::PrometheusHandle;
 use rand::RngExt;
 use sendstores_core::{
@@ -76,7 +76,7 @@ pub(super) async fn serve(
     });
     tasks.spawn("mirror", Phase::Back, {
         let (mirror, ledger) = (mirror.clone(), ledger.clone());
-        |stop| async { Ok(mirror.follow(ledger, stop).await?) }
+        |stop| mirror.follow(ledger, stop).map(Ok)
     });
     let check = InventoryCheck { ledger: ledger.clone(), mirror: mirror.clone(), cluster: provisioner.clone() };
     let mut cluster_guard = ClusterGuard::new(check);

@@ -294,6 +294,10 @@ impl From<LedgerError> for Refusal {
                 tracing::warn!(%why, "the ledger cannot be reached");
                 Self::LedgerUnavailable
             }
+            LedgerError::Unsafe(why) => {
+                tracing::error!(%why, "the ledger cannot be used");
+                Self::LedgerUnavailable
+            }
             LedgerError::Full(why) => {
                 tracing::error!(%why, "the ledger has no room");
                 Self::LedgerFull
@@ -306,8 +310,7 @@ impl From<LedgerError> for Refusal {
             error @ (LedgerError::Conflict(_)
             | LedgerError::FoundNothing
             | LedgerError::Fenced
-            | LedgerError::Corrupt(_)
-            | LedgerError::Unsafe(_)) => {
+            | LedgerError::Corrupt(_)) => {
                 tracing::error!(%error, "an unexpected answer of the ledger");
                 Self::Internal
             }

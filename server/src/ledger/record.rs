@@ -16,7 +16,12 @@ mod text;
 mod token;
 mod unknown;
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    str::FromStr,
+    sync::Arc,
+};
 
 use sendstores_core::{
     Key, Kind, Record, Resource, Revision, State, Store, Tenant, Token,
@@ -58,11 +63,19 @@ pub(super) fn encode(record: &Record) -> Result<String, LedgerError> {
 
 /// The resource that `text` is the record of, at `revision`.
 pub(super) fn decode(kind: Kind, text: &[u8], revision: Revision) -> Result<Record, Unreadable> {
-    match kind {
+    survived(revision, || match kind {
         Kind::Store => read::<Store>(text, revision),
         Kind::Tenant => read::<Tenant>(text, revision),
         Kind::Token => read::<Token>(text, revision),
-    }
+    })
+}
+
+/// A panic over one record sets that one aside: it stays in Redis, and would end every replica at each of its starts.
+fn survived<T>(revision: Revision, decode: impl FnOnce() -> Result<T, Unreadable>) -> Result<T, Unreadable> {
+    catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|_payload| {
+        metrics::counter!("sendstores_panics_total", "where" => "record").increment(1);
+        Err(Unreadable { key: None, revision, why: "this server cannot read it: it panicked".to_owned() })
+    })
 }
 
 /// The resource of a record that is known to be of its kind.

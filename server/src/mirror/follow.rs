@@ -22,48 +22,44 @@ const SWEEP: Duration = Duration::from_secs(600);
 // === impl Mirror ===
 
 impl Mirror {
-    /// Runs until `stop`. When the ledger turns out to have lost something, the memory is kept as it is, and nothing is
-    /// believed before the ledger can be trusted again. Ends with an error if this process may not use the ledger.
-    pub async fn follow<L: Ledger>(self, ledger: L, stop: CancellationToken) -> Result<(), LedgerError> {
+    /// Runs until `stop`, whatever the ledger answers: the memory serves reads that may be stale meanwhile. When the ledger
+    /// turns out to have lost something, the memory is kept as it is, and nothing is believed before the ledger can be
+    /// trusted again.
+    pub async fn follow<L: Ledger>(self, ledger: L, stop: CancellationToken) {
         let followed = async {
             let mut loaded = false;
             loop {
-                let error = self.read_until_error(&ledger, &mut loaded).await;
-                if !error.is_loss() {
-                    self.set_status(Status::Stale(error.to_string()));
-                    return Err(error);
-                }
-                self.suspect(&error.to_string(), loaded);
-                self.recover(&ledger).await?;
+                let loss = self.read_until_loss(&ledger, &mut loaded).await;
+                self.suspect(&loss.to_string(), loaded);
+                self.recover(&ledger).await;
                 loaded = false;
             }
         };
         tokio::select! {
-            ended = followed => ended,
-            () = stop.cancelled() => Ok(()),
+            () = followed => {}
+            () = stop.cancelled() => {}
         }
     }
 
-    /// Reads everything, then follows the log, until an error that time alone does not mend.
-    async fn read_until_error<L: Ledger>(&self, ledger: &L, loaded: &mut bool) -> LedgerError {
+    /// Reads everything, then follows the log, until the ledger is not what it was.
+    async fn read_until_loss<L: Ledger>(&self, ledger: &L, loaded: &mut bool) -> LedgerError {
         let mut swept = tokio::time::Instant::now();
         let mut noted = None;
         loop {
             let step =
                 async { if *loaded { self.read_on(ledger).await } else { self.load(ledger).await.map(|()| true) } };
             match step.await {
-                Ok(still_loaded) => *loaded = still_loaded,
-                // Of one store it would be a record that cannot be read. What cannot be understood of the log as a whole may be
-                // put right by an operator, or by a newer server: meanwhile the memory serves reads that may be stale.
-                Err(error @ LedgerError::Corrupt(_)) => {
-                    if noted.as_ref() != Some(&error) {
-                        tracing::error!(%error, "the log cannot be understood; trying again");
-                    }
-                    noted = Some(error.clone());
+                Ok(still_loaded) => {
+                    *loaded = still_loaded;
+                    noted = None;
+                }
+                Err(error) if error.is_loss() => return error,
+                // Such as a right or a password that was taken away, or a log that cannot be understood: an operator, or a newer
+                // server, may put it right.
+                Err(error) => {
+                    note(&error, &mut noted);
                     self.stumble(error).await;
                 }
-                Err(error) if error.retryable() => self.stumble(error).await,
-                Err(error) => return error,
             }
             if *loaded && swept.elapsed() > SWEEP {
                 swept = tokio::time::Instant::now();
@@ -72,28 +68,27 @@ impl Mirror {
         }
     }
 
-    /// Tells the others, and waits until there is a history that can be gone on with.
-    async fn recover<L: Ledger>(&self, ledger: &L) -> Result<(), LedgerError> {
-        let mut told = false;
+    /// Notes the loss in the ledger, for the other replicas, and waits until there is a history that can be gone on with.
+    async fn recover<L: Ledger>(&self, ledger: &L) {
+        let (mut doubt_is_cast, mut noted) = (false, None);
         loop {
             match ledger.rejoin().await {
                 Ok(()) => break,
-                Err(LedgerError::EpochChanged(why)) if !told => {
+                Err(LedgerError::EpochChanged(why)) if !doubt_is_cast => {
                     match ledger.cast_doubt(&why).await {
                         // The history of another ledger is left alone.
-                        Ok(()) | Err(LedgerError::EpochChanged(_)) => told = true,
+                        Ok(()) | Err(LedgerError::EpochChanged(_)) => doubt_is_cast = true,
                         Err(error) => tracing::warn!(%error, "the loss could not be noted in Redis; trying again"),
                     }
                 }
-                Err(error) if error.is_loss() || error.retryable() => {}
-                Err(error) => return Err(error),
+                Err(error) if error.is_loss() => {}
+                Err(error) => note(&error, &mut noted),
             }
             tokio::time::sleep(PAUSE).await;
         }
         self.set_status(Status::Loading);
         self.trust();
         tracing::info!(epoch = %ledger.epoch(), "the ledger is believed again");
-        Ok(())
     }
 
     /// Reads everything: notes the log's end, scans the records, then reads the log from as far back as the ring reaches
@@ -204,6 +199,14 @@ impl Mirror {
         if let Some(then) = SystemTime::now().checked_sub(TOMBSTONE_AGE) {
             self.write().forget_tombstones(then.into());
         }
+    }
+}
+
+/// Logs an error that time alone does not mend, once until another one comes.
+fn note(error: &LedgerError, noted: &mut Option<LedgerError>) {
+    if !error.retryable() && noted.as_ref() != Some(error) {
+        tracing::error!(%error, "the ledger cannot be used; trying again");
+        *noted = Some(error.clone());
     }
 }
 

@@ -1,11 +1,13 @@
 //! A Redis that is not set up safely, or refuses us.
 
+use sendstores_client::{CreateStore, GetStore};
 use sendstores_core::ledger::{Ledger, LedgerError};
 use sendstores_server::ledger::{Durability, RedisConfig, RedisLedger};
 use sendstores_tests::{
     ledger::{apply, creation},
     redis::RedisServer,
     server::ServerOptions,
+    wait::until,
 };
 
 async fn refusal(config: RedisConfig) -> String {
@@ -101,4 +103,30 @@ async fn a_right_that_was_taken_away_is_told() {
     server.cli(["ACL", "SETUSER", "owner", "-evalsha", "-eval"]).await;
     let said = ledger.write(creation("store-a")).await;
     assert!(matches!(said, Err(LedgerError::Unsafe(_))), "{said:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_whose_rights_are_taken_away_serves_what_it_knows_and_goes_on_when_they_are_back() {
+    let redis = RedisServer::start().await;
+    redis.cli(["ACL", "SETUSER", "owner", "on", ">right", "~*", "+@all"]).await;
+    let url = format!("redis://owner:right@127.0.0.1:{}", redis.port());
+    let server = ServerOptions::without_cluster(&url).start_ready().await;
+    let client = server.client().await;
+    client.create(CreateStore::new().id("store-a")).await.expect("created");
+    let complaints = || server.log().iter().filter(|line| line.contains("trying again")).count();
+
+    // What the log is followed with, what is written with, and what the server logs in with.
+    for (taken, back) in [("-xread", "+xread"), ("-evalsha", "+evalsha"), ("<right", ">right")] {
+        let before = complaints();
+        redis.cli(["ACL", "SETUSER", "owner", taken]).await;
+        redis.cli(["CLIENT", "KILL", "USER", "owner"]).await;
+        until(&format!("the server to notice {taken}"), async || (complaints() > before).then_some(())).await;
+        let stale = client.get(GetStore::new("store-a").stale(true)).await.expect("what is in memory");
+        assert_eq!(stale.id, "store-a", "{taken}");
+        redis.cli(["ACL", "SETUSER", "owner", back]).await;
+        // The same process: there is no other to answer.
+        server.ready().await;
+        until("the server to go on", async || client.get("store-a").await.ok()).await;
+    }
+    client.create(CreateStore::new().id("store-b")).await.expect("created");
 }

@@ -371,3 +371,10 @@ fn records_of_an_earlier_program_are_read_and_written_back_as_they_were() {
     }
     assert!(read >= 8, "{read} records");
 }
+
+#[test]
+fn a_panic_over_one_record_sets_it_aside() {
+    let unreadable = super::survived::<()>(Revision(7), || panic!("a bug")).expect_err("set aside");
+    assert_eq!((unreadable.key.is_none(), unreadable.revision), (true, Revision(7)));
+    assert!(unreadable.why.contains("panicked"), "{unreadable}");
+}
