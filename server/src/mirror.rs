@@ -23,7 +23,7 @@ use tokio::sync::watch;
 
 pub use cursor::{Compacted, Cursor};
 pub use entry::Entry;
-pub use index::Change;
+pub use index::{Change, Encoded};
 pub use snapshot::Snapshot;
 
 use age::Age;

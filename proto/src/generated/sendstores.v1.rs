@@ -1689,9 +1689,10 @@ pub mod store_service_client {
         ///
         /// Errors:
         ///
-        /// - INVALID_ARGUMENT: INVALID_FIELD. RESUME_TOKEN_INVALID, the token is damaged, or belongs to a caller of other tenants.
-        /// - OUT_OF_RANGE: HISTORY_COMPACTED, the changes after the token are no longer kept, or the client was too slow. Watch again
-        ///   without a token. The metadata field `oldest_revision` is the oldest revision that this replica can resume from.
+        /// - INVALID_ARGUMENT: INVALID_FIELD. RESUME_TOKEN_INVALID, the token is damaged, or belongs to another filter or to a caller of other
+        ///   tenants.
+        /// - OUT_OF_RANGE: HISTORY_COMPACTED, the changes after the token are no longer kept, the client was too slow, or the token
+        ///   is of a watch without a filter and this one has one. Watch again without a token. The metadata field `oldest_revision` is the oldest revision that this replica can resume from.
         /// - RESOURCE_EXHAUSTED: TOO_MANY_STREAMS, with `limit` and `scope` in the metadata. Scope "peer": the caller's address (an
         ///   IPv4 address or an IPv6 /64 network) has 10,000 open streams, unless the operator configured another limit. Scope
         ///   "server": this server has 20,000, unless the operator configured another limit.
@@ -1854,9 +1855,10 @@ pub mod store_service_server {
         ///
         /// Errors:
         ///
-        /// - INVALID_ARGUMENT: INVALID_FIELD. RESUME_TOKEN_INVALID, the token is damaged, or belongs to a caller of other tenants.
-        /// - OUT_OF_RANGE: HISTORY_COMPACTED, the changes after the token are no longer kept, or the client was too slow. Watch again
-        ///   without a token. The metadata field `oldest_revision` is the oldest revision that this replica can resume from.
+        /// - INVALID_ARGUMENT: INVALID_FIELD. RESUME_TOKEN_INVALID, the token is damaged, or belongs to another filter or to a caller of other
+        ///   tenants.
+        /// - OUT_OF_RANGE: HISTORY_COMPACTED, the changes after the token are no longer kept, the client was too slow, or the token
+        ///   is of a watch without a filter and this one has one. Watch again without a token. The metadata field `oldest_revision` is the oldest revision that this replica can resume from.
         /// - RESOURCE_EXHAUSTED: TOO_MANY_STREAMS, with `limit` and `scope` in the metadata. Scope "peer": the caller's address (an
         ///   IPv4 address or an IPv6 /64 network) has 10,000 open streams, unless the operator configured another limit. Scope
         ///   "server": this server has 20,000, unless the operator configured another limit.

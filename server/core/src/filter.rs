@@ -43,6 +43,11 @@ impl StoreFilter {
         (self.states.is_empty() || self.states.contains(&state)) && self.matches_identity(store)
     }
 
+    /// Whether it selects every store of its scope.
+    pub fn is_only_scope(&self) -> bool {
+        *self == Self { scope: self.scope.clone(), ..Self::default() }
+    }
+
     fn matches_identity(&self, store: &Store) -> bool {
         (self.ids.is_empty() || self.ids.contains(&store.id))
             && (self.engines.is_empty() || self.engines.contains(&store.spec.engine))

@@ -41,6 +41,9 @@ pub(super) struct ListResponse {
     pub(super) fresh_time: Option<Timestamp>,
 }
 
+/// The tag of `WatchStatusResponse.resume_token`, the last field of its encoding.
+pub(super) const RESUME_TOKEN: u32 = 15;
+
 /// `wire::WatchStatusResponse` with a cached encoding.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct WatchStatusResponse {

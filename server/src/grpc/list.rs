@@ -10,7 +10,7 @@ use super::{
     Backend, StoreApi, cached, convert,
     parse::{self, Violations},
     status::Refusal,
-    token::{self, NextPage},
+    token::{self, NextPage, ResumeBinding},
 };
 use crate::mirror::{Consistency, Entry, Page};
 
@@ -76,7 +76,7 @@ impl<L: Ledger> StoreApi<L> {
             next_page_token: last.map(|next| token::page(&next, &filter)).unwrap_or_default(),
             stores: encoded,
             revision: first.revision.0,
-            resume_token: token::resume(&first, &filter.scope),
+            resume_token: token::resume(&first, &ResumeBinding::of(&filter)),
             fresh_time: Some(convert::time(fresh)),
         })
     }

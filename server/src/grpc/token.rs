@@ -38,20 +38,56 @@ fn next_page(text: &str) -> Option<NextPage> {
     Some(NextPage { first: position(first)?, after: after.parse().ok()? })
 }
 
-/// For callers of this scope only: who may see more later would lack what was hidden before, and never know.
-pub(super) fn resume(position: &Position, scope: &Scope) -> String {
+/// The watches that a resume token is good for: those of one filter. With another one a client would lack stores that were
+/// not shown before and that do not change, and never know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ResumeBinding(String);
+
+/// Where a resume token leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Resume {
+    At(Position),
+    /// The token is of a watch without a filter, or of a version whose tokens were good for any filter.
+    Unfiltered,
+}
+
+pub(super) fn resume(position: &Position, binding: &ResumeBinding) -> String {
     let Position { epoch, revision } = position;
-    seal("resume", &bound(scope), &format!("{epoch} {revision}"))
+    seal("resume", &binding.0, &format!("{epoch} {revision}"))
 }
 
-pub(super) fn open_resume(token: &str, scope: &Scope) -> Result<Position, Refusal> {
-    let text = open("resume", &bound(scope), token);
-    text.and_then(|text| position(&text)).ok_or(Refusal::ResumeTokenInvalid)
+pub(super) fn open_resume(token: &str, filter: &StoreFilter) -> Result<Resume, Refusal> {
+    let at = |binding: &ResumeBinding| open("resume", &binding.0, token).and_then(|text| position(&text));
+    if let Some(position) = at(&ResumeBinding::of(filter)) {
+        return Ok(Resume::At(position));
+    }
+    at(&ResumeBinding::unfiltered(&filter.scope)).map(|_| Resume::Unfiltered).ok_or(Refusal::ResumeTokenInvalid)
 }
 
-/// Empty where everything is in the scope, as it was before there were scopes: such tokens are good for all who see all.
-fn bound(scope: &Scope) -> String {
-    scope.tenants().map(TenantId::as_str).collect::<Vec<_>>().join(" ")
+// === impl ResumeBinding ===
+
+impl ResumeBinding {
+    pub(super) fn of(filter: &StoreFilter) -> Self {
+        if filter.is_only_scope() {
+            return Self::unfiltered(&filter.scope);
+        }
+        // No tenant id has a line break in it.
+        Self(format!("\n{}", digest(filter)))
+    }
+
+    /// Empty where everything is in the scope, as it was before there were scopes: a version before reads these tokens.
+    fn unfiltered(scope: &Scope) -> Self {
+        Self(scope.tenants().map(TenantId::as_str).collect::<Vec<_>>().join(" "))
+    }
+
+    pub(super) fn of_everything() -> Self {
+        Self(String::new())
+    }
+
+    /// Whether its tokens are those of all watches that show everything.
+    pub(super) fn is_of_everything(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
 fn position(text: &str) -> Option<Position> {
@@ -97,6 +133,8 @@ fn digest(filter: &StoreFilter) -> String {
 
 #[cfg(test)]
 mod tests {
+    use sendstores_core::State;
+
     use super::*;
 
     #[test]
@@ -114,17 +152,18 @@ mod tests {
     #[test]
     fn damage_is_noticed_at_every_byte() {
         let position = Position { epoch: "e1".parse().expect("valid"), revision: Revision(42) };
-        let token = resume(&position, &Scope::All);
-        assert_eq!(open_resume(&token, &Scope::All), Ok(position));
+        let all = StoreFilter::default();
+        let token = resume(&position, &ResumeBinding::of(&all));
+        assert_eq!(open_resume(&token, &all), Ok(Resume::At(position)));
         for i in 0..token.len() {
             let mut damaged = token.clone().into_bytes();
             damaged[i] = if damaged[i] == b'A' { b'B' } else { b'A' };
             let damaged = String::from_utf8(damaged).expect("ASCII");
             if damaged != token {
-                assert_eq!(open_resume(&damaged, &Scope::All), Err(Refusal::ResumeTokenInvalid), "byte {i}");
+                assert_eq!(open_resume(&damaged, &all), Err(Refusal::ResumeTokenInvalid), "byte {i}");
             }
         }
-        assert_eq!(open_resume("", &Scope::All), Err(Refusal::ResumeTokenInvalid));
+        assert_eq!(open_resume("", &all), Err(Refusal::ResumeTokenInvalid));
         assert_eq!(open_page(&token, &StoreFilter::default()), Err(Refusal::PageTokenInvalid));
     }
 
@@ -138,10 +177,28 @@ mod tests {
             for shown in &scopes {
                 let [of_given, of_shown] =
                     [given, shown].map(|scope| StoreFilter { scope: scope.clone(), ..StoreFilter::default() });
-                let (resumed, paged) =
-                    (open_resume(&resume(&position, given), shown), open_page(&page(&next, &of_given), &of_shown));
+                let resumed = open_resume(&resume(&position, &ResumeBinding::of(&of_given)), &of_shown);
+                let paged = open_page(&page(&next, &of_given), &of_shown);
                 assert_eq!((resumed.is_ok(), paged.is_ok()), (given == shown, given == shown), "{given:?} {shown:?}");
             }
+        }
+    }
+
+    #[test]
+    fn a_resume_token_is_of_one_filter() {
+        let scope = Scope::of_tenants(["acme".parse().expect("valid")]).expect("a scope");
+        let position = Position { epoch: "e1".parse().expect("valid"), revision: Revision(42) };
+        for scope in [Scope::All, scope] {
+            let all = StoreFilter { scope: scope.clone(), ..StoreFilter::default() };
+            let ready = StoreFilter { states: [State::Ready].into(), ..all.clone() };
+            let failed = StoreFilter { states: [State::Failed].into(), ..all.clone() };
+            let token = |filter: &StoreFilter| resume(&position, &ResumeBinding::of(filter));
+            for filter in [&all, &ready, &failed] {
+                assert_eq!(open_resume(&token(filter), filter), Ok(Resume::At(position.clone())));
+            }
+            assert_eq!(open_resume(&token(&ready), &failed), Err(Refusal::ResumeTokenInvalid));
+            assert_eq!(open_resume(&token(&ready), &all), Err(Refusal::ResumeTokenInvalid));
+            assert_eq!(open_resume(&token(&all), &ready), Ok(Resume::Unfiltered));
         }
     }
 }

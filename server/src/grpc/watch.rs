@@ -6,9 +6,9 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures::{FutureExt, future::BoxFuture, stream};
-use sendstores_core::{Engines, Epoch, Principal, Revision, Scope, StoreFilter, ledger::Ledger};
+use sendstores_core::{Engines, Epoch, Principal, Revision, StoreFilter, ledger::Ledger};
 use sendstores_proto::v1 as wire;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
@@ -23,11 +23,11 @@ use super::{
     service::Messages,
     status::Refusal,
     streams::Place,
-    token,
+    token::{self, Resume, ResumeBinding},
 };
 use crate::{
     auth::{Lapse, Standing},
-    mirror::{Change, Compacted, Cursor, Mirror, Position, Snapshot},
+    mirror::{Change, Compacted, Cursor, Encoded, Mirror, Position, Snapshot},
 };
 
 /// How long a stream is silent at most.
@@ -35,9 +35,13 @@ const HEARTBEAT: Duration = Duration::from_secs(10);
 /// How many changes are turned into messages at once: bounds what one slow reader keeps in memory.
 const BATCH: usize = 64;
 
+/// More than the tag and the length of a token have.
+const TOKEN_FIELD: usize = 8;
+
 /// One open stream. It is pulled by the transport, so that a slow reader holds back itself alone.
 struct Watcher {
     filter: StoreFilter,
+    binding: ResumeBinding,
     engines: Engines,
     mirror: Mirror,
     cursor: Cursor,
@@ -87,7 +91,7 @@ impl<L: Ledger> StoreApi<L> {
         let filter = violations.finish(filter)?;
         let position = match resume_token.as_str() {
             "" => None,
-            token => Some(token::open_resume(token, &caller.scope)?),
+            token => Some(token::open_resume(token, &filter)?),
         };
 
         let backend = self.backend()?;
@@ -100,16 +104,19 @@ impl<L: Ledger> StoreApi<L> {
                 let (stores, cursor) = backend.mirror.shared_snapshot(filter.clone());
                 (Some(Opening { stores, sent: 0 }), cursor)
             }
+            // What this filter shows and the token's watch did not is lost.
+            Some(Resume::Unfiltered) => return Err(Refusal::HistoryCompacted { oldest: backend.mirror.oldest() }),
             // Another history, or one of which we know less than the caller: what followed the token is lost.
-            Some(position) if position.epoch != here.epoch || position.revision > here.revision => {
+            Some(Resume::At(position)) if position.epoch != here.epoch || position.revision > here.revision => {
                 return Err(Refusal::HistoryCompacted { oldest: backend.mirror.oldest() });
             }
-            Some(position) if position.revision < backend.mirror.oldest() => {
+            Some(Resume::At(position)) if position.revision < backend.mirror.oldest() => {
                 return Err(Refusal::HistoryCompacted { oldest: backend.mirror.oldest() });
             }
-            Some(position) => (None, backend.mirror.resume(position)),
+            Some(Resume::At(position)) => (None, backend.mirror.resume(position)),
         };
         let watcher = Watcher {
+            binding: ResumeBinding::of(&filter),
             filter,
             engines: self.engines(),
             mirror: backend.mirror.clone(),
@@ -206,7 +213,7 @@ impl Watcher {
 
     fn absorb(&mut self, changes: &[Arc<Change>]) {
         for change in changes {
-            self.ready.extend(encoded(change, &self.filter, &self.cursor.at().epoch, self.engines));
+            self.ready.extend(encoded(change, &self.filter, &self.binding, &self.cursor.at().epoch, self.engines));
         }
     }
 
@@ -218,7 +225,7 @@ impl Watcher {
     /// A message that follows everything that was sent.
     fn response(&self, event: Event) -> cached::WatchStatusResponse {
         let Position { epoch, revision } = self.cursor.at();
-        response(epoch, event, *revision, &self.filter.scope)
+        response(epoch, event, *revision, &self.binding)
     }
 }
 
@@ -230,28 +237,52 @@ async fn lapsed(lapse: Option<&mut BoxFuture<'static, Lapse>>) -> Lapse {
     }
 }
 
-fn response(epoch: &Epoch, event: Event, revision: Revision, scope: &Scope) -> cached::WatchStatusResponse {
-    let resume_token = token::resume(&Position { epoch: epoch.clone(), revision }, scope);
+fn response(epoch: &Epoch, event: Event, revision: Revision, binding: &ResumeBinding) -> cached::WatchStatusResponse {
+    let resume_token = token::resume(&Position { epoch: epoch.clone(), revision }, binding);
     cached::WatchStatusResponse { event: Some(event), revision: revision.0, resume_token }
 }
 
-/// What a change is to a watcher of this filter, if anything. The first who shows the store to one who may see all encodes it
-/// for all others of them: nothing in the message is a watcher's own. To one of a tenant the token is its tenant's.
-fn encoded(change: &Change, filter: &StoreFilter, epoch: &Epoch, engines: Engines) -> Option<Bytes> {
+/// What a change is to a watcher of this filter, if anything. The first watcher that is shown the store encodes it for all
+/// others: nothing in the message is a watcher's own but the token, which comes last. Watchers of everything share that, too.
+fn encoded(
+    change: &Change,
+    filter: &StoreFilter,
+    binding: &ResumeBinding,
+    epoch: &Epoch,
+    engines: Engines,
+) -> Option<Bytes> {
     let Change { revision, store, before, encoded } = change;
     if filter.matches_change(store) {
-        let shown = || Event::Changed(cached::store(store, engines));
-        let message = || encode(&response(epoch, shown(), *revision, &filter.scope));
-        if !filter.scope.is_all() {
-            return Some(message());
+        let shared = encoded.get_or_init(|| {
+            let shown = Event::Changed(cached::store(store, engines));
+            let message =
+                cached::WatchStatusResponse { event: Some(shown), revision: revision.0, resume_token: String::new() };
+            let message = encode(&message);
+            let position = Position { epoch: epoch.clone(), revision: *revision };
+            Encoded {
+                shared: message.len(),
+                message: with_token(&message, &token::resume(&position, &ResumeBinding::of_everything())),
+            }
+        });
+        if binding.is_of_everything() {
+            return Some(shared.message.clone());
         }
-        return Some(encoded.get_or_init(message).clone());
+        let position = Position { epoch: epoch.clone(), revision: *revision };
+        return Some(with_token(&shared.message[..shared.shared], &token::resume(&position, binding)));
     }
     let left = before.is_some_and(|before| filter.matches_in(store, before));
     left.then(|| {
         let removed = wire::Removed { id: store.id.to_string(), uid: store.uid.to_string() };
-        encode(&response(epoch, Event::Removed(removed), *revision, &filter.scope))
+        encode(&response(epoch, Event::Removed(removed), *revision, binding))
     })
+}
+
+/// An encoded `WatchStatusResponse` without a token, and its token.
+fn with_token(message: &[u8], token: &String) -> Bytes {
+    let mut whole = BytesMut::with_capacity(message.len() + token.len() + TOKEN_FIELD);
+    whole.extend_from_slice(message);
+    prost::encoding::string::encode(cached::RESUME_TOKEN, token, &mut whole);
+    whole.freeze()
 }
 
 // === impl Counted ===
@@ -286,30 +317,35 @@ mod tests {
         StoreFilter { states: [state].into(), ..StoreFilter::default() }
     }
 
+    fn shown(change: &Change, filter: &StoreFilter, epoch: &Epoch) -> Option<Bytes> {
+        encoded(change, filter, &ResumeBinding::of(filter), epoch, ENGINES)
+    }
+
     #[test]
     fn one_encoding_serves_all_watchers_that_are_shown_a_change() {
         let epoch = "e1".parse().expect("valid");
         let change = change(sample(), None);
-        let shown = [StoreFilter::default(), only(State::Provisioning)]
-            .map(|filter| encoded(&change, &filter, &epoch, ENGINES));
-        let [Some(first), Some(second)] = shown else { panic!("both are shown it") };
+        let all = StoreFilter::default();
+        let [first, second] = [(); 2].map(|()| shown(&change, &all, &epoch).expect("shown"));
         assert_eq!(first.as_ptr(), second.as_ptr());
-        let message = wire::WatchStatusResponse::decode(first).expect("a message");
-        assert_eq!(
-            (message.revision, message.resume_token),
-            (7, token::resume(&Position { epoch, revision: Revision(7) }, &Scope::All))
-        );
-        assert!(matches!(message.event, Some(Event::Changed(store)) if store.id == "store-a"));
+        let some = only(State::Provisioning);
+        let position = Position { epoch: epoch.clone(), revision: Revision(7) };
+        for (filter, bytes) in [(&all, first), (&some, shown(&change, &some, &epoch).expect("shown"))] {
+            let message = wire::WatchStatusResponse::decode(bytes).expect("a message");
+            let token = token::resume(&position, &ResumeBinding::of(filter));
+            assert_eq!((message.revision, message.resume_token), (7, token));
+            assert!(matches!(message.event, Some(Event::Changed(store)) if store.id == "store-a"));
+        }
     }
 
     #[test]
     fn who_is_told_that_a_store_left_is_not_shown_it() {
         let epoch = "e1".parse().expect("valid");
         let change = change(sample(), Some(State::Ready));
-        encoded(&change, &StoreFilter::default(), &epoch, ENGINES).expect("shown");
-        let removed = encoded(&change, &only(State::Ready), &epoch, ENGINES).expect("sent");
+        shown(&change, &StoreFilter::default(), &epoch).expect("shown");
+        let removed = shown(&change, &only(State::Ready), &epoch).expect("sent");
         let message = wire::WatchStatusResponse::decode(removed).expect("a message");
         assert!(matches!(message.event, Some(Event::Removed(removed)) if removed.id == "store-a"));
-        assert_eq!(encoded(&change, &only(State::Failed), &epoch, ENGINES), None);
+        assert_eq!(shown(&change, &only(State::Failed), &epoch), None);
     }
 }

@@ -24,7 +24,15 @@ pub struct Change {
     /// The state of the same store before it, if it was there: says whether it left a filter.
     pub before: Option<State>,
     /// The cached encoding of the change as a message to watchers; empty until the first watcher is sent it.
-    pub encoded: OnceLock<Bytes>,
+    pub encoded: OnceLock<Encoded>,
+}
+
+/// A message to watchers, as it is sent to those that see everything.
+#[derive(Debug)]
+pub struct Encoded {
+    pub message: Bytes,
+    /// How many bytes of it are the same for all watchers; their resume token follows.
+    pub shared: usize,
 }
 
 /// What holds between two calls, with the log from left to right:
