@@ -12,3 +12,4 @@ pub mod reconcile;
 mod shop;
 pub mod supervise;
 pub mod telemetry;
+pub mod turns;

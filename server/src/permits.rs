@@ -1,13 +1,12 @@
 //! Permits for acts that cost the server or the cluster something: a helm process, a program in a pod, a request to a
 //! shop. Never for waits: a store that waits for its pods holds none.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sendstores_core::{Store, TenantId, lifecycle::QueueClass};
 use tokio::{sync::oneshot, time::Instant};
+
+use crate::turns::Turns;
 
 /// Permits of one kind for all stores. Each priority class has as many of its own, so that a thousand creations delay
 /// neither a removal nor a probe. Clones share the permits.
@@ -34,13 +33,10 @@ pub struct Permits(Arc<Mutex<Inner>>);
 #[must_use]
 pub struct Permit(Permits);
 
-/// While a permit is free, the lines are empty.
+/// While a permit is free, none waits.
 struct Inner {
     free: usize,
-    /// Tenants that wait, each once, the next one first. Stores without a tenant count as one tenant.
-    turns: VecDeque<Option<TenantId>>,
-    /// The waiters, by tenant and in the order of arrival. Empty lines are removed.
-    lines: HashMap<Option<TenantId>, VecDeque<oneshot::Sender<Permit>>>,
+    waiters: Turns<oneshot::Sender<Permit>>,
 }
 
 /// Counts one waiter while it lives.
@@ -105,8 +101,7 @@ impl Drop for Waiter {
 
 impl Permits {
     pub fn new(most: usize) -> Self {
-        let (turns, lines) = (VecDeque::new(), HashMap::new());
-        Self(Arc::new(Mutex::new(Inner { free: most, turns, lines })))
+        Self(Arc::new(Mutex::new(Inner { free: most, waiters: Turns::default() })))
     }
 
     /// Waits for a permit. Dropping the future gives its place in the line up, or the permit back that it was just given.
@@ -154,38 +149,21 @@ impl Drop for Permit {
 impl Inner {
     fn wait(&mut self, tenant: Option<TenantId>) -> oneshot::Receiver<Permit> {
         let (sender, receiver) = oneshot::channel();
-        let line = self.lines.entry(tenant.clone()).or_insert_with(|| {
-            self.turns.push_back(tenant);
-            VecDeque::new()
-        });
         // Those that were dropped do not pile up.
-        line.retain(|waiting| !waiting.is_closed());
-        line.push_back(sender);
+        self.waiters.retain(&tenant, |waiting| !waiting.is_closed());
+        self.waiters.push(tenant, sender);
         receiver
     }
 
     /// The waiter that gets the permit which is given back. Without one the permit is free.
     fn next_or_free(&mut self) -> Option<oneshot::Sender<Permit>> {
-        let next = self.next();
+        let next = self.waiters.pop(|waiting| !waiting.is_closed());
         self.free += usize::from(next.is_none());
-        next
-    }
-
-    /// The first that still waits, of the tenant whose turn it is.
-    fn next(&mut self) -> Option<oneshot::Sender<Permit>> {
-        while let Some(tenant) = self.turns.pop_front() {
-            let Some(line) = self.lines.get_mut(&tenant) else { continue };
-            let next = std::iter::from_fn(|| line.pop_front()).find(|waiting| !waiting.is_closed());
-            if line.is_empty() {
-                self.lines.remove(&tenant);
-            } else {
-                self.turns.push_back(tenant);
-            }
-            if next.is_some() {
-                return next;
-            }
+        if next.is_none() {
+            // What is left was dropped.
+            self.waiters = Turns::default();
         }
-        None
+        next
     }
 }
 
@@ -258,7 +236,7 @@ mod tests {
         let permit = (&mut last).now_or_never().expect("b gave it back");
         drop(permit);
         let inner = permits.inner();
-        assert_eq!((inner.free, inner.turns.len(), inner.lines.len()), (1, 0, 0), "nothing is left over");
+        assert_eq!((inner.free, inner.waiters.len()), (1, 0), "nothing is left over");
     }
 
     #[test]
@@ -288,6 +266,6 @@ mod tests {
         }
         drop((held, wanted));
         let inner = permits.inner();
-        assert_eq!((inner.free, inner.turns.len(), inner.lines.len()), (MOST, 0, 0));
+        assert_eq!((inner.free, inner.waiters.len()), (MOST, 0));
     }
 }

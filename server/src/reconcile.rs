@@ -11,9 +11,10 @@ mod probe;
 mod queue;
 mod record;
 mod run;
+mod slots;
 mod work_queue;
 
-use std::time::Duration;
+use std::{collections::HashSet, pin::pin, time::Duration};
 
 use futures::{StreamExt, stream::FuturesUnordered};
 use sendstores_core::{
@@ -35,9 +36,11 @@ pub use cluster_guard::{ClusterGuard, Guarded};
 pub use cron::{CronDriver, CronPolicy};
 use due::Due;
 pub use inventory::{InventoryCheck, InventoryError};
+use lease::Leases;
 pub use members::Members;
 use probe::Probe;
 use run::{Outcome, Run};
+use slots::{Slot, Slots};
 use work_queue::{Running, WorkQueue};
 
 /// How tombstones are removed.
@@ -53,7 +56,7 @@ const CHANGES: usize = 256;
 /// How reconcile behaves.
 #[derive(Clone, Copy, Debug)]
 pub struct Policy {
-    /// How many runs of each priority class there are at once. Most of them wait, for pods or for a permit.
+    /// How many runs of each priority class are at work at once. Those that wait, for pods or for a permit, do not count.
     pub runs: usize,
     /// How long a claim lasts unless renewed.
     pub lease: Duration,
@@ -81,7 +84,8 @@ pub struct Reconciler<L, P> {
 impl Policy {
     /// First after 1 s, then ever slower up to once a minute.
     pub const BACKOFF: Backoff = Backoff { first: Duration::from_secs(1), most: Duration::from_secs(60) };
-    /// A run that waits costs memory, and the renewal of its claim: 0.6 writes a second with the usual lease.
+    /// More than there are permits and requests to the cluster at once. A run that waits costs memory: its claim is renewed
+    /// together with all others.
     pub const RUNS: usize = 1_000;
 }
 
@@ -116,13 +120,16 @@ impl<L: Ledger, P: Provisioner> Reconciler<L, P> {
 
     /// Until `stop`, or until the ledger is not believed.
     async fn work(&self, stop: &CancellationToken) {
-        let mut work = WorkQueue::new(self.policy.runs);
+        let slots = Slots::new(self.policy.runs);
+        let mut work = WorkQueue::new(slots.clone());
+        let leases = Leases::default();
+        let mut renewal = pin!(leases.renew(&self.ledger, self.policy.lease));
         let mut runs = FuturesUnordered::new();
         let mut cursor = self.resync(&mut work);
-        let mut sweep = tokio::time::interval(SWEEP_EVERY);
+        let (mut sweep, mut sweeping) = (tokio::time::interval(SWEEP_EVERY), FuturesUnordered::new());
         loop {
             while let Some((class, id)) = work.next() {
-                runs.extend(self.start(class, &id, &mut work));
+                runs.extend(self.start(class, &id, &mut work, &leases, slots.take(class)));
             }
             work.report();
             tokio::select! {
@@ -134,7 +141,10 @@ impl<L: Ledger, P: Provisioner> Reconciler<L, P> {
                 },
                 Some((id, outcome)) = runs.next(), if !runs.is_empty() => self.conclude(id, outcome, &mut work),
                 () = work.due() => {}
-                _ = sweep.tick() => self.sweep().await,
+                () = slots.freed() => {}
+                _ = sweep.tick(), if sweeping.is_empty() => sweeping.push(self.sweep()),
+                Some(()) = sweeping.next(), if !sweeping.is_empty() => {}
+                never = &mut renewal => match never {},
             }
         }
         work.interrupt_all();
@@ -147,8 +157,10 @@ impl<L: Ledger, P: Provisioner> Reconciler<L, P> {
     /// Queues every store that has something due; the cursor goes on right after them.
     fn resync(&self, work: &mut WorkQueue) -> Cursor {
         let (stores, cursor) = self.mirror.snapshot(&StoreFilter::default());
-        for store in stores {
-            self.queue(&store, work);
+        let ids: HashSet<_> = stores.iter().map(|store| &store.id).collect();
+        work.keep_only(|id| ids.contains(id));
+        for store in &stores {
+            self.queue(store, work);
         }
         cursor
     }
@@ -160,17 +172,19 @@ impl<L: Ledger, P: Provisioner> Reconciler<L, P> {
             return;
         }
         if let Some(wait) = Due::of(store, self.policy.probe_interval).wait() {
-            work.push(row.queue, store.id.clone(), wait);
+            work.push(row.queue, store.id.clone(), store.tenant.clone(), wait);
         }
     }
 
     /// `None`: there is nothing to do for us now.
-    fn start(
-        &self,
+    fn start<'a>(
+        &'a self,
         class: QueueClass,
         id: &StoreId,
         work: &mut WorkQueue,
-    ) -> Option<impl Future<Output = (StoreId, Outcome)> + use<'_, L, P>> {
+        leases: &'a Leases,
+        slot: Slot,
+    ) -> Option<impl Future<Output = (StoreId, Outcome)> + use<'a, L, P>> {
         let store = self.mirror.get(id)?;
         let row = store.state.lifecycle();
         let probes = row.due == DueTime::EachProbe;
@@ -184,16 +198,16 @@ impl<L: Ledger, P: Provisioner> Reconciler<L, P> {
         let suspect = match work.suspects.remove(id) {
             Some(since) if probes && since.elapsed() < CONFIRM => {
                 work.suspects.insert(id.clone(), since);
-                work.push(class, id.clone(), CONFIRM.saturating_sub(since.elapsed()));
+                work.push(class, id.clone(), store.tenant.clone(), CONFIRM.saturating_sub(since.elapsed()));
                 return None;
             }
             since => since.is_some(),
         };
-        let generation = store.generation;
+        let (generation, tenant) = (store.generation, store.tenant.clone());
         let interrupt = CancellationToken::new();
-        work.begin(id.clone(), Running { class, generation, interrupt: interrupt.clone(), again: false });
+        work.begin(id.clone(), Running { class, tenant, generation, interrupt: interrupt.clone(), again: false });
         let probe = probes.then_some(Probe { store, suspect });
-        let run = Run::new(self, id.clone(), interrupt, probe);
+        let run = Run::new(self, leases, slot, id.clone(), interrupt, probe);
         let (id, lease) = (id.clone(), self.policy.lease);
         Some(async move {
             // A panic in the work itself is caught inside, under the claim. This one is in the claim's own keeping.
@@ -225,12 +239,12 @@ impl<L: Ledger, P: Provisioner> Reconciler<L, P> {
         let latest = self.mirror.get(&id);
         let class = latest.as_ref().map_or(ended.class, |store| store.state.lifecycle().queue);
         match outcome {
-            _ if ended.again => work.push(class, id, Duration::ZERO),
-            Outcome::RetryIn(wait) => work.push(class, id, wait),
+            _ if ended.again => work.push(class, id, ended.tenant, Duration::ZERO),
+            Outcome::RetryIn(wait) => work.push(class, id, ended.tenant, wait),
             Outcome::Nothing => {}
             Outcome::Suspect => {
                 work.suspects.insert(id.clone(), Instant::now());
-                work.push(QueueClass::Probe, id, CONFIRM);
+                work.push(QueueClass::Probe, id, ended.tenant, CONFIRM);
             }
             Outcome::Rest(store) => match latest.filter(|latest| latest.revision > store.revision) {
                 // It changed without this run, such as by the creation of a store of an id that was just removed.

@@ -111,6 +111,10 @@ impl Ledger for Interposed {
         self.inner.claim(id, owner, lease).await
     }
 
+    async fn renew(&self, claims: &[Claim], lease: Duration) -> Result<Vec<bool>, LedgerError> {
+        self.inner.renew(claims, lease).await
+    }
+
     async fn claimed_for<I: ResourceId>(&self, id: &I) -> Result<Duration, LedgerError> {
         self.inner.claimed_for(id).await
     }

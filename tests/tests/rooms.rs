@@ -17,12 +17,13 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("grpc", &["auth", "mirror", "supervise"]),
     ("ledger", &["shop"]),
     ("mirror", &[]),
-    ("permits", &[]),
+    ("permits", &["turns"]),
     ("provision", &["permits", "shop", "supervise"]),
-    ("reconcile", &["mirror", "permits", "supervise"]),
+    ("reconcile", &["mirror", "permits", "supervise", "turns"]),
     ("shop", &[]),
     ("supervise", &[]),
     ("telemetry", &[]),
+    ("turns", &[]),
 ];
 
 /// A text that only the files or folders behind it may have, tests aside.

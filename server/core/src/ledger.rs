@@ -240,6 +240,10 @@ pub trait Ledger: Clone + Send + Sync + 'static {
         lease: Duration,
     ) -> impl Future<Output = Result<Option<Claim>, LedgerError>> + Send;
 
+    /// Renews claims for `lease`, all by one call: whether each, in their order, is still held under its fence. A claim
+    /// that has expired is, until another owner takes it.
+    fn renew(&self, claims: &[Claim], lease: Duration) -> impl Future<Output = Result<Vec<bool>, LedgerError>> + Send;
+
     /// How long the claim of a resource lasts unless it is renewed; zero if it is not claimed.
     fn claimed_for<I: ResourceId>(&self, id: &I) -> impl Future<Output = Result<Duration, LedgerError>> + Send;
 
@@ -256,8 +260,8 @@ pub trait Ledger: Clone + Send + Sync + 'static {
     /// Why this history is in doubt, if it is.
     fn doubt(&self) -> impl Future<Output = Result<Option<String>, LedgerError>> + Send;
 
-    /// Puts the history in doubt that this process knows, or the emptiness in its place: `write`, `claim`, `announce`
-    /// and `sweep` are refused with `InDoubt` from then on, to every process, until [`Ledger::adopt`]. Refused with
+    /// Puts the history in doubt that this process knows, or the emptiness in its place: `write`, `claim`, `renew`,
+    /// `announce` and `sweep` are refused with `InDoubt` from then on, to every process, until [`Ledger::adopt`]. Refused with
     /// `EpochChanged` when there is another history, which is left alone.
     fn cast_doubt(&self, why: &str) -> impl Future<Output = Result<(), LedgerError>> + Send;
 

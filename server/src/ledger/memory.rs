@@ -240,6 +240,11 @@ impl Ledger for MemoryLedger {
         Ok(self.trusted()?.claim(id.key(), owner, lease))
     }
 
+    async fn renew(&self, claims: &[Claim], lease: Duration) -> Result<Vec<bool>, LedgerError> {
+        let mut history = self.trusted()?;
+        Ok(claims.iter().map(|claim| history.renew(claim, lease)).collect())
+    }
+
     async fn claimed_for<I: ResourceId>(&self, id: &I) -> Result<Duration, LedgerError> {
         Ok(self.ours()?.claimed_for(&id.key()))
     }

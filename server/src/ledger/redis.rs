@@ -332,6 +332,20 @@ impl Ledger for RedisLedger {
         Ok(Some(Claim { key, owner: owner.clone(), fence, expires }))
     }
 
+    async fn renew(&self, claims: &[Claim], lease: Duration) -> Result<Vec<bool>, LedgerError> {
+        let Shared { keys, scripts, .. } = &*self.shared;
+        let names = vec![keys.meta.clone(), keys.claims.clone()];
+        let mut args = vec![micros(lease)];
+        args.extend(claims.iter().flat_map(|claim| [Keys::claim(&claim.key).into(), claim.fence.0.to_string().into()]));
+        let mut reply = self.promise(&scripts.renew, names, args).await?;
+        let renewed: Vec<_> =
+            reply::list(reply.next()?)?.into_iter().map(|said| reply::text(Some(said))).collect::<Result<_, _>>()?;
+        if renewed.len() != claims.len() {
+            return Err(unexpected("another number of claims"));
+        }
+        Ok(renewed.iter().map(|said| said == "1").collect())
+    }
+
     async fn claimed_for<I: ResourceId>(&self, id: &I) -> Result<Duration, LedgerError> {
         let Shared { keys, scripts, .. } = &*self.shared;
         let names = vec![keys.meta.clone(), keys.claims.clone()];

@@ -1,14 +1,16 @@
-//! Which stores are due when: one entry a store, and the sooner time wins.
+//! Which stores are due when: one entry a store, and the sooner time wins. Of those that are ready, tenants take turns.
 
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    collections::{HashMap, HashSet},
     time::Duration,
 };
 
 use futures::StreamExt;
-use sendstores_core::StoreId;
+use sendstores_core::{StoreId, TenantId};
 use tokio::time::Instant;
 use tokio_util::time::{DelayQueue, delay_queue::Key};
+
+use crate::turns::Turns;
 
 /// The longest wait: a store that is due later is looked at once before. A time of a record may be any, and the timer
 /// panics at more than two years.
@@ -17,10 +19,10 @@ const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Bounded by the number of stores.
 #[derive(Default)]
 pub(super) struct Queue {
-    later: DelayQueue<StoreId>,
+    later: DelayQueue<(StoreId, Option<TenantId>)>,
     keys: HashMap<StoreId, Key>,
     /// With the time from which each is ready.
-    ready: VecDeque<(StoreId, Instant)>,
+    ready: Turns<(StoreId, Instant)>,
     is_ready: HashSet<StoreId>,
 }
 
@@ -28,7 +30,7 @@ pub(super) struct Queue {
 
 impl Queue {
     /// Queues a store, unless it is due sooner already.
-    pub(super) fn push(&mut self, id: StoreId, wait: Duration) {
+    pub(super) fn push(&mut self, id: StoreId, tenant: Option<TenantId>, wait: Duration) {
         let wait = wait.min(LONGEST);
         if self.is_ready.contains(&id) {
             return;
@@ -43,17 +45,16 @@ impl Queue {
         }
         if wait.is_zero() {
             self.is_ready.insert(id.clone());
-            self.ready.push_back((id, Instant::now()));
+            self.ready.push(tenant, (id, Instant::now()));
         } else {
-            let key = self.later.insert(id.clone(), wait);
+            let key = self.later.insert((id.clone(), tenant), wait);
             self.keys.insert(id, key);
         }
     }
 
     /// The first ready store that `may_run`, and for how long it was ready; the others keep their place.
     pub(super) fn pop_ready(&mut self, may_run: impl Fn(&StoreId) -> bool) -> Option<(StoreId, Duration)> {
-        let place = self.ready.iter().position(|(id, _)| may_run(id))?;
-        let (id, since) = self.ready.remove(place)?;
+        let (id, since) = self.ready.pop(|(id, _)| may_run(id))?;
         self.is_ready.remove(&id);
         Some((id, since.elapsed()))
     }
@@ -63,7 +64,7 @@ impl Queue {
         self.ready.len()
     }
 
-    /// Whether a ready store is left.
+    /// Whether any store is ready.
     pub(super) fn is_any_ready(&self) -> bool {
         !self.ready.is_empty()
     }
@@ -72,10 +73,10 @@ impl Queue {
     pub(super) async fn due(&mut self) {
         match self.later.next().await {
             Some(expired) => {
-                let id = expired.into_inner();
+                let (id, tenant) = expired.into_inner();
                 self.keys.remove(&id);
                 if self.is_ready.insert(id.clone()) {
-                    self.ready.push_back((id, Instant::now()));
+                    self.ready.push(tenant, (id, Instant::now()));
                 }
             }
             None => std::future::pending().await,
@@ -94,9 +95,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_sooner_time_wins_and_a_store_is_queued_once() {
         let mut queue = Queue::default();
-        queue.push(id("store-a"), Duration::from_secs(60));
-        queue.push(id("store-a"), Duration::from_secs(5));
-        queue.push(id("store-a"), Duration::from_secs(30));
+        queue.push(id("store-a"), None, Duration::from_secs(60));
+        queue.push(id("store-a"), None, Duration::from_secs(5));
+        queue.push(id("store-a"), None, Duration::from_secs(30));
         let begun = Instant::now();
         queue.due().await;
         assert_eq!(begun.elapsed().as_secs(), 5);
@@ -109,8 +110,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_store_that_may_not_run_keeps_its_place() {
         let mut queue = Queue::default();
-        queue.push(id("store-a"), Duration::ZERO);
-        queue.push(id("store-b"), Duration::ZERO);
+        queue.push(id("store-a"), None, Duration::ZERO);
+        queue.push(id("store-b"), None, Duration::ZERO);
         let popped = queue.pop_ready(|store| *store != id("store-a"));
         assert_eq!(popped, Some((id("store-b"), Duration::ZERO)));
         assert_eq!(queue.ready(), 1);
@@ -121,10 +122,10 @@ mod tests {
     async fn a_time_that_no_timer_can_wait_for_is_shortened() {
         let mut queue = Queue::default();
         for wait in [Duration::MAX, Duration::from_secs(3 * 365 * 24 * 3600)] {
-            queue.push(id("store-a"), wait);
-            queue.push(id("store-b"), wait);
+            queue.push(id("store-a"), None, wait);
+            queue.push(id("store-b"), None, wait);
         }
-        queue.push(id("store-a"), Duration::from_secs(1));
+        queue.push(id("store-a"), None, Duration::from_secs(1));
         queue.due().await;
         assert_eq!(queue.pop_ready(|_| true), Some((id("store-a"), Duration::ZERO)));
     }

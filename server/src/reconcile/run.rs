@@ -1,11 +1,12 @@
 //! One run for one store: claim, load, then observe, plan, act and record until there is nothing to do.
 
+mod failing;
+
 use std::time::{Duration, SystemTime};
 
-use rand::RngExt;
 use sendstores_core::{
-    Event, Evidence, Failure, FailureReason, Pipeline, State, StepName, Store, StoreId, Timestamp, adoption,
-    ledger::{Claim, Fence, Ledger, LedgerError},
+    Event, Evidence, FailureReason, Pipeline, State, StepName, Store, StoreId, Timestamp, adoption,
+    ledger::{Claim, Fence, Ledger},
     observed::{Observed, Progress, Remains, Seen, Waiting},
     plan::{Action, plan},
     provisioner::{Provisioner, StepError},
@@ -17,9 +18,11 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Reconciler, lease,
+    Reconciler,
+    lease::{Leases, Lost},
     probe::{Found, Probe},
     record::{self, NotRecorded},
+    slots::Slot,
 };
 use crate::{permits::Permit, supervise};
 
@@ -45,6 +48,8 @@ pub(super) enum Outcome {
 /// One run.
 pub(super) struct Run<'a, L, P> {
     reconciler: &'a Reconciler<L, P>,
+    leases: &'a Leases,
+    slot: Slot,
     id: StoreId,
     interrupt: CancellationToken,
     /// What comes first, for a store that is READY.
@@ -57,6 +62,7 @@ pub(super) struct Run<'a, L, P> {
 struct Work<'a, L, P> {
     reconciler: &'a Reconciler<L, P>,
     making: &'a Mutex<()>,
+    slot: &'a Slot,
     fence: Fence,
     store: Store,
     /// Of this store's intent: a run ends when the intent changes.
@@ -88,11 +94,13 @@ enum Halt {
 impl<'a, L: Ledger, P: Provisioner> Run<'a, L, P> {
     pub(super) fn new(
         reconciler: &'a Reconciler<L, P>,
+        leases: &'a Leases,
+        slot: Slot,
         id: StoreId,
         interrupt: CancellationToken,
         probe: Option<Probe>,
     ) -> Self {
-        Self { reconciler, id, interrupt, probe, making: Mutex::new(()) }
+        Self { reconciler, leases, slot, id, interrupt, probe, making: Mutex::new(()) }
     }
 
     pub(super) async fn run(self) -> (StoreId, Outcome) {
@@ -130,15 +138,17 @@ impl<'a, L: Ledger, P: Provisioner> Run<'a, L, P> {
                 return (self.id, Outcome::RetryIn(PAUSE));
             }
         };
+        let mut lease = self.leases.keep(&claim, taken, policy.lease);
         // Whichever ends first drops the others; dropped work stops what it started.
         let outcome = tokio::select! {
             outcome = self.work(&claim, observed) => outcome,
-            lease::Lost = lease::keep(self.id.as_str(), policy.lease, taken, || self.renew(&claim)) => {
+            Lost = lease.lost() => {
                 tracing::warn!(store = %self.id, "the claim was lost; stopping");
                 return (self.id, Outcome::RetryIn(policy.lease));
             }
             () = self.interrupted() => Outcome::RetryIn(Duration::ZERO),
         };
+        drop(lease);
         if let Err(error) = ledger.release(&claim).await {
             tracing::debug!(store = %self.id, %error, "the claim was not given back; it expires");
         }
@@ -152,13 +162,6 @@ impl<'a, L: Ledger, P: Provisioner> Run<'a, L, P> {
         let _ = timeout(NAMESPACE_GRACE, self.making.lock()).await;
     }
 
-    /// Whether the claim is still ours.
-    async fn renew(&self, claim: &Claim) -> Result<bool, LedgerError> {
-        let Reconciler { ledger, owner, policy, .. } = self.reconciler;
-        let renewed = ledger.claim(&self.id, owner, policy.lease).await?;
-        Ok(renewed.is_some_and(|renewed| renewed.fence == claim.fence))
-    }
-
     async fn work(&self, claim: &Claim, observed: Option<Observed>) -> Outcome {
         let store = match self.reconciler.ledger.load(&self.id).await {
             Ok(Some(store)) => store,
@@ -168,13 +171,13 @@ impl<'a, L: Ledger, P: Provisioner> Run<'a, L, P> {
                 return Outcome::RetryIn(PAUSE);
             }
         };
-        let Self { reconciler, making, probe, .. } = self;
+        let Self { reconciler, making, slot, probe, .. } = self;
         let pipeline = reconciler.provisioner.engines().pipeline(store.spec.engine);
         let probed = probe.as_ref().filter(|probe| probe.is_of(&store));
         let confirmed = probed.is_some_and(|probe| probe.suspect);
         let observed = observed.filter(|_| probed.is_some()).unwrap_or_else(|| Observed::nothing(pipeline));
         let (fence, store) = (claim.fence, with_steps_of(store, pipeline));
-        let mut work = Work { reconciler, making, fence, store, observed, done: None, at: None, confirmed };
+        let mut work = Work { reconciler, making, slot, fence, store, observed, done: None, at: None, confirmed };
         match supervise::caught("run", work.until_at_rest()).await {
             Ok(outcome) => outcome,
             // To record it may panic as well, where the store itself is what cannot be dealt with.
@@ -214,19 +217,6 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
                     tracing::warn!(store = %self.store.id, %error, "stopping: progress cannot be recorded");
                     return Outcome::RetryIn(PAUSE);
                 }
-            }
-        }
-    }
-
-    /// After a panic: the failure is this store's alone, and all others go on.
-    async fn broke_off(&mut self) -> Outcome {
-        let why = "the server failed while it worked on this store; its log says where";
-        match self.fail(StepError::retryable(FailureReason::Internal, why)).await {
-            Ok(()) => Outcome::Rest(Box::new(self.store.clone())),
-            Err(NotRecorded::Changed(_)) => Outcome::RetryIn(Duration::ZERO),
-            Err(NotRecorded::Stop(error)) => {
-                tracing::warn!(store = %self.store.id, %error, "a failure could not be recorded");
-                Outcome::RetryIn(PAUSE)
             }
         }
     }
@@ -302,11 +292,14 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
         let Seen::Known(last) = self.observed.step(step).clone() else { return self.observe(step).await };
         let detail = match &last {
             Progress::Waiting(Waiting { detail, .. }) => detail.clone(),
-            Progress::Failing(evidence) => describe(evidence),
+            Progress::Failing(evidence) => failing::describe(evidence),
             Progress::Done(_) | Progress::Partial(_) => String::new(),
         };
         self.at_step(step, false, &detail).await?;
-        let seen = self.reconciler.provisioner.wait(&self.store, step, &last).await?;
+        let seen = {
+            let _lent = self.slot.lend();
+            self.reconciler.provisioner.wait(&self.store, step, &last).await?
+        };
         self.observed.note(step, seen);
         Ok(())
     }
@@ -318,6 +311,7 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
             Remains::Going(detail) | Remains::Held(detail) => detail.clone(),
         };
         self.at_step(StepName::REMOVAL, false, &detail).await?;
+        let _lent = self.slot.lend();
         self.observed.remains = self.reconciler.provisioner.wait_removal(&self.store, &last).await?;
         Ok(())
     }
@@ -349,53 +343,6 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
         Ok(())
     }
 
-    async fn degrade(&mut self, evidence: Vec<Evidence>) -> Result<(), Halt> {
-        let mut next = self.after(Event::ProbeFailed)?;
-        let (step, pipeline) = (self.at, self.observed.pipeline());
-        let attempt = attempt(&next, step);
-        let failure = Failure {
-            reason: step.map_or(FailureReason::Internal, |step| pipeline.usual_reason(step)),
-            message: describe(&evidence),
-            step,
-            attempt,
-            retry_time: Some(now().after(self.backoff(attempt))),
-            diagnosis: None,
-        };
-        next.evidence = Evidence::renewed(&self.store.evidence, evidence, self.observed.pipeline().checks());
-        let failure = self.diagnosed(&next, failure).await;
-        self.record(next.failing(failure, now())).await?;
-        tracing::warn!(store = %self.store.id, attempt, "degraded");
-        Ok(())
-    }
-
-    /// Shows the failure, and when it is tried again.
-    async fn fail(&mut self, error: StepError) -> Result<(), NotRecorded> {
-        let StepError { reason, message, terminal } = error;
-        let step = self.at;
-        let attempt = attempt(&self.store, step);
-        let given_up = if terminal { self.store.given_up(now()) } else { None };
-        let gives_up = given_up.is_some();
-        tracing::warn!(store = %self.store.id, ?step, %reason, message, attempt, gives_up, "a step failed");
-        metrics::counter!("sendstores_step_failures_total", "reason" => reason.as_str()).increment(1);
-        // A probe that could not be made says nothing of the shop.
-        if self.store.state == State::Ready {
-            return Ok(());
-        }
-        let retry_time = (!gives_up).then(|| now().after(self.backoff(attempt)));
-        let store = given_up.unwrap_or_else(|| self.store.clone());
-        let failure = Failure { reason, message, step, attempt, retry_time, diagnosis: None };
-        let failure = self.diagnosed(&store, failure).await;
-        self.record(store.failing(failure, now())).await
-    }
-
-    /// The failure with what the cluster shows of its cause. Of the server's own faults it shows nothing.
-    async fn diagnosed(&self, store: &Store, failure: Failure) -> Failure {
-        match failure.reason {
-            FailureReason::Internal => failure,
-            _ => Box::pin(self.reconciler.provisioner.diagnose(store, failure)).await,
-        }
-    }
-
     /// The step that an action works on.
     fn step_of(&self, action: &Action) -> Option<StepName> {
         match action {
@@ -409,11 +356,8 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
 
     /// The right to one act, in turn with other tenants. Whatever waits for the cluster holds none.
     async fn permit(&self) -> Permit {
+        let _lent = self.slot.lend();
         self.reconciler.permits.acquire(&self.store).await
-    }
-
-    fn backoff(&self, attempt: u32) -> Duration {
-        self.reconciler.policy.backoff.wait(attempt, rand::rng().random())
     }
 
     async fn at_step(&mut self, step: StepName, begun: bool, detail: &str) -> Result<(), Halt> {
@@ -464,25 +408,6 @@ fn same_intent(known: &Store, newer: &Store) -> bool {
     known.uid == newer.uid && known.generation == newer.generation
 }
 
-/// Counts what failed, whether it was begun anew or only waited for again.
-fn attempt(store: &Store, step: Option<StepName>) -> u32 {
-    let begun = step.and_then(|step| store.step(step)).map_or(1, |step| step.attempt.max(1));
-    let failed = store.failure.as_ref().filter(|failure| failure.step == step);
-    failed.map_or(begun, |failure| begun.max(failure.attempt.saturating_add(1)))
-}
-
 fn now() -> Timestamp {
     SystemTime::now().into()
-}
-
-/// What did not pass, in one sentence.
-fn describe(evidence: &[Evidence]) -> String {
-    let failed = evidence.iter().filter(|evidence| !evidence.passed);
-    let findings: Vec<_> =
-        failed.map(|evidence| format!("{}: {}", evidence.check.as_str(), evidence.finding)).collect();
-    if findings.is_empty() {
-        "the shop's Ingress or a workload of it is gone, and is made again".to_owned()
-    } else {
-        findings.join("; ")
-    }
 }

@@ -2,16 +2,15 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use sendstores_core::{Revision, StoreId, lifecycle::QueueClass};
+use sendstores_core::{Revision, StoreId, TenantId, lifecycle::QueueClass};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::queue::Queue;
+use super::{queue::Queue, slots::Slots};
 
 /// The stores that are worked on, and those that are due, by class.
 pub(super) struct WorkQueue {
-    /// How many runs of each class there are at once, those that wait included.
-    runs: usize,
+    slots: Slots,
     /// In the order of [`QueueClass::ALL`].
     queues: [Queue; QueueClass::ALL.len()],
     running: HashMap<StoreId, Running>,
@@ -26,6 +25,8 @@ pub(super) struct WorkQueue {
 /// A run under way.
 pub(super) struct Running {
     pub(super) class: QueueClass,
+    /// Whose store it is.
+    pub(super) tenant: Option<TenantId>,
     /// The intent it works on.
     pub(super) generation: u64,
     pub(super) interrupt: CancellationToken,
@@ -36,26 +37,25 @@ pub(super) struct Running {
 // === impl WorkQueue ===
 
 impl WorkQueue {
-    pub(super) fn new(runs: usize) -> Self {
+    pub(super) fn new(slots: Slots) -> Self {
         let queues = Default::default();
         let (running, counts) = (HashMap::new(), HashMap::new());
-        Self { runs, queues, running, counts, dealt_with: HashMap::new(), suspects: HashMap::new() }
+        Self { slots, queues, running, counts, dealt_with: HashMap::new(), suspects: HashMap::new() }
     }
 
-    pub(super) fn push(&mut self, class: QueueClass, id: StoreId, wait: Duration) {
+    pub(super) fn push(&mut self, class: QueueClass, id: StoreId, tenant: Option<TenantId>, wait: Duration) {
         for (of, queue) in QueueClass::ALL.into_iter().zip(&mut self.queues) {
             if of == class {
-                return queue.push(id, wait);
+                return queue.push(id, tenant, wait);
             }
         }
     }
 
-    /// The first store that is due, not worked on already, and in a class that has room for another run.
+    /// The first store that is due, not worked on already, and in a class that has a free slot.
     pub(super) fn next(&mut self) -> Option<(QueueClass, StoreId)> {
-        let counts = QueueClass::ALL.map(|class| self.runs_of(class));
-        let Self { runs, queues, running, .. } = self;
-        QueueClass::ALL.into_iter().zip(counts).zip(queues).find_map(|((class, count), queue)| {
-            if count >= *runs {
+        let Self { slots, queues, running, .. } = self;
+        QueueClass::ALL.into_iter().zip(queues).find_map(|(class, queue)| {
+            if !slots.is_any_free(class) {
                 return None;
             }
             let (id, waited) = queue.pop_ready(|id| !running.contains_key(id))?;
@@ -106,6 +106,12 @@ impl WorkQueue {
 
     pub(super) fn running(&mut self, id: &StoreId) -> Option<&mut Running> {
         self.running.get_mut(id)
+    }
+
+    /// Forgets what is known of stores that are gone.
+    pub(super) fn keep_only(&mut self, there: impl Fn(&StoreId) -> bool) {
+        self.dealt_with.retain(|id, _| there(id));
+        self.suspects.retain(|id, _| there(id));
     }
 
     pub(super) fn interrupt_all(&self) {

@@ -15,6 +15,8 @@ use crate::worlds::World;
 on_both! {
     a_claim_is_held_by_one_owner,
     an_owner_gets_its_claim_back_with_the_same_fence,
+    claims_are_renewed_together_and_each_one_answers,
+    an_expired_claim_is_renewed_until_another_owner_takes_it,
     an_expired_claim_goes_to_another_owner_with_a_higher_fence,
     an_expired_claim_that_nobody_took_is_still_its_owners,
     a_released_claim_is_free_and_its_fence_is_void,
@@ -82,6 +84,38 @@ async fn an_owner_gets_its_claim_back_with_the_same_fence<W: World>() {
     assert_eq!(second.fence, first.fence);
     assert!(second.expires.since(first.expires) > LONG / 2, "the expiry is new");
     assert_eq!(claim(&ledger, &id, "two", LONG).await, None);
+}
+
+async fn claims_are_renewed_together_and_each_one_answers<W: World>() {
+    let world = W::new().await;
+    let ledger = world.ledger();
+    let ids: [StoreId; 4] = ["store-a", "store-b", "store-c", "store-d"].map(parsed);
+    let mut claims = Vec::new();
+    for id in &ids {
+        claims.push(claim(&ledger, id, "one of two words", Duration::from_secs(60)).await.expect("the claim"));
+    }
+    ledger.release(&claims[1]).await.expect("given back");
+    ledger.release(&claims[2]).await.expect("given back");
+    take(&ledger, &ids[2], "two").await;
+    assert_eq!(ledger.renew(&claims, LONG / 2).await, Ok(vec![true, false, false, true]));
+    for id in [&ids[0], &ids[3]] {
+        let rest = ledger.claimed_for(id).await.expect("an answer");
+        assert!(rest > LONG / 4 && rest <= LONG / 2, "{rest:?} is the new lease");
+    }
+    assert_eq!(ledger.claimed_for(&ids[1]).await, Ok(Duration::ZERO), "a renewal takes nothing");
+    assert!(ledger.claimed_for(&ids[2]).await.expect("an answer") > LONG / 2, "that of another owner is left alone");
+    assert_eq!(take(&ledger, &ids[0], "one of two words").await.fence, claims[0].fence, "the owner is the same");
+    assert_eq!(ledger.renew(&[], LONG).await, Ok(Vec::new()));
+}
+
+async fn an_expired_claim_is_renewed_until_another_owner_takes_it<W: World>() {
+    let world = W::new().await;
+    let ledger = world.ledger();
+    let id: StoreId = parsed("store-a");
+    let held = claim(&ledger, &id, "one", Duration::ZERO).await.expect("the claim");
+    assert_eq!(ledger.renew(std::slice::from_ref(&held), Duration::ZERO).await, Ok(vec![true]));
+    take_over(&ledger, &id, "two").await;
+    assert_eq!(ledger.renew(&[held], LONG).await, Ok(vec![false]));
 }
 
 async fn an_expired_claim_goes_to_another_owner_with_a_higher_fence<W: World>() {

@@ -46,6 +46,7 @@ async fn nothing_is_written_to_a_history_in_doubt_and_everything_can_be_read<W: 
             ledger.write(creation("store-b")).await.map(drop),
             ledger.write(fenced).await.map(drop),
             ledger.claim(&store.id, &owner, LEASE).await.map(drop),
+            ledger.renew(std::slice::from_ref(&claim), LEASE).await.map(drop),
             ledger.announce(&owner, LEASE).await.map(drop),
             ledger.sweep(Duration::ZERO, 10).await.map(drop),
         ];

@@ -22,6 +22,7 @@ async fn every_call(server: &RedisServer, config: RedisConfig) -> Result<(), Led
     let (one, lease) = (Owner("one".to_owned()), Duration::from_secs(60));
     let claim = ledger.claim(&store.id, &one, lease).await?.expect("the claim");
     assert!(ledger.claimed_for(&store.id).await? > Duration::ZERO);
+    assert_eq!(ledger.renew(std::slice::from_ref(&claim), lease).await?, [true]);
     let fenced = Write { fence: Some(claim.fence), ..update(&store) };
     let store = ledger.write(fenced).await?.into_resource();
     ledger.release(&claim).await?;

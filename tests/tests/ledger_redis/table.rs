@@ -191,6 +191,10 @@ impl Run<'_> {
         let claim = self.claim(ledger, store, "one").await;
         let held = self.claim(ledger, store, "one").await;
         assert_eq!(held.fence, claim.fence, "{}: the same claim", self.at);
+        let renewed = self
+            .ask("renewal", async || ledger.renew(std::slice::from_ref(&claim), Duration::from_secs(3600)).await)
+            .await;
+        assert_eq!(renewed, [true], "{}: the claim", self.at);
         let fenced = |store: &Store| Write { fence: Some(claim.fence), ..update(store) };
         let store = self.write("fenced write", ledger, fenced(store)).await;
         self.ask("release", async || ledger.release(&claim).await).await;

@@ -4,14 +4,14 @@ use std::time::{Duration, Instant};
 
 use super::*;
 
-/// Permits of each class; several times as many stores wait.
+/// Permits and slots of each class; many times as many stores wait.
 const ACTS: usize = 4;
 const STUCK: usize = 25 * ACTS;
 /// So long does one act take: the acts are what a creation spends its time on.
 const ACT: Duration = Duration::from_millis(20);
 
 fn bounded() -> World {
-    let world = World::bound_by(Bounds { acts: ACTS, ..Bounds::default() });
+    let world = World::bound_by(Bounds { acts: ACTS, runs: ACTS });
     world.cluster.set_act_time(ACT);
     world
 }

@@ -242,6 +242,13 @@ impl History {
         Some(claim)
     }
 
+    /// Whether it is still held under its fence.
+    pub(super) fn renew(&mut self, claim: &Claim, lease: Duration) -> bool {
+        let expires = self.now().after(lease);
+        let held = self.claims.get_mut(&claim.key).filter(|held| held.fence == claim.fence);
+        held.map(|held| held.expires = expires).is_some()
+    }
+
     pub(super) fn claimed_for(&self, key: &Key) -> Duration {
         self.claims.get(key).map_or(Duration::ZERO, |claim| claim.expires.since(self.now()))
     }

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use rand::RngExt;
-use sendstores_core::{Store, StoreId, Uid, backoff::Backoff};
+use sendstores_core::{Store, StoreId, TenantId, Uid, backoff::Backoff};
 use tokio_util::sync::CancellationToken;
 
 use crate::{mirror::Entry, reconcile::queue::Queue};
@@ -20,8 +20,9 @@ pub(super) struct Schedule {
 
 /// What is known of an open shop.
 struct Turn {
-    /// Tells it from an earlier one of the same id.
+    /// Excludes an earlier one of the same id.
     uid: Uid,
+    tenant: Option<TenantId>,
     /// In a row.
     failures: u32,
     /// Cancelled when a call under way is no longer wanted.
@@ -56,8 +57,9 @@ impl Schedule {
             self.close(&store.id);
         }
         if is_open(store) && !self.turns.contains_key(&store.id) {
-            self.turns.insert(store.id.clone(), Turn { uid: store.uid.clone(), failures: 0, unwanted: None });
-            self.queue.push(store.id.clone(), self.interval.mul_f64(rand::rng().random()));
+            let (uid, tenant) = (store.uid.clone(), store.tenant.clone());
+            self.turns.insert(store.id.clone(), Turn { uid, tenant: tenant.clone(), failures: 0, unwanted: None });
+            self.queue.push(store.id.clone(), tenant, self.interval.mul_f64(rand::rng().random()));
         }
     }
 
@@ -77,8 +79,8 @@ impl Schedule {
 
     /// It is another replica's now. That may change, so it has a turn all the same.
     pub(super) fn passed_over(&mut self, id: &StoreId) {
-        if self.turns.contains_key(id) {
-            self.queue.push(id.clone(), self.wait(0));
+        if let Some(tenant) = self.turns.get(id).map(|turn| turn.tenant.clone()) {
+            self.queue.push(id.clone(), tenant, self.wait(0));
         }
     }
 
@@ -94,8 +96,8 @@ impl Schedule {
         let Some(turn) = self.turns.get_mut(id) else { return 0 };
         turn.unwanted = None;
         turn.failures = if well { 0 } else { turn.failures.saturating_add(1) };
-        let failures = turn.failures;
-        self.queue.push(id.clone(), self.wait(failures));
+        let (failures, tenant) = (turn.failures, turn.tenant.clone());
+        self.queue.push(id.clone(), tenant, self.wait(failures));
         failures
     }
 
