@@ -60,7 +60,7 @@ const STEPS: [StepDef; 5] = [
     kit::release::STEP,
     StepDef {
         facts: step("page", false),
-        observe: |context, store| {
+        observe: |context, store, _| {
             Box::pin(kit::workload::observe(context, store, PAGE, FailureReason::ApplicationUnavailable))
         },
         ensure: |context, store| Box::pin(kit::release::ensure(context, store)),
@@ -68,7 +68,7 @@ const STEPS: [StepDef; 5] = [
     },
     StepDef {
         facts: step("front", true),
-        observe: |context, store| Box::pin(observe_front(context, store)),
+        observe: |context, store, _| Box::pin(observe_front(context, store)),
         ensure: |context, store| Box::pin(kit::release::make(context, store, true)),
         watches: Watches::Inside(PAGE),
     },

@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex};
 
 use sendstores_client::{Client, CreateStore, Error, Store, v1 as wire};
-use sendstores_tests::{cluster::Cluster, redis::RedisServer, wait::until};
+use sendstores_tests::{cluster::Cluster, http, redis::RedisServer, server::Server, wait::until};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -61,6 +61,13 @@ async fn reach(client: &Client, id: &str, state: wire::store::State, ingress: bo
     .await
 }
 
+/// How many probes had this outcome.
+async fn probes(server: &Server, outcome: &str) -> u64 {
+    let (_, metrics) = http::get(server.admin, "/metrics").await.expect("metrics");
+    let name = format!("sendstores_probes_total{{outcome=\"{outcome}\"}} ");
+    metrics.lines().find_map(|line| line.strip_prefix(&name)?.parse().ok()).unwrap_or_default()
+}
+
 fn finding(store: &Store) -> String {
     store
         .evidence
@@ -100,11 +107,13 @@ async fn the_public_address_is_looked_at_and_decides_only_once_it_led_to_the_sho
     let failure = store.failure.expect("a failure");
     assert!(failure.message.contains("ingress: ") && failure.message.contains("status 503"), "{}", failure.message);
     front.answer(200, &format!("<a href='http://store-front.localhost:{port}/cart/'>Sample product</a>"));
-    reach(&client, id, Ready, true).await;
-    // Nobody there is no reason.
+    let known = reach(&client, id, Ready, true).await;
+    // An interruption of the server's own way is no change of the store.
+    let before = probes(&server, "unchanged").await;
     drop(front);
-    let store = reach(&client, id, Ready, false).await;
-    assert!(finding(&store).contains("cannot reach the public address"), "{}", finding(&store));
+    until("more probes", async || (probes(&server, "unchanged").await >= before + 3).then_some(())).await;
+    let store = client.get(id).await.expect("the store");
+    assert_eq!((store.revision, finding(&store)), (known.revision, finding(&known)), "nothing was recorded");
     // That it did lead to the shop is not forgotten meanwhile.
     let front = Front::new(TcpListener::bind(("127.0.0.1", port)).await.expect("bind again"));
     let store = reach(&client, id, Degraded, false).await;

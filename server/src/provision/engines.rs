@@ -8,6 +8,7 @@ use std::pin::Pin;
 
 use sendstores_core::{
     Engine, EngineFacts, Engines, Failure, FailureReason, StepFacts, Store,
+    lifecycle::Expect,
     observed::{Progress, Seen},
     provisioner::StepError,
 };
@@ -66,8 +67,9 @@ pub struct Finding {
 #[derive(Clone, Copy)]
 pub struct StepDef {
     pub facts: StepFacts,
-    /// Observes the step. Never changes anything.
-    pub observe: for<'a> fn(&'a Context, &'a Store) -> Doing<'a, Seen<Progress>>,
+    /// Observes the step. Never changes anything. What is expected of the store follows from its state, and is no decision of
+    /// the step.
+    pub observe: for<'a> fn(&'a Context, &'a Store, Expect) -> Doing<'a, Seen<Progress>>,
     /// Does the step. Doing it again, or again after a crash, ends in the same.
     pub ensure: for<'a> fn(&'a Context, &'a Store) -> Doing<'a, ()>,
     pub watches: Watches,

@@ -13,6 +13,7 @@ pub mod workload;
 use sendstores_core::{
     Store,
     failure::FailureReason,
+    lifecycle::Expect,
     observed::{Outlook, Progress, Seen, Waiting},
     provisioner::StepError,
     step::StepName,
@@ -22,7 +23,7 @@ pub use self::workload::{Kind, Workload};
 use super::{Context, engines::StepDef};
 
 pub(crate) async fn observe(context: &Context, store: &Store, step: StepName) -> Result<Seen<Progress>, StepError> {
-    (find(context, store, step)?.observe)(context, store).await
+    (find(context, store, step)?.observe)(context, store, Expect::of(store)).await
 }
 
 pub(crate) async fn ensure(context: &Context, store: &Store, step: StepName) -> Result<(), StepError> {

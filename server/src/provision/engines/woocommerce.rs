@@ -61,7 +61,7 @@ const STEPS: [StepDef; 7] = [
     steps::release::STEP,
     StepDef {
         facts: step(DATABASE_STEP, FailureReason::DatabaseUnavailable),
-        observe: |context, store| {
+        observe: |context, store, _| {
             Box::pin(steps::workload::observe(context, store, DATABASE, FailureReason::DatabaseUnavailable))
         },
         // A workload that is missing is one that the release has lost.
@@ -70,7 +70,7 @@ const STEPS: [StepDef; 7] = [
     },
     StepDef {
         facts: step(APPLICATION_STEP, FailureReason::ApplicationUnavailable),
-        observe: |context, store| {
+        observe: |context, store, _| {
             Box::pin(steps::workload::observe(context, store, APPLICATION, FailureReason::ApplicationUnavailable))
         },
         ensure: |context, store| Box::pin(steps::release::ensure(context, store)),
@@ -78,13 +78,13 @@ const STEPS: [StepDef; 7] = [
     },
     StepDef {
         facts: step(BOOTSTRAP_STEP, FailureReason::BootstrapFailed),
-        observe: |context, store| Box::pin(bootstrap::observe(context, store)),
+        observe: |context, store, _| Box::pin(bootstrap::observe(context, store)),
         ensure: |context, store| Box::pin(bootstrap::ensure(context, store)),
         watches: Watches::Inside(APPLICATION),
     },
     StepDef {
         facts: StepFacts { proves_ready: true, ..step(STOREFRONT_STEP, FailureReason::StorefrontUnavailable) },
-        observe: |context, store| Box::pin(storefront::observe(context, store)),
+        observe: |context, store, expect| Box::pin(storefront::observe(context, store, expect)),
         ensure: |context, store| Box::pin(storefront::ensure(context, store)),
         watches: Watches::Inside(APPLICATION),
     },

@@ -40,7 +40,7 @@ pub const STEP: StepDef = StepDef {
         proves_ready: false,
         usual_reason: FailureReason::ObjectRefused,
     },
-    observe: |context, store| Box::pin(observe(context, store)),
+    observe: |context, store, _| Box::pin(observe(context, store)),
     ensure: |context, store| Box::pin(ensure(context, store)),
     watches: Watches::Nothing,
 };

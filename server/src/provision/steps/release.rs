@@ -38,7 +38,7 @@ pub const STEP: StepDef = StepDef {
         proves_ready: false,
         usual_reason: FailureReason::ReleaseFailed,
     },
-    observe: |context, store| Box::pin(observe(context, store)),
+    observe: |context, store, _| Box::pin(observe(context, store)),
     ensure: |context, store| Box::pin(ensure(context, store)),
     watches: Watches::Nothing,
 };

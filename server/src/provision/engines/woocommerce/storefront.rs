@@ -32,8 +32,7 @@ use crate::provision::{
 
 const STORE_API: &str = "/wp-json/wc/store/v1";
 
-pub(super) async fn observe(context: &Context, store: &Store) -> Result<Seen<Progress>, StepError> {
-    let expect = Expect::of(store);
+pub(super) async fn observe(context: &Context, store: &Store, expect: Expect) -> Result<Seen<Progress>, StepError> {
     let ingresses: Api<Ingress> = context.cluster.in_store(store);
     let there = async {
         let ingress = context.cluster.call(ingresses.get_metadata_opt(APPLICATION.name)).await?;
@@ -69,7 +68,7 @@ pub(super) async fn observe(context: &Context, store: &Store) -> Result<Seen<Pro
     }
     remark(context, store, &mut evidence);
     let counts = ingress::counts(store, &seen);
-    evidence.push(self::evidence(Check::INGRESS, seen.finding()));
+    evidence.push(ingress::evidence(store, seen));
     Ok(Seen::Known(match sells && !counts {
         true => Progress::Done(evidence),
         false => Progress::Failing(evidence),

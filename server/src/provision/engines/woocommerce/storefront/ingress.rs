@@ -21,6 +21,8 @@ use crate::provision::{
 /// An Ingress controller takes a moment to learn of an Ingress, and cannot be watched at it. So long does a shop that
 /// sells wait for it before its first READY.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How old the finding may be that stands for an address which is not reached: longer than findings go without being renewed.
+const KEPT: Duration = Duration::from_secs(24 * 3600);
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// What was seen at the public address.
@@ -82,6 +84,20 @@ fn judge(url: &str, path: &str, visit: Visit, product: Option<&str>) -> Seen {
 /// Whether what was seen says that the shop cannot be visited.
 pub(super) fn counts(store: &Store, seen: &Seen) -> bool {
     matches!(seen, Seen::Other(_)) && reach::leads_here(store)
+}
+
+/// What is recorded of it. An address that led to the shop and is not reached for a while keeps what was found before: where
+/// the server's own way is interrupted, every store would have a change, and another one when the way is back.
+pub(super) fn evidence(store: &Store, seen: Seen) -> Evidence {
+    let now = Timestamp::from(SystemTime::now());
+    let kept = store
+        .evidence
+        .iter()
+        .find(|evidence| evidence.check == Check::INGRESS && evidence.passed && now.since(evidence.check_time) < KEPT);
+    match (&seen, kept) {
+        (Seen::Unreached(_), Some(before)) => before.clone(),
+        _ => super::evidence(Check::INGRESS, seen.finding()),
+    }
 }
 
 /// The store as one whose address was seen to lead to the shop, if it was seen now and never before.
@@ -158,6 +174,21 @@ mod tests {
         for harmless in [Seen::Unreached("refused".to_owned()), Seen::Shop("shows".to_owned())] {
             assert!(!counts(&seen_before(&[true]), &harmless), "{harmless:?}");
         }
+    }
+
+    #[test]
+    fn an_address_that_is_not_reached_for_a_while_keeps_its_finding() {
+        let ago = |age: Duration| Timestamp::from(SystemTime::now() - age);
+        let led = |at: Timestamp| Store {
+            evidence: vec![Evidence::new(Check::INGRESS, Ok("shows".to_owned()), at)],
+            ..fixtures::store()
+        };
+        let unreached = || Seen::Unreached("refused".to_owned());
+        let recently = led(ago(KEPT / 2));
+        assert_eq!(evidence(&recently, unreached()), recently.evidence[0], "nothing to record");
+        assert!(!evidence(&led(ago(KEPT * 2)), unreached()).passed, "it lasts");
+        assert!(!evidence(&fixtures::store(), unreached()).passed, "it never led there");
+        assert!(!evidence(&recently, Seen::Other("status 404".to_owned())).passed, "another answer");
     }
 
     #[test]

@@ -38,15 +38,16 @@ pub(super) async fn probe(
     if ingress::counts(store, &public) {
         return Ok(None);
     }
-    let public = public.finding();
-    if public.is_err() {
+    let led = matches!(public, ingress::Seen::Shop(_));
+    let public = ingress::evidence(store, public);
+    if !led {
         let page = shop_page(context, store, None).await?;
-        if page.is_err() || passed(store, Check::INGRESS) {
+        if page.is_err() || public.passed != passed(store, Check::INGRESS) {
             return Ok(None);
         }
         seen.push(evidence(checks::SHOP_PAGE, page));
     }
-    seen.push(evidence(Check::INGRESS, public));
+    seen.push(public);
     Ok(Some(renewed(&store.evidence, &seen)))
 }
 
