@@ -134,11 +134,14 @@ impl Cluster {
         Api::all(self.client())
     }
 
-    /// Waits for one request, and not too long.
+    /// Waits for one request, and not too long: neither for its turn nor for its answer.
     pub(crate) async fn call<T>(&self, request: impl Future<Output = kube::Result<T>>) -> Result<T, CallError> {
-        // Never closed, so that there is always one to wait for.
-        let _place = self.calls.acquire().await;
-        match tokio::time::timeout(self.limit, request).await {
+        let in_turn = async {
+            // Never closed, so that there is always one to wait for.
+            let _place = self.calls.acquire().await;
+            request.await
+        };
+        match tokio::time::timeout(self.limit, Box::pin(in_turn)).await {
             Ok(Err(kube::Error::Api(status))) if status.code == 401 => {
                 Box::pin(self.read_again()).await;
                 Err(kube::Error::Api(status).into())

@@ -5,7 +5,7 @@
 //! is asked there.
 
 use std::{
-    collections::BTreeSet,
+    collections::BTreeMap,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -20,9 +20,10 @@ use super::{
     visitor::Visit,
 };
 
-/// So many stores that answer at their public address alone, with none between them that answers otherwise, or so many answers
-/// of fewer stores, are no coincidence.
-const STORES: usize = 2;
+/// So many stores that answer at their public address alone, with none between them that answers otherwise, are no coincidence.
+/// What one shop answers decides over that shop alone.
+const STORES: usize = 3;
+/// After so many such answers in a row a store is asked at its public address first.
 const ANSWERS: u32 = 5;
 /// While the way is closed, one request in so long finds out whether it is open again.
 const TRY_AGAIN: Duration = Duration::from_secs(30);
@@ -34,10 +35,17 @@ pub(crate) struct Reach(Mutex<State>);
 /// Since the last answer that came by this way.
 #[derive(Default)]
 struct State {
-    /// The stores that answered at their public address alone; [`STORES`] of them at most.
-    stores: BTreeSet<String>,
-    answers: u32,
+    /// The stores that answered at their public address alone, by uid; [`STORES`] of them at most.
+    stores: BTreeMap<String, Around>,
     /// `Some`: the way is closed, and is not tried before this time.
+    closed: Option<Instant>,
+}
+
+/// One store that answered at its public address alone.
+#[derive(Default)]
+struct Around {
+    answers: u32,
+    /// `Some`: the way to this store is not tried before this time.
     closed: Option<Instant>,
 }
 
@@ -50,7 +58,7 @@ pub(crate) async fn ask(
 ) -> Result<Reply, StepError> {
     let has_another = leads_here(store);
     if has_another
-        && context.reach.is_closed()
+        && context.reach.is_closed(store)
         && let Some(answer) = Box::pin(at_address(context, store, &question, limit)).await
     {
         return Ok(Reply::Shop(answer));
@@ -93,7 +101,7 @@ impl Reach {
     /// What to add to a finding about a store that was asked at its public address.
     pub(crate) fn remark(&self, store: &Store) -> Option<&'static str> {
         let state = self.state();
-        let is_so = state.closed.is_some() || state.stores.contains(store.uid.as_str());
+        let is_so = state.closed.is_some() || state.stores.contains_key(store.uid.as_str());
         is_so.then_some("asked at the public address, since the control plane does not reach the pods on port 8080")
     }
 
@@ -108,11 +116,13 @@ impl Reach {
 
     fn went_around(&self, store: &Store, why: &str, direct: bool) {
         let mut state = self.state();
-        state.answers = state.answers.saturating_add(1);
-        if state.stores.len() < STORES {
-            state.stores.insert(store.uid.as_str().to_owned());
+        let uid = store.uid.as_str();
+        if state.stores.len() < STORES || state.stores.contains_key(uid) {
+            let around = state.stores.entry(uid.to_owned()).or_default();
+            around.answers = around.answers.saturating_add(1);
+            around.closed = (around.answers >= ANSWERS).then(|| Instant::now() + TRY_AGAIN);
         }
-        if state.stores.len() < STORES && state.answers < ANSWERS {
+        if state.stores.len() < STORES {
             return;
         }
         if state.closed.replace(Instant::now() + TRY_AGAIN).is_none() {
@@ -127,22 +137,31 @@ impl Reach {
         }
     }
 
-    /// Whether the way is closed, and it is not time to try it again. A caller that gets `false` then makes the next try.
-    fn is_closed(&self) -> bool {
+    /// Whether the way to the store is closed, and it is not time to try it again. A caller that gets `false` then makes the
+    /// next try.
+    fn is_closed(&self, store: &Store) -> bool {
         let mut state = self.state();
-        let now = Instant::now();
-        match &mut state.closed {
-            Some(until) if *until > now => true,
-            Some(until) => {
-                *until = now + TRY_AGAIN;
-                false
-            }
-            None => false,
+        if state.closed.is_some() {
+            return waits(&mut state.closed);
         }
+        state.stores.get_mut(store.uid.as_str()).is_some_and(|around| waits(&mut around.closed))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether it is not yet time for the next try; if it is, the one after that waits again.
+fn waits(closed: &mut Option<Instant>) -> bool {
+    let now = Instant::now();
+    match closed {
+        Some(until) if *until > now => true,
+        Some(until) => {
+            *until = now + TRY_AGAIN;
+            false
+        }
+        None => false,
     }
 }
 
@@ -204,11 +223,12 @@ mod tests {
     async fn a_way_that_is_closed_for_all_is_reported_once_and_gone_around() {
         let (context, requests) = fake_api::context(|_| status(LOST));
         let address = address(200).await;
-        let (one, two) = (store(1, address), store(2, address));
+        let (one, two, three) = (store(1, address), store(2, address), store(3, address));
         assert!(matches!(asked(&context, &one).await, Reply::Shop(answer) if answer.status == 200));
-        assert!(context.reach.state().closed.is_none(), "one store alone may have a wall of its own");
         assert!(context.reach.remark(&one).is_some() && context.reach.remark(&two).is_none());
         assert!(matches!(asked(&context, &two).await, Reply::Shop(_)));
+        assert!(context.reach.state().closed.is_none(), "some stores alone may have a policy of their own");
+        assert!(matches!(asked(&context, &three).await, Reply::Shop(_)));
         assert!(context.reach.state().closed.is_some());
         let before = requests.count("GET /api/v1/namespaces/store-test0001/services");
         assert!(matches!(asked(&context, &one).await, Reply::Shop(_)));
@@ -221,11 +241,26 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn one_store_decides_over_itself_alone() {
+        let (context, requests) = fake_api::context(|_| status(LOST));
+        let address = address(200).await;
+        let (one, two) = (store(1, address), store(2, address));
+        let tries = || requests.count("GET /api/v1/namespaces/store-test0001/services");
+        for _ in 0..ANSWERS {
+            assert!(matches!(asked(&context, &one).await, Reply::Shop(_)));
+        }
+        let before = tries();
+        assert!(matches!(asked(&context, &one).await, Reply::Shop(_)));
+        assert_eq!(tries(), before, "it is asked at its public address first");
+        assert!(context.reach.state().closed.is_none() && context.reach.remark(&two).is_none());
+        assert!(matches!(asked(&context, &two).await, Reply::Shop(_)));
+        assert_eq!(tries(), before + 1, "another store is asked as configured");
+    }
+
+    #[tokio::test]
     async fn the_way_is_tried_again_and_taken_when_it_is_open() {
         let (context, requests) = fake_api::context(|_| (200, json!({"shop": true})));
         let store = store(1, address(200).await);
-        context.reach.went_around(&store, LOST, false);
-        context.reach.state().answers = ANSWERS;
         context.reach.went_around(&store, LOST, false);
         context.reach.state().closed = Some(Instant::now());
         assert!(matches!(asked(&context, &store).await, Reply::Shop(_)));
