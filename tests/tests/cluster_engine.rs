@@ -1,10 +1,10 @@
-//! A second engine goes through the same runner: its stores are created, probed, shown with their own steps, and removed,
+//! A second engine goes through the same runner: its stores are created, probed, shown with their own steps, repaired and removed,
 //! without a line in the server that knows of it.
 
 use std::time::{Duration, SystemTime};
 
-use k8s_openapi::api::{core::v1::Namespace, networking::v1::Ingress};
-use kube::Api;
+use k8s_openapi::api::{apps::v1::Deployment, core::v1::Namespace, networking::v1::Ingress};
+use kube::{Api, api::DeleteParams};
 use sendstores_core::{
     Event, State, Store,
     backoff::Backoff,
@@ -75,9 +75,19 @@ async fn a_store_of_another_engine_is_made_probed_and_removed_by_the_same_runner
     let credentials = provisioner.read_credentials(&ready).await.expect("an answer").expect("made");
     assert_eq!((credentials.user.as_str(), credentials.admin_url), ("editor", format!("{}/", ready.url)));
 
-    // What is removed by hand is noticed by the probe, or made again: the runner knows both from the engine's table.
     let ingresses: Api<Ingress> = Api::namespaced(rig.client.clone(), id.as_str());
     assert!(ingresses.get_opt("page").await.expect("an answer").is_some(), "it is exposed");
+
+    // What is removed by hand is noticed by the probe and made again: the runner knows both from the engine's table.
+    let deployments: Api<Deployment> = Api::namespaced(rig.client.clone(), id.as_str());
+    let uid = async || deployments.get_opt("page").await.expect("an answer").and_then(|page| page.metadata.uid);
+    let before = uid().await.expect("its workload");
+    deployments.delete("page", &DeleteParams::default()).await.expect("deleted");
+    until("the workload to be made again", async || uid().await.filter(|uid| *uid != before)).await;
+    until("READY again", async || {
+        Some(load().await).filter(|store| store.state == State::Ready && store.revision > ready.revision)
+    })
+    .await;
 
     let deleting = load().await;
     let next = deleting.after(Event::DeleteRequested, SystemTime::now().into()).expect("legal");

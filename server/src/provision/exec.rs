@@ -24,7 +24,7 @@ const WAY_BACK: Duration = Duration::from_secs(10);
 pub(crate) struct Execution<'a> {
     pub(crate) pod: &'a str,
     pub(crate) container: &'a str,
-    /// Fixed words only: they are in the request's address, and so in the API server's audit log.
+    /// No secret: the words are in the request's address, and so in the API server's audit log.
     pub(crate) argv: &'a [&'a str],
     /// One line, without its end. It may hold secrets.
     pub(crate) input: Option<&'a str>,
