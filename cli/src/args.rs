@@ -4,7 +4,7 @@ mod create;
 mod filter;
 mod shop;
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, CommandFactory, Parser, Subcommand, error::ErrorKind};
 use clap_complete::Shell;
@@ -16,6 +16,7 @@ pub(crate) const DEFAULT_SERVER: &str = "http://127.0.0.1:7443";
 pub(crate) const SERVER_VARIABLE: &str = "SENDSTORES_SERVER";
 /// No flag: other users of a machine can read the command lines of its programs.
 pub(crate) const TOKEN_VARIABLE: &str = "SENDSTORES_TOKEN";
+pub(crate) const TOKEN_FILE_VARIABLE: &str = "SENDSTORES_TOKEN_FILE";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -27,7 +28,8 @@ Examples:
   sendstores list --json | jq -r '.stores[].url'  print the URLs, for scripts
 
 Environment:
-  SENDSTORES_TOKEN   the token of the caller; `sendstores-server token create` makes one
+  SENDSTORES_TOKEN        the token of the caller; `sendstores-server token create` makes one
+  SENDSTORES_TOKEN_FILE   a file that has it; read again for each call, so it may be replaced
 
 Exit codes:
   0    success
@@ -67,6 +69,9 @@ pub(crate) struct Global {
     /// URL of the server.
     #[arg(long, global = true, env = SERVER_VARIABLE, hide_env_values = true, default_value = DEFAULT_SERVER, value_name = "URL")]
     pub(crate) server: String,
+    /// File that has the token. Default: the variable SENDSTORES_TOKEN, else the file in SENDSTORES_TOKEN_FILE.
+    #[arg(long, global = true, value_name = "PATH")]
+    pub(crate) token_file: Option<PathBuf>,
     /// Send the token also over http:// to another machine, where others on the way can read it.
     #[arg(long, global = true)]
     pub(crate) allow_plaintext_token: bool,
@@ -193,7 +198,8 @@ Examples:
   sendstores watch --from TOKEN              continue after the message that had the token
 
 The watch reconnects after a restart of the server or a lost connection, and shows each change once.
-If the server no longer has the missed changes, a line \"reset\" comes before a new snapshot.")]
+If the server no longer has the missed changes, it shows what is different since: lines \"changed\" and \"left\".
+With --from a line \"reset\" and all stores come instead.")]
 pub(crate) struct WatchArgs {
     /// Only stores with these ids. Default: all.
     #[arg(value_name = "ID")]

@@ -12,7 +12,7 @@ use clap::CommandFactory;
 use sendstores_client::{Client, RetryPolicy};
 
 use crate::{
-    args::{Cli, Command, DEFAULT_SERVER, Global, SERVER_VARIABLE, TOKEN_VARIABLE},
+    args::{Cli, Command, DEFAULT_SERVER, Global, SERVER_VARIABLE, TOKEN_FILE_VARIABLE, TOKEN_VARIABLE},
     failure::Failure,
     notices::Notices,
     output,
@@ -36,8 +36,12 @@ async fn connect(global: &Global) -> Result<Client, Failure> {
     // Who calls from a terminal or a script learns within the time of a call that the server does not answer.
     let retry = RetryPolicy::default().call_budget(global.timeout);
     let mut builder = Client::builder().timeout(global.timeout).retry(retry);
-    if let Some(token) = std::env::var(TOKEN_VARIABLE).ok().filter(|token| !token.is_empty()) {
+    if let Some(path) = &global.token_file {
+        builder = builder.token_file(path);
+    } else if let Some(token) = variable(TOKEN_VARIABLE) {
         builder = builder.token(token);
+    } else if let Some(path) = variable(TOKEN_FILE_VARIABLE) {
+        builder = builder.token_file(path);
     }
     if global.allow_plaintext_token {
         builder = builder.allow_plaintext_token();
@@ -45,6 +49,11 @@ async fn connect(global: &Global) -> Result<Client, Failure> {
     let client = builder.connect(&global.server).await?;
     let notices = Notices::plain(global.json);
     Ok(client.on_interruption(move |interruption| notices.show(&interruption)))
+}
+
+/// A variable of the environment; an empty one counts as none.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// A command that can be pasted: it finds the server that this one found.

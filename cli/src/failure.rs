@@ -130,6 +130,7 @@ fn hint(error: &Error) -> Option<String> {
             "is the server running, and is this its address? --server URL or SENDSTORES_SERVER sets it"
         }
         Error::InvalidServer { .. } => "--server URL or SENDSTORES_SERVER sets it",
+        Error::Token { .. } => "--token-file PATH, SENDSTORES_TOKEN_FILE or SENDSTORES_TOKEN gives the token",
         Error::Unauthenticated(_) => {
             "SENDSTORES_TOKEN must have a valid token; an operator makes one with `sendstores-server token create`"
         }

@@ -39,6 +39,9 @@ fn words(interruption: &Interruption<'_>) -> String {
         Interruption::Began { error: error @ Error::Transport(_) } => {
             format!("connection lost, trying again: {}", text::line(&error.to_string()))
         }
+        Interruption::Began { error: Error::HistoryCompacted(_) } => {
+            "changes are missing; reading all stores again".to_owned()
+        }
         Interruption::Began { error } => format!("no answer, trying again: {}", text::line(&error.to_string())),
         Interruption::Ended { after } => format!("connected again after {}", text::duration(*after)),
         _ => String::new(),

@@ -1,50 +1,71 @@
 //! How a client comes to its connection.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{error::Error as StdError, path::Path, sync::Arc, time::Duration};
 
 use tonic::{
     Status,
-    metadata::{Ascii, MetadataValue},
     transport::{Channel, Endpoint},
 };
 
-use crate::{client::Client, error::Error, retry::RetryPolicy};
+use crate::{client::Client, error::Error, retry::RetryPolicy, token::Tokens};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longer than any sensible call, and short enough for the `grpc-timeout` header, which has eight digits.
 const MAX_CALL_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 /// A peer that vanished without a word is noticed after `KEEP_ALIVE_INTERVAL + KEEP_ALIVE_TIMEOUT`.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(30);
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Three heartbeats of the server, which sends one when nothing else was sent for 10 s, and some time on the way.
+const WATCH_SILENCE: Duration = Duration::from_secs(35);
+
 /// Settings of a [`Client`], made by [`Client::builder`].
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 #[must_use]
 pub struct Builder {
-    timeout: Duration,
+    settings: Settings,
     connect_timeout: Duration,
-    retry: RetryPolicy,
-    token: Option<String>,
     plaintext_token: bool,
+}
+
+/// What a [`Client`] keeps of them.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) timeout: Duration,
+    pub(crate) watch_silence: Duration,
+    pub(crate) retry: RetryPolicy,
+    pub(crate) tokens: Tokens,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            timeout: CALL_TIMEOUT,
+            watch_silence: WATCH_SILENCE,
+            retry: RetryPolicy::default(),
+            tokens: Tokens::None,
+        }
+    }
 }
 
 // === impl Builder ===
 
 impl Builder {
     pub(crate) fn new() -> Self {
-        Self {
-            timeout: CALL_TIMEOUT,
-            connect_timeout: CONNECT_TIMEOUT,
-            retry: RetryPolicy::default(),
-            token: None,
-            plaintext_token: false,
-        }
+        Self { settings: Settings::default(), connect_timeout: CONNECT_TIMEOUT, plaintext_token: false }
     }
 
     /// How long one try of a call may take until its answer is complete. Default: 10 s. A stream of changes has no such end.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout.min(MAX_CALL_TIMEOUT);
+        self.settings.timeout = timeout.min(MAX_CALL_TIMEOUT);
+        self
+    }
+
+    /// How long an open watch may be without any message, heartbeats included, until it is taken for dead and opened again.
+    /// Default: 35 s, which is three heartbeats of the server. A proxy can answer pings for a server that is gone.
+    pub fn watch_silence(mut self, silence: Duration) -> Self {
+        self.settings.watch_silence = silence;
         self
     }
 
@@ -56,13 +77,40 @@ impl Builder {
 
     /// How calls are repeated and streams reopened. Default: [`RetryPolicy::default`].
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
-        self.retry = policy;
+        self.settings.retry = policy;
         self
     }
 
     /// The token that every call sends: `sst_...`, made by an operator with `sendstores-server token create`.
-    pub fn token(mut self, token: impl Into<String>) -> Self {
-        self.token = Some(token.into());
+    pub fn token(mut self, token: impl AsRef<str>) -> Self {
+        self.settings.tokens = Tokens::value(token.as_ref());
+        self
+    }
+
+    /// A file whose content is the token. It is read for each call and each opening of a stream, so a token that replaces
+    /// another there is used at once. A watch that ends because its token expired goes on with the next one.
+    pub fn token_file(mut self, path: impl AsRef<Path>) -> Self {
+        self.settings.tokens = Tokens::file(path.as_ref());
+        self
+    }
+
+    /// A function that returns the token. It is called for each call and each opening of a stream, and once more when the
+    /// server refuses the token; it should keep a token while that is valid. It has the time of [`Self::timeout`].
+    ///
+    /// ```no_run
+    /// # use sendstores_client::{Client, Error};
+    /// # async fn issued() -> Result<String, std::io::Error> { Ok(String::new()) }
+    /// # fn example() -> Result<Client, Error> {
+    /// Client::builder().token_function(|| async { issued().await }).connect_lazy("http://127.0.0.1:7443")
+    /// # }
+    /// ```
+    pub fn token_function<F, R, E>(mut self, token: F) -> Self
+    where
+        F: Fn() -> R + Send + Sync + 'static,
+        R: Future<Output = Result<String, E>> + Send + 'static,
+        E: Into<Box<dyn StdError + Send + Sync>>,
+    {
+        self.settings.tokens = Tokens::callback(token);
         self
     }
 
@@ -76,12 +124,13 @@ impl Builder {
     /// Connects to the server at `url`, such as `http://127.0.0.1:7443`. This is tried once: the retry policy holds for calls.
     ///
     /// # Errors
-    /// [`Error::InvalidServer`] when the address cannot be used, [`Error::Transport`] when nothing answers there.
+    /// [`Error::InvalidServer`] when the address cannot be used, [`Error::Token`] when [`Self::token`] was given text that is
+    /// none, [`Error::Transport`] when nothing answers there.
     pub async fn connect(self, url: &str) -> Result<Client, Error> {
         let endpoint = self.endpoint(url)?;
         // The endpoint's own limit covers TCP alone, not a peer that accepts and then stays silent.
         match tokio::time::timeout(self.connect_timeout, endpoint.connect()).await {
-            Ok(Ok(channel)) => Ok(self.client(channel)?),
+            Ok(Ok(channel)) => Ok(self.channel(channel)),
             Ok(Err(error)) => {
                 let mut status = Status::unavailable(format!("cannot connect to {url}"));
                 status.set_source(Arc::new(error));
@@ -98,22 +147,17 @@ impl Builder {
     /// Must be called inside a tokio runtime.
     ///
     /// # Errors
-    /// [`Error::InvalidServer`] when the address cannot be used.
+    /// [`Error::InvalidServer`] when the address cannot be used, [`Error::Token`] when [`Self::token`] was given text that is
+    /// none.
     pub fn connect_lazy(self, url: &str) -> Result<Client, Error> {
         let channel = self.endpoint(url)?.connect_lazy();
-        self.client(channel)
+        Ok(self.channel(channel))
     }
 
     /// Speaks through a channel made by the caller, see [`Client::from_channel`]. Where the channel leads is the caller's
-    /// business: a token is sent through it in any case, unless it has characters that no header can have.
+    /// business: a token is sent through it in any case.
     pub fn channel(self, channel: Channel) -> Client {
-        let bearer = self.token.as_deref().and_then(|token| bearer(token).ok());
-        Client::new(channel, self.timeout, self.retry, bearer)
-    }
-
-    fn client(&self, channel: Channel) -> Result<Client, Error> {
-        let bearer = self.token.as_deref().map(bearer).transpose()?;
-        Ok(Client::new(channel, self.timeout, self.retry.clone(), bearer))
+        Client::new(channel, self.settings)
     }
 
     fn endpoint(&self, url: &str) -> Result<Endpoint, Error> {
@@ -127,7 +171,8 @@ impl Builder {
             Some((other, _)) => return Err(refused(format!("the scheme must be http, not {other}"))),
             None => return Err(refused(format!("it has no scheme; write http://{url}"))),
         }
-        if self.token.is_some() && !self.plaintext_token && !is_this_machine(url) {
+        self.settings.tokens.check()?;
+        if !self.settings.tokens.is_none() && !self.plaintext_token && !is_this_machine(url) {
             return Err(refused(
                 "others on the way could read the token: connect to this machine, or allow a plaintext token"
                     .to_owned(),
@@ -145,35 +190,12 @@ impl Builder {
     }
 }
 
-/// The header that proves who calls. It is kept out of logs and of the compression's memory.
-fn bearer(token: &str) -> Result<MetadataValue<Ascii>, Error> {
-    let refused =
-        |_| Error::InvalidServer { url: String::new(), why: "the token has characters that no token has".to_owned() };
-    let mut value = MetadataValue::try_from(format!("Bearer {}", token.trim())).map_err(refused)?;
-    value.set_sensitive(true);
-    Ok(value)
-}
-
 /// Whether what is sent to `url` leaves this machine under no circumstances.
 fn is_this_machine(url: &str) -> bool {
     let uri: Option<tonic::transport::Uri> = url.parse().ok();
     let Some(host) = uri.as_ref().and_then(tonic::transport::Uri::host) else { return false };
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
     host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.to_canonical().is_loopback())
-}
-
-/// Without the token, so that no log line can have it.
-impl fmt::Debug for Builder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { timeout, connect_timeout, retry, token, plaintext_token } = self;
-        f.debug_struct("Builder")
-            .field("timeout", timeout)
-            .field("connect_timeout", connect_timeout)
-            .field("retry", retry)
-            .field("token", &token.as_ref().map(|_| "[hidden]"))
-            .field("plaintext_token", plaintext_token)
-            .finish()
-    }
 }
 
 #[cfg(test)]

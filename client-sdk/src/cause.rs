@@ -5,6 +5,14 @@ use std::{collections::HashMap, error::Error as _, fmt, time::Duration};
 use tonic::{ConnectError, Status, TimeoutExpired};
 use tonic_types::{ErrorDetails, StatusExt};
 
+/// What tonic says of an answer that ended before its status. A proxy that gives a call up does that, with
+/// RST_STREAM(NO_ERROR), which hyper takes for the end of the body; nothing but the text is left of it.
+const CUT_SHORT: [&str; 3] =
+    ["protocol error: missing grpc-status trailer", "Missing response message.", "Unexpected EOF decoding stream."];
+/// What tonic says of an answer that is no gRPC, before the HTTP status: of one without a body, and of one with a page.
+const HTTP_STATUS: [&str; 2] =
+    ["grpc-status header missing, mapped from HTTP status code ", "while receiving response with status: "];
+
 /// What is known of a call that failed: the message and the details the server sent, or the fault of the connection.
 #[derive(Clone)]
 pub struct Cause(Box<Inner>);
@@ -54,6 +62,24 @@ impl Cause {
     /// Whether the status was made on this side, because the connection failed: what a server sends has no source.
     pub(crate) fn is_local(&self) -> bool {
         self.0.status.source().is_some()
+    }
+
+    /// Whether something between server and client cut the answer short.
+    pub(crate) fn is_cut_short(&self) -> bool {
+        self.is_of_no_server() && CUT_SHORT.iter().any(|text| self.message().starts_with(text))
+    }
+
+    /// Whether a proxy answered that the server does not, or not in time.
+    pub(crate) fn is_proxy_without_server(&self) -> bool {
+        let status = HTTP_STATUS.iter().find_map(|text| self.message().split_once(text)).map(|(_, status)| status);
+        let status = status.and_then(|status| status.split(' ').next()).and_then(|status| status.parse::<u16>().ok());
+        let is_passing = |status| matches!(status, 408 | 429 | 499 | 502..=504 | 520..=527 | 530);
+        self.is_of_no_server() && status.is_some_and(is_passing)
+    }
+
+    /// A server of ours gives each error a reason.
+    fn is_of_no_server(&self) -> bool {
+        self.reason().is_none() && self.0.status.details().is_empty()
     }
 
     /// Whether this side gave up waiting.

@@ -1,15 +1,9 @@
 //! The calls.
 
-use std::{pin::Pin, time::Duration};
-
-use tonic::{
-    Request, Response, Status, Streaming,
-    metadata::{Ascii, MetadataValue},
-    transport::Channel,
-};
+use tonic::{Status, transport::Channel};
 
 use crate::{
-    builder::{Builder, CALL_TIMEOUT},
+    builder::{Builder, Settings},
     cause::Cause,
     create::CreateStore,
     credentials::Credentials,
@@ -17,7 +11,7 @@ use crate::{
     error::Error,
     get::GetStore,
     interruption::{Interruption, Observer},
-    retry::{Repetition, RetryPolicy},
+    retry::Repetition,
     v1::{
         self as wire, Principal, Store, account_service_client::AccountServiceClient,
         store_service_client::StoreServiceClient,
@@ -32,12 +26,10 @@ const MAX_ANSWER: usize = 16 * 1024 * 1024;
 /// breaks.
 #[derive(Clone, Debug)]
 pub struct Client {
-    grpc: StoreServiceClient<Channel>,
-    accounts: AccountServiceClient<Channel>,
-    timeout: Duration,
-    retry: RetryPolicy,
-    bearer: Option<MetadataValue<Ascii>>,
-    observer: Observer,
+    pub(crate) grpc: StoreServiceClient<Channel>,
+    pub(crate) accounts: AccountServiceClient<Channel>,
+    pub(crate) settings: Settings,
+    pub(crate) observer: Observer,
 }
 
 // === impl Client ===
@@ -59,18 +51,13 @@ impl Client {
     /// Speaks through a channel made by the caller: its own TLS, proxy or transport. The type is tonic's: a new major
     /// version of tonic changes it.
     pub fn from_channel(channel: Channel) -> Self {
-        Self::new(channel, CALL_TIMEOUT, RetryPolicy::default(), None)
+        Self::new(channel, Settings::default())
     }
 
-    pub(crate) fn new(
-        channel: Channel,
-        timeout: Duration,
-        retry: RetryPolicy,
-        bearer: Option<MetadataValue<Ascii>>,
-    ) -> Self {
+    pub(crate) fn new(channel: Channel, settings: Settings) -> Self {
         let accounts = AccountServiceClient::new(channel.clone());
         let grpc = StoreServiceClient::new(channel).max_decoding_message_size(MAX_ANSWER);
-        Self { grpc, accounts, timeout, retry, bearer, observer: Observer::default() }
+        Self { grpc, accounts, settings, observer: Observer::default() }
     }
 
     /// Has `observe` called when a call or a stream of this client is interrupted, and when it goes on: once each, however
@@ -79,14 +66,6 @@ impl Client {
     pub fn on_interruption(mut self, observe: impl Fn(Interruption<'_>) + Send + Sync + 'static) -> Self {
         self.observer = Observer::new(observe);
         self
-    }
-
-    pub(crate) fn retry(&self) -> &RetryPolicy {
-        &self.retry
-    }
-
-    pub(crate) fn observer(&self) -> &Observer {
-        &self.observer
     }
 
     /// Asks for a new store and returns it as accepted, usually PROVISIONING; [`Self::wait_until_ready`] goes on from there.
@@ -165,13 +144,13 @@ impl Client {
     /// # Errors
     /// [`Error::Unauthenticated`] when the token is missing, invalid, expired or revoked.
     pub async fn principal(&self) -> Result<Principal, Error> {
-        let once = || {
-            let mut request = self.signed(wire::GetPrincipalRequest {});
-            request.set_timeout(self.timeout);
-            let mut accounts = self.accounts.clone();
-            self.within(Box::pin(async move { accounts.get_principal(request).await }))
-        };
-        let answer = self.repeated(Repetition::Harmless, once).await?;
+        let accounts = self.accounts.clone();
+        let answer = self
+            .unary(Repetition::Harmless, wire::GetPrincipalRequest {}, |_, request| {
+                let mut accounts = accounts.clone();
+                async move { accounts.get_principal(request).await }
+            })
+            .await?;
         answer.principal.ok_or_else(|| Error::Other(Cause::new(Status::internal("the response has no principal"))))
     }
 
@@ -185,96 +164,13 @@ impl Client {
     }
 
     /// Goes on right after the event that carried `token`, with the filter of that time. When what follows the token is no
-    /// longer known, the first event is [`Event::Reset`](crate::Event::Reset) and a snapshot follows.
+    /// longer known, the next event is [`Event::Reset`](crate::Event::Reset) and a snapshot follows.
     ///
     /// # Errors
-    /// As [`Self::watch`]; with [`RetryPolicy::none`], [`Error::HistoryCompacted`] when what follows the token is no longer
+    /// As [`Self::watch`]; with [`RetryPolicy::none`](crate::RetryPolicy::none), [`Error::HistoryCompacted`] when what follows the token is no longer
     /// known.
     pub async fn watch_from(&self, filter: wire::StoreFilter, token: ResumeToken) -> Result<Watch, Error> {
         self.open_watch(filter, Some(token)).await
-    }
-
-    async fn open_watch(&self, filter: wire::StoreFilter, token: Option<ResumeToken>) -> Result<Watch, Error> {
-        let open = || self.open_stream(filter.clone(), token.clone());
-        match self.repeated(Repetition::Harmless, open).await {
-            Err(Error::HistoryCompacted(_)) if token.is_some() && !self.retry.is_none() => {
-                let opened = self.repeated(Repetition::Harmless, || self.open_stream(filter.clone(), None)).await?;
-                Ok(Watch::reset(self.clone(), filter, opened))
-            }
-            opened => Ok(Watch::new(self.clone(), filter, opened?, token)),
-        }
-    }
-
-    /// Opens a stream, once.
-    pub(crate) async fn open_stream(
-        &self,
-        filter: wire::StoreFilter,
-        token: Option<ResumeToken>,
-    ) -> Result<Streaming<wire::WatchStatusResponse>, Error> {
-        let resume_token = token.as_ref().map(ResumeToken::to_string).unwrap_or_default();
-        let request = wire::WatchStatusRequest { filter: Some(filter), resume_token };
-        let mut grpc = self.grpc.clone();
-        // The deadline is for the stream to open; sent to the server, it would end the stream.
-        let request = self.signed(request);
-        let open = Box::pin(async move { grpc.watch_status(request).await });
-        self.within(open).await
-    }
-
-    /// The request with the token, if there is one.
-    fn signed<Q>(&self, request: Q) -> Request<Q> {
-        let mut request = Request::new(request);
-        if let Some(bearer) = &self.bearer {
-            request.metadata_mut().insert("authorization", bearer.clone());
-        }
-        request
-    }
-
-    /// One call with its repetitions. Each try has its deadline, which the server is sent, too.
-    async fn unary<Q, A, F, R>(&self, repetition: Repetition, request: Q, call: F) -> Result<A, Error>
-    where
-        Q: Clone,
-        F: Fn(StoreServiceClient<Channel>, Request<Q>) -> R,
-        R: Future<Output = Result<Response<A>, Status>>,
-    {
-        let once = || {
-            let mut request = self.signed(request.clone());
-            request.set_timeout(self.timeout);
-            self.within(Box::pin(call(self.grpc.clone(), request)))
-        };
-        self.repeated(repetition, once).await
-    }
-
-    /// The one place where a call is repeated.
-    async fn repeated<A, R>(&self, repetition: Repetition, once: impl Fn() -> R) -> Result<A, Error>
-    where
-        R: Future<Output = Result<A, Error>>,
-    {
-        let mut tries = self.retry.tries();
-        loop {
-            let first = !tries.any_failed();
-            let error = match once().await {
-                Ok(answer) => {
-                    if !first {
-                        self.observer.observe(Interruption::Ended { after: tries.elapsed() });
-                    }
-                    return Ok(answer);
-                }
-                Err(error) => error,
-            };
-            let Some(delay) = tries.call(&error, repetition) else { return Err(error) };
-            if first {
-                self.observer.observe(Interruption::Began { error: &error });
-            }
-            tokio::time::sleep(delay).await;
-        }
-    }
-
-    // `call` is boxed, because tonic's futures have kilobytes, and every future that awaits a call would have them, too.
-    async fn within<A>(&self, call: Pin<Box<impl Future<Output = Result<Response<A>, Status>>>>) -> Result<A, Error> {
-        match tokio::time::timeout(self.timeout, call).await {
-            Ok(answer) => Ok(answer?.into_inner()),
-            Err(_) => Err(Status::deadline_exceeded(format!("no answer within {:?}", self.timeout)).into()),
-        }
     }
 }
 

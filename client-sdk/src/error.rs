@@ -20,6 +20,11 @@ pub enum Error {
         /// What is wrong with it.
         why: String,
     },
+    /// The file or the function of the [`Builder`](crate::Builder) gave no token: correct it. No call was made.
+    Token {
+        /// Why.
+        why: String,
+    },
     /// The connection could not be made, or broke: try again. A call may have had its effect all the same.
     Transport(Cause),
     /// There is no such store.
@@ -84,7 +89,7 @@ impl Error {
     /// What is known of the failed call; `None` when no call was made or it did not fail.
     pub fn cause(&self) -> Option<&Cause> {
         match self {
-            Self::InvalidServer { .. } | Self::StoreFailed(_) | Self::StoreDeleted(_) => None,
+            Self::InvalidServer { .. } | Self::Token { .. } | Self::StoreFailed(_) | Self::StoreDeleted(_) => None,
             Self::InvalidArgument { cause, .. } | Self::ResourceExhausted { cause, .. } => Some(cause),
             Self::Transport(cause)
             | Self::NotFound(cause)
@@ -125,6 +130,8 @@ impl Error {
     pub fn retryable(&self) -> bool {
         match self {
             Self::Transport(_) | Self::Unavailable(_) | Self::DeadlineExceeded(_) => true,
+            // A file that is replaced is away for a moment, and so is a service that issues tokens.
+            Self::Token { .. } => true,
             // The metadata of the call, which is as large the next time.
             Self::ResourceExhausted { cause, .. } => cause.reason() != Some("HEADERS_TOO_LARGE"),
             // The other conflict, a stale etag, stays what it is.
@@ -150,8 +157,11 @@ impl From<Status> for Error {
         if cause.is_timeout() {
             return Self::DeadlineExceeded(cause);
         }
-        if cause.is_local() {
+        if cause.is_local() || cause.is_cut_short() {
             return Self::Transport(cause);
+        }
+        if cause.is_proxy_without_server() {
+            return Self::Unavailable(cause);
         }
         match cause.status().code() {
             Code::NotFound => Self::NotFound(cause),
@@ -180,6 +190,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::InvalidServer { url, why } => write!(f, "cannot use the server address {url:?}: {why}"),
+            Self::Token { why } => write!(f, "cannot get a token: {why}"),
             // The server's sentence is about the first field alone.
             Self::InvalidArgument { violations, cause } if violations.len() > 1 => {
                 write!(f, "{} fields are wrong ({})", violations.len(), cause.reason().unwrap_or("INVALID_ARGUMENT"))?;

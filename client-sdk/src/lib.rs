@@ -2,6 +2,7 @@
 #![warn(missing_docs)]
 
 mod builder;
+mod call;
 mod cause;
 mod client;
 mod create;
@@ -12,6 +13,7 @@ mod get;
 mod interruption;
 mod list;
 mod retry;
+mod token;
 mod wait;
 mod watch;
 

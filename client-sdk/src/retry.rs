@@ -118,6 +118,13 @@ impl Tries {
         error.retryable().then(|| self.next(error, budget)).flatten()
     }
 
+    /// How long to wait before a stream is opened in another way, which the first time is not at all; `None` if it is not.
+    pub(crate) fn at_once_then_later(&mut self, error: &Error) -> Option<Duration> {
+        let first = !self.any_failed();
+        let delay = self.next(error, self.policy.stream_budget);
+        if first && !self.policy.is_none() { Some(Duration::ZERO) } else { delay }
+    }
+
     fn next(&mut self, error: &Error, budget: Option<Duration>) -> Option<Duration> {
         if self.policy.is_none() {
             return None;

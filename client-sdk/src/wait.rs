@@ -29,15 +29,14 @@ impl Client {
     /// [`Error::NotFound`] when there is none; an error that a repetition cannot cure ends the wait, too.
     pub async fn wait_until_ready(&self, id: &str, mut on_change: impl FnMut(&Store)) -> Result<Store, Error> {
         let mut watch = self.watch(only(id)).await?;
-        // The store as it was seen last, and whether the snapshot that is read now has it.
-        let (mut last, mut shown): (Option<Box<Store>>, bool) = (None, false);
+        // The store as it was seen last.
+        let mut last: Option<Box<Store>> = None;
         while let Some(event) = watch.next().await {
             match event?.event {
                 Event::Snapshot(store) | Event::Changed(store) => {
                     if let Some(awaited) = last.take_if(|awaited| awaited.uid != store.uid) {
                         return Err(Error::StoreDeleted(awaited));
                     }
-                    shown = true;
                     on_change(&store);
                     match store.state() {
                         State::Ready => return Ok(*store),
@@ -46,13 +45,14 @@ impl Client {
                         _ => last = Some(store),
                     }
                 }
-                Event::Reset => shown = false,
-                Event::Synced { .. } if !shown => match last.take() {
-                    Some(awaited) => return Err(Error::StoreDeleted(awaited)),
-                    // Asked rather than made up: the server words the error, and a store made this moment is no error.
-                    None => drop(self.get(id).await?),
-                },
-                Event::Synced { .. } | Event::Removed { .. } | Event::Heartbeat { .. } => {}
+                Event::Removed { .. } => {
+                    if let Some(awaited) = last.take() {
+                        return Err(Error::StoreDeleted(awaited));
+                    }
+                }
+                // Asked rather than made up: the server words the error, and a store made this moment is no error.
+                Event::Synced { .. } if last.is_none() => drop(self.get(id).await?),
+                Event::Reset | Event::Synced { .. } | Event::Heartbeat { .. } => {}
             }
         }
         Err(ended())
@@ -67,22 +67,21 @@ impl Client {
     /// An error that a repetition cannot cure ends the wait. That no deletion was asked for is no error: it may come.
     pub async fn wait_until_deleted(&self, id: &str, mut on_change: impl FnMut(&Store)) -> Result<(), Error> {
         let mut watch = self.watch(only(id)).await?;
-        let (mut seen, mut shown): (Option<String>, bool) = (None, false);
+        let mut seen: Option<String> = None;
         while let Some(event) = watch.next().await {
             match event?.event {
                 Event::Snapshot(store) | Event::Changed(store) => {
                     if *seen.get_or_insert_with(|| store.uid.clone()) != store.uid {
                         return Ok(());
                     }
-                    shown = true;
                     on_change(&store);
                     if store.state() == State::Deleted {
                         return Ok(());
                     }
                 }
-                Event::Reset => shown = false,
-                Event::Synced { .. } if !shown => return Ok(()),
-                Event::Synced { .. } | Event::Removed { .. } | Event::Heartbeat { .. } => {}
+                Event::Removed { .. } => return Ok(()),
+                Event::Synced { .. } if seen.is_none() => return Ok(()),
+                Event::Reset | Event::Synced { .. } | Event::Heartbeat { .. } => {}
             }
         }
         Err(ended())

@@ -1,6 +1,11 @@
 //! Changes as they happen.
 
+mod event;
+mod known;
+mod messages;
+
 use std::{
+    collections::VecDeque,
     fmt,
     pin::Pin,
     task::{Context, Poll, ready},
@@ -8,105 +13,80 @@ use std::{
 };
 
 use futures::{Stream, future::BoxFuture};
-use prost_types::Timestamp;
-use tonic::{Status, Streaming};
 
 use crate::{
+    call::Opened,
     client::Client,
     error::Error,
     interruption::Interruption,
     retry::Tries,
-    v1::{self as wire, Store, StoreFilter, WatchStatusResponse, watch_status_response::Event as WireEvent},
+    token::Bearer,
+    v1::{StoreFilter, WatchStatusResponse},
 };
+
+pub use event::{Event, ResumeToken, WatchEvent};
+use known::{Known, Told};
+use messages::Messages;
 
 /// A stream of [`WatchEvent`]s, made by [`Client::watch`](crate::Client::watch). It has every change once and in order.
 ///
-/// When the server restarts or the connection is lost, the stream is opened again after the last event that was read, as
-/// the client's [`RetryPolicy`](crate::RetryPolicy) says. Where that is not possible, because the snapshot was not complete
-/// or what follows is no longer known, [`Event::Reset`] comes and then a new snapshot. An error that a repetition cannot
-/// cure is the last item.
+/// When the server restarts, the connection is lost, or the server sends nothing for longer than
+/// [`Builder::watch_silence`](crate::Builder::watch_silence), the stream is opened again after the last event that was read,
+/// as the client's [`RetryPolicy`](crate::RetryPolicy) says. When the token of the caller has expired and its file or
+/// function has another, the stream is opened with that one.
+///
+/// Where the history does not reach back that far, the watch reads a new snapshot and compares it with what it has reported:
+/// stores that changed meanwhile are [`Event::Changed`], those that are gone [`Event::Removed`], then comes
+/// [`Event::Synced`]. For this it keeps some 200 bytes of each store. An error that a repetition cannot cure is the last
+/// item.
 #[must_use = "a stream does nothing unless it is polled"]
 pub struct Watch {
     client: Client,
     filter: StoreFilter,
     resume_token: Option<ResumeToken>,
     state: State,
+    /// What comes before the next message.
+    due: VecDeque<WatchEvent>,
+    /// What the reader knows from this watch; `None` while it goes on from a token, since the reader knows more then.
+    known: Option<Known>,
     /// The interruption that goes on, or that ended without a message since.
     tries: Option<Tries>,
-    /// Whether stores of a snapshot that is not complete were read.
-    partial: bool,
 }
-
-type Messages = Streaming<WatchStatusResponse>;
 
 /// Where a watch is.
 enum State {
-    /// The next event is `Reset`; the new stream is open.
-    Reset(Box<Messages>),
     Open(Box<Messages>),
     /// Waits and opens the stream again.
-    Opening(BoxFuture<'static, Result<Messages, Error>>),
+    Opening(BoxFuture<'static, Result<Opened, Error>>),
     Ended,
 }
 
-/// One event with its place in the history.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct WatchEvent {
-    /// What happened.
-    pub event: Event,
-    /// Revision of the log that this event brings the reader to.
-    pub revision: u64,
-    /// Token to go on from, right after this event. A [`Event::Snapshot`] has none: only a complete snapshot can be
-    /// gone on from.
-    pub resume_token: Option<ResumeToken>,
+/// What can make a stream go on after an error.
+enum Cure {
+    /// The same again, if the error is one that a repetition can cure.
+    Repeat,
+    /// A new snapshot.
+    BeginAnew,
+    /// Another token than this.
+    Renew(Option<Bearer>),
 }
-
-/// What happened. A server newer than this client may send other kinds; they are left out.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum Event {
-    /// What was read before does not hold any more: drop it. A snapshot follows. [`Client::watch`](crate::Client::watch)
-    /// says this only after an interruption. The client makes this event; it is not in the contract.
-    Reset,
-    /// A store as it is, once for each before `Synced`.
-    Snapshot(Box<Store>),
-    /// The snapshot is complete; what follows are changes.
-    Synced {
-        /// How many stores it had.
-        stores: i64,
-    },
-    /// A store after a change. DELETED is its last.
-    Changed(Box<Store>),
-    /// A store that the filter no longer means: its state has become one that was not asked for.
-    Removed {
-        /// Its id.
-        id: String,
-        /// Its UUID.
-        uid: String,
-    },
-    /// Nothing happened for a while; the stream is alive.
-    Heartbeat {
-        /// The server's time.
-        server_time: Option<Timestamp>,
-    },
-}
-
-/// A place in the history of changes; opaque.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct ResumeToken(String);
 
 // === impl Watch ===
 
 impl Watch {
-    pub(crate) fn new(client: Client, filter: StoreFilter, opened: Messages, token: Option<ResumeToken>) -> Self {
-        Self { client, filter, resume_token: token, state: State::Open(Box::new(opened)), tries: None, partial: false }
+    pub(crate) fn new(client: Client, filter: StoreFilter, opened: Opened, token: Option<ResumeToken>) -> Self {
+        let known = token.is_none().then(Known::default);
+        let (due, tries) = (VecDeque::new(), None);
+        let mut watch = Self { client, filter, resume_token: token, state: State::Ended, due, known, tries };
+        watch.open(opened);
+        watch
     }
 
     /// A watch whose token leads nowhere: `opened` begins with a snapshot.
-    pub(crate) fn reset(client: Client, filter: StoreFilter, opened: Messages) -> Self {
-        let state = State::Reset(Box::new(opened));
-        Self { client, filter, resume_token: None, state, tries: None, partial: false }
+    pub(crate) fn reset(client: Client, filter: StoreFilter, opened: Opened) -> Self {
+        let mut watch = Self::new(client, filter, opened, None);
+        watch.due.push_back(WatchEvent::made(Event::Reset, 0));
+        watch
     }
 
     /// Token to go on from, right after the last event that was read. `None` until the snapshot was complete.
@@ -114,39 +94,75 @@ impl Watch {
         self.resume_token.as_ref()
     }
 
-    /// Takes note of a message; `None` if this client does not know what it says.
-    fn read(&mut self, message: WatchStatusResponse) -> Option<WatchEvent> {
+    /// Takes note of a message. What the reader is told of it is due then; nothing if this client does not know what it
+    /// says, or the reader knows it already.
+    fn read(&mut self, message: WatchStatusResponse) {
         self.tries = None;
-        if let Some(token) = ResumeToken::present(&message.resume_token) {
-            self.resume_token = Some(token);
-            self.partial = false;
+        let token = ResumeToken::present(&message.resume_token);
+        let Some(WatchEvent { event, revision, resume_token }) = WatchEvent::known(message) else {
+            self.resume_token = token.or_else(|| self.resume_token.take());
+            return;
+        };
+        let told = match &mut self.known {
+            Some(known) => known.tell(event),
+            None => Told { removed: Vec::new(), event: Some(event) },
+        };
+        let removed = told.removed.into_iter().map(|(id, uid)| WatchEvent::made(Event::Removed { id, uid }, revision));
+        self.due.extend(removed);
+        match told.event {
+            // The token counts once the reader has the event.
+            Some(event) => self.due.push_back(WatchEvent { event, revision, resume_token }),
+            None => self.resume_token = token.or_else(|| self.resume_token.take()),
         }
-        let event = WatchEvent::known(message)?;
-        self.partial |= matches!(event.event, Event::Snapshot(_));
-        Some(event)
     }
 
     /// Goes on after an error, or ends with it.
     fn interrupted(&mut self, error: Error) -> Option<Error> {
-        let policy = self.client.retry();
-        // Without a token only a stream that was open can have this end: its reader was too slow for the snapshot.
-        let can_begin_anew = self.resume_token.is_some() || matches!(self.state, State::Open(_));
-        if matches!(error, Error::HistoryCompacted(_)) && can_begin_anew && !policy.is_none() {
-            (self.resume_token, self.partial) = (None, true);
-            self.open_after(Duration::ZERO);
-            return None;
-        }
-        let tries = self.tries.get_or_insert_with(|| policy.tries());
+        let cure = self.cure(&error);
+        let tries = self.tries.get_or_insert_with(|| self.client.settings.retry.tries());
         let first = !tries.any_failed();
-        let Some(delay) = tries.stream(&error) else {
+        let delay = match cure {
+            Cure::Repeat => tries.stream(&error),
+            Cure::BeginAnew | Cure::Renew(_) => tries.at_once_then_later(&error),
+        };
+        let Some(delay) = delay else {
             self.state = State::Ended;
             return Some(error);
         };
         if first {
-            self.client.observer().observe(Interruption::Began { error: &error });
+            self.client.observer.observe(Interruption::Began { error: &error });
         }
-        self.open_after(delay);
+        match cure {
+            Cure::Repeat => self.open_after(delay),
+            Cure::BeginAnew => {
+                self.begin_anew();
+                self.open_after(delay);
+            }
+            Cure::Renew(sent) => self.renew_after(delay, sent, error),
+        }
         None
+    }
+
+    fn cure(&self, error: &Error) -> Cure {
+        match (error, &self.state) {
+            // A stream that did not open has tried another token already.
+            (Error::Unauthenticated(_), State::Open(messages)) if self.client.may_renew() => {
+                Cure::Renew(messages.bearer().cloned())
+            }
+            // Without a token only a stream that was open can have this end: its reader was too slow for the snapshot.
+            (Error::HistoryCompacted(_), State::Open(_)) => Cure::BeginAnew,
+            (Error::HistoryCompacted(_), _) if self.resume_token.is_some() => Cure::BeginAnew,
+            _ => Cure::Repeat,
+        }
+    }
+
+    /// The next stream begins with a snapshot.
+    fn begin_anew(&mut self) {
+        self.resume_token = None;
+        if self.known.is_none() {
+            self.known = Some(Known::default());
+            self.due.push_back(WatchEvent::made(Event::Reset, 0));
+        }
     }
 
     fn open_after(&mut self, delay: Duration) {
@@ -157,12 +173,26 @@ impl Watch {
         }));
     }
 
-    fn opened(&mut self, messages: Messages) {
+    /// Opens the stream with another token than `sent`; if there is none, `refused` is the end.
+    fn renew_after(&mut self, delay: Duration, sent: Option<Bearer>, refused: Error) {
+        let (client, filter, token) = (self.client.clone(), self.filter.clone(), self.resume_token.clone());
+        self.state = State::Opening(Box::pin(async move {
+            tokio::time::sleep(delay).await;
+            if client.bearer().await? == sent {
+                return Err(refused);
+            }
+            client.open_stream(filter, token).await
+        }));
+    }
+
+    fn open(&mut self, opened: Opened) {
         if let Some(tries) = &self.tries {
-            self.client.observer().observe(Interruption::Ended { after: tries.elapsed() });
+            self.client.observer.observe(Interruption::Ended { after: tries.elapsed() });
         }
-        let messages = Box::new(messages);
-        self.state = if std::mem::take(&mut self.partial) { State::Reset(messages) } else { State::Open(messages) };
+        if let (None, Some(known)) = (&self.resume_token, &mut self.known) {
+            known.begin_snapshot();
+        }
+        self.state = State::Open(Box::new(Messages::new(opened, self.client.settings.watch_silence)));
     }
 }
 
@@ -172,30 +202,27 @@ impl Stream for Watch {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
         loop {
+            if let Some(event) = this.due.pop_front() {
+                if let Some(token) = &event.resume_token {
+                    this.resume_token = Some(token.clone());
+                }
+                return Poll::Ready(Some(Ok(event)));
+            }
             let error = match &mut this.state {
                 State::Ended => return Poll::Ready(None),
-                State::Reset(_) => {
-                    if let State::Reset(messages) = std::mem::replace(&mut this.state, State::Ended) {
-                        this.state = State::Open(messages);
-                    }
-                    let reset = WatchEvent { event: Event::Reset, revision: 0, resume_token: None };
-                    return Poll::Ready(Some(Ok(reset)));
-                }
                 State::Opening(opening) => match ready!(opening.as_mut().poll(cx)) {
-                    Ok(messages) => {
-                        this.opened(messages);
+                    Ok(opened) => {
+                        this.open(opened);
                         continue;
                     }
                     Err(error) => error,
                 },
-                State::Open(messages) => match ready!(Pin::new(messages).poll_next(cx)) {
-                    Some(Ok(message)) => match this.read(message) {
-                        Some(event) => return Poll::Ready(Some(Ok(event))),
-                        None => continue,
-                    },
-                    Some(Err(status)) => status.into(),
-                    // A server ends a stream with a status; without one, something between it and us did.
-                    None => Error::transport(Status::unavailable("the stream of changes ended without a reason")),
+                State::Open(messages) => match ready!(messages.poll_next(cx)) {
+                    Ok(message) => {
+                        this.read(message);
+                        continue;
+                    }
+                    Err(error) => error,
                 },
             };
             if let Some(error) = this.interrupted(error) {
@@ -208,107 +235,10 @@ impl Stream for Watch {
 impl fmt::Debug for Watch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match self.state {
-            State::Reset(_) | State::Open(_) => "open",
+            State::Open(_) => "open",
             State::Opening(_) => "interrupted",
             State::Ended => "ended",
         };
         f.debug_struct("Watch").field("state", &state).field("resume_token", &self.resume_token).finish_non_exhaustive()
-    }
-}
-
-// === impl WatchEvent ===
-
-impl WatchEvent {
-    /// The store this event shows, if it shows one.
-    pub fn store(&self) -> Option<&Store> {
-        match &self.event {
-            Event::Snapshot(store) | Event::Changed(store) => Some(store),
-            Event::Reset | Event::Synced { .. } | Event::Removed { .. } | Event::Heartbeat { .. } => None,
-        }
-    }
-
-    /// `None` for an event that this client does not know.
-    fn known(message: WatchStatusResponse) -> Option<Self> {
-        let event = match message.event? {
-            WireEvent::Snapshot(store) => Event::Snapshot(Box::new(store)),
-            WireEvent::Synced(synced) => Event::Synced { stores: synced.stores },
-            WireEvent::Changed(store) => Event::Changed(Box::new(store)),
-            WireEvent::Removed(removed) => Event::Removed { id: removed.id, uid: removed.uid },
-            WireEvent::Heartbeat(heartbeat) => Event::Heartbeat { server_time: heartbeat.server_time },
-        };
-        Some(Self { event, revision: message.revision, resume_token: ResumeToken::present(&message.resume_token) })
-    }
-}
-
-/// [`Event::Reset`] becomes a message without an event.
-impl From<WatchEvent> for WatchStatusResponse {
-    fn from(event: WatchEvent) -> Self {
-        let WatchEvent { event, revision, resume_token } = event;
-        let event = match event {
-            Event::Reset => None,
-            Event::Snapshot(store) => Some(WireEvent::Snapshot(*store)),
-            Event::Synced { stores } => Some(WireEvent::Synced(wire::Synced { stores })),
-            Event::Changed(store) => Some(WireEvent::Changed(*store)),
-            Event::Removed { id, uid } => Some(WireEvent::Removed(wire::Removed { id, uid })),
-            Event::Heartbeat { server_time } => Some(WireEvent::Heartbeat(wire::Heartbeat { server_time })),
-        };
-        Self { event, revision, resume_token: resume_token.map(|token| token.0).unwrap_or_default() }
-    }
-}
-
-// === impl ResumeToken ===
-
-impl ResumeToken {
-    fn present(text: &str) -> Option<Self> {
-        (!text.is_empty()).then(|| Self(text.to_owned()))
-    }
-
-    /// The token as text, to be kept.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// A token that was kept as text.
-impl From<String> for ResumeToken {
-    fn from(text: String) -> Self {
-        Self(text)
-    }
-}
-
-impl fmt::Display for ResumeToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn message(event: Option<WireEvent>, resume_token: &str) -> WatchStatusResponse {
-        WatchStatusResponse { event, revision: 7, resume_token: resume_token.to_owned() }
-    }
-
-    #[test]
-    fn events_go_to_the_wire_and_back_unchanged() {
-        let store = Store { id: "store-a".to_owned(), ..Store::default() };
-        for (event, token) in [
-            (WireEvent::Snapshot(store.clone()), ""),
-            (WireEvent::Synced(wire::Synced { stores: 3 }), "t1"),
-            (WireEvent::Changed(store), "t2"),
-            (WireEvent::Removed(wire::Removed { id: "store-a".to_owned(), uid: "u".to_owned() }), "t3"),
-            (WireEvent::Heartbeat(wire::Heartbeat { server_time: Some(Timestamp::default()) }), "t4"),
-        ] {
-            let sent = message(Some(event), token);
-            let known = WatchEvent::known(sent.clone()).expect("known");
-            assert_eq!(known.resume_token.as_ref().map(ResumeToken::as_str).unwrap_or_default(), token);
-            assert_eq!(WatchStatusResponse::from(known), sent);
-        }
-    }
-
-    #[test]
-    fn an_event_of_a_newer_server_is_left_out() {
-        assert_eq!(WatchEvent::known(message(None, "t")), None);
     }
 }

@@ -74,7 +74,7 @@ fn line(event: &WatchEvent) -> Option<String> {
         Event::Reset => Some("reset     changes are missing; all stores follow".to_owned()),
         Event::Synced { stores: 1 } => Some("synced    1 store; changes follow".to_owned()),
         Event::Synced { stores } => Some(format!("synced    {stores} stores; changes follow")),
-        Event::Removed { id, .. } => Some(format!("left      {id}  the filter no longer means it")),
+        Event::Removed { id, .. } => Some(format!("left      {id}  it is gone, or the filter no longer means it")),
         _ => None,
     }
 }

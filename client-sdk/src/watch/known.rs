@@ -1,0 +1,177 @@
+//! What the reader of a watch was told, so that a new snapshot can be told as changes.
+
+use std::{
+    collections::{HashMap, HashSet},
+    hash::{DefaultHasher, Hash, Hasher},
+};
+
+use prost::Message;
+
+use super::event::Event;
+use crate::v1::Store;
+
+/// The stores that the reader of a watch knows from it.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    stores: HashMap<String, Kept>,
+    /// The ids of the snapshot that is being read; `None` after its end.
+    snapshot: Option<HashSet<String>>,
+    /// Whether a snapshot was complete.
+    synced: bool,
+}
+
+#[derive(Debug)]
+struct Kept {
+    uid: String,
+    /// Of everything that a store says of itself. A revision alone could come again after the log was replaced.
+    digest: u64,
+}
+
+/// What a message comes to for the reader, in this order.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    /// Stores that are gone: id and UUID.
+    pub(super) removed: Vec<(String, String)>,
+    pub(super) event: Option<Event>,
+}
+
+// === impl Known ===
+
+impl Known {
+    /// A stream was opened that begins with a snapshot.
+    pub(super) fn begin_snapshot(&mut self) {
+        self.snapshot = Some(HashSet::with_capacity(self.stores.len()));
+    }
+
+    /// Whether the snapshot that is being read is not the first: what it has is reported as changes.
+    fn again(&self) -> bool {
+        self.synced
+    }
+
+    /// What an event of the server comes to.
+    pub(super) fn tell(&mut self, event: Event) -> Told {
+        match event {
+            Event::Snapshot(store) => self.in_snapshot(store),
+            Event::Synced { .. } => self.end_of_snapshot(event),
+            Event::Changed(store) => self.changed(store),
+            Event::Removed { ref id, .. } => {
+                self.stores.remove(id);
+                Told { event: Some(event), ..Told::default() }
+            }
+            Event::Heartbeat { .. } | Event::Reset => Told { event: Some(event), ..Told::default() },
+        }
+    }
+
+    fn in_snapshot(&mut self, store: Box<Store>) -> Told {
+        if let Some(ids) = &mut self.snapshot {
+            ids.insert(store.id.clone());
+        }
+        let new = Kept::of(&store);
+        let Some(old) = self.stores.get(&store.id) else {
+            self.stores.insert(store.id.clone(), new);
+            let event = if self.again() { Event::Changed(store) } else { Event::Snapshot(store) };
+            return Told { event: Some(event), ..Told::default() };
+        };
+        if old.uid == new.uid && old.digest == new.digest {
+            return Told::default();
+        }
+        // Another store of this id: the one before is gone.
+        let replaced = (old.uid != new.uid).then(|| (store.id.clone(), old.uid.clone()));
+        self.stores.insert(store.id.clone(), new);
+        Told { removed: replaced.into_iter().collect(), event: Some(Event::Changed(store)) }
+    }
+
+    fn end_of_snapshot(&mut self, event: Event) -> Told {
+        self.synced = true;
+        let Some(ids) = self.snapshot.take() else { return Told { event: Some(event), ..Told::default() } };
+        let gone = self.stores.extract_if(|id, _| !ids.contains(id)).map(|(id, kept)| (id, kept.uid));
+        let mut removed: Vec<_> = gone.collect();
+        removed.sort_unstable();
+        Told { removed, event: Some(event) }
+    }
+
+    fn changed(&mut self, store: Box<Store>) -> Told {
+        let deleted = store.state() == crate::v1::store::State::Deleted;
+        let new = Kept::of(&store);
+        let old = if deleted { self.stores.remove(&store.id) } else { self.stores.insert(store.id.clone(), new) };
+        // The contract has no repetition. This keeps one of a faulty server or proxy from the reader.
+        let repeated = !deleted && old.is_some_and(|old| self.stores.get(&store.id).is_some_and(|new| *new == old));
+        Told { event: (!repeated).then_some(Event::Changed(store)), ..Told::default() }
+    }
+}
+
+impl PartialEq for Kept {
+    fn eq(&self, other: &Self) -> bool {
+        (self.digest, &self.uid) == (other.digest, &other.uid)
+    }
+}
+
+// === impl Kept ===
+
+impl Kept {
+    fn of(store: &Store) -> Self {
+        let mut hasher = DefaultHasher::new();
+        store.encode_to_vec().hash(&mut hasher);
+        Self { uid: store.uid.clone(), digest: hasher.finish() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::v1::store::State;
+
+    fn store(id: &str, uid: &str, revision: u64) -> Box<Store> {
+        Box::new(Store { id: id.to_owned(), uid: uid.to_owned(), revision, ..Store::default() })
+    }
+
+    fn told(known: &mut Known, event: Event) -> Vec<String> {
+        let Told { removed, event } = known.tell(event);
+        let shown = |event| match event {
+            Event::Snapshot(store) => format!("snapshot {} {}", store.id, store.revision),
+            Event::Changed(store) => format!("changed {} {}", store.id, store.revision),
+            other => format!("{other:?}"),
+        };
+        removed.into_iter().map(|(id, uid)| format!("removed {id} {uid}")).chain(event.map(shown)).collect()
+    }
+
+    fn synced() -> Event {
+        Event::Synced { stores: 0 }
+    }
+
+    #[test]
+    fn a_new_snapshot_is_told_as_what_changed_and_vanished() {
+        let mut known = Known::default();
+        known.begin_snapshot();
+        for id in ["same", "other", "new-uid", "gone", "deleted", "left"] {
+            assert_eq!(told(&mut known, Event::Snapshot(store(id, "u1", 1))), [format!("snapshot {id} 1")]);
+        }
+        assert_eq!(told(&mut known, synced()), ["Synced { stores: 0 }"]);
+        let mut deleted = store("deleted", "u1", 2);
+        deleted.set_state(State::Deleted);
+        told(&mut known, Event::Changed(deleted));
+        told(&mut known, Event::Removed { id: "left".to_owned(), uid: "u1".to_owned() });
+
+        known.begin_snapshot();
+        assert!(told(&mut known, Event::Snapshot(store("same", "u1", 1))).is_empty());
+        assert_eq!(told(&mut known, Event::Snapshot(store("other", "u1", 5))), ["changed other 5"]);
+        let replaced = told(&mut known, Event::Snapshot(store("new-uid", "u2", 6)));
+        assert_eq!(replaced, ["removed new-uid u1", "changed new-uid 6"]);
+        assert_eq!(told(&mut known, Event::Snapshot(store("made", "u1", 7))), ["changed made 7"]);
+        assert_eq!(told(&mut known, synced()), ["removed gone u1", "Synced { stores: 0 }"]);
+    }
+
+    #[test]
+    fn a_snapshot_that_begins_anew_repeats_nothing() {
+        let mut known = Known::default();
+        known.begin_snapshot();
+        told(&mut known, Event::Snapshot(store("a", "u1", 1)));
+        told(&mut known, Event::Snapshot(store("b", "u1", 1)));
+        known.begin_snapshot();
+        assert!(told(&mut known, Event::Snapshot(store("a", "u1", 1))).is_empty());
+        assert_eq!(told(&mut known, Event::Snapshot(store("c", "u1", 1))), ["snapshot c 1"]);
+        assert_eq!(told(&mut known, synced()), ["removed b u1", "Synced { stores: 0 }"]);
+        assert_eq!(told(&mut known, Event::Changed(store("a", "u1", 2))), ["changed a 2"]);
+        assert!(told(&mut known, Event::Changed(store("a", "u1", 2))).is_empty(), "no event comes twice");
+    }
+}
