@@ -7,7 +7,7 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 
-use crate::{client::Client, error::Error, retry::RetryPolicy, token::Tokens};
+use crate::{client::Client, connections::Connections, error::Error, retry::RetryPolicy, token::Tokens};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -130,7 +130,7 @@ impl Builder {
         let endpoint = self.endpoint(url)?;
         // The endpoint's own limit covers TCP alone, not a peer that accepts and then stays silent.
         match tokio::time::timeout(self.connect_timeout, endpoint.connect()).await {
-            Ok(Ok(channel)) => Ok(self.channel(channel)),
+            Ok(Ok(channel)) => Ok(Client::new(Connections::to(endpoint, channel), self.settings)),
             Ok(Err(error)) => {
                 let mut status = Status::unavailable(format!("cannot connect to {url}"));
                 status.set_source(Arc::new(error));
@@ -150,14 +150,15 @@ impl Builder {
     /// [`Error::InvalidServer`] when the address cannot be used, [`Error::Token`] when [`Self::token`] was given text that is
     /// none.
     pub fn connect_lazy(self, url: &str) -> Result<Client, Error> {
-        let channel = self.endpoint(url)?.connect_lazy();
-        Ok(self.channel(channel))
+        let endpoint = self.endpoint(url)?;
+        let channel = endpoint.connect_lazy();
+        Ok(Client::new(Connections::to(endpoint, channel), self.settings))
     }
 
     /// Speaks through a channel made by the caller, see [`Client::from_channel`]. Where the channel leads is the caller's
     /// business: a token is sent through it in any case.
     pub fn channel(self, channel: Channel) -> Client {
-        Client::new(channel, self.settings)
+        Client::new(Connections::only(channel), self.settings)
     }
 
     fn endpoint(&self, url: &str) -> Result<Endpoint, Error> {

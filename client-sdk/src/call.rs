@@ -5,7 +5,8 @@ use std::pin::Pin;
 use tonic::{Request, Response, Status, Streaming, transport::Channel};
 
 use crate::{
-    client::Client,
+    client::{Client, stores},
+    connections::Place,
     error::Error,
     interruption::Interruption,
     retry::Repetition,
@@ -19,6 +20,8 @@ pub(crate) struct Opened {
     pub(crate) messages: Streaming<wire::WatchStatusResponse>,
     /// The token that it was opened with.
     pub(crate) bearer: Option<Bearer>,
+    /// Its place on a connection.
+    pub(crate) place: Place,
 }
 
 // === impl Client ===
@@ -48,12 +51,13 @@ impl Client {
         let resume_token = token.as_ref().map(ResumeToken::to_string).unwrap_or_default();
         let request = wire::WatchStatusRequest { filter: Some(filter), resume_token };
         let open = |bearer: Option<Bearer>| {
-            let mut grpc = self.grpc.clone();
+            let (channel, place) = self.connections.for_watch();
+            let mut grpc = stores(channel);
             // The deadline is for the stream to open; sent to the server, it would end the stream.
             let request = signed(request.clone(), bearer.as_ref());
             async move {
                 let open = Box::pin(async move { grpc.watch_status(request).await });
-                Ok(Opened { messages: self.within(open).await?, bearer })
+                Ok(Opened { messages: self.within(open).await?, bearer, place })
             }
         };
         self.with_token(open).await

@@ -5,6 +5,7 @@ use tonic::{Status, transport::Channel};
 use crate::{
     builder::{Builder, Settings},
     cause::Cause,
+    connections::Connections,
     create::CreateStore,
     credentials::Credentials,
     delete::DeleteStore,
@@ -23,11 +24,12 @@ use crate::{
 const MAX_ANSWER: usize = 16 * 1024 * 1024;
 
 /// A connection to a SendStores server. Cheap to clone; clones share the connection, which is made anew when it
-/// breaks.
+/// breaks. Watches get further connections where one has no room for them.
 #[derive(Clone, Debug)]
 pub struct Client {
     pub(crate) grpc: StoreServiceClient<Channel>,
     pub(crate) accounts: AccountServiceClient<Channel>,
+    pub(crate) connections: Connections,
     pub(crate) settings: Settings,
     pub(crate) observer: Observer,
 }
@@ -48,16 +50,17 @@ impl Client {
         Builder::new()
     }
 
-    /// Speaks through a channel made by the caller: its own TLS, proxy or transport. The type is tonic's: a new major
+    /// Speaks through a channel made by the caller: its own TLS, proxy or transport. It is the only one, so the limit of
+    /// streams on one connection holds for all watches. The type is tonic's: a new major
     /// version of tonic changes it.
     pub fn from_channel(channel: Channel) -> Self {
-        Self::new(channel, Settings::default())
+        Self::new(Connections::only(channel), Settings::default())
     }
 
-    pub(crate) fn new(channel: Channel, settings: Settings) -> Self {
-        let accounts = AccountServiceClient::new(channel.clone());
-        let grpc = StoreServiceClient::new(channel).max_decoding_message_size(MAX_ANSWER);
-        Self { grpc, accounts, settings, observer: Observer::default() }
+    pub(crate) fn new(connections: Connections, settings: Settings) -> Self {
+        let accounts = AccountServiceClient::new(connections.for_calls());
+        let grpc = stores(connections.for_calls());
+        Self { grpc, accounts, connections, settings, observer: Observer::default() }
     }
 
     /// Has `observe` called when a call or a stream of this client is interrupted, and when it goes on: once each, however
@@ -172,6 +175,11 @@ impl Client {
     pub async fn watch_from(&self, filter: wire::StoreFilter, token: ResumeToken) -> Result<Watch, Error> {
         self.open_watch(filter, Some(token)).await
     }
+}
+
+/// The calls about stores on one connection.
+pub(crate) fn stores(channel: Channel) -> StoreServiceClient<Channel> {
+    StoreServiceClient::new(channel).max_decoding_message_size(MAX_ANSWER)
 }
 
 fn present(store: Option<Store>) -> Result<Store, Error> {

@@ -5,6 +5,7 @@ mod builder;
 mod call;
 mod cause;
 mod client;
+mod connections;
 mod create;
 mod credentials;
 mod delete;

@@ -145,6 +145,18 @@ async fn a_token_from_before_the_history_is_told_so() {
 }
 
 #[tokio::test]
+async fn more_watches_than_a_connection_has_room_for_work_all() {
+    let rig = Rig::start().await;
+    let open = (0..600).map(|_| rig.client.watch(StoreFilter::default()));
+    let watches = within("600 watches", futures::future::join_all(open)).await;
+    let mut watches: Vec<_> = watches.into_iter().map(|watch| watch.expect("open")).collect();
+    within("the snapshots", futures::future::join_all(watches.iter_mut().map(synced))).await;
+    rig.create("store-a").await;
+    let events = within("a change", futures::future::join_all(watches.iter_mut().map(next))).await;
+    assert!(events.iter().all(|event| words(event) == "changed store-a Provisioning"));
+}
+
+#[tokio::test]
 async fn a_wait_sees_every_step_and_ends_ready() {
     let rig = Rig::start().await;
     rig.create("store-a").await;

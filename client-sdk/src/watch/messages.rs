@@ -10,13 +10,14 @@ use futures::Stream;
 use tokio::time::{Instant, Sleep};
 use tonic::{Status, Streaming};
 
-use crate::{call::Opened, error::Error, token::Bearer, v1::WatchStatusResponse};
+use crate::{call::Opened, connections::Place, error::Error, token::Bearer, v1::WatchStatusResponse};
 
 /// The messages of one stream that the server has accepted. A proxy may answer pings for a server that is gone, so only the
 /// server's own messages show that it is alive: it sends a heartbeat when nothing else was sent for 10 s.
 pub(super) struct Messages {
     stream: Streaming<WatchStatusResponse>,
     bearer: Option<Bearer>,
+    _place: Place,
     silence: Duration,
     last: Instant,
     /// Wakes no earlier than the end of a silence that began with the last message but one.
@@ -27,9 +28,9 @@ pub(super) struct Messages {
 
 impl Messages {
     pub(super) fn new(opened: Opened, silence: Duration) -> Self {
-        let Opened { messages, bearer } = opened;
+        let Opened { messages, bearer, place } = opened;
         let timer = Box::pin(tokio::time::sleep(silence));
-        Self { stream: messages, bearer, silence, last: Instant::now(), timer }
+        Self { stream: messages, bearer, _place: place, silence, last: Instant::now(), timer }
     }
 
     /// The token that the stream was opened with.
