@@ -75,6 +75,8 @@ pub(crate) struct Global {
     /// Send the token also over http:// to another machine, where others on the way can read it.
     #[arg(long, global = true)]
     pub(crate) allow_plaintext_token: bool,
+    #[command(flatten)]
+    pub(crate) tls: TlsFiles,
     /// Time limit of one call, such as 10s. A call that finds no server is repeated for as long.
     #[arg(long, global = true, default_value = "10s", value_name = "TIME", value_parser = humantime::parse_duration)]
     pub(crate) timeout: Duration,
@@ -82,6 +84,21 @@ pub(crate) struct Global {
     /// JSON on stderr.
     #[arg(long, global = true)]
     pub(crate) json: bool,
+}
+
+/// Files of certificates for https:// addresses, all PEM.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct TlsFiles {
+    /// Authority that the server's certificate must come from. Default: those that this machine trusts.
+    #[arg(long, global = true, env = "SENDSTORES_CA", hide_env_values = true, value_name = "PATH")]
+    pub(crate) ca: Option<PathBuf>,
+    /// Certificate to show to the server.
+    #[arg(long, global = true, env = "SENDSTORES_CERT", hide_env_values = true, value_name = "PATH")]
+    pub(crate) cert: Option<PathBuf>,
+    /// Key of that certificate.
+    #[arg(long, global = true, env = "SENDSTORES_KEY", hide_env_values = true, value_name = "PATH")]
+    pub(crate) key: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

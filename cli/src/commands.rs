@@ -8,12 +8,14 @@ mod list;
 mod watch;
 mod whoami;
 
+use std::path::PathBuf;
+
 use clap::CommandFactory;
-use sendstores_client::{Client, RetryPolicy};
+use sendstores_client::{Builder, Client, RetryPolicy};
 
 use crate::{
-    args::{Cli, Command, DEFAULT_SERVER, Global, SERVER_VARIABLE, TOKEN_FILE_VARIABLE, TOKEN_VARIABLE},
-    failure::Failure,
+    args::{Cli, Command, DEFAULT_SERVER, Global, SERVER_VARIABLE, TOKEN_FILE_VARIABLE, TOKEN_VARIABLE, TlsFiles},
+    failure::{Exit, Failure},
     notices::Notices,
     output,
 };
@@ -43,12 +45,30 @@ async fn connect(global: &Global) -> Result<Client, Failure> {
     } else if let Some(path) = variable(TOKEN_FILE_VARIABLE) {
         builder = builder.token_file(path);
     }
+    builder = with_tls(builder, &global.tls)?;
     if global.allow_plaintext_token {
         builder = builder.allow_plaintext_token();
     }
     let client = builder.connect(&global.server).await?;
     let notices = Notices::plain(global.json);
     Ok(client.on_interruption(move |interruption| notices.show(&interruption)))
+}
+
+fn with_tls(mut builder: Builder, files: &TlsFiles) -> Result<Builder, Failure> {
+    let read = |path: &PathBuf| {
+        std::fs::read(path)
+            .map_err(|error| Failure::new(Exit::Failed, format!("cannot read {}: {error}", path.display())))
+    };
+    if let Some(path) = &files.ca {
+        builder = builder.tls_ca(read(path)?);
+    }
+    match (&files.cert, &files.key) {
+        (Some(cert), Some(key)) => Ok(builder.tls_identity(read(cert)?, read(key)?)),
+        (None, None) => Ok(builder),
+        (Some(_), None) | (None, Some(_)) => {
+            Err(Failure::new(Exit::Failed, "a client certificate needs both --cert and --key"))
+        }
+    }
 }
 
 /// A variable of the environment; an empty one counts as none.

@@ -126,6 +126,9 @@ fn flag(field: &str) -> String {
 /// What to do next.
 fn hint(error: &Error) -> Option<String> {
     let text = match error {
+        Error::Transport(cause) if cause.to_string().contains("certificate") => {
+            "--ca PATH names the authority of the server's certificate, --cert and --key the client's own"
+        }
         Error::Transport(_) => {
             "is the server running, and is this its address? --server URL or SENDSTORES_SERVER sets it"
         }

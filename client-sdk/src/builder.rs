@@ -7,6 +7,8 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 
+#[cfg(feature = "tls")]
+use crate::tls::Tls;
 use crate::{client::Client, connections::Connections, error::Error, retry::RetryPolicy, token::Tokens};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -27,6 +29,8 @@ pub struct Builder {
     settings: Settings,
     connect_timeout: Duration,
     plaintext_token: bool,
+    #[cfg(feature = "tls")]
+    tls: Tls,
 }
 
 /// What a [`Client`] keeps of them.
@@ -53,7 +57,13 @@ impl Default for Settings {
 
 impl Builder {
     pub(crate) fn new() -> Self {
-        Self { settings: Settings::default(), connect_timeout: CONNECT_TIMEOUT, plaintext_token: false }
+        Self {
+            settings: Settings::default(),
+            connect_timeout: CONNECT_TIMEOUT,
+            plaintext_token: false,
+            #[cfg(feature = "tls")]
+            tls: Tls::default(),
+        }
     }
 
     /// How long one try of a call may take until its answer is complete. Default: 10 s. A stream of changes has no such end.
@@ -121,7 +131,29 @@ impl Builder {
         self
     }
 
-    /// Connects to the server at `url`, such as `http://127.0.0.1:7443`. This is tried once: the retry policy holds for calls.
+    /// The authorities, in PEM, that an `https://` server's certificate must come from. Default: those that the machine
+    /// trusts.
+    #[cfg(feature = "tls")]
+    pub fn tls_ca(mut self, pem: impl AsRef<[u8]>) -> Self {
+        self.tls.authorities(pem.as_ref());
+        self
+    }
+
+    /// A certificate with its chain and its key, both in PEM, that the client shows to an `https://` server. Default: none.
+    #[cfg(feature = "tls")]
+    pub fn tls_identity(mut self, certificate: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> Self {
+        self.tls.identity(certificate.as_ref(), key.as_ref());
+        self
+    }
+
+    /// The name that the certificate of an `https://` server must have. Default: the host of its address.
+    #[cfg(feature = "tls")]
+    pub fn tls_server_name(mut self, name: impl AsRef<str>) -> Self {
+        self.tls.server_name(name.as_ref());
+        self
+    }
+
+    /// Connects to the server at `url`, such as `https://stores.example.org` or `http://127.0.0.1:7443`. This is tried once: the retry policy holds for calls.
     ///
     /// # Errors
     /// [`Error::InvalidServer`] when the address cannot be used, [`Error::Token`] when [`Self::token`] was given text that is
@@ -163,23 +195,21 @@ impl Builder {
 
     fn endpoint(&self, url: &str) -> Result<Endpoint, Error> {
         let refused = |why: String| Error::InvalidServer { url: url.to_owned(), why };
-        match url.split_once("://") {
-            Some(("http", _)) => {}
-            // Without TLS built in, tonic would send plain text to such an address.
-            Some(("https", _)) => {
-                return Err(refused("this client speaks no TLS yet; give an http:// address".to_owned()));
-            }
-            Some((other, _)) => return Err(refused(format!("the scheme must be http, not {other}"))),
-            None => return Err(refused(format!("it has no scheme; write http://{url}"))),
-        }
+        let encrypted = match url.split_once("://") {
+            Some(("http", _)) => false,
+            Some(("https", _)) => true,
+            Some((other, _)) => return Err(refused(format!("the scheme must be http or https, not {other}"))),
+            None => return Err(refused(format!("it has no scheme; write https://{url} or http://{url}"))),
+        };
         self.settings.tokens.check()?;
-        if !self.settings.tokens.is_none() && !self.plaintext_token && !is_this_machine(url) {
+        if !self.settings.tokens.is_none() && !encrypted && !self.plaintext_token && !is_this_machine(url) {
             return Err(refused(
-                "others on the way could read the token: connect to this machine, or allow a plaintext token"
+                "others on the way could read the token: use https://, connect to this machine, or allow a plaintext token"
                     .to_owned(),
             ));
         }
         let endpoint = Endpoint::from_shared(url.to_owned()).map_err(|_| refused("it is not an address".to_owned()))?;
+        let endpoint = self.encrypted(endpoint, encrypted).map_err(refused)?;
         endpoint
             .connect_timeout(self.connect_timeout)
             .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
@@ -188,6 +218,21 @@ impl Builder {
             .tcp_nodelay(true)
             .user_agent(concat!("sendstores-client/", env!("CARGO_PKG_VERSION")))
             .map_err(|error| Error::transport(Status::from_error(error.into())))
+    }
+
+    #[cfg(feature = "tls")]
+    fn encrypted(&self, endpoint: Endpoint, encrypted: bool) -> Result<Endpoint, String> {
+        match (encrypted, self.tls.is_given()) {
+            (true, _) => self.tls.endpoint(endpoint, self.connect_timeout),
+            (false, false) => Ok(endpoint),
+            (false, true) => Err("it is not encrypted, although TLS was asked for; write https://".to_owned()),
+        }
+    }
+
+    // Without TLS built in, tonic would send plain text to such an address.
+    #[cfg(not(feature = "tls"))]
+    fn encrypted(&self, endpoint: Endpoint, encrypted: bool) -> Result<Endpoint, String> {
+        if encrypted { Err("this client is built without its feature `tls`".to_owned()) } else { Ok(endpoint) }
     }
 }
 
@@ -206,9 +251,8 @@ mod tests {
     #[tokio::test]
     async fn addresses_that_cannot_be_used_are_refused_with_what_to_write() {
         for (url, why) in [
-            ("127.0.0.1:7443", "write http://127.0.0.1:7443"),
-            ("https://example.org", "speaks no TLS"),
-            ("ftp://example.org", "must be http, not ftp"),
+            ("127.0.0.1:7443", "or http://127.0.0.1:7443"),
+            ("ftp://example.org", "must be http or https, not ftp"),
             ("http://", "not an address"),
             ("http://a b", "not an address"),
         ] {
@@ -233,6 +277,8 @@ mod tests {
             Client::builder().token("sst_secret").allow_plaintext_token().connect_lazy(url).expect(url);
             Client::builder().connect_lazy(url).expect("without a token");
         }
+        #[cfg(feature = "tls")]
+        with("https://example.org").expect("encrypted");
         let error = Client::builder().token("a\nb").connect_lazy("http://127.0.0.1:1").expect_err("no token");
         assert!(error.to_string().contains("no token has"), "{error}");
         assert!(!format!("{:?}", Client::builder().token("sst_secret")).contains("sst_secret"));

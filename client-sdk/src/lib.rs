@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 #![warn(missing_docs)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod builder;
 mod call;
@@ -14,6 +15,8 @@ mod get;
 mod interruption;
 mod list;
 mod retry;
+#[cfg(feature = "tls")]
+mod tls;
 mod token;
 mod wait;
 mod watch;

@@ -12,6 +12,7 @@ use sendstores_client::{
     v1::{WatchStatusRequest, WatchStatusResponse, watch_status_response::Event},
 };
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::mpsc::{self, UnboundedReceiver, UnboundedSender},
     task::JoinSet,
@@ -45,14 +46,23 @@ pub(crate) struct Answer(SendStream<Bytes>);
 
 impl Peer {
     pub(crate) async fn start() -> Self {
+        Self::with("http", |socket| std::future::ready(Some(socket))).await
+    }
+
+    /// A peer that takes each connection as `accept` does, such as with TLS.
+    pub(crate) async fn with<F, S>(scheme: &str, accept: impl Fn(TcpStream) -> F + Send + 'static) -> Self
+    where
+        F: Future<Output = Option<S>> + Send + 'static,
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
-        let url = format!("http://{}", listener.local_addr().expect("address"));
+        let url = format!("{scheme}://{}", listener.local_addr().expect("address"));
         let (send, calls) = mpsc::unbounded_channel();
         let mut connections = JoinSet::new();
         connections.spawn(async move {
             let mut served = JoinSet::new();
             while let Ok((socket, _)) = listener.accept().await {
-                served.spawn(serve(socket, send.clone()));
+                served.spawn(serve(accept(socket), send.clone()));
             }
         });
         Self { url, calls, _connections: connections }
@@ -81,7 +91,11 @@ impl Peer {
     }
 }
 
-async fn serve(socket: TcpStream, calls: UnboundedSender<Call>) {
+async fn serve<S>(socket: impl Future<Output = Option<S>>, calls: UnboundedSender<Call>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let Some(socket) = socket.await else { return };
     let Ok(mut connection) = h2::server::handshake(socket).await else { return };
     let mut reading = JoinSet::new();
     while let Some(Ok((request, respond))) = connection.accept().await {
