@@ -3,6 +3,7 @@
 mod access;
 mod auth;
 mod check;
+mod tls;
 mod token;
 mod url_template;
 
@@ -14,6 +15,7 @@ use secrecy::SecretString;
 pub use access::Access;
 pub use auth::Auth;
 pub use check::Problems;
+pub use tls::Listen;
 pub use token::{NewToken, TokenCommand};
 pub use url_template::UrlTemplate;
 
@@ -32,13 +34,8 @@ use crate::{
 pub struct Args {
     #[command(subcommand)]
     pub command: Option<Command>,
-    /// Address of the gRPC port.
-    #[arg(long, env = "SENDSTORES_LISTEN", default_value = "127.0.0.1:7443")]
-    pub listen: String,
-    /// Serve without TLS on an address that is not loopback, because a proxy in front of it has TLS. Tokens and passwords are
-    /// readable on the way to it.
-    #[arg(long, env = "SENDSTORES_ALLOW_PLAINTEXT")]
-    pub allow_plaintext: bool,
+    #[command(flatten)]
+    pub listen: tls::TlsArgs,
     /// Address of the admin port: /livez, /readyz, /metrics.
     #[arg(long, env = "SENDSTORES_ADMIN_LISTEN", default_value = "127.0.0.1:7444")]
     pub admin_listen: String,
@@ -160,7 +157,7 @@ pub enum Command {
 /// [`Args`], checked.
 #[derive(Debug)]
 pub struct Config {
-    pub listen: SocketAddr,
+    pub listen: Listen,
     pub admin_listen: SocketAddr,
     pub redis_url: SecretString,
     pub redis_ca: Option<PathBuf>,
@@ -194,13 +191,14 @@ pub struct Config {
 impl Config {
     /// The configuration as `name = value` lines, one a flag, without secrets.
     pub fn print(&self) -> String {
-        let settings = self.settings().into_iter().chain(self.auth.print()).chain(self.access.print());
+        let settings = self.listen.print().into_iter().chain(self.settings());
+        let settings = settings.chain(self.auth.print()).chain(self.access.print());
         settings.map(|(name, value)| format!("{name} = {value}\n")).collect()
     }
 
     fn settings(&self) -> Vec<(&'static str, String)> {
         let Self {
-            listen,
+            listen: _,
             admin_listen,
             redis_url: _,
             redis_ca,
@@ -230,7 +228,6 @@ impl Config {
         } = self;
         let values = values.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(",");
         vec![
-            ("listen", listen.to_string()),
             ("admin-listen", admin_listen.to_string()),
             ("redis-url", "[hidden]".to_owned()),
             ("redis-ca", redis_ca.as_ref().map_or_else(|| "[system]".to_owned(), |path| path.display().to_string())),

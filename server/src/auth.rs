@@ -13,7 +13,7 @@ use sendstores_core::{
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 
-pub use file::{CredentialsFile, FileError};
+pub use file::CredentialsFile;
 pub use standing::{Lapse, Standing};
 
 use crate::mirror::Mirror;

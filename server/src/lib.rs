@@ -3,6 +3,7 @@
 pub mod app;
 pub mod args;
 pub mod auth;
+pub mod files;
 pub mod grpc;
 pub mod ledger;
 pub mod mirror;
@@ -13,3 +14,4 @@ mod shop;
 pub mod supervise;
 pub mod telemetry;
 pub mod turns;
+pub mod tls;

@@ -12,6 +12,13 @@ pub async fn call(server: SocketAddr, method: &str, message: &impl Message, head
 
 /// The same, by a name that the browser has for the server.
 pub async fn call_as(server: SocketAddr, host: &str, method: &str, message: &impl Message, header: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(server).await.expect("connect");
+    stream.write_all(&request(host, method, message, header)).await.expect("send");
+    stream
+}
+
+/// What is sent for such a call.
+pub fn request(host: &str, method: &str, message: &impl Message, header: &str) -> Vec<u8> {
     let message = message.encode_to_vec();
     let mut body = vec![0];
     body.extend(u32::try_from(message.len()).expect("short").to_be_bytes());
@@ -21,7 +28,5 @@ pub async fn call_as(server: SocketAddr, host: &str, method: &str, message: &imp
          Content-Type: application/grpc-web+proto\r\n{header}Content-Length: {}\r\nConnection: close\r\n\r\n",
         body.len()
     );
-    let mut stream = TcpStream::connect(server).await.expect("connect");
-    stream.write_all(&[head.as_bytes(), &body].concat()).await.expect("send");
-    stream
+    [head.as_bytes(), &body].concat()
 }

@@ -1,6 +1,7 @@
 //! What the tests share: real servers started and stopped, and conditions awaited with a deadline.
 
 pub mod api_proxy;
+pub mod authority;
 pub mod cluster;
 pub mod counters;
 pub mod cycles;
@@ -30,6 +31,7 @@ pub mod silent_cluster;
 pub mod static_page;
 pub mod steps;
 pub mod swallow;
+pub mod tls;
 pub mod tokens;
 pub mod versions;
 pub mod wait;

@@ -4,7 +4,6 @@ mod power;
 mod proxy;
 mod sentinel;
 mod small_disk;
-mod tls;
 
 use std::{
     ffi::OsStr,
@@ -22,7 +21,6 @@ pub use power::Loss;
 pub use proxy::{Cut, RedisProxy};
 pub use sentinel::Guarded;
 pub use small_disk::RedisOnSmallDisk;
-pub use tls::Authority;
 
 /// A redis-server of our own: its port, its data, killed with the test. Durable as the product asks for.
 pub struct RedisServer {

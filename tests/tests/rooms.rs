@@ -10,11 +10,25 @@ use std::{
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "app",
-        &["args", "auth", "grpc", "ledger", "mirror", "permits", "provision", "reconcile", "supervise", "telemetry"],
+        &[
+            "args",
+            "auth",
+            "files",
+            "grpc",
+            "ledger",
+            "mirror",
+            "permits",
+            "provision",
+            "reconcile",
+            "supervise",
+            "telemetry",
+            "tls",
+        ],
     ),
-    ("args", &["auth", "ledger", "provision", "telemetry"]),
-    ("auth", &["mirror"]),
-    ("grpc", &["auth", "mirror", "supervise"]),
+    ("args", &["auth", "ledger", "provision", "telemetry", "tls"]),
+    ("auth", &["files", "mirror", "tls"]),
+    ("files", &[]),
+    ("grpc", &["auth", "mirror", "supervise", "tls"]),
     ("ledger", &["shop"]),
     ("mirror", &[]),
     ("permits", &["turns"]),
@@ -24,6 +38,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("supervise", &[]),
     ("telemetry", &[]),
     ("turns", &[]),
+    ("tls", &["files"]),
 ];
 
 /// A text that only the files or folders behind it may have, tests aside.

@@ -25,6 +25,7 @@ use crate::{
     provision::{self, KubeProvisioner},
     reconcile::{ClusterGuard, CronDriver, CronPolicy, Guarded, InventoryCheck, Members, Policy, Reconciler},
     supervise::{Phase, TaskError, Tasks},
+    tls::Tls,
 };
 
 /// Recent changes kept in memory for watchers; see the arithmetic in the mirror's index.
@@ -42,7 +43,7 @@ pub(super) async fn serve(
     metrics: PrometheusHandle,
     mut stop: BoxFuture<'static, ()>,
 ) -> Result<(), TaskError> {
-    let grpc = bind("--listen", config.listen).await?;
+    let grpc = bind("--listen", config.listen.address).await?;
     let admin = bind("--admin-listen", config.admin_listen).await?;
     let mut tasks = Tasks::new();
     let stopping = tasks.stopping();
@@ -124,10 +125,17 @@ async fn port(
     api: StoreApi<RedisLedger>,
 ) -> Result<(Server<RedisLedger>, HealthReporter), TaskError> {
     let auth = authenticator(tasks, &config.auth, mirror)?;
+    let tls = config.listen.tls.clone().map(Tls::open).transpose()?;
+    if let Some(tls) = tls.clone() {
+        tasks.spawn("tls", Phase::Back, |stop| async {
+            tls.keep(stop).await;
+            Ok(())
+        });
+    }
     let (server, reporter) = Server::new(api, auth).await?;
     let hosts = config.access.allowed_hosts.clone().map_or(AllowedHosts::Any, AllowedHosts::Named);
     let server = server.allow(config.access.max_connections_per_peer, hosts).reflection(config.auth.reflection);
-    Ok((server, reporter))
+    Ok((server.tls(tls), reporter))
 }
 
 /// Before anything is written: is this the cluster that the stores stand in, and the Redis that knows them? A cluster that

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Args, Config};
+use super::{Args, Config, Listen};
 use crate::{
     ledger::Durability,
     provision::{Deadlines, ProbeVia, Quota},
@@ -43,7 +43,7 @@ impl Args {
     pub fn check(self) -> Result<Config, Problems> {
         let mut problems = Problems(Vec::new());
         let p = &mut problems;
-        let listen = listen(p, &self.listen, self.allow_plaintext);
+        let listen = self.listen.check(p);
         let admin_listen = p.take("admin-listen", address(&self.admin_listen));
         let redis_ca = p.take("redis-ca", self.redis_ca.map(file).transpose());
         let redis_prefix = p.take("redis-prefix", prefix(&self.redis_prefix));
@@ -59,8 +59,8 @@ impl Args {
         let probe_via = p.take("probe-via", probe_via(&self.probe_via));
         let cron_interval = p.take("cron-interval", duration(&self.cron_interval, 0..=86_400));
         let drain_timeout = p.take("drain-timeout", duration(&self.drain_timeout, 1..=600));
-        let auth = self.auth.check(listen, p);
-        let access = self.access.check(listen, p);
+        let auth = self.auth.check(address_of(&listen), p);
+        let access = self.access.check(address_of(&listen), p);
         let log_format = p.take("log-format", log_format(&self.log_format));
         let log = p.take("log", log_filter(&self.log));
         let chart = p.take("chart", chart(self.chart));
@@ -103,6 +103,10 @@ impl Args {
     }
 }
 
+fn address_of(listen: &Option<Listen>) -> Option<SocketAddr> {
+    listen.as_ref().map(|listen| listen.address)
+}
+
 fn deadlines(problems: &mut Problems, settings: &[String]) -> Deadlines {
     let mut deadlines = Deadlines::default();
     for setting in settings {
@@ -123,14 +127,7 @@ fn quota(problems: &mut Problems, settings: &[String], chart: Option<&Path>, val
     quota
 }
 
-fn listen(problems: &mut Problems, text: &str, allow_plaintext: bool) -> Option<SocketAddr> {
-    let listen = problems.take("listen", address(text))?;
-    let allowed = listen.ip().is_loopback() || allow_plaintext;
-    let why = "is not loopback, and this port has no TLS, so that tokens and passwords are readable on the way: put a proxy with TLS in front of it and add --allow-plaintext";
-    problems.take("listen", allowed.then_some(listen).ok_or_else(|| why.to_owned()))
-}
-
-fn address(text: &str) -> Result<SocketAddr, String> {
+pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
     let refused = || format!("{text:?} is not an address such as 127.0.0.1:7443");
     text.to_socket_addrs().map_err(|_| refused())?.next().ok_or_else(refused)
 }
@@ -235,7 +232,7 @@ mod tests {
     #[test]
     fn the_defaults_are_a_configuration_on_loopback() {
         let config = check(&[]).expect("valid");
-        assert!(config.listen.ip().is_loopback() && config.admin_listen.ip().is_loopback());
+        assert!(config.listen.address.ip().is_loopback() && config.admin_listen.ip().is_loopback());
         assert_eq!(config.redis_durability, Durability::Always);
     }
 

@@ -1,13 +1,6 @@
 //! The credentials file: tokens that an operator declares, for a Redis that has none, and for declarative setups.
 
-use std::{
-    collections::HashMap,
-    fs,
-    io::Read,
-    path::{Path, PathBuf},
-    sync::{Arc, PoisonError, RwLock},
-    time::Duration,
-};
+use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Duration};
 
 use sendstores_core::{
     Invalid, Permission, Principal, PrincipalName, Role, Scope, Timestamp, access::PrincipalKind, token::TokenDigest,
@@ -16,44 +9,16 @@ use serde::Deserialize;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-/// How often the file is read. Kubernetes swaps a mounted Secret by links, which is no event of the file.
-const INTERVAL: Duration = Duration::from_secs(2);
-/// The largest file, in bytes.
-const LARGEST: u64 = 1024 * 1024;
+use crate::files::{FileError, Kind, Reloaded, Source};
 
-/// Why the file cannot be used. Says nothing of what is in it.
-#[derive(Debug, thiserror::Error)]
-pub enum FileError {
-    #[error("{path} cannot be read: {error}")]
-    Unreadable { path: String, error: std::io::Error },
-    #[error("{path} has more than {LARGEST} bytes")]
-    TooLarge { path: String },
-    #[error("{path} is no credentials file: {why}")]
-    Malformed { path: String, why: String },
-    #[error("{path}: credential {number}: {why}")]
-    Wrong { path: String, number: usize, why: Invalid },
-}
+const FILE: Kind =
+    Kind { name: "credentials file", interval: Duration::from_secs(2), broken: "sendstores_credentials_file_broken" };
 
 /// The credentials of one file; clones share what was read last.
 #[derive(Clone, Debug)]
-pub struct CredentialsFile(Arc<Inner>);
+pub struct CredentialsFile(Reloaded<Principals>);
 
-#[derive(Debug)]
-struct Inner {
-    path: PathBuf,
-    read: RwLock<Contents>,
-    /// The epoch of what was read last.
-    changes: watch::Sender<u64>,
-}
-
-/// What was read.
-#[derive(Debug)]
-struct Contents {
-    text: String,
-    principals: HashMap<TokenDigest, Arc<Principal>>,
-    /// How often it was replaced.
-    epoch: u64,
-}
+type Principals = HashMap<TokenDigest, Arc<Principal>>;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -83,79 +48,37 @@ impl CredentialsFile {
     /// # Errors
     /// It cannot be read, or anything in it is wrong.
     pub fn open(path: PathBuf) -> Result<Self, FileError> {
-        let text = text_of(&path)?;
-        let principals = parse(&path, &text)?;
-        let read = RwLock::new(Contents { text, principals, epoch: 0 });
-        Ok(Self(Arc::new(Inner { path, read, changes: watch::Sender::new(0) })))
+        Reloaded::open(FILE, vec![path], |sources| sources.iter().try_fold(HashMap::new(), parse)).map(Self)
     }
 
     /// Reads the file again whenever its content has changed, until `stop`. While it is broken, what was read last holds.
     pub async fn keep(self, stop: CancellationToken) {
-        let mut broken = None;
-        while stop.run_until_cancelled(tokio::time::sleep(INTERVAL)).await.is_some() {
-            let file = self.clone();
-            let read = tokio::task::spawn_blocking(move || file.reload().map_err(|error| error.to_string())).await;
-            let error = read.unwrap_or_else(|error| Err(error.to_string())).err();
-            metrics::gauge!("sendstores_credentials_file_broken").set(if error.is_some() { 1.0 } else { 0.0 });
-            if let Some(error) = error.as_ref().filter(|error| broken.as_ref() != Some(*error)) {
-                tracing::error!(error, "the credentials file is broken; what was read before holds");
-            }
-            broken = error;
-        }
+        self.0.keep(stop, |_| {}).await;
     }
 
     /// The principal of the token with this digest, expired or not.
     pub(super) fn principal(&self, digest: &TokenDigest) -> Option<Arc<Principal>> {
-        self.read().principals.get(digest).cloned()
+        self.0.get().get(digest).cloned()
     }
 
     /// Says when the file was read again.
     pub(super) fn changes(&self) -> watch::Receiver<u64> {
-        self.0.changes.subscribe()
+        self.0.changes()
     }
 
     pub(super) fn epoch(&self) -> u64 {
-        self.read().epoch
-    }
-
-    fn reload(&self) -> Result<(), FileError> {
-        let text = text_of(&self.0.path)?;
-        if text == self.read().text {
-            return Ok(());
-        }
-        let principals = parse(&self.0.path, &text)?;
-        tracing::info!(credentials = principals.len(), "the credentials file was read again");
-        let mut read = self.0.read.write().unwrap_or_else(PoisonError::into_inner);
-        let epoch = read.epoch + 1;
-        *read = Contents { text, principals, epoch };
-        drop(read);
-        self.0.changes.send_replace(epoch);
-        Ok(())
-    }
-
-    fn read(&self) -> std::sync::RwLockReadGuard<'_, Contents> {
-        self.0.read.read().unwrap_or_else(PoisonError::into_inner)
+        self.0.epoch()
     }
 }
 
-fn text_of(path: &Path) -> Result<String, FileError> {
-    let unreadable = |error| FileError::Unreadable { path: path.display().to_string(), error };
-    let mut text = String::new();
-    let file = fs::File::open(path).map_err(unreadable)?;
-    let read = file.take(LARGEST + 1).read_to_string(&mut text).map_err(unreadable)?;
-    if read as u64 > LARGEST {
-        return Err(FileError::TooLarge { path: path.display().to_string() });
-    }
-    Ok(text)
-}
-
-fn parse(path: &Path, text: &str) -> Result<HashMap<TokenDigest, Arc<Principal>>, FileError> {
-    let path = path.display().to_string();
-    let document: Document = serde_saphyr::from_str(text)
-        .map_err(|error| FileError::Malformed { path: path.clone(), why: first_line(&error.to_string()) })?;
-    let mut principals = HashMap::new();
+/// The principals of a file, beside those of the files before it.
+fn parse(mut principals: Principals, file: &Source<'_>) -> Result<Principals, FileError> {
+    let malformed = |error: serde_saphyr::Error| {
+        file.wrong(format_args!("this is no credentials file: {}", first_line(&error.to_string())))
+    };
+    let document: Document = serde_saphyr::from_str(file.text()?).map_err(malformed)?;
     for (i, row) in document.credentials.into_iter().enumerate() {
-        let wrong = |why| FileError::Wrong { path: path.clone(), number: i + 1, why };
+        let wrong = |why: Invalid| file.wrong(format_args!("credential {}: {why}", i + 1));
         let (digest, principal) = row.parse().map_err(wrong)?;
         if principals.insert(digest, Arc::new(principal)).is_some() {
             return Err(wrong(Invalid::new("sha256 is that of another credential")));
@@ -202,6 +125,8 @@ fn time(text: &str) -> Result<Timestamp, Invalid> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::auth::{AuthError, Authenticator, digest, generate};
     use crate::mirror::Mirror;
@@ -265,12 +190,12 @@ mod tests {
         let epoch = opened.epoch();
         for broken in ["credentials: [{}]", "[", ""] {
             fs::write(file.path(), broken).expect("written");
-            assert!(opened.reload().is_err());
+            assert!(opened.0.reload().is_err());
             assert!(opened.principal(&digest(&one)).is_some());
         }
         assert_eq!(opened.epoch(), epoch);
         fs::write(file.path(), row(&digest(&two), "role: reader")).expect("written");
-        opened.reload().expect("read");
+        opened.0.reload().expect("read");
         assert!(opened.principal(&digest(&one)).is_none() && opened.principal(&digest(&two)).is_some());
         assert_ne!(opened.epoch(), epoch);
     }

@@ -26,6 +26,7 @@ use sendstores_core::ledger::Ledger;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
+    time::{Instant, sleep_until, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -38,7 +39,7 @@ use super::{
 };
 use crate::supervise::Spawner;
 
-/// How long a peer may take to say which protocol it speaks.
+/// How long a peer may take to say which protocol it speaks, with the handshake of TLS.
 const PREFACE_DEADLINE: Duration = Duration::from_secs(5);
 /// Length of the HTTP/2 preface; an HTTP/1 request is longer too.
 const PREFACE: u64 = 24;
@@ -59,23 +60,54 @@ pub const PENDING_RESETS: usize = 20;
 
 pin_project! {
     /// Counts what the peer has said.
-    struct Counted {
+    struct Counted<S> {
         #[pin]
-        stream: TcpStream,
+        stream: S,
         read: Arc<AtomicU64>,
     }
 }
 
-/// Serves one peer until it leaves, falls silent too early, or `stop` is cancelled and its open calls have ended. With a
-/// `refusal`, that is the answer to all of its calls.
+/// A connection that was accepted.
+pub(super) struct Accepted<S> {
+    pub(super) stream: S,
+    pub(super) peer: Peer,
+    /// With one, that is the answer to all of its calls.
+    pub(super) refusal: Option<Refusal>,
+}
+
+/// Serves one peer until it leaves, falls silent too early, or `stop` is cancelled and its open calls have ended.
 pub(super) async fn serve<L: Ledger>(
-    stream: TcpStream,
-    peer: Peer,
+    accepted: Accepted<TcpStream>,
     port: Arc<Port<L>>,
     spawner: Spawner,
-    refusal: Option<Refusal>,
     stop: CancellationToken,
 ) {
+    let due = Instant::now() + PREFACE_DEADLINE;
+    let Some(acceptor) = port.tls_acceptor() else {
+        return speak(accepted, port, spawner, due, stop).await;
+    };
+    let Accepted { stream, peer, refusal } = accepted;
+    let shaken = tokio::select! {
+        shaken = timeout_at(due, acceptor.accept(stream)) => shaken,
+        () = stop.cancelled() => return,
+    };
+    match shaken {
+        Ok(Ok(stream)) => Box::pin(speak(Accepted { stream, peer, refusal }, port, spawner, due, stop)).await,
+        Ok(Err(error)) => {
+            metrics::counter!("sendstores_tls_handshake_failures_total").increment(1);
+            tracing::debug!(%error, "a TLS handshake failed");
+        }
+        Err(_) => tracing::debug!("a connection without a TLS handshake was closed"),
+    }
+}
+
+/// Serves a peer that has to say which protocol it speaks until `due`.
+async fn speak<S, L>(accepted: Accepted<S>, port: Arc<Port<L>>, spawner: Spawner, due: Instant, stop: CancellationToken)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    L: Ledger,
+{
+    let Accepted { stream, peer, refusal } = accepted;
     let read = Arc::new(AtomicU64::new(0));
     let builder = builder(spawner);
     let session = Arc::new(Session::default());
@@ -92,7 +124,7 @@ pub(super) async fn serve<L: Ledger>(
     });
     let connection = builder.serve_connection(io, service);
     tokio::pin!(connection);
-    let silent = tokio::time::sleep(PREFACE_DEADLINE);
+    let silent = sleep_until(due);
     tokio::pin!(silent);
     let mut preface_due = true;
     let mut coalescer = Coalescer::new();
@@ -158,7 +190,7 @@ where
 
 // === impl Counted ===
 
-impl AsyncRead for Counted {
+impl<S: AsyncRead> AsyncRead for Counted<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.project();
         let before = buf.filled().len();
@@ -168,7 +200,7 @@ impl AsyncRead for Counted {
     }
 }
 
-impl AsyncWrite for Counted {
+impl<S: AsyncWrite> AsyncWrite for Counted<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.project().stream.poll_write(cx, bytes)
     }

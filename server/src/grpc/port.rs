@@ -13,6 +13,7 @@ use sendstores_proto::{
     access::Method,
     v1::{account_service_server::AccountServiceServer, store_service_server::StoreServiceServer},
 };
+use tokio_rustls::TlsAcceptor;
 use tonic::{Status, body::Body};
 use tonic_web::GrpcWebLayer;
 use tower::{Layer, Service, ServiceExt, service_fn};
@@ -26,7 +27,7 @@ use super::{
     peers::Peer,
     status::Refusal,
 };
-use crate::auth::ReflectionAccess;
+use crate::{auth::ReflectionAccess, tls::Tls};
 
 /// All headers of one call together, in bytes; each counts 32 more than it has, as in HTTP/2.
 pub(super) const MAX_METADATA: usize = 16 * 1024;
@@ -40,6 +41,7 @@ pub(super) struct Port<L: Ledger> {
     rest: Router,
     gate: Gate,
     hosts: AllowedHosts,
+    tls: Option<Tls>,
 }
 
 // === impl Port ===
@@ -50,7 +52,7 @@ impl<L: Ledger> Port<L> {
             .max_decoding_message_size(sizes.request)
             .max_encoding_message_size(sizes.response);
         let accounts = AccountServiceServer::new(api.clone()).max_decoding_message_size(sizes.request);
-        Self { api, service, accounts, sizes, rest, gate, hosts: AllowedHosts::Any }
+        Self { api, service, accounts, sizes, rest, gate, hosts: AllowedHosts::Any, tls: None }
     }
 
     /// The same, for browsers that come by one of these names.
@@ -61,6 +63,16 @@ impl<L: Ledger> Port<L> {
     /// The same, with reflection for these callers.
     pub(super) fn with_reflection(self, reflection: ReflectionAccess) -> Self {
         Self { gate: self.gate.with_reflection(reflection), ..self }
+    }
+
+    /// The same, over TLS if there is one.
+    pub(super) fn with_tls(self, tls: Option<Tls>) -> Self {
+        Self { tls, ..self }
+    }
+
+    /// What accepts the next connection, if the port has TLS.
+    pub(super) fn tls_acceptor(&self) -> Option<TlsAcceptor> {
+        self.tls.as_ref().map(Tls::acceptor)
     }
 
     /// Answers a call of `peer`.

@@ -11,7 +11,7 @@ use tonic_health::server::HealthReporter;
 use super::{
     StoreApi,
     codec::MessageSizes,
-    connection,
+    connection::{self, Accepted},
     gate::Gate,
     health::Health,
     hosts::AllowedHosts,
@@ -23,6 +23,7 @@ use super::{
 use crate::{
     auth::{Authenticator, ReflectionAccess},
     supervise::Group,
+    tls::Tls,
 };
 
 /// The largest request there is: a Create with every field at its limit has less than 8 KiB.
@@ -102,6 +103,12 @@ impl<L: Ledger> Server<L> {
         Self { port: self.port.with_reflection(reflection), ..self }
     }
 
+    /// The same, over TLS if there is one. It has to be kept up to date by [`Tls::keep`].
+    #[must_use]
+    pub fn tls(self, tls: Option<Tls>) -> Self {
+        Self { port: self.port.with_tls(tls), ..self }
+    }
+
     /// Serves until `stop`, then lets open calls end. Dropped, it cuts every connection.
     pub async fn serve(self, listener: TcpListener, stop: CancellationToken) {
         let group = Group::default();
@@ -135,7 +142,8 @@ impl<L: Ledger> Server<L> {
             if let Some(Err(_)) = refused {
                 continue;
             }
-            let served = connection::serve(stream, peer, port.clone(), group.spawner(), refusal, stop.clone());
+            let accepted = Accepted { stream, peer, refusal };
+            let served = connection::serve(accepted, port.clone(), group.spawner(), stop.clone());
             spawner.spawn(async move {
                 if refused.is_some() {
                     let _cut = tokio::time::timeout(REFUSED_FOR, served).await;

@@ -8,8 +8,9 @@ use sendstores_core::{
 };
 use sendstores_server::ledger::{Durability, RedisConfig, RedisLedger};
 use sendstores_tests::{
+    authority::Authority,
     ledger::{creation, event, operation, stores, update},
-    redis::{Authority, RIGHTS, RedisServer, free_port},
+    redis::{RIGHTS, RedisServer, free_port},
     server::ServerOptions,
     wait::until,
 };
