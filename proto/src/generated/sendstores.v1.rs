@@ -1473,7 +1473,8 @@ pub mod store_service_client {
     ///   connections: 10,000, unless the operator configured another limit. HEADERS_TOO_LARGE, the metadata of the call has more
     ///   than 16 KiB.
     /// - UNAUTHENTICATED: TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED or TOKEN_REVOKED: the metadata `authorization` must be
-    ///   "Bearer " and a valid token. Get another token, then repeat the call.
+    ///   "Bearer " and a valid token. Get another token, then repeat the call. TOKEN_OVER_PLAINTEXT, the token came from another
+    ///   machine without TLS: replace it, and call over TLS.
     /// - UNAVAILABLE: AUTH_UNAVAILABLE, the server does not know the token and cannot ask Redis about it. Retry with the same token.
     /// - PERMISSION_DENIED: PERMISSION_DENIED, the token's role does not have the permission that the option `access` of the method
     ///   names. HOST_NOT_ALLOWED, a browser used a host name that the operator has not allowed.
@@ -1912,7 +1913,8 @@ pub mod store_service_server {
     ///   connections: 10,000, unless the operator configured another limit. HEADERS_TOO_LARGE, the metadata of the call has more
     ///   than 16 KiB.
     /// - UNAUTHENTICATED: TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED or TOKEN_REVOKED: the metadata `authorization` must be
-    ///   "Bearer " and a valid token. Get another token, then repeat the call.
+    ///   "Bearer " and a valid token. Get another token, then repeat the call. TOKEN_OVER_PLAINTEXT, the token came from another
+    ///   machine without TLS: replace it, and call over TLS.
     /// - UNAVAILABLE: AUTH_UNAVAILABLE, the server does not know the token and cannot ask Redis about it. Retry with the same token.
     /// - PERMISSION_DENIED: PERMISSION_DENIED, the token's role does not have the permission that the option `access` of the method
     ///   names. HOST_NOT_ALLOWED, a browser used a host name that the operator has not allowed.

@@ -135,7 +135,7 @@ async fn port(
     let (server, reporter) = Server::new(api, auth).await?;
     let hosts = config.access.allowed_hosts.clone().map_or(AllowedHosts::Any, AllowedHosts::Named);
     let server = server.allow(config.access.max_connections_per_peer, hosts).reflection(config.auth.reflection);
-    Ok((server.tls(tls), reporter))
+    Ok((server.tls(tls).plaintext(config.listen.allow_plaintext), reporter))
 }
 
 /// Before anything is written: is this the cluster that the stores stand in, and the Redis that knows them? A cluster that

@@ -20,8 +20,8 @@ pub struct TlsArgs {
     /// PEM file of the private key of --tls-cert.
     #[arg(long, env = "SENDSTORES_TLS_KEY")]
     pub tls_key: Option<PathBuf>,
-    /// Serve without TLS on an address that is not loopback, because a proxy in front of it has TLS. Tokens and passwords are
-    /// readable on the way to it.
+    /// Serve without TLS on an address that is not loopback, and take tokens without TLS from other machines, because a proxy
+    /// in front of the server has TLS. Tokens and passwords are readable on the way to it.
     #[arg(long, env = "SENDSTORES_ALLOW_PLAINTEXT")]
     pub allow_plaintext: bool,
 }
@@ -31,6 +31,8 @@ pub struct TlsArgs {
 pub struct Listen {
     pub address: SocketAddr,
     pub tls: Option<TlsPaths>,
+    /// A proxy in front has TLS, so that tokens are taken over connections without.
+    pub allow_plaintext: bool,
 }
 
 // === impl TlsArgs ===
@@ -50,7 +52,7 @@ impl TlsArgs {
         };
         let (address, tls) = (address?, tls?);
         problems.take("listen", protected(address, tls.is_some(), allow_plaintext))?;
-        Some(Listen { address, tls })
+        Some(Listen { address, tls, allow_plaintext })
     }
 }
 
@@ -68,13 +70,14 @@ fn protected(address: SocketAddr, has_tls: bool, allow_plaintext: bool) -> Resul
 
 impl Listen {
     /// As `name = value`, one a flag.
-    pub(super) fn print(&self) -> [(&'static str, String); 3] {
-        let Self { address, tls } = self;
+    pub(super) fn print(&self) -> [(&'static str, String); 4] {
+        let Self { address, tls, allow_plaintext } = self;
         let path = |path: Option<&PathBuf>| path.map_or_else(|| "[none]".to_owned(), |path| path.display().to_string());
         [
             ("listen", address.to_string()),
             ("tls-cert", path(tls.as_ref().map(|tls| &tls.cert))),
             ("tls-key", path(tls.as_ref().map(|tls| &tls.key))),
+            ("allow-plaintext", allow_plaintext.to_string()),
         ]
     }
 }

@@ -7,6 +7,7 @@ use std::{
     convert::Infallible,
     future::{Future, poll_fn},
     io,
+    net::IpAddr,
     pin::Pin,
     sync::{
         Arc,
@@ -68,31 +69,44 @@ pin_project! {
 }
 
 /// A connection that was accepted.
-pub(super) struct Accepted<S> {
-    pub(super) stream: S,
+pub(super) struct Accepted {
+    pub(super) stream: TcpStream,
     pub(super) peer: Peer,
+    /// The address of a peer whose tokens others can read on the way.
+    pub(super) exposed: Option<IpAddr>,
     /// With one, that is the answer to all of its calls.
     pub(super) refusal: Option<Refusal>,
 }
 
+/// Who speaks on a connection.
+struct Caller {
+    peer: Peer,
+    session: Arc<Session>,
+    refusal: Option<Refusal>,
+}
+
 /// Serves one peer until it leaves, falls silent too early, or `stop` is cancelled and its open calls have ended.
 pub(super) async fn serve<L: Ledger>(
-    accepted: Accepted<TcpStream>,
+    accepted: Accepted,
     port: Arc<Port<L>>,
     spawner: Spawner,
     stop: CancellationToken,
 ) {
+    let Accepted { stream, peer, exposed, refusal } = accepted;
     let due = Instant::now() + PREFACE_DEADLINE;
     let Some(acceptor) = port.tls_acceptor() else {
-        return speak(accepted, port, spawner, due, stop).await;
+        let caller = Caller { peer, session: Arc::new(Session::new(exposed)), refusal };
+        return speak(stream, caller, port, spawner, due, stop).await;
     };
-    let Accepted { stream, peer, refusal } = accepted;
     let shaken = tokio::select! {
         shaken = timeout_at(due, acceptor.accept(stream)) => shaken,
         () = stop.cancelled() => return,
     };
     match shaken {
-        Ok(Ok(stream)) => Box::pin(speak(Accepted { stream, peer, refusal }, port, spawner, due, stop)).await,
+        Ok(Ok(stream)) => {
+            let caller = Caller { peer, session: Arc::new(Session::new(None)), refusal };
+            Box::pin(speak(stream, caller, port, spawner, due, stop)).await;
+        }
         Ok(Err(error)) => {
             metrics::counter!("sendstores_tls_handshake_failures_total").increment(1);
             tracing::debug!(%error, "a TLS handshake failed");
@@ -102,15 +116,20 @@ pub(super) async fn serve<L: Ledger>(
 }
 
 /// Serves a peer that has to say which protocol it speaks until `due`.
-async fn speak<S, L>(accepted: Accepted<S>, port: Arc<Port<L>>, spawner: Spawner, due: Instant, stop: CancellationToken)
-where
+async fn speak<S, L>(
+    stream: S,
+    caller: Caller,
+    port: Arc<Port<L>>,
+    spawner: Spawner,
+    due: Instant,
+    stop: CancellationToken,
+) where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     L: Ledger,
 {
-    let Accepted { stream, peer, refusal } = accepted;
+    let Caller { peer, session, refusal } = caller;
     let read = Arc::new(AtomicU64::new(0));
     let builder = builder(spawner);
-    let session = Arc::new(Session::default());
     let io = TokioIo::new(Counted { stream, read: read.clone() });
     let service = service_fn(move |request| {
         let (port, session, refusal) = (port.clone(), session.clone(), refusal.clone());

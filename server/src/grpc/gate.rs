@@ -1,6 +1,7 @@
 //! Who may call a method: path, row of the table, principal, permission. Decided before the body of a call is read.
 
 use std::{
+    net::IpAddr,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime},
 };
@@ -26,14 +27,25 @@ pub(super) struct Gate {
 }
 
 /// What one connection remembers: its calls nearly always have the same token.
-#[derive(Default)]
-pub(super) struct Session(Mutex<Option<Known>>);
+pub(super) struct Session {
+    /// The address of a peer whose tokens others can read on the way.
+    exposed: Option<IpAddr>,
+    known: Mutex<Option<Known>>,
+}
 
 struct Known {
     header: Box<[u8]>,
     principal: Arc<Principal>,
     /// As of before the header was looked up.
     epoch: AuthEpoch,
+}
+
+// === impl Session ===
+
+impl Session {
+    pub(super) fn new(exposed: Option<IpAddr>) -> Self {
+        Self { exposed, known: Mutex::new(None) }
+    }
 }
 
 // === impl Gate ===
@@ -92,7 +104,7 @@ impl Gate {
             return Some(principal);
         }
         let header = headers.get(AUTHORIZATION)?.as_bytes();
-        let known = session.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = session.known.lock().unwrap_or_else(PoisonError::into_inner);
         let known = known.as_ref().filter(|known| *known.header == *header && known.epoch == self.auth.epoch())?;
         let valid = |principal: &Principal| principal.expires.is_none_or(|end| end > SystemTime::now().into());
         valid(&known.principal).then(|| known.principal.clone())
@@ -111,6 +123,10 @@ impl Gate {
             (Some(_), Some(_)) => return Err(Refusal::TokenInvalid),
             (header, _) => header.map(http::HeaderValue::as_bytes),
         };
+        if let (Some(address), Some(_)) = (session.exposed, header) {
+            tracing::warn!(%address, "a token came over a connection without TLS; replace it, it was readable on the way");
+            return Err(Refusal::TokenOverPlaintext);
+        }
         let principal = match self.auth.authenticate(header) {
             Err(AuthError::Unknown) => {
                 // It may have been made on another replica a moment ago.
@@ -122,7 +138,7 @@ impl Gate {
         let principal = principal.map_err(Refusal::from)?;
         let header = header.unwrap_or_default().into();
         let known = Known { header, principal: principal.clone(), epoch };
-        *session.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(known);
+        *session.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(known);
         Ok(principal)
     }
 }

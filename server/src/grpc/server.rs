@@ -59,6 +59,8 @@ pub struct ServerError(#[from] tonic_reflection::server::Error);
 pub struct Server<L: Ledger> {
     port: Port<L>,
     connections: Peers,
+    /// Whether tokens are taken that others can read on the way.
+    plaintext: bool,
 }
 
 // === impl Limits ===
@@ -88,19 +90,33 @@ impl<L: Ledger> Server<L> {
             Routes::new(health).add_service(reflection().build_v1()?).add_service(reflection().build_v1alpha()?);
         let rest = routes.into_axum_router().layer(tonic_web::GrpcWebLayer::new());
         let sizes = MessageSizes { request: MAX_REQUEST, response: MAX_RESPONSE };
-        Ok((Self { port: Port::new(api, sizes, rest, Gate::new(auth)), connections: Peers::new(None) }, reporter))
+        Ok((
+            Self {
+                port: Port::new(api, sizes, rest, Gate::new(auth)),
+                connections: Peers::new(None),
+                plaintext: false,
+            },
+            reporter,
+        ))
     }
 
     /// The same, with at most so many connections of one peer, and for browsers that come by one of these names.
     #[must_use]
     pub fn allow(self, connections_per_peer: Option<NonZeroUsize>, hosts: AllowedHosts) -> Self {
-        Self { port: self.port.for_hosts(hosts), connections: Peers::new(connections_per_peer) }
+        Self { port: self.port.for_hosts(hosts), connections: Peers::new(connections_per_peer), ..self }
     }
 
     /// The same, with reflection for these callers.
     #[must_use]
     pub fn reflection(self, reflection: ReflectionAccess) -> Self {
         Self { port: self.port.with_reflection(reflection), ..self }
+    }
+
+    /// The same, taking tokens also over connections without TLS of peers that are not this machine. The default is to refuse
+    /// them.
+    #[must_use]
+    pub fn plaintext(self, allowed: bool) -> Self {
+        Self { plaintext: allowed, ..self }
     }
 
     /// The same, over TLS if there is one. It has to be kept up to date by [`Tls::keep`].
@@ -135,6 +151,7 @@ impl<L: Ledger> Server<L> {
                 tracing::debug!(%error, "a connection ended before it began");
                 continue;
             }
+            let exposed = Some(peer.ip().to_canonical()).filter(|ip| !self.plaintext && !ip.is_loopback());
             let (peer, spawner) = (Peer::from(peer), group.spawner());
             let place = self.connections.admit(peer);
             let refusal = place.is_none().then(|| Refusal::TooManyConnections { most: self.connections.most() });
@@ -142,7 +159,7 @@ impl<L: Ledger> Server<L> {
             if let Some(Err(_)) = refused {
                 continue;
             }
-            let accepted = Accepted { stream, peer, refusal };
+            let accepted = Accepted { stream, peer, exposed, refusal };
             let served = connection::serve(accepted, port.clone(), group.spawner(), stop.clone());
             spawner.spawn(async move {
                 if refused.is_some() {

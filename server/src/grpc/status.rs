@@ -57,6 +57,7 @@ pub(super) enum Refusal {
     TokenInvalid,
     TokenExpired,
     TokenRevoked,
+    TokenOverPlaintext,
     AuthUnavailable,
     PermissionDenied { permission: &'static str, role: Role },
     Starting,
@@ -96,6 +97,7 @@ impl Refusal {
             Self::TokenInvalid => (Code::Unauthenticated, "TOKEN_INVALID"),
             Self::TokenExpired => (Code::Unauthenticated, "TOKEN_EXPIRED"),
             Self::TokenRevoked => (Code::Unauthenticated, "TOKEN_REVOKED"),
+            Self::TokenOverPlaintext => (Code::Unauthenticated, "TOKEN_OVER_PLAINTEXT"),
             Self::AuthUnavailable => (Code::Unavailable, "AUTH_UNAVAILABLE"),
             Self::PermissionDenied { .. } => (Code::PermissionDenied, "PERMISSION_DENIED"),
             Self::Starting => (Code::Unavailable, "STARTING"),
@@ -161,6 +163,7 @@ impl Refusal {
             | Self::TokenInvalid
             | Self::TokenExpired
             | Self::TokenRevoked
+            | Self::TokenOverPlaintext
             | Self::AuthUnavailable => {
                 return self.about_the_token().to_owned();
             }
@@ -188,6 +191,10 @@ impl Refusal {
             }
             Self::TokenExpired => "the token has expired; ask for a new one",
             Self::TokenRevoked => "the token was revoked; ask for a new one",
+            Self::TokenOverPlaintext => {
+                "the token came over a connection without TLS, and others could read it on the way: replace it, and call this \
+                 server over TLS"
+            }
             Self::AuthUnavailable => "the token cannot be checked, because Redis cannot be relied on now; try again",
             _ => "the token is damaged, or this control plane never made it",
         }
@@ -215,7 +222,7 @@ impl Refusal {
             Self::TokenMissing | Self::TokenInvalid | Self::TokenExpired | Self::TokenRevoked => {
                 return HashMap::new();
             }
-            Self::HostNotAllowed | Self::AuthUnavailable => return HashMap::new(),
+            Self::HostNotAllowed | Self::TokenOverPlaintext | Self::AuthUnavailable => return HashMap::new(),
             Self::Starting | Self::Draining | Self::LedgerUnavailable | Self::LedgerFull => return HashMap::new(),
             Self::ReadOnly { .. } => return HashMap::new(),
             Self::ClusterUnavailable | Self::DeadlineExceeded | Self::Internal => return HashMap::new(),
@@ -260,6 +267,7 @@ impl Refusal {
                 details.set_retry_info(Some(RETRY));
             }
             Self::HostNotAllowed | Self::HeadersTooLarge { .. } | Self::PermissionDenied { .. } => {}
+            Self::TokenOverPlaintext => {}
             Self::TokenMissing | Self::TokenInvalid | Self::TokenExpired | Self::TokenRevoked => {}
             Self::HistoryCompacted { .. } | Self::ReadOnly { .. } | Self::DeadlineExceeded | Self::Internal => {}
         }

@@ -35,6 +35,7 @@ fn every_refusal() -> Vec<(Refusal, Code, &'static str)> {
         (Refusal::TokenInvalid, Code::Unauthenticated, "TOKEN_INVALID"),
         (Refusal::TokenExpired, Code::Unauthenticated, "TOKEN_EXPIRED"),
         (Refusal::TokenRevoked, Code::Unauthenticated, "TOKEN_REVOKED"),
+        (Refusal::TokenOverPlaintext, Code::Unauthenticated, "TOKEN_OVER_PLAINTEXT"),
         (Refusal::AuthUnavailable, Code::Unavailable, "AUTH_UNAVAILABLE"),
         (
             Refusal::PermissionDenied { permission: "stores.delete", role: Role::Reader },
@@ -95,6 +96,7 @@ const COMMON: &[&str] = &[
     "TOKEN_INVALID",
     "TOKEN_EXPIRED",
     "TOKEN_REVOKED",
+    "TOKEN_OVER_PLAINTEXT",
     "AUTH_UNAVAILABLE",
     "PERMISSION_DENIED",
     "INTERNAL",
