@@ -2,6 +2,7 @@
 
 mod admin;
 mod adopt;
+mod bindings;
 mod build;
 mod reload;
 mod signal;
@@ -14,7 +15,7 @@ use futures::FutureExt;
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::{
-    args::{Args, Command, Config, Problems},
+    args::{Args, AuthCommand, CheckArgs, Command, Config, Problems},
     supervise::TaskError,
     telemetry,
 };
@@ -28,7 +29,12 @@ const CLEANUP: Duration = Duration::from_millis(500);
 pub fn main() -> ExitCode {
     // Both rustls providers may be compiled in by a dependency one day; then a choice must have been made.
     let _already_chosen = rustls::crypto::ring::default_provider().install_default();
-    let args = Args::parse();
+    let mut args = Args::parse();
+    if let Some(Command::Auth(AuthCommand::Check(check))) =
+        args.command.take_if(|command| matches!(command, Command::Auth(_)))
+    {
+        return explain(check);
+    }
     let (print_only, command) = (args.print_config, args.command);
     match (Args { command: None, ..args }).check() {
         Ok(config) if print_only => {
@@ -37,6 +43,20 @@ pub fn main() -> ExitCode {
         }
         Ok(config) => run(config, command),
         Err(problems) => refuse(&problems),
+    }
+}
+
+/// Says what the bindings decide: without the rest of the configuration, which is not there where a file is written.
+fn explain(check: CheckArgs) -> ExitCode {
+    match bindings::check(check) {
+        Ok(verdict) => {
+            print!("{}", verdict.text);
+            if verdict.allowed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(why) => {
+            eprintln!("error: {why}");
+            ExitCode::from(EXIT_CONFIG)
+        }
     }
 }
 
@@ -63,6 +83,8 @@ fn run(config: Config, command: Option<Command>) -> ExitCode {
             Some(Command::Adopt { dry_run, force, this_cluster }) => {
                 runtime.block_on(adopt::adopt(&config, adopt::How { dry_run, force, this_cluster }))
             }
+            // It was answered before.
+            Some(Command::Auth(_)) => Ok(()),
             Some(Command::Token(command)) => runtime.block_on(token::run(&config, command)),
         }
     })();

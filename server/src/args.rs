@@ -2,6 +2,7 @@
 
 mod access;
 mod auth;
+mod bindings;
 mod check;
 mod tls;
 mod token;
@@ -14,6 +15,7 @@ use secrecy::SecretString;
 
 pub use access::Access;
 pub use auth::Auth;
+pub use bindings::{AuthCommand, CheckArgs};
 pub use check::Problems;
 pub use tls::Listen;
 pub use token::{NewToken, TokenCommand};
@@ -149,6 +151,9 @@ pub enum Command {
         #[arg(long)]
         this_cluster: bool,
     },
+    /// Explain who may do what by the bindings of --auth-config. Needs no other flag.
+    #[command(subcommand)]
+    Auth(AuthCommand),
     /// Make, list and revoke the tokens that callers of the API need. Use the same flags or environment as the servers.
     #[command(subcommand)]
     Token(TokenCommand),

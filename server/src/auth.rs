@@ -1,27 +1,36 @@
-//! Who a call is from: tokens of the ledger, and tokens of the credentials file.
+//! Who a call is from: tokens of the ledger and of the credentials file, and callers that others vouch for, by the bindings.
 
+mod bindings;
+mod certificate;
 mod file;
+mod proof;
 mod standing;
+mod subject;
 
 use std::{sync::Arc, time::SystemTime};
 
 use rand::RngExt;
 use sendstores_core::{
-    Principal, TokenId,
+    Principal, Timestamp, TokenId,
     token::{TokenDigest, TokenRefusal, TokenText},
 };
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 
+pub use bindings::{Binding, Bindings};
+pub use certificate::ClientCertificate;
 pub use file::CredentialsFile;
+pub use proof::Credentials;
 pub use standing::{Lapse, Standing};
+pub use subject::Subject;
 
-use crate::mirror::Mirror;
+use crate::{mirror::Mirror, tls::Tls};
+use proof::{Bearer, Proof};
 
 /// Why a credential is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AuthError {
-    /// There is no token.
+    /// There is no token, and no client certificate.
     Missing,
     /// It is no token, or one that was never made.
     Invalid,
@@ -29,6 +38,24 @@ pub enum AuthError {
     Unknown,
     Expired,
     Revoked,
+    /// The client certificate was good when the connection began, and is not any more.
+    Certificate,
+    /// It proves who the caller is, and no binding names that.
+    Unbound(Subject),
+    /// The token and the client certificate are of different tenants.
+    Mismatch,
+    /// Who could say is not to be reached.
+    Unavailable,
+}
+
+/// What callers are recognised by.
+pub struct Sources {
+    pub mirror: Mirror,
+    pub file: Option<CredentialsFile>,
+    /// Without them, nobody is recognised that others vouch for.
+    pub bindings: Option<Bindings>,
+    /// What client certificates are checked with again when its files have changed.
+    pub tls: Option<Tls>,
 }
 
 /// Says who a call is from; clones share what they know.
@@ -39,17 +66,17 @@ enum Mode {
     /// Nothing is checked.
     Off(Arc<Principal>),
     On {
-        mirror: Mirror,
+        sources: Sources,
         tokens: watch::Receiver<u64>,
-        file: Option<CredentialsFile>,
     },
 }
 
-/// What is looked up of a token.
-#[derive(Clone)]
-struct Proof {
-    id: TokenId,
-    digest: TokenDigest,
+/// A caller, and how long that is certain.
+#[derive(Clone, Debug)]
+pub struct Recognised {
+    pub principal: Arc<Principal>,
+    /// From then on the caller has to be recognised again. `None`: not before its credential expires.
+    pub recheck: Option<Timestamp>,
 }
 
 /// Who may use reflection.
@@ -65,10 +92,7 @@ pub enum ReflectionAccess {
 
 /// Grows with each change of what callers are recognised by: who was recognised before must be again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AuthEpoch {
-    ledger: u64,
-    file: u64,
-}
+pub struct AuthEpoch(u64);
 
 // === impl Authenticator ===
 
@@ -80,17 +104,21 @@ impl Authenticator {
 
     /// By the tokens in the mirror, and those of the file.
     pub fn new(mirror: Mirror, file: Option<CredentialsFile>) -> Self {
-        let tokens = mirror.token_changes();
-        Self(Arc::new(Mode::On { mirror, tokens, file }))
+        Self::of(Sources { mirror, file, bindings: None, tls: None })
+    }
+
+    /// By all of these.
+    pub fn of(sources: Sources) -> Self {
+        let tokens = sources.mirror.token_changes();
+        Self(Arc::new(Mode::On { sources, tokens }))
     }
 
     pub fn epoch(&self) -> AuthEpoch {
-        match &*self.0 {
-            Mode::Off(_) => AuthEpoch { ledger: 0, file: 0 },
-            Mode::On { tokens, file, .. } => {
-                AuthEpoch { ledger: *tokens.borrow(), file: file.as_ref().map_or(0, CredentialsFile::epoch) }
-            }
-        }
+        let Mode::On { sources: Sources { file, bindings, tls, .. }, tokens } = &*self.0 else { return AuthEpoch(0) };
+        let file = file.as_ref().map_or(0, CredentialsFile::epoch);
+        let bindings = bindings.as_ref().map_or(0, Bindings::epoch);
+        // Each of them only grows, and so the sum changes whenever one of them does.
+        AuthEpoch(*tokens.borrow() + file + bindings + tls.as_ref().map_or(0, Tls::epoch))
     }
 
     /// The principal that needs no proof, if nothing is checked.
@@ -101,68 +129,108 @@ impl Authenticator {
         }
     }
 
-    /// Whom the text of an `authorization` header proves.
+    /// Whom these credentials prove.
     ///
     /// # Errors
-    /// Says why the credential is refused. [`AuthError::Unknown`] may be asked again after the mirror has caught up.
-    pub fn authenticate(&self, header: Option<&[u8]>) -> Result<Arc<Principal>, AuthError> {
+    /// Says why they are refused. [`AuthError::Unknown`] may be asked again after the mirror has caught up.
+    pub async fn authenticate(&self, credentials: Credentials<'_>) -> Result<Recognised, AuthError> {
         match &*self.0 {
-            Mode::Off(principal) => Ok(principal.clone()),
-            Mode::On { .. } => self.principal(&Proof::of(header)?),
+            Mode::Off(principal) => Ok(principal.clone().into()),
+            Mode::On { sources, .. } => sources.recognise(&Proof::of(credentials)?).await,
         }
     }
 
-    /// How long the caller with this `authorization` header, which was authenticated as `principal`, stays that. `None`: for
-    /// ever.
-    pub fn standing(&self, header: Option<&[u8]>, principal: Arc<Principal>) -> Option<Standing> {
+    /// How long the caller with these credentials, which was authenticated as `principal`, stays that. `None`: for ever.
+    pub fn standing(&self, credentials: Credentials<'_>, principal: Arc<Principal>) -> Option<Standing> {
         match &*self.0 {
             Mode::Off(_) => None,
-            Mode::On { .. } => Some(Standing::new(self.clone(), Proof::of(header).ok()?, principal)),
+            Mode::On { .. } => Some(Standing::new(self.clone(), Proof::of(credentials).ok()?, principal)),
         }
     }
 
     /// Whom a proof proves now.
-    fn principal(&self, proof: &Proof) -> Result<Arc<Principal>, AuthError> {
-        let (mirror, file) = match &*self.0 {
-            Mode::Off(principal) => return Ok(principal.clone()),
-            Mode::On { mirror, tokens: _, file } => (mirror, file),
+    async fn recognise(&self, proof: &Proof) -> Result<Recognised, AuthError> {
+        match &*self.0 {
+            Mode::Off(principal) => Ok(principal.clone().into()),
+            Mode::On { sources, .. } => sources.recognise(proof).await,
+        }
+    }
+
+    /// What says that a principal may be another now.
+    fn changes(&self) -> Vec<watch::Receiver<u64>> {
+        let Mode::On { sources: Sources { file, bindings, tls, .. }, tokens } = &*self.0 else { return Vec::new() };
+        let file = file.as_ref().map(CredentialsFile::changes);
+        let bindings = bindings.as_ref().map(Bindings::changes);
+        [Some(tokens.clone()), file, bindings, tls.as_ref().map(Tls::changes)].into_iter().flatten().collect()
+    }
+}
+
+// === impl Sources ===
+
+impl Sources {
+    async fn recognise(&self, proof: &Proof) -> Result<Recognised, AuthError> {
+        let of_bearer = match &proof.bearer {
+            None => None,
+            Some(Bearer::Token { id, digest }) => Some(self.of_token(id, digest)?.into()),
         };
+        let of_certificate = proof.certificate.as_ref().map(|certificate| self.of_certificate(certificate));
+        match (of_bearer, of_certificate) {
+            (None, None) => Err(AuthError::Missing),
+            (Some(bearer), None | Some(Err(AuthError::Unbound(_) | AuthError::Missing))) => Ok(bearer),
+            (None, Some(certificate)) => Ok(certificate?.into()),
+            (Some(bearer), Some(certificate)) => narrower(bearer, certificate?),
+        }
+    }
+
+    fn of_token(&self, id: &TokenId, digest: &TokenDigest) -> Result<Arc<Principal>, AuthError> {
         let now = SystemTime::now().into();
-        if let Some(principal) = file.as_ref().and_then(|file| file.principal(&proof.digest)) {
+        if let Some(principal) = self.file.as_ref().and_then(|file| file.principal(digest)) {
             let expired = principal.expires.is_some_and(|end| end <= now);
             return if expired { Err(AuthError::Expired) } else { Ok(principal) };
         }
-        let known = mirror.token(&proof.id).ok_or(AuthError::Unknown)?;
-        if !known.digest.matches(&proof.digest) {
+        let known = self.mirror.token(id).ok_or(AuthError::Unknown)?;
+        if !known.digest.matches(digest) {
             return Err(AuthError::Invalid);
         }
         known.principal(now).map(Arc::new).map_err(AuthError::from)
     }
 
-    /// What says that a principal may be another now: the tokens of the ledger, and the file.
-    fn changes(&self) -> (Option<watch::Receiver<u64>>, Option<watch::Receiver<u64>>) {
-        match &*self.0 {
-            Mode::Off(_) => (None, None),
-            Mode::On { mirror: _, tokens, file } => (Some(tokens.clone()), file.as_ref().map(CredentialsFile::changes)),
+    /// The handshake has checked the certificate. Time has passed since, and the files may have changed.
+    fn of_certificate(&self, certificate: &ClientCertificate) -> Result<Arc<Principal>, AuthError> {
+        let now = SystemTime::now().into();
+        if !self.tls.as_ref().is_some_and(|tls| certificate.is_good(tls, now)) {
+            return Err(AuthError::Certificate);
         }
+        // Without a name it says nothing of who the caller is.
+        let subject = certificate.subject().ok_or(AuthError::Missing)?;
+        self.bound(std::slice::from_ref(subject), certificate.expiry())
+    }
+
+    /// Who a caller with these names is.
+    fn bound(&self, subjects: &[Subject], expires: Option<Timestamp>) -> Result<Arc<Principal>, AuthError> {
+        let unbound = || subjects.first().cloned().map_or(AuthError::Invalid, AuthError::Unbound);
+        let bindings = self.bindings.as_ref().ok_or_else(unbound)?;
+        let (subject, binding) = bindings.find(subjects).ok_or_else(unbound)?;
+        binding.principal(subject, expires).map(Arc::new).map_err(|_| AuthError::Invalid)
     }
 }
 
-// === impl Proof ===
-
-impl Proof {
-    /// Of an `authorization` header.
-    fn of(header: Option<&[u8]>) -> Result<Self, AuthError> {
-        let token = TokenText::parse(bearer(header.ok_or(AuthError::Missing)?)?).ok_or(AuthError::Invalid)?;
-        Ok(Self { id: token.id(), digest: digest(&token) })
+/// Of a bearer and a certificate, that which sees fewer tenants, if the other sees them, too. If both see the same, the bearer,
+/// because it was chosen for this call.
+fn narrower(bearer: Recognised, certificate: Arc<Principal>) -> Result<Recognised, AuthError> {
+    let Recognised { principal, recheck } = bearer;
+    if certificate.scope.includes(&principal.scope) {
+        // Both have to stay good.
+        let expires = [principal.expires, certificate.expires].into_iter().flatten().min();
+        let principal = Arc::new(Principal { expires, ..Principal::clone(&principal) });
+        return Ok(Recognised { principal, recheck });
     }
-}
-
-/// The token of `Bearer <token>`. The scheme may be in any case (RFC 9110, 11.1).
-fn bearer(header: &[u8]) -> Result<&str, AuthError> {
-    let text = std::str::from_utf8(header).map_err(|_| AuthError::Invalid)?;
-    let (scheme, token) = text.split_once(' ').ok_or(AuthError::Invalid)?;
-    if scheme.eq_ignore_ascii_case("bearer") { Ok(token.trim()) } else { Err(AuthError::Invalid) }
+    if principal.scope.includes(&certificate.scope) {
+        let expires = [principal.expires, certificate.expires].into_iter().flatten().min();
+        let principal = Arc::new(Principal { expires, ..Principal::clone(&certificate) });
+        return Ok(Recognised { principal, recheck });
+    }
+    Err(AuthError::Mismatch)
 }
 
 /// A new token.
@@ -174,6 +242,14 @@ pub fn generate() -> TokenText {
 /// What is kept of a token: it has 190 random bits, so that a fast digest is as good as a slow one.
 pub fn digest(token: &TokenText) -> TokenDigest {
     TokenDigest::new(Sha256::digest(token.expose()).into())
+}
+
+// === impl Recognised ===
+
+impl From<Arc<Principal>> for Recognised {
+    fn from(principal: Arc<Principal>) -> Self {
+        Self { principal, recheck: None }
+    }
 }
 
 // === impl AuthError ===
@@ -191,20 +267,25 @@ impl From<TokenRefusal> for AuthError {
 mod tests {
     use super::*;
 
-    #[test]
-    fn only_a_bearer_with_a_whole_token_is_looked_up() {
+    async fn said(auth: &Authenticator, header: Option<&[u8]>) -> Result<Recognised, AuthError> {
+        auth.authenticate(Credentials { header, certificate: None }).await
+    }
+
+    #[tokio::test]
+    async fn only_a_bearer_with_a_whole_token_is_looked_up() {
         let auth = Authenticator::new(Mirror::new(8), None);
         let token = generate();
-        let said = |header: Option<&str>| auth.authenticate(header.map(str::as_bytes)).expect_err("nobody");
-        assert_eq!(said(None), AuthError::Missing);
+        let said = async |header: Option<&str>| said(&auth, header.map(str::as_bytes)).await.expect_err("nobody");
+        assert_eq!(said(None).await, AuthError::Missing);
         for bad in ["", "Bearer", "Bearer ", "Basic dXNlcjpwYXNz", token.expose(), "Bearer eyJhbGciOiJub25lIn0.e30."] {
-            assert_eq!(said(Some(bad)), AuthError::Invalid, "{bad:?}");
+            assert_eq!(said(Some(bad)).await, AuthError::Invalid, "{bad:?}");
         }
         let cut = &token.expose()[..52];
-        assert_eq!(said(Some(&format!("Bearer {cut}0"))), AuthError::Invalid, "a damaged one");
-        assert_eq!(auth.authenticate(Some(&[0xff, 0xfe])).expect_err("nobody"), AuthError::Invalid);
+        assert_eq!(said(Some(&format!("Bearer {cut}0"))).await, AuthError::Invalid, "a damaged one");
+        let garbage = super::tests::said(&auth, Some(&[0xff, 0xfe])).await;
+        assert_eq!(garbage.expect_err("nobody"), AuthError::Invalid);
         for scheme in ["Bearer", "bearer"] {
-            assert_eq!(said(Some(&format!("{scheme} {}", token.expose()))), AuthError::Unknown);
+            assert_eq!(said(Some(&format!("{scheme} {}", token.expose()))).await, AuthError::Unknown);
         }
     }
 
@@ -215,9 +296,9 @@ mod tests {
         assert!(!digest(&one).matches(&digest(&two)));
     }
 
-    #[test]
-    fn without_a_check_everybody_is_the_same() {
-        let principal = Authenticator::insecure().authenticate(None).expect("a principal");
-        assert_eq!(principal.to_string(), "anonymous:anonymous");
+    #[tokio::test]
+    async fn without_a_check_everybody_is_the_same() {
+        let recognised = said(&Authenticator::insecure(), None).await.expect("a principal");
+        assert_eq!(recognised.principal.to_string(), "anonymous:anonymous");
     }
 }

@@ -16,6 +16,7 @@ mod hosts;
 mod ids;
 mod list;
 mod meters;
+mod needs;
 mod observe;
 mod parse;
 mod peers;
@@ -31,6 +32,7 @@ mod watch;
 
 pub use connection::{HEADER_LIST, KEEPALIVE, PENDING_RESETS, STREAMS_PER_CONNECTION};
 pub use hosts::AllowedHosts;
+pub use needs::{Needs, needs};
 pub use server::{Limits, Server, ServerError};
 pub use service::{Backend, StoreApi, StoreUrl};
 pub use streams::StreamLimits;

@@ -57,7 +57,7 @@ async fn a_token_that_others_could_read_on_the_way_is_refused() {
     let error = without.list_page(Default::default()).await.expect_err("refused");
     assert_eq!(reason(&error), (Code::Unauthenticated, "TOKEN_MISSING"));
     let logged = |line: &String| line.contains("over a connection without TLS") && line.contains(&address.to_string());
-    until("a line of the log", async || server.log().iter().any(|line| logged(line)).then_some(())).await;
+    until("a line of the log", async || server.log().iter().any(logged).then_some(())).await;
     assert!(!server.log().join("\n").contains(&token));
 }
 

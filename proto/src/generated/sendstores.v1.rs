@@ -121,7 +121,7 @@ pub struct Principal {
     /// How the caller was recognised.
     #[prost(enumeration = "principal::Kind", tag = "1")]
     pub kind: i32,
-    /// The name of the token.
+    /// The name of the token. For a service account NAMESPACE/NAME, for a certificate its URI or DNS name.
     #[prost(string, tag = "2")]
     pub name: ::prost::alloc::string::String,
     /// The id of the token: the 10 letters and digits after "sst_". Empty for other kinds.
@@ -136,7 +136,7 @@ pub struct Principal {
     /// The tenants whose stores the caller may see. Empty: all stores.
     #[prost(string, repeated, tag = "6")]
     pub tenants: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// When the token expires. Absent: never.
+    /// When the credential expires. Absent: never.
     #[prost(message, optional, tag = "7")]
     pub expire_time: ::core::option::Option<::prost_types::Timestamp>,
 }
@@ -164,6 +164,12 @@ pub mod principal {
         File = 2,
         /// Not at all: the server takes every caller for an administrator.
         Anonymous = 3,
+        /// By a token of a service account of Kubernetes.
+        ServiceAccount = 4,
+        /// By a token of an OpenID Connect issuer.
+        Oidc = 5,
+        /// By a client certificate.
+        Certificate = 6,
     }
     impl Kind {
         /// String value of the enum field names used in the ProtoBuf definition.
@@ -176,6 +182,9 @@ pub mod principal {
                 Self::Token => "KIND_TOKEN",
                 Self::File => "KIND_FILE",
                 Self::Anonymous => "KIND_ANONYMOUS",
+                Self::ServiceAccount => "KIND_SERVICE_ACCOUNT",
+                Self::Oidc => "KIND_OIDC",
+                Self::Certificate => "KIND_CERTIFICATE",
             }
         }
         /// Creates an enum from field names used in the ProtoBuf definition.
@@ -185,6 +194,9 @@ pub mod principal {
                 "KIND_TOKEN" => Some(Self::Token),
                 "KIND_FILE" => Some(Self::File),
                 "KIND_ANONYMOUS" => Some(Self::Anonymous),
+                "KIND_SERVICE_ACCOUNT" => Some(Self::ServiceAccount),
+                "KIND_OIDC" => Some(Self::Oidc),
+                "KIND_CERTIFICATE" => Some(Self::Certificate),
                 _ => None,
             }
         }
@@ -1474,10 +1486,11 @@ pub mod store_service_client {
     ///   than 16 KiB.
     /// - UNAUTHENTICATED: TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED or TOKEN_REVOKED: the metadata `authorization` must be
     ///   "Bearer " and a valid token. Get another token, then repeat the call. TOKEN_OVER_PLAINTEXT, the token came from another
-    ///   machine without TLS: replace it, and call over TLS.
-    /// - UNAVAILABLE: AUTH_UNAVAILABLE, the server does not know the token and cannot ask Redis about it. Retry with the same token.
+    ///   machine without TLS: replace it, and call over TLS. CERTIFICATE_INVALID, the client certificate of the connection is not
+    ///   accepted any more. CREDENTIALS_MISMATCH, the token and the client certificate are of different tenants.
+    /// - UNAVAILABLE: AUTH_UNAVAILABLE, the server cannot check the token now. Retry with the same token.
     /// - PERMISSION_DENIED: PERMISSION_DENIED, the token's role does not have the permission that the option `access` of the method
-    ///   names. HOST_NOT_ALLOWED, a browser used a host name that the operator has not allowed.
+    ///   names. SUBJECT_UNBOUND, the operator has bound the caller to no role. HOST_NOT_ALLOWED, a browser used a host name that the operator has not allowed.
     /// - INTERNAL: INTERNAL, a fault of the server. Its log has the details under the response's `x-request-id`.
     ///
     /// A request has at most 64 KiB. A larger one is not read and fails with OUT_OF_RANGE.
@@ -1914,10 +1927,11 @@ pub mod store_service_server {
     ///   than 16 KiB.
     /// - UNAUTHENTICATED: TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED or TOKEN_REVOKED: the metadata `authorization` must be
     ///   "Bearer " and a valid token. Get another token, then repeat the call. TOKEN_OVER_PLAINTEXT, the token came from another
-    ///   machine without TLS: replace it, and call over TLS.
-    /// - UNAVAILABLE: AUTH_UNAVAILABLE, the server does not know the token and cannot ask Redis about it. Retry with the same token.
+    ///   machine without TLS: replace it, and call over TLS. CERTIFICATE_INVALID, the client certificate of the connection is not
+    ///   accepted any more. CREDENTIALS_MISMATCH, the token and the client certificate are of different tenants.
+    /// - UNAVAILABLE: AUTH_UNAVAILABLE, the server cannot check the token now. Retry with the same token.
     /// - PERMISSION_DENIED: PERMISSION_DENIED, the token's role does not have the permission that the option `access` of the method
-    ///   names. HOST_NOT_ALLOWED, a browser used a host name that the operator has not allowed.
+    ///   names. SUBJECT_UNBOUND, the operator has bound the caller to no role. HOST_NOT_ALLOWED, a browser used a host name that the operator has not allowed.
     /// - INTERNAL: INTERNAL, a fault of the server. Its log has the details under the response's `x-request-id`.
     ///
     /// A request has at most 64 KiB. A larger one is not read and fails with OUT_OF_RANGE.

@@ -21,11 +21,18 @@ pub enum PrincipalKind {
     Token,
     /// By a token of the server's credentials file.
     File,
+    /// By a token of a service account of Kubernetes, which the API server vouches for.
+    ServiceAccount,
+    /// By a token of an issuer of OpenID Connect.
+    Oidc,
+    /// By a client certificate.
+    Certificate,
     /// It did not: the server checks nothing.
     Anonymous,
 }
 
-/// The name of a token: 1 to 63 of a-z, A-Z, 0-9, '-', '_', '.' and '@'.
+/// The name of a token: 1 to 63 of a-z, A-Z, 0-9, '-', '_', '.' and '@'. The name of a caller that others vouch for:
+/// [`PrincipalName::of_subject`].
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PrincipalName(String);
 
@@ -122,6 +129,9 @@ impl PrincipalKind {
         match self {
             Self::Token => "token",
             Self::File => "file",
+            Self::ServiceAccount => "k8s",
+            Self::Oidc => "oidc",
+            Self::Certificate => "certificate",
             Self::Anonymous => "anonymous",
         }
     }
@@ -130,6 +140,21 @@ impl PrincipalKind {
 // === impl PrincipalName ===
 
 impl PrincipalName {
+    /// The longest name of a caller that others vouch for, in bytes. With its kind it fits an entry of a history.
+    pub const LONGEST_SUBJECT: usize = 240;
+
+    /// The name that another system has for a caller, such as `shop-platform/provisioner`.
+    ///
+    /// # Errors
+    /// It is not 1 to [`Self::LONGEST_SUBJECT`] printable ASCII characters without spaces.
+    pub fn of_subject(text: &str) -> Result<Self, Invalid> {
+        let longest = Self::LONGEST_SUBJECT;
+        if (1..=longest).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(Invalid::new(format_args!("must be 1 to {longest} printable ASCII characters without spaces")))
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -254,6 +279,12 @@ mod tests {
         assert_eq!(ci.to_string(), "token:ci@example.com#4fKq0ZpL2x");
         for bad in ["", "a b", "a\n", "-a", &"x".repeat(64), "a:b", "a#b"] {
             assert!(bad.parse::<PrincipalName>().is_err(), "{bad:?}");
+        }
+        let name = PrincipalName::of_subject(&format!("spiffe://{}", "x".repeat(231))).expect("a name");
+        let workload = Principal { kind: PrincipalKind::Certificate, name, ..Principal::anonymous() };
+        assert!(workload.to_string().parse::<crate::Actor>().is_ok(), "it fits a history");
+        for bad in ["", "a b", "a\n", "\u{fc}", &"x".repeat(241)] {
+            assert!(PrincipalName::of_subject(bad).is_err(), "{bad:?}");
         }
     }
 }

@@ -17,7 +17,7 @@ use uuid::Uuid;
 use super::{admin, reload, signal};
 use crate::{
     args::{Auth, Config},
-    auth::{Authenticator, CredentialsFile},
+    auth::{Authenticator, Bindings, CredentialsFile, Sources},
     grpc::{AllowedHosts, Backend, Limits, Server, StoreApi, StreamLimits},
     ledger::{RedisConfig, RedisLedger},
     mirror::Mirror,
@@ -99,8 +99,13 @@ pub(super) async fn serve(
     Ok(tasks.run(stop, config.drain_timeout).await?)
 }
 
-/// Who may call, as the configuration says. Keeps the credentials file up to date.
-fn authenticator(tasks: &mut Tasks, auth: &Auth, mirror: &Mirror) -> Result<Authenticator, TaskError> {
+/// Who may call, as the configuration says. Keeps its files up to date.
+fn authenticator(
+    tasks: &mut Tasks,
+    auth: &Auth,
+    mirror: &Mirror,
+    tls: Option<Tls>,
+) -> Result<Authenticator, TaskError> {
     if auth.insecure {
         tracing::warn!(
             "NO AUTHENTICATION: every caller that reaches this port is an administrator (--insecure-no-auth)"
@@ -114,7 +119,14 @@ fn authenticator(tasks: &mut Tasks, auth: &Auth, mirror: &Mirror) -> Result<Auth
             Ok(())
         });
     }
-    Ok(Authenticator::new(mirror.clone(), file))
+    let bindings = auth.bindings.clone().map(Bindings::open).transpose()?;
+    if let Some(bindings) = bindings.clone() {
+        tasks.spawn("bindings", Phase::Back, |stop| async {
+            bindings.keep(stop).await;
+            Ok(())
+        });
+    }
+    Ok(Authenticator::of(Sources { mirror: mirror.clone(), file, bindings, tls }))
 }
 
 /// The gRPC port as it is configured, and the reporter of its health.
@@ -124,7 +136,6 @@ async fn port(
     mirror: &Mirror,
     api: StoreApi<RedisLedger>,
 ) -> Result<(Server<RedisLedger>, HealthReporter), TaskError> {
-    let auth = authenticator(tasks, &config.auth, mirror)?;
     let tls = config.listen.tls.clone().map(Tls::open).transpose()?;
     if let Some(tls) = tls.clone() {
         tasks.spawn("tls", Phase::Back, |stop| async {
@@ -132,6 +143,7 @@ async fn port(
             Ok(())
         });
     }
+    let auth = authenticator(tasks, &config.auth, mirror, tls.clone())?;
     let (server, reporter) = Server::new(api, auth).await?;
     let hosts = config.access.allowed_hosts.clone().map_or(AllowedHosts::Any, AllowedHosts::Named);
     let server = server.allow(config.access.max_connections_per_peer, hosts).reflection(config.auth.reflection);

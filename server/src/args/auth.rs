@@ -14,6 +14,10 @@ pub struct AuthArgs {
     /// token create --for-file` prints an entry; docs/security.md, "Tokens", explains it.
     #[arg(long, env = "SENDSTORES_CREDENTIALS")]
     pub credentials: Option<PathBuf>,
+    /// YAML file that binds callers whom others vouch for, such as by a client certificate, to roles and tenants. Read again
+    /// when it changes. docs/security.md, "Bindings", explains it.
+    #[arg(long, env = "SENDSTORES_AUTH_CONFIG")]
+    pub auth_config: Option<PathBuf>,
     /// Take every caller for an administrator, without a token. Only with a loopback --listen.
     #[arg(long, env = "SENDSTORES_INSECURE_NO_AUTH")]
     pub insecure_no_auth: bool,
@@ -26,6 +30,7 @@ pub struct AuthArgs {
 #[derive(Debug)]
 pub struct Auth {
     pub credentials: Option<PathBuf>,
+    pub bindings: Option<PathBuf>,
     /// Nothing is checked.
     pub insecure: bool,
     pub reflection: ReflectionAccess,
@@ -35,17 +40,18 @@ pub struct Auth {
 
 impl AuthArgs {
     pub(super) fn check(self, listen: Option<SocketAddr>, problems: &mut Problems) -> Option<Auth> {
-        let insecure =
-            problems.take("insecure-no-auth", insecure(self.insecure_no_auth, listen, self.credentials.is_some()));
+        let with_files = self.credentials.is_some() || self.auth_config.is_some();
+        let insecure = problems.take("insecure-no-auth", insecure(self.insecure_no_auth, listen, with_files));
+        let bindings = problems.take("auth-config", self.auth_config.map(file).transpose());
         let credentials = problems.take("credentials", self.credentials.map(file).transpose());
         let reflection = problems.take("reflection", reflection(&self.reflection));
-        Some(Auth { credentials: credentials?, insecure: insecure?, reflection: reflection? })
+        Some(Auth { credentials: credentials?, bindings: bindings?, insecure: insecure?, reflection: reflection? })
     }
 }
 
-fn insecure(wanted: bool, listen: Option<SocketAddr>, with_credentials: bool) -> Result<bool, String> {
-    if wanted && with_credentials {
-        return Err("nobody would be asked for a token of --credentials: give one of the two".to_owned());
+fn insecure(wanted: bool, listen: Option<SocketAddr>, with_files: bool) -> Result<bool, String> {
+    if wanted && with_files {
+        return Err("no caller would be asked who it is by --credentials or --auth-config: leave one out".to_owned());
     }
     let reached = listen.is_some_and(|listen| !listen.ip().is_loopback());
     if wanted && reached {
@@ -67,10 +73,13 @@ fn reflection(text: &str) -> Result<ReflectionAccess, String> {
 
 impl Auth {
     /// As `name = value`, one a flag.
-    pub(super) fn print(&self) -> [(&'static str, String); 3] {
-        let file = self.credentials.as_ref().map_or_else(|| "[none]".to_owned(), |path| path.display().to_string());
+    pub(super) fn print(&self) -> [(&'static str, String); 4] {
+        let file = |path: &Option<PathBuf>| {
+            path.as_ref().map_or_else(|| "[none]".to_owned(), |path| path.display().to_string())
+        };
         [
-            ("credentials", file),
+            ("credentials", file(&self.credentials)),
+            ("auth-config", file(&self.bindings)),
             ("insecure-no-auth", self.insecure.to_string()),
             ("reflection", format!("{:?}", self.reflection).to_lowercase()),
         ]

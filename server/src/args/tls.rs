@@ -20,6 +20,14 @@ pub struct TlsArgs {
     /// PEM file of the private key of --tls-cert.
     #[arg(long, env = "SENDSTORES_TLS_KEY")]
     pub tls_key: Option<PathBuf>,
+    /// PEM file of the authorities whose client certificates are accepted. A client may show one; the bindings of --auth-config
+    /// say who it is, by its first URI or else its first DNS name. Read again when it changes.
+    #[arg(long, env = "SENDSTORES_TLS_CLIENT_CA", requires = "tls_cert")]
+    pub tls_client_ca: Option<PathBuf>,
+    /// PEM file of the certificates that the authorities of --tls-client-ca have revoked (CRL). Each of them needs a list. Read
+    /// again when it changes.
+    #[arg(long, env = "SENDSTORES_TLS_CLIENT_CRL", requires = "tls_client_ca")]
+    pub tls_client_crl: Option<PathBuf>,
     /// Serve without TLS on an address that is not loopback, and take tokens without TLS from other machines, because a proxy
     /// in front of the server has TLS. Tokens and passwords are readable on the way to it.
     #[arg(long, env = "SENDSTORES_ALLOW_PLAINTEXT")]
@@ -39,13 +47,18 @@ pub struct Listen {
 
 impl TlsArgs {
     pub(super) fn check(self, problems: &mut Problems) -> Option<Listen> {
-        let Self { listen, tls_cert, tls_key, allow_plaintext } = self;
+        let Self { listen, tls_cert, tls_key, tls_client_ca, tls_client_crl, allow_plaintext } = self;
+        let client_ca = problems.take("tls-client-ca", tls_client_ca.map(file).transpose());
+        let client_crl = problems.take("tls-client-crl", tls_client_crl.map(file).transpose());
         let address = problems.take("listen", address(&listen));
         let tls = match (tls_cert, tls_key) {
             (None, None) => Some(None),
             (Some(cert), Some(key)) => {
                 let (cert, key) = (problems.take("tls-cert", file(cert)), problems.take("tls-key", file(key)));
-                cert.zip(key).map(|(cert, key)| Some(TlsPaths { cert, key }))
+                let client = client_ca.zip(client_crl);
+                cert.zip(key)
+                    .zip(client)
+                    .map(|((cert, key), (client_ca, client_crl))| Some(TlsPaths { cert, key, client_ca, client_crl }))
             }
             (Some(_), None) => problems.take("tls-key", Err("is missing: --tls-cert needs its key".to_owned())),
             (None, Some(_)) => problems.take("tls-cert", Err("is missing: --tls-key needs a certificate".to_owned())),
@@ -70,13 +83,15 @@ fn protected(address: SocketAddr, has_tls: bool, allow_plaintext: bool) -> Resul
 
 impl Listen {
     /// As `name = value`, one a flag.
-    pub(super) fn print(&self) -> [(&'static str, String); 4] {
+    pub(super) fn print(&self) -> [(&'static str, String); 6] {
         let Self { address, tls, allow_plaintext } = self;
         let path = |path: Option<&PathBuf>| path.map_or_else(|| "[none]".to_owned(), |path| path.display().to_string());
         [
             ("listen", address.to_string()),
             ("tls-cert", path(tls.as_ref().map(|tls| &tls.cert))),
             ("tls-key", path(tls.as_ref().map(|tls| &tls.key))),
+            ("tls-client-ca", path(tls.as_ref().and_then(|tls| tls.client_ca.as_ref()))),
+            ("tls-client-crl", path(tls.as_ref().and_then(|tls| tls.client_crl.as_ref()))),
             ("allow-plaintext", allow_plaintext.to_string()),
         ]
     }

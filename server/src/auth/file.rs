@@ -1,9 +1,15 @@
 //! The credentials file: tokens that an operator declares, for a Redis that has none, and for declarative setups.
 
-use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
 use sendstores_core::{
-    Invalid, Permission, Principal, PrincipalName, Role, Scope, Timestamp, access::PrincipalKind, token::TokenDigest,
+    Invalid, Permission, Principal, PrincipalName, Role, Scope, TenantId, Timestamp, access::PrincipalKind,
+    token::TokenDigest,
 };
 use serde::Deserialize;
 use tokio::sync::watch;
@@ -88,7 +94,7 @@ fn parse(mut principals: Principals, file: &Source<'_>) -> Result<Principals, Fi
 }
 
 /// What follows the first line of an error shows the file's text.
-fn first_line(text: &str) -> String {
+pub(super) fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().to_owned()
 }
 
@@ -97,25 +103,35 @@ fn first_line(text: &str) -> String {
 impl Row {
     fn parse(self) -> Result<(TokenDigest, Principal), Invalid> {
         let of = |field: &str, why: Invalid| Invalid::new(format_args!("{field} {why}"));
-        let role = Role::parse(&self.role).ok_or_else(|| {
-            Invalid::new(format_args!("role must be one of {}", Role::ALL.map(Role::as_str).join(", ")))
-        })?;
-        let tenants = self.tenants.iter().map(|id| id.parse().map_err(|why| of("tenants", why)));
-        let ability = |name: &String| {
-            Permission::parse(name).ok_or_else(|| Invalid::new("abilities has a permission that does not exist"))
-        };
+        let role = role(&self.role)?;
         let name: PrincipalName = self.name.parse().map_err(|why| of("name", why))?;
         let principal = Principal {
             kind: PrincipalKind::File,
             name,
             id: String::new(),
             role,
-            scope: Scope::of_role(role, tenants.collect::<Result<Vec<_>, _>>()?)?,
-            abilities: self.abilities.map(|all| all.iter().map(ability).collect()).transpose()?,
+            scope: Scope::of_role(role, tenants(&self.tenants)?)?,
+            abilities: self.abilities.as_deref().map(abilities).transpose()?,
             expires: self.expires.as_deref().map(time).transpose()?,
         };
         Ok((TokenDigest::parse(&self.sha256).map_err(|why| of("sha256", why))?, principal))
     }
+}
+
+pub(super) fn role(text: &str) -> Result<Role, Invalid> {
+    let all = || Role::ALL.map(Role::as_str).join(", ");
+    Role::parse(text).ok_or_else(|| Invalid::new(format_args!("role must be one of {}", all())))
+}
+
+pub(super) fn tenants(ids: &[String]) -> Result<Vec<TenantId>, Invalid> {
+    ids.iter().map(|id| id.parse().map_err(|why| Invalid::new(format_args!("tenants {why}")))).collect()
+}
+
+pub(super) fn abilities(names: &[String]) -> Result<BTreeSet<Permission>, Invalid> {
+    let ability = |name: &String| {
+        Permission::parse(name).ok_or_else(|| Invalid::new("abilities has a permission that does not exist"))
+    };
+    names.iter().map(ability).collect()
 }
 
 fn time(text: &str) -> Result<Timestamp, Invalid> {
@@ -128,7 +144,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::auth::{AuthError, Authenticator, digest, generate};
+    use crate::auth::{AuthError, Authenticator, Credentials, Recognised, digest, generate};
     use crate::mirror::Mirror;
 
     fn row(digest: &TokenDigest, rest: &str) -> String {
@@ -142,17 +158,21 @@ mod tests {
         (file, opened)
     }
 
-    #[test]
-    fn a_token_of_the_file_is_recognised_until_it_expires() {
+    fn bearer(header: &str) -> Credentials<'_> {
+        Credentials { header: Some(header.as_bytes()), certificate: None }
+    }
+
+    #[tokio::test]
+    async fn a_token_of_the_file_is_recognised_until_it_expires() {
         for (expires, says) in [("2999-01-01T00:00:00Z", None), ("2020-01-01", Some(AuthError::Expired))] {
             let expires = if expires.len() < 12 { format!("{expires}T00:00:00Z") } else { expires.to_owned() };
             let token = generate();
             let (_file, opened) =
                 open(&row(&digest(&token), &format!("role: tenant\n    tenants: [acme]\n    expires: {expires}")));
             let auth = Authenticator::new(Mirror::new(8), Some(opened.expect("a file")));
-            let said = auth.authenticate(Some(format!("Bearer {}", token.expose()).as_bytes()));
-            assert_eq!(said.as_ref().err().copied(), says);
-            if let Ok(principal) = said {
+            let said = auth.authenticate(bearer(&format!("Bearer {}", token.expose()))).await;
+            assert_eq!(said.as_ref().err().cloned(), says);
+            if let Ok(Recognised { principal, .. }) = said {
                 assert_eq!((principal.to_string().as_str(), principal.role), ("file:ci", Role::Tenant));
             }
         }

@@ -1,11 +1,19 @@
-//! How long a caller stays who it was: for streams, which outlive the look at their token.
+//! How long a caller stays who it was: for streams, which outlive the look at their credentials.
 
-use std::{future::pending, sync::Arc, time::SystemTime};
+use std::{
+    future::pending,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
+use futures::future::select_all;
 use sendstores_core::{Principal, Timestamp};
 use tokio::sync::watch;
 
-use super::{AuthError, Authenticator, Proof};
+use super::{AuthError, Authenticator, Recognised, proof::Proof};
+
+/// How long to wait before those are asked again who did not answer.
+const AGAIN: Duration = Duration::from_secs(10);
 
 /// What a stream was opened with.
 #[derive(Clone)]
@@ -18,9 +26,9 @@ pub struct Standing {
 /// Why a stream has to end.
 #[derive(Debug)]
 pub enum Lapse {
-    /// The token is refused from now on.
-    Token(AuthError),
-    /// The token is good, and its rights are others than they were.
+    /// The credential is refused from now on.
+    Credential(AuthError),
+    /// The credential is good, and its rights are others than they were.
     Rights(Arc<Principal>),
 }
 
@@ -33,18 +41,26 @@ impl Standing {
 
     /// Waits until the caller is not the same any more.
     pub async fn lapse(self) -> Lapse {
-        let (mut tokens, mut file) = self.auth.changes();
+        let mut sources = self.auth.changes();
         loop {
             // Before the look: what changes after it is noticed by the wait.
-            tokens.iter_mut().chain(&mut file).for_each(watch::Receiver::mark_unchanged);
-            match self.auth.principal(&self.proof) {
-                Err(why) => return Lapse::Token(why),
-                Ok(now) if !has_rights_of(&now, &self.principal) => return Lapse::Rights(now),
-                Ok(now) => tokio::select! {
-                    () = changed(tokens.as_mut()) => {}
-                    () = changed(file.as_mut()) => {}
-                    () = passed(now.expires) => {}
+            sources.iter_mut().for_each(watch::Receiver::mark_unchanged);
+            let now = Timestamp::from(SystemTime::now());
+            let next = match self.auth.recognise(&self.proof).await {
+                // Nothing says that the caller is another. It is asked again, until the credential expires at the latest.
+                Err(AuthError::Unavailable) => match self.principal.expires {
+                    Some(end) if end <= now => return Lapse::Credential(AuthError::Expired),
+                    end => Some(end.into_iter().fold(now.after(AGAIN), Timestamp::min)),
                 },
+                Err(why) => return Lapse::Credential(why),
+                Ok(Recognised { principal, .. }) if !has_rights_of(&principal, &self.principal) => {
+                    return Lapse::Rights(principal);
+                }
+                Ok(Recognised { principal, recheck }) => [principal.expires, recheck].into_iter().flatten().min(),
+            };
+            tokio::select! {
+                () = changed(&sources) => {}
+                () = passed(next) => {}
             }
         }
     }
@@ -55,15 +71,20 @@ fn has_rights_of(now: &Principal, before: &Principal) -> bool {
 }
 
 /// Never, where nothing can change.
-async fn changed(what: Option<&mut watch::Receiver<u64>>) {
-    let said = match what {
-        Some(what) => what.changed().await.is_ok(),
-        None => false,
+async fn changed(sources: &[watch::Receiver<u64>]) {
+    let of_one = |source: &watch::Receiver<u64>| {
+        let mut source = source.clone();
+        Box::pin(async move {
+            if source.changed().await.is_err() {
+                // No more changes are reported: the process ends.
+                pending::<()>().await;
+            }
+        })
     };
-    if !said {
-        // No more changes are reported: the process ends.
-        pending::<()>().await;
+    if sources.is_empty() {
+        return pending().await;
     }
+    select_all(sources.iter().map(of_one)).await;
 }
 
 async fn passed(end: Option<Timestamp>) {

@@ -25,6 +25,9 @@ fn shown(principal: &Arc<Principal>) -> wire::Principal {
     let kind = match principal.kind {
         PrincipalKind::Token => Kind::Token,
         PrincipalKind::File => Kind::File,
+        PrincipalKind::ServiceAccount => Kind::ServiceAccount,
+        PrincipalKind::Oidc => Kind::Oidc,
+        PrincipalKind::Certificate => Kind::Certificate,
         PrincipalKind::Anonymous => Kind::Anonymous,
     };
     wire::Principal {

@@ -38,7 +38,7 @@ use super::{
     port::{Port, refuse},
     status::Refusal,
 };
-use crate::supervise::Spawner;
+use crate::{auth::ClientCertificate, supervise::Spawner};
 
 /// How long a peer may take to say which protocol it speaks, with the handshake of TLS.
 const PREFACE_DEADLINE: Duration = Duration::from_secs(5);
@@ -95,7 +95,7 @@ pub(super) async fn serve<L: Ledger>(
     let Accepted { stream, peer, exposed, refusal } = accepted;
     let due = Instant::now() + PREFACE_DEADLINE;
     let Some(acceptor) = port.tls_acceptor() else {
-        let caller = Caller { peer, session: Arc::new(Session::new(exposed)), refusal };
+        let caller = Caller { peer, session: Arc::new(Session::new(exposed, None)), refusal };
         return speak(stream, caller, port, spawner, due, stop).await;
     };
     let shaken = tokio::select! {
@@ -104,7 +104,8 @@ pub(super) async fn serve<L: Ledger>(
     };
     match shaken {
         Ok(Ok(stream)) => {
-            let caller = Caller { peer, session: Arc::new(Session::new(None)), refusal };
+            let certificate = ClientCertificate::of(stream.get_ref().1.peer_certificates());
+            let caller = Caller { peer, session: Arc::new(Session::new(None, certificate)), refusal };
             Box::pin(speak(stream, caller, port, spawner, due, stop)).await;
         }
         Ok(Err(error)) => {

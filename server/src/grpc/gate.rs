@@ -6,16 +6,18 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use http::{HeaderMap, header::AUTHORIZATION};
+use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 use sendstores_core::{
-    Permission, Principal,
+    Permission, Principal, Timestamp,
     access::{Decision, Target, decide},
     ledger::Ledger,
 };
 use sendstores_proto::access::{MethodAccess, Rule};
 
 use super::{StoreApi, status::Refusal};
-use crate::auth::{AuthEpoch, AuthError, Authenticator, Lapse, ReflectionAccess, Standing};
+use crate::auth::{
+    AuthEpoch, AuthError, Authenticator, ClientCertificate, Credentials, Lapse, Recognised, ReflectionAccess, Standing,
+};
 
 /// How long a call with a token that is not known here waits for the ledger.
 const LEDGER_LIMIT: Duration = Duration::from_secs(5);
@@ -30,12 +32,13 @@ pub(super) struct Gate {
 pub(super) struct Session {
     /// The address of a peer whose tokens others can read on the way.
     exposed: Option<IpAddr>,
+    certificate: Option<Arc<ClientCertificate>>,
     known: Mutex<Option<Known>>,
 }
 
 struct Known {
-    header: Box<[u8]>,
-    principal: Arc<Principal>,
+    header: Option<Box<[u8]>>,
+    recognised: Recognised,
     /// As of before the header was looked up.
     epoch: AuthEpoch,
 }
@@ -43,8 +46,12 @@ struct Known {
 // === impl Session ===
 
 impl Session {
-    pub(super) fn new(exposed: Option<IpAddr>) -> Self {
-        Self { exposed, known: Mutex::new(None) }
+    pub(super) fn new(exposed: Option<IpAddr>, certificate: Option<ClientCertificate>) -> Self {
+        Self { exposed, certificate: certificate.map(Arc::new), known: Mutex::new(None) }
+    }
+
+    fn credentials<'a>(&'a self, header: Option<&'a HeaderValue>) -> Credentials<'a> {
+        Credentials { header: header.map(HeaderValue::as_bytes), certificate: self.certificate.as_ref() }
     }
 }
 
@@ -94,20 +101,30 @@ impl Gate {
     }
 
     /// For how long the caller of a stream stays who it is; `None`: for ever.
-    pub(super) fn standing(&self, headers: &HeaderMap, principal: Arc<Principal>) -> Option<Standing> {
-        self.auth.standing(headers.get(AUTHORIZATION).map(http::HeaderValue::as_bytes), principal)
+    pub(super) fn standing(
+        &self,
+        session: &Session,
+        headers: &HeaderMap,
+        principal: Arc<Principal>,
+    ) -> Option<Standing> {
+        self.auth.standing(session.credentials(headers.get(AUTHORIZATION)), principal)
     }
 
-    /// The principal of this very header, if it was looked up on this connection and nothing has changed since.
+    /// The principal of this very header and this connection's certificate, if it was looked up on this connection and nothing has changed since.
     fn known(&self, session: &Session, headers: &HeaderMap) -> Option<Arc<Principal>> {
         if let Some(principal) = self.auth.unchecked() {
             return Some(principal);
         }
-        let header = headers.get(AUTHORIZATION)?.as_bytes();
+        let Credentials { header, certificate } = session.credentials(headers.get(AUTHORIZATION));
+        if header.is_none() && certificate.is_none() {
+            return None;
+        }
         let known = session.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = known.as_ref().filter(|known| *known.header == *header && known.epoch == self.auth.epoch())?;
-        let valid = |principal: &Principal| principal.expires.is_none_or(|end| end > SystemTime::now().into());
-        valid(&known.principal).then(|| known.principal.clone())
+        let known =
+            known.as_ref().filter(|known| known.header.as_deref() == header && known.epoch == self.auth.epoch())?;
+        let Recognised { principal, recheck } = &known.recognised;
+        let ahead = |end: &Option<Timestamp>| end.is_none_or(|end| end > SystemTime::now().into());
+        (ahead(&principal.expires) && ahead(recheck)).then(|| principal.clone())
     }
 
     async fn look_up<L: Ledger>(
@@ -121,23 +138,24 @@ impl Gate {
         let mut given = headers.get_all(AUTHORIZATION).iter();
         let header = match (given.next(), given.next()) {
             (Some(_), Some(_)) => return Err(Refusal::TokenInvalid),
-            (header, _) => header.map(http::HeaderValue::as_bytes),
+            (header, _) => header,
         };
         if let (Some(address), Some(_)) = (session.exposed, header) {
             tracing::warn!(%address, "a token came over a connection without TLS; replace it, it was readable on the way");
             return Err(Refusal::TokenOverPlaintext);
         }
-        let principal = match self.auth.authenticate(header) {
+        let credentials = session.credentials(header);
+        let recognised = match self.auth.authenticate(credentials).await {
             Err(AuthError::Unknown) => {
                 // It may have been made on another replica a moment ago.
                 catch_up(api).await?;
-                self.auth.authenticate(header)
+                self.auth.authenticate(credentials).await
             }
             said => said,
         };
-        let principal = principal.map_err(Refusal::from)?;
-        let header = header.unwrap_or_default().into();
-        let known = Known { header, principal: principal.clone(), epoch };
+        let recognised = recognised.map_err(Refusal::from)?;
+        let principal = recognised.principal.clone();
+        let known = Known { header: credentials.header.map(Into::into), recognised, epoch };
         *session.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(known);
         Ok(principal)
     }
@@ -150,6 +168,10 @@ impl From<AuthError> for Refusal {
             AuthError::Invalid | AuthError::Unknown => Self::TokenInvalid,
             AuthError::Expired => Self::TokenExpired,
             AuthError::Revoked => Self::TokenRevoked,
+            AuthError::Certificate => Self::CertificateInvalid,
+            AuthError::Unbound(subject) => Self::SubjectUnbound(subject.to_string()),
+            AuthError::Mismatch => Self::CredentialsMismatch,
+            AuthError::Unavailable => Self::AuthUnavailable,
         }
     }
 }
@@ -158,7 +180,7 @@ impl From<AuthError> for Refusal {
 impl From<Lapse> for Refusal {
     fn from(lapse: Lapse) -> Self {
         match lapse {
-            Lapse::Token(why) => why.into(),
+            Lapse::Credential(why) => why.into(),
             Lapse::Rights(now) if now.has(Permission::StoresWatch) => Self::Draining,
             Lapse::Rights(now) => {
                 Self::PermissionDenied { permission: Permission::StoresWatch.as_str(), role: now.role }

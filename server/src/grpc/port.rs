@@ -88,7 +88,7 @@ impl<L: Ledger> Port<L> {
             match self.gate.admit(access, session, request.headers(), &self.api).await {
                 Ok(Some(caller)) => {
                     if access.method == Method::WatchStatus
-                        && let Some(standing) = self.gate.standing(request.headers(), caller.clone())
+                        && let Some(standing) = self.gate.standing(session, request.headers(), caller.clone())
                     {
                         request.extensions_mut().insert(standing);
                     }

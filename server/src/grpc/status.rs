@@ -58,6 +58,9 @@ pub(super) enum Refusal {
     TokenExpired,
     TokenRevoked,
     TokenOverPlaintext,
+    CertificateInvalid,
+    CredentialsMismatch,
+    SubjectUnbound(String),
     AuthUnavailable,
     PermissionDenied { permission: &'static str, role: Role },
     Starting,
@@ -98,6 +101,9 @@ impl Refusal {
             Self::TokenExpired => (Code::Unauthenticated, "TOKEN_EXPIRED"),
             Self::TokenRevoked => (Code::Unauthenticated, "TOKEN_REVOKED"),
             Self::TokenOverPlaintext => (Code::Unauthenticated, "TOKEN_OVER_PLAINTEXT"),
+            Self::CertificateInvalid => (Code::Unauthenticated, "CERTIFICATE_INVALID"),
+            Self::CredentialsMismatch => (Code::Unauthenticated, "CREDENTIALS_MISMATCH"),
+            Self::SubjectUnbound(_) => (Code::PermissionDenied, "SUBJECT_UNBOUND"),
             Self::AuthUnavailable => (Code::Unavailable, "AUTH_UNAVAILABLE"),
             Self::PermissionDenied { .. } => (Code::PermissionDenied, "PERMISSION_DENIED"),
             Self::Starting => (Code::Unavailable, "STARTING"),
@@ -156,6 +162,9 @@ impl Refusal {
                 return format!("the metadata of a call may have {most} bytes in all; send less");
             }
             Self::HostNotAllowed => "this server does not answer browsers under this host name (--allowed-host)",
+            Self::SubjectUnbound(subject) => {
+                return format!("no binding of this server names {subject}; an operator adds one (--auth-config)");
+            }
             Self::PermissionDenied { permission, role } => {
                 return format!("the role {role} of this token does not have the permission {permission}");
             }
@@ -164,6 +173,8 @@ impl Refusal {
             | Self::TokenExpired
             | Self::TokenRevoked
             | Self::TokenOverPlaintext
+            | Self::CertificateInvalid
+            | Self::CredentialsMismatch
             | Self::AuthUnavailable => {
                 return self.about_the_token().to_owned();
             }
@@ -195,7 +206,14 @@ impl Refusal {
                 "the token came over a connection without TLS, and others could read it on the way: replace it, and call this \
                  server over TLS"
             }
-            Self::AuthUnavailable => "the token cannot be checked, because Redis cannot be relied on now; try again",
+            Self::CertificateInvalid => {
+                "the client certificate of this connection has expired, was revoked, or is of an authority that is not \
+                 accepted any more; connect with another"
+            }
+            Self::CredentialsMismatch => {
+                "the token and the client certificate are of different tenants; send one of them"
+            }
+            Self::AuthUnavailable => "the token cannot be checked now; try again",
             _ => "the token is damaged, or this control plane never made it",
         }
     }
@@ -222,7 +240,9 @@ impl Refusal {
             Self::TokenMissing | Self::TokenInvalid | Self::TokenExpired | Self::TokenRevoked => {
                 return HashMap::new();
             }
+            Self::SubjectUnbound(subject) => ("subject", subject.clone()),
             Self::HostNotAllowed | Self::TokenOverPlaintext | Self::AuthUnavailable => return HashMap::new(),
+            Self::CertificateInvalid | Self::CredentialsMismatch => return HashMap::new(),
             Self::Starting | Self::Draining | Self::LedgerUnavailable | Self::LedgerFull => return HashMap::new(),
             Self::ReadOnly { .. } => return HashMap::new(),
             Self::ClusterUnavailable | Self::DeadlineExceeded | Self::Internal => return HashMap::new(),
@@ -267,7 +287,10 @@ impl Refusal {
                 details.set_retry_info(Some(RETRY));
             }
             Self::HostNotAllowed | Self::HeadersTooLarge { .. } | Self::PermissionDenied { .. } => {}
-            Self::TokenOverPlaintext => {}
+            Self::TokenOverPlaintext
+            | Self::CertificateInvalid
+            | Self::CredentialsMismatch
+            | Self::SubjectUnbound(_) => {}
             Self::TokenMissing | Self::TokenInvalid | Self::TokenExpired | Self::TokenRevoked => {}
             Self::HistoryCompacted { .. } | Self::ReadOnly { .. } | Self::DeadlineExceeded | Self::Internal => {}
         }

@@ -58,6 +58,15 @@ impl Scope {
         }
     }
 
+    /// Whether everything in `other` is in it.
+    pub fn includes(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::All, _) => true,
+            (Self::Tenants(_), Self::All) => false,
+            (Self::Tenants(tenants), Self::Tenants(others)) => others.is_subset(tenants),
+        }
+    }
+
     /// The tenants; none for [`Scope::All`].
     pub fn tenants(&self) -> impl Iterator<Item = &TenantId> {
         let tenants = match self {
@@ -89,6 +98,10 @@ mod tests {
             assert_eq!(Scope::of_role(role, tenants(0)).is_ok(), none, "{role}");
             assert_eq!(Scope::of_role(role, tenants(1)).is_ok(), one, "{role}");
         }
+        let (all, two, one) = (Scope::All, tenants(2), tenants(1));
+        let (two, one) = (Scope::of_tenants(two).expect("two"), Scope::of_tenants(one).expect("one"));
+        assert!(all.includes(&two) && two.includes(&one) && two.includes(&two) && all.includes(&all));
+        assert!(!one.includes(&two) && !two.includes(&all));
         assert!(Scope::of_role(Role::Tenant, tenants(16)).is_ok());
         assert!(Scope::of_role(Role::Tenant, tenants(17)).is_err());
     }
