@@ -4,6 +4,7 @@ mod admin;
 mod adopt;
 mod bindings;
 mod build;
+mod callers;
 mod reload;
 mod signal;
 mod token;

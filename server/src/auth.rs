@@ -3,7 +3,9 @@
 mod bindings;
 mod certificate;
 mod file;
+mod jwt;
 mod proof;
+mod reviews;
 mod standing;
 mod subject;
 
@@ -21,6 +23,7 @@ pub use bindings::{Binding, Bindings};
 pub use certificate::ClientCertificate;
 pub use file::CredentialsFile;
 pub use proof::Credentials;
+pub use reviews::{AUDIENCE, Reviewer, TokenReviews};
 pub use standing::{Lapse, Standing};
 pub use subject::Subject;
 
@@ -56,6 +59,8 @@ pub struct Sources {
     pub bindings: Option<Bindings>,
     /// What client certificates are checked with again when its files have changed.
     pub tls: Option<Tls>,
+    /// Of service accounts of Kubernetes, if they are taken.
+    pub reviews: Option<TokenReviews>,
 }
 
 /// Says who a call is from; clones share what they know.
@@ -104,7 +109,7 @@ impl Authenticator {
 
     /// By the tokens in the mirror, and those of the file.
     pub fn new(mirror: Mirror, file: Option<CredentialsFile>) -> Self {
-        Self::of(Sources { mirror, file, bindings: None, tls: None })
+        Self::of(Sources { mirror, file, bindings: None, tls: None, reviews: None })
     }
 
     /// By all of these.
@@ -172,6 +177,7 @@ impl Sources {
         let of_bearer = match &proof.bearer {
             None => None,
             Some(Bearer::Token { id, digest }) => Some(self.of_token(id, digest)?.into()),
+            Some(Bearer::Jwt(jwt)) => Some(self.of_jwt(jwt).await?),
         };
         let of_certificate = proof.certificate.as_ref().map(|certificate| self.of_certificate(certificate));
         match (of_bearer, of_certificate) {
@@ -193,6 +199,13 @@ impl Sources {
             return Err(AuthError::Invalid);
         }
         known.principal(now).map(Arc::new).map_err(AuthError::from)
+    }
+
+    async fn of_jwt(&self, jwt: &jwt::Jwt) -> Result<Recognised, AuthError> {
+        let reviews = self.reviews.as_ref().ok_or(AuthError::Invalid)?;
+        let reviews::Accepted { subject, expiry, believed } = reviews.check(jwt).await?;
+        let principal = self.bound(&[subject], Some(expiry))?;
+        Ok(Recognised { principal, recheck: Some(Timestamp::from(SystemTime::now()).after(believed)) })
     }
 
     /// The handshake has checked the certificate. Time has passed since, and the files may have changed.

@@ -25,6 +25,7 @@ mod proxy;
 mod quantity;
 mod reach;
 mod redact;
+mod reviews;
 mod settings;
 mod steps;
 mod visitor;

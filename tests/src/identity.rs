@@ -32,7 +32,15 @@ pub struct Seen {
 impl Identity {
     /// `namespace` must be one that nobody used before: the log keeps what its account did.
     pub async fn install(cluster: &Cluster, namespace: &str) -> Self {
-        helm(cluster, namespace, &["install", NAME, &chart(), "--create-namespace"]);
+        Self::install_with(cluster, namespace, &[]).await
+    }
+
+    /// The same with values, such as `auth.kubernetes.enabled=true`.
+    pub async fn install_with(cluster: &Cluster, namespace: &str, values: &[&str]) -> Self {
+        let chart = chart();
+        let values = values.iter().flat_map(|value| ["--set", value]);
+        let args: Vec<_> = ["install", NAME, &chart, "--create-namespace"].into_iter().chain(values).collect();
+        helm(cluster, namespace, &args);
         // The API server takes a binding up a moment after it was made; what is refused until then would stay in the log.
         let account = format!("--as=system:serviceaccount:{namespace}:{NAME}");
         let bound = async || {

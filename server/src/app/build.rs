@@ -14,10 +14,9 @@ use tokio_util::sync::CancellationToken;
 use tonic_health::server::HealthReporter;
 use uuid::Uuid;
 
-use super::{admin, reload, signal};
+use super::{admin, callers::Callers, reload, signal};
 use crate::{
-    args::{Auth, Config},
-    auth::{Authenticator, Bindings, CredentialsFile, Sources},
+    args::Config,
     grpc::{AllowedHosts, Backend, Limits, Server, StoreApi, StreamLimits},
     ledger::{RedisConfig, RedisLedger},
     mirror::Mirror,
@@ -25,7 +24,6 @@ use crate::{
     provision::{self, KubeProvisioner},
     reconcile::{ClusterGuard, CronDriver, CronPolicy, Guarded, InventoryCheck, Members, Policy, Reconciler},
     supervise::{Phase, TaskError, Tasks},
-    tls::Tls,
 };
 
 /// Recent changes kept in memory for watchers; see the arithmetic in the mirror's index.
@@ -53,7 +51,8 @@ pub(super) async fn serve(
     let template = config.store_url.clone();
     let api =
         StoreApi::new(Arc::new(move |id| template.url(id)), provision::ENGINES, limits(&config), stopping.clone());
-    let (server, reporter) = port(&mut tasks, &config, &mirror, api.clone()).await?;
+    let callers = Callers::open(&mut tasks, &config, &mirror)?;
+    let (server, reporter) = port(&config, &callers, api.clone()).await?;
     tracing::info!(listen = %grpc.local_addr()?, admin = %admin.local_addr()?, "listening");
     tasks.spawn("admin", Phase::Back, {
         let mirror = mirror.clone();
@@ -70,6 +69,7 @@ pub(super) async fn serve(
         () = &mut stop => return Ok(tasks.run(std::future::ready(()), config.drain_timeout).await?),
     };
     let provisioner = provisioner(&config).await?;
+    callers.ask(&provisioner);
     provisioner.load_files().await.map_err(|error| format!("--chart and --values: {error}"))?;
     tasks.spawn("reload", Phase::Front, {
         let (provisioner, asked) = (provisioner.clone(), signal::reloads()?);
@@ -87,67 +87,22 @@ pub(super) async fn serve(
     let credentials = Arc::new(provisioner.clone());
     api.attach(Backend { ledger: ledger.clone(), mirror: mirror.clone(), credentials });
     serving.cancel();
-    tasks.spawn("health", Phase::Front, {
-        let mirror = mirror.clone();
-        |stop| async {
-            StoreApi::<RedisLedger>::keep_health(reporter, mirror, stop).await;
-            Ok(())
-        }
-    });
+    spawn_health(&mut tasks, reporter, mirror.clone());
     spawn_workers(&mut tasks, &config, ledger, mirror, guarded);
 
     Ok(tasks.run(stop, config.drain_timeout).await?)
 }
 
-/// Who may call, as the configuration says. Keeps its files up to date.
-fn authenticator(
-    tasks: &mut Tasks,
-    auth: &Auth,
-    mirror: &Mirror,
-    tls: Option<Tls>,
-) -> Result<Authenticator, TaskError> {
-    if auth.insecure {
-        tracing::warn!(
-            "NO AUTHENTICATION: every caller that reaches this port is an administrator (--insecure-no-auth)"
-        );
-        return Ok(Authenticator::insecure());
-    }
-    let file = auth.credentials.clone().map(CredentialsFile::open).transpose()?;
-    if let Some(file) = file.clone() {
-        tasks.spawn("credentials", Phase::Back, |stop| async {
-            file.keep(stop).await;
-            Ok(())
-        });
-    }
-    let bindings = auth.bindings.clone().map(Bindings::open).transpose()?;
-    if let Some(bindings) = bindings.clone() {
-        tasks.spawn("bindings", Phase::Back, |stop| async {
-            bindings.keep(stop).await;
-            Ok(())
-        });
-    }
-    Ok(Authenticator::of(Sources { mirror: mirror.clone(), file, bindings, tls }))
-}
-
 /// The gRPC port as it is configured, and the reporter of its health.
 async fn port(
-    tasks: &mut Tasks,
     config: &Config,
-    mirror: &Mirror,
+    callers: &Callers,
     api: StoreApi<RedisLedger>,
 ) -> Result<(Server<RedisLedger>, HealthReporter), TaskError> {
-    let tls = config.listen.tls.clone().map(Tls::open).transpose()?;
-    if let Some(tls) = tls.clone() {
-        tasks.spawn("tls", Phase::Back, |stop| async {
-            tls.keep(stop).await;
-            Ok(())
-        });
-    }
-    let auth = authenticator(tasks, &config.auth, mirror, tls.clone())?;
-    let (server, reporter) = Server::new(api, auth).await?;
+    let (server, reporter) = Server::new(api, callers.auth.clone()).await?;
     let hosts = config.access.allowed_hosts.clone().map_or(AllowedHosts::Any, AllowedHosts::Named);
     let server = server.allow(config.access.max_connections_per_peer, hosts).reflection(config.auth.reflection);
-    Ok((server.tls(tls).plaintext(config.listen.allow_plaintext), reporter))
+    Ok((server.tls(callers.tls.clone()).plaintext(config.listen.allow_plaintext), reporter))
 }
 
 /// Before anything is written: is this the cluster that the stores stand in, and the Redis that knows them? A cluster that
@@ -158,6 +113,14 @@ async fn first_look<L: Ledger>(cluster_guard: &mut ClusterGuard<L, KubeProvision
         Ok(Err(error)) => tracing::warn!(%error, "the cluster cannot be compared with Redis yet"),
         Err(_) => tracing::warn!("the cluster cannot be compared with Redis yet: no answer"),
     }
+}
+
+/// Starts what reports whether calls are answered.
+fn spawn_health(tasks: &mut Tasks, reporter: HealthReporter, mirror: Mirror) {
+    tasks.spawn("health", Phase::Front, |stop| async {
+        StoreApi::<RedisLedger>::keep_health(reporter, mirror, stop).await;
+        Ok(())
+    });
 }
 
 /// Starts what works on the stores.

@@ -18,6 +18,10 @@ pub struct AuthArgs {
     /// when it changes. docs/security.md, "Bindings", explains it.
     #[arg(long, env = "SENDSTORES_AUTH_CONFIG")]
     pub auth_config: Option<PathBuf>,
+    /// Take tokens of service accounts of the cluster that are for the audience "sendstores". The bindings of --auth-config say
+    /// which role an account has. The server needs the right to create TokenReviews.
+    #[arg(long, env = "SENDSTORES_KUBERNETES_TOKENS")]
+    pub kubernetes_tokens: bool,
     /// Take every caller for an administrator, without a token. Only with a loopback --listen.
     #[arg(long, env = "SENDSTORES_INSECURE_NO_AUTH")]
     pub insecure_no_auth: bool,
@@ -31,6 +35,8 @@ pub struct AuthArgs {
 pub struct Auth {
     pub credentials: Option<PathBuf>,
     pub bindings: Option<PathBuf>,
+    /// Tokens of service accounts are taken.
+    pub kubernetes_tokens: bool,
     /// Nothing is checked.
     pub insecure: bool,
     pub reflection: ReflectionAccess,
@@ -40,13 +46,29 @@ pub struct Auth {
 
 impl AuthArgs {
     pub(super) fn check(self, listen: Option<SocketAddr>, problems: &mut Problems) -> Option<Auth> {
+        let kubernetes_tokens =
+            problems.take("kubernetes-tokens", bound(self.kubernetes_tokens, self.auth_config.is_some()));
         let with_files = self.credentials.is_some() || self.auth_config.is_some();
         let insecure = problems.take("insecure-no-auth", insecure(self.insecure_no_auth, listen, with_files));
         let bindings = problems.take("auth-config", self.auth_config.map(file).transpose());
         let credentials = problems.take("credentials", self.credentials.map(file).transpose());
         let reflection = problems.take("reflection", reflection(&self.reflection));
-        Some(Auth { credentials: credentials?, bindings: bindings?, insecure: insecure?, reflection: reflection? })
+        Some(Auth {
+            credentials: credentials?,
+            bindings: bindings?,
+            kubernetes_tokens: kubernetes_tokens?,
+            insecure: insecure?,
+            reflection: reflection?,
+        })
     }
+}
+
+/// Callers whom others vouch for may do nothing without bindings.
+fn bound(wanted: bool, with_bindings: bool) -> Result<bool, String> {
+    if wanted && !with_bindings {
+        return Err("needs --auth-config, whose bindings say what an account may do".to_owned());
+    }
+    Ok(wanted)
 }
 
 fn insecure(wanted: bool, listen: Option<SocketAddr>, with_files: bool) -> Result<bool, String> {
@@ -73,13 +95,14 @@ fn reflection(text: &str) -> Result<ReflectionAccess, String> {
 
 impl Auth {
     /// As `name = value`, one a flag.
-    pub(super) fn print(&self) -> [(&'static str, String); 4] {
+    pub(super) fn print(&self) -> [(&'static str, String); 5] {
         let file = |path: &Option<PathBuf>| {
             path.as_ref().map_or_else(|| "[none]".to_owned(), |path| path.display().to_string())
         };
         [
             ("credentials", file(&self.credentials)),
             ("auth-config", file(&self.bindings)),
+            ("kubernetes-tokens", self.kubernetes_tokens.to_string()),
             ("insecure-no-auth", self.insecure.to_string()),
             ("reflection", format!("{:?}", self.reflection).to_lowercase()),
         ]

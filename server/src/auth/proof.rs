@@ -7,7 +7,7 @@ use sendstores_core::{
     token::{TokenDigest, TokenText},
 };
 
-use super::{AuthError, ClientCertificate, digest};
+use super::{AuthError, ClientCertificate, digest, jwt::Jwt};
 
 /// What a call comes with.
 #[derive(Clone, Copy, Debug, Default)]
@@ -29,6 +29,8 @@ pub(super) struct Proof {
 pub(super) enum Bearer {
     /// One of ours: what is looked up of it.
     Token { id: TokenId, digest: TokenDigest },
+    /// One of somebody else.
+    Jwt(Jwt),
 }
 
 // === impl Proof ===
@@ -48,8 +50,11 @@ impl Proof {
 
 impl Bearer {
     fn of(header: &[u8]) -> Result<Self, AuthError> {
-        let token = TokenText::parse(bearer(header)?).ok_or(AuthError::Invalid)?;
-        Ok(Self::Token { id: token.id(), digest: digest(&token) })
+        let text = bearer(header)?;
+        if let Some(token) = TokenText::parse(text) {
+            return Ok(Self::Token { id: token.id(), digest: digest(&token) });
+        }
+        Jwt::parse(text).map(Self::Jwt).ok_or(AuthError::Invalid)
     }
 }
 

@@ -91,3 +91,56 @@ async fn passed(end: Option<Timestamp>) {
     let Some(end) = end else { return pending().await };
     tokio::time::sleep(end.since(SystemTime::now().into())).await;
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        fs,
+        sync::atomic::{AtomicBool, Ordering},
+    };
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        auth::{AUDIENCE, Bindings, Credentials, Sources, TokenReviews, jwt::tests::unsigned},
+        mirror::Mirror,
+    };
+
+    const AVAILABLE: Option<&str> = Some("system:serviceaccount:shop:ci");
+
+    /// Callers whose tokens the API server is asked about: it accepts them while it is told to, and says nothing while it is not
+    /// to be reached.
+    fn authenticator(accepts: &Arc<AtomicBool>, reached: &Arc<AtomicBool>) -> (tempfile::NamedTempFile, Authenticator) {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        fs::write(file.path(), "bindings: [{subjects: ['k8s:shop/ci'], role: reader}]").expect("written");
+        let bindings = Some(Bindings::open(file.path().to_owned()).expect("bindings"));
+        let (reviews, accepts, reached) = (TokenReviews::new(), accepts.clone(), reached.clone());
+        reviews.attach(Arc::new(move |_| {
+            let user = AVAILABLE.filter(|_| accepts.load(Ordering::Relaxed)).map(str::to_owned);
+            let said = if reached.load(Ordering::Relaxed) { Ok(user) } else { Err("timeout".to_owned()) };
+            Box::pin(async move { said })
+        }));
+        let sources = Sources { mirror: Mirror::new(8), file: None, bindings, tls: None, reviews: Some(reviews) };
+        (file, Authenticator::of(sources))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_of_a_service_account_ends_within_a_minute_after_its_token_and_outlives_an_api_server() {
+        let (accepts, reached) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicBool::new(true)));
+        let (_file, auth) = authenticator(&accepts, &reached);
+        let header = format!("Bearer {}", unsigned(&json!({"aud": AUDIENCE, "exp": 32_503_680_000_u64})));
+        let credentials = Credentials { header: Some(header.as_bytes()), certificate: None };
+        let recognised = auth.authenticate(credentials).await.expect("recognised");
+        let standing = auth.standing(credentials, recognised.principal).expect("a standing");
+        let mut lapse = Box::pin(standing.lapse());
+        let wait = Duration::from_secs(300);
+        assert!(tokio::time::timeout(wait, &mut lapse).await.is_err(), "the token is good");
+        reached.store(false, Ordering::Relaxed);
+        accepts.store(false, Ordering::Relaxed);
+        assert!(tokio::time::timeout(wait, &mut lapse).await.is_err(), "nothing says that it is not");
+        reached.store(true, Ordering::Relaxed);
+        let lapse = tokio::time::timeout(Duration::from_secs(61), lapse).await.expect("the end");
+        assert!(matches!(lapse, Lapse::Credential(AuthError::Invalid)), "{lapse:?}");
+    }
+}

@@ -213,7 +213,9 @@ impl Refusal {
             Self::CredentialsMismatch => {
                 "the token and the client certificate are of different tenants; send one of them"
             }
-            Self::AuthUnavailable => "the token cannot be checked now; try again",
+            Self::AuthUnavailable => {
+                "the token cannot be checked now, because Redis or the Kubernetes API does not answer; try again"
+            }
             _ => "the token is damaged, or this control plane never made it",
         }
     }

@@ -141,7 +141,13 @@ impl Cluster {
             let _place = self.calls.acquire().await;
             request.await
         };
-        match tokio::time::timeout(self.limit, Box::pin(in_turn)).await {
+        // On the heap, because every step holds it.
+        Box::pin(self.call_beside(in_turn)).await
+    }
+
+    /// The same for a caller who waits for the answer: it does not wait for the work on stores.
+    pub(crate) async fn call_beside<T>(&self, request: impl Future<Output = kube::Result<T>>) -> Result<T, CallError> {
+        match tokio::time::timeout(self.limit, request).await {
             Ok(Err(kube::Error::Api(status))) if status.code == 401 => {
                 Box::pin(self.read_again()).await;
                 Err(kube::Error::Api(status).into())

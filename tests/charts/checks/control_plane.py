@@ -94,6 +94,17 @@ def the_fence_denies(rendered: list[dict]) -> list[str]:
 RULES = [only_the_identity, no_right_gives_others, each_resource_stands_once, the_role_is_the_accounts_alone, the_fence_denies]
 
 
+def tokens_need_one_right_more(helm: Helm, rendered: list[dict]) -> list[str]:
+    outcome = helm.template("--set", "auth.kubernetes.enabled=true")
+    if outcome.code:
+        return [outcome.stderr.strip()]
+    enabled = objects(outcome.stdout)
+    more = [rule for rule in of_kind(enabled, "ClusterRole")["rules"] if rule not in of_kind(rendered, "ClusterRole")["rules"]]
+    wanted = [{"apiGroups": ["authentication.k8s.io"], "resources": ["tokenreviews"], "verbs": ["create"]}]
+    found = [] if more == wanted else [f"{more} more"]
+    return found + schema_problems(enabled) + [problem for rule in RULES for problem in rule(enabled)]
+
+
 def unknown_value(helm: Helm) -> list[str]:
     outcome = helm.template("--set", "rules=all")
     return ["was accepted"] if outcome.code == 0 else []
@@ -110,6 +121,7 @@ def check_helm(report: Report, helm: Helm, update: bool) -> None:
     report.check(f"{helm.version}: Kubernetes {KUBERNETES} schema", lambda: schema_problems(rendered))
     for rule in RULES:
         report.check(f"{helm.version}: {rule_name(rule)}", lambda: rule(rendered))
+    report.check(f"{helm.version}: tokens need one right more", lambda: tokens_need_one_right_more(helm, rendered))
     report.check(f"{helm.version}: a value is refused", lambda: unknown_value(helm))
 
 

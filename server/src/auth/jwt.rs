@@ -1,0 +1,103 @@
+//! What a JWT says of itself, before anything of it is proved: it decides who is asked, and nothing else.
+
+use std::sync::Arc;
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use sendstores_core::Timestamp;
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+/// The text of a JWT, and what it says of itself.
+#[derive(Clone)]
+pub(super) struct Jwt {
+    text: Arc<str>,
+    digest: [u8; 32],
+    claims: Arc<Claims>,
+}
+
+#[derive(Deserialize)]
+struct Claims {
+    #[serde(default)]
+    aud: Audience,
+    exp: Option<f64>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(untagged)]
+enum Audience {
+    #[default]
+    None,
+    One(String),
+    Many(Vec<String>),
+}
+
+// === impl Jwt ===
+
+impl Jwt {
+    /// `None`: it is no JWT.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.split('.');
+        let (_header, payload, _signature) = (parts.next()?, parts.next()?, parts.next()?);
+        if parts.next().is_some() {
+            return None;
+        }
+        let claims = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()?;
+        Some(Self { text: text.into(), digest: Sha256::digest(text).into(), claims: Arc::new(claims) })
+    }
+
+    /// The secret itself.
+    pub(super) fn expose(&self) -> &Arc<str> {
+        &self.text
+    }
+
+    pub(super) fn digest(&self) -> [u8; 32] {
+        self.digest
+    }
+
+    pub(super) fn is_for(&self, audience: &str) -> bool {
+        match &self.claims.aud {
+            Audience::None => false,
+            Audience::One(one) => one == audience,
+            Audience::Many(many) => many.iter().any(|one| one == audience),
+        }
+    }
+
+    /// When it expires. `None`: it does not say, or says something absurd.
+    pub(super) fn expiry(&self) -> Option<Timestamp> {
+        let seconds = self.claims.exp.filter(|seconds| (0.0..1e12).contains(seconds))?;
+        Some(Timestamp::from_micros(seconds as i64 * 1_000_000))
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// A JWT with these claims that nobody has signed.
+    pub(in crate::auth) fn unsigned(claims: &serde_json::Value) -> String {
+        let part = |value: &str| URL_SAFE_NO_PAD.encode(value);
+        format!("{}.{}.{}", part("{\"alg\":\"RS256\"}"), part(&claims.to_string()), part("signature"))
+    }
+
+    #[test]
+    fn claims_are_read_in_their_usual_forms() {
+        let jwt = |claims: serde_json::Value| Jwt::parse(&unsigned(&claims)).expect("a JWT");
+        let one = jwt(serde_json::json!({"aud": "sendstores", "exp": 1_800_000_000}));
+        assert!(one.is_for("sendstores") && !one.is_for("other"));
+        assert_eq!(one.expiry(), Some(Timestamp::from_micros(1_800_000_000_000_000)));
+        let many = jwt(serde_json::json!({"aud": ["a", "sendstores"], "exp": 1.5, "more": {"x": 1}}));
+        assert!(many.is_for("sendstores"));
+        let none = jwt(serde_json::json!({"exp": 1e300}));
+        assert!(!none.is_for("") && none.expiry().is_none());
+    }
+
+    #[test]
+    fn what_is_no_jwt_is_not_looked_at() {
+        let good = unsigned(&serde_json::json!({}));
+        for bad in
+            ["", ".", "..", "a.b.c", &format!("{good}.x"), "sst_a", &good.replace('.', ","), "a.e30", "e30.W10.x"]
+        {
+            assert!(Jwt::parse(bad).is_none(), "{bad}");
+        }
+    }
+}
