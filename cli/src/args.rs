@@ -3,6 +3,7 @@
 mod create;
 mod filter;
 mod shop;
+mod token;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -11,6 +12,7 @@ use clap_complete::Shell;
 
 pub(crate) use create::CreateArgs;
 pub(crate) use filter::FilterArgs;
+pub(crate) use token::{CreateTokenArgs, TokenCommand};
 
 pub(crate) const DEFAULT_SERVER: &str = "http://127.0.0.1:7443";
 pub(crate) const SERVER_VARIABLE: &str = "SENDSTORES_SERVER";
@@ -28,7 +30,8 @@ Examples:
   sendstores list --json | jq -r '.stores[].url'  print the URLs, for scripts
 
 Environment:
-  SENDSTORES_TOKEN        the token of the caller; `sendstores-server token create` makes one
+  SENDSTORES_TOKEN        the token of the caller; `sendstores token create` makes one, the first is made by
+                          `sendstores-server token create`
   SENDSTORES_TOKEN_FILE   a file that has it; read again for each call, so it may be replaced
 
 Exit codes:
@@ -115,6 +118,9 @@ pub(crate) enum Command {
     Delete(DeleteArgs),
     /// Show every change of stores as it happens.
     Watch(WatchArgs),
+    /// Create, list and revoke tokens of callers.
+    #[command(subcommand)]
+    Token(TokenCommand),
     /// Show who you are to the server, and what you may do.
     Whoami,
     /// Print the completion script of a shell.

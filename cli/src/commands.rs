@@ -5,6 +5,7 @@ mod credentials;
 mod delete;
 mod get;
 mod list;
+mod token;
 mod watch;
 mod whoami;
 
@@ -29,6 +30,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::List(args) => list::run(&global, args).await,
         Command::Delete(args) => delete::run(&global, args).await,
         Command::Watch(args) => watch::run(&global, args).await,
+        Command::Token(command) => token::run(&global, command).await,
         Command::Whoami => whoami::run(&global).await,
         Command::Completions { shell } => completions(shell),
     }

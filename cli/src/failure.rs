@@ -135,7 +135,7 @@ fn hint(error: &Error) -> Option<String> {
         Error::InvalidServer { .. } => "--server URL or SENDSTORES_SERVER sets it",
         Error::Token { .. } => "--token-file PATH, SENDSTORES_TOKEN_FILE or SENDSTORES_TOKEN gives the token",
         Error::Unauthenticated(_) => {
-            "SENDSTORES_TOKEN must have a valid token; an operator makes one with `sendstores-server token create`"
+            "SENDSTORES_TOKEN must have a valid token; `sendstores token create` or `sendstores-server token create` makes one"
         }
         Error::NotFound(_) => "`sendstores list` shows the stores there are",
         Error::AlreadyExists(_) => "choose another id, or none and the server makes one",

@@ -32,6 +32,18 @@ impl Named for v1::Principal {
     const NAME: &str = "sendstores.v1.Principal";
 }
 
+impl Named for v1::CreateTokenResponse {
+    const NAME: &str = "sendstores.v1.CreateTokenResponse";
+}
+
+impl Named for v1::ListTokensResponse {
+    const NAME: &str = "sendstores.v1.ListTokensResponse";
+}
+
+impl Named for v1::Token {
+    const NAME: &str = "sendstores.v1.Token";
+}
+
 impl Named for v1::WatchStatusResponse {
     const NAME: &str = "sendstores.v1.WatchStatusResponse";
 }

@@ -75,10 +75,20 @@ impl Client {
         F: Fn(StoreServiceClient<Channel>, Request<Q>) -> R,
         R: Future<Output = Result<Response<A>, Status>>,
     {
+        self.call(repetition, request, |_, request| call(self.grpc.clone(), request)).await
+    }
+
+    /// The same of any service, whose client is made with the channel.
+    pub(crate) async fn call<Q, A, F, R>(&self, repetition: Repetition, request: Q, call: F) -> Result<A, Error>
+    where
+        Q: Clone,
+        F: Fn(Channel, Request<Q>) -> R,
+        R: Future<Output = Result<Response<A>, Status>>,
+    {
         let once = |bearer: Option<Bearer>| {
             let mut request = signed(request.clone(), bearer.as_ref());
             request.set_timeout(self.settings.timeout);
-            self.within(Box::pin(call(self.grpc.clone(), request)))
+            self.within(Box::pin(call(self.connections.for_calls(), request)))
         };
         self.repeated(repetition, || self.with_token(&once)).await
     }

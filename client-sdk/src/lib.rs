@@ -18,6 +18,7 @@ mod retry;
 #[cfg(feature = "tls")]
 mod tls;
 mod token;
+mod tokens;
 mod wait;
 mod watch;
 
@@ -35,5 +36,6 @@ pub use get::GetStore;
 pub use interruption::Interruption;
 pub use list::ListStores;
 pub use retry::RetryPolicy;
+pub use tokens::CreateToken;
 pub use v1::{Catalogue, Engine, PaymentMethod, Store, StoreFilter, store::State};
 pub use watch::{Event, ResumeToken, Watch, WatchEvent};

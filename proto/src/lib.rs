@@ -27,3 +27,13 @@ impl std::fmt::Debug for v1::GetCredentialsResponse {
             .finish()
     }
 }
+
+// === impl CreateTokenResponse ===
+
+/// Without the text of the token, so that no log line can have it.
+impl std::fmt::Debug for v1::CreateTokenResponse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { token, text: _ } = self;
+        f.debug_struct("CreateTokenResponse").field("token", token).field("text", &"[hidden]").finish()
+    }
+}

@@ -27,6 +27,7 @@ mod shop;
 mod status;
 mod streams;
 mod token;
+mod tokens;
 mod violations;
 mod watch;
 

@@ -16,7 +16,7 @@ mod table;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use sendstores_core::{
-    Epoch, ResourceId, Revision, StoreFilter, StoreId, Tenant, TenantId, Token, TokenId,
+    Epoch, ResourceId, Revision, Scope, StoreFilter, StoreId, Tenant, TenantId, Token, TokenId,
     ledger::{LedgerError, Unreadable},
 };
 use tokio::sync::watch;
@@ -140,6 +140,12 @@ impl Mirror {
     /// The token of this id; revoked ones included until they are forgotten.
     pub fn token(&self, id: &TokenId) -> Option<Arc<Entry<Token>>> {
         self.read().token(id)
+    }
+
+    /// Up to `most` tokens after the id `after` that are for stores of the scope alone, in the order of ids; revoked ones
+    /// included until they are forgotten.
+    pub fn tokens(&self, scope: &Scope, after: Option<&TokenId>, most: usize) -> Vec<Arc<Entry<Token>>> {
+        self.read().tokens(scope, after, most)
     }
 
     /// Grows with each change of a token: what was read of tokens before may be wrong after.

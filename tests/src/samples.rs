@@ -3,9 +3,10 @@
 use std::{fmt::Debug, str::FromStr};
 
 use sendstores_core::{
-    Engine, Labels, ShopSettings, Store, StoreId, StoreSpec, Tenant, Timestamp,
+    Engine, Labels, Role, Scope, ShopSettings, Store, StoreId, StoreSpec, Tenant, Timestamp, Token,
     shop::{NewShop, ShopDraft},
     store::NewStore,
+    token::{NewToken, TokenDigest},
 };
 use sendstores_server::provision::ENGINES;
 
@@ -23,6 +24,21 @@ pub fn store_id(text: &str) -> StoreId {
 pub fn tenant(id: &str) -> Tenant {
     let uid = parsed("0193b0a0-7c3e-7000-8000-0000000000bf");
     Tenant::new(parsed(id), uid, parsed(id), Timestamp::from_micros(1_700_000_000_000_000))
+}
+
+/// A token of a reader of this tenant. Its text is nobody's.
+pub fn token(id: &str, tenant: &str) -> Token {
+    let new = NewToken {
+        id: parsed(id),
+        name: parsed("ci"),
+        digest: TokenDigest::new([7; 32]),
+        role: Role::Reader,
+        scope: Scope::of_tenants([parsed(tenant)]).expect("a scope"),
+        abilities: None,
+        creator: "test".to_owned(),
+        expire_time: None,
+    };
+    Token::new(new, Timestamp::from_micros(1_700_000_000_000_000))
 }
 
 /// A store that was just asked for.

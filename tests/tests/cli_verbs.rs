@@ -156,6 +156,30 @@ async fn each_way_to_fail_has_its_exit_code_and_says_what_to_do() {
 }
 
 #[tokio::test]
+async fn a_token_is_made_listed_and_revoked() {
+    let rig = Rig::start().await;
+    let made = run(&rig.url, "token create --name ci --role tenant --tenant acme --expires 8h --request-id r").await;
+    let text = made.stdout.trim();
+    assert!(made.code == 0 && text.starts_with("sst_") && text.len() == 53, "{made:?}");
+    let id = &text[4..14];
+    let told = format!("token {id} (ci, role tenant): keep it, it is not shown again\n");
+    assert_eq!(made.stderr, told);
+    let again = run(&rig.url, "token create --name ci --role tenant --tenant acme --expires 8h --request-id r").await;
+    assert!(again.code == 1 && again.stdout.is_empty(), "{again:?}");
+    assert!(again.stderr.contains(&format!("sendstores token revoke {id}")), "{again:?}");
+    let listed = run(&rig.url, "token list").await.stdout;
+    assert!(listed.lines().nth(1).is_some_and(|row| row.starts_with(id) && row.ends_with("valid")), "{listed}");
+    assert!(!listed.contains(text));
+    let json = run(&rig.url, "token list --json").await.json();
+    assert_eq!((&json["tokens"][0]["id"], &json["tokens"][0]["tenants"][0]), (&id.into(), &"acme".into()));
+    let revoked = run(&rig.url, &format!("token revoke {id}")).await;
+    assert_eq!((revoked.code, revoked.stdout), (0, format!("token {id} (ci) is revoked\n")));
+    assert!(run(&rig.url, "token list").await.stdout.contains("revoked"));
+    let missing = run(&rig.url, "token revoke nonenone00").await;
+    assert!(missing.code == 3 && missing.stderr.contains("sendstores token list"), "{missing:?}");
+}
+
+#[tokio::test]
 async fn help_and_completions_need_no_server() {
     let nowhere = "http://127.0.0.1:1";
     let help = run(nowhere, "--help").await;

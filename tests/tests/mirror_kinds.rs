@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, time::Duration};
 use futures::poll;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use sendstores_core::{
-    Event, State, Store, StoreFilter, StoreId, Tenant, TenantId,
-    ledger::{Ledger, Scan},
+    Event, Scope, State, Store, StoreFilter, StoreId, Tenant, TenantId, Timestamp,
+    ledger::{Expected, Ledger, Scan, Write},
     tenant::TenantEvent,
 };
 use sendstores_server::{
@@ -14,7 +14,7 @@ use sendstores_server::{
     mirror::{Mirror, Status},
 };
 use sendstores_tests::{
-    ledger::{apply, create, declaration, happen, last, tenant_event},
+    ledger::{apply, create, declaration, happen, last, tenant_event, update},
     samples::{self, parsed, store_id},
     versions::fixture,
     wait::{DEADLINE, until},
@@ -220,4 +220,35 @@ async fn a_tombstone_of_a_tenant_is_no_tenant() {
     let again = apply(&ledger, declaration("acme")).await;
     reach(&mirror, &ledger).await;
     assert_eq!(tenants(&mirror), [again]);
+}
+
+#[tokio::test]
+async fn tokens_are_listed_by_whose_stores_they_are_for() {
+    let ledger = MemoryLedger::default();
+    let make = async |id: &str, tenant: &str| {
+        let resource = samples::token(id, tenant);
+        apply(&ledger, Write { resource, expected: Expected::Vacant, fence: None, operation: None }).await
+    };
+    let first = make("aaaaaaaaaa", "acme").await;
+    let (mirror, _guard) = follow(&ledger, 10).await;
+    let mut changes = mirror.token_changes();
+    make("bbbbbbbbbb", "bolt").await;
+    make("cccccccccc", "acme").await;
+    reach(&mirror, &ledger).await;
+    let acme = Scope::of_tenants([id("acme")]).expect("a scope");
+    let ids = |scope: &Scope, after, most| {
+        let tokens = mirror.tokens(scope, after, most);
+        tokens.iter().map(|token| token.id.as_str()[..1].to_owned()).collect::<String>()
+    };
+    assert_eq!((ids(&Scope::All, None, 10), ids(&acme, None, 10)), ("abc".to_owned(), "ac".to_owned()));
+    assert_eq!(
+        (ids(&Scope::All, Some(&first.id), 1), ids(&acme, Some(&first.id), 1)),
+        ("b".to_owned(), "c".to_owned())
+    );
+    changes.mark_unchanged();
+    let revoked = apply(&ledger, update(&first.revoked(Timestamp::from_micros(1_700_000_001_000_000)))).await;
+    tokio::time::timeout(DEADLINE, changes.changed()).await.expect("in time").expect("a change");
+    let known = mirror.token(&first.id).expect("a tombstone");
+    assert_eq!((known.revision, known.is_deleted()), (revoked.revision, true));
+    assert_eq!(ids(&acme, None, 10), "ac");
 }

@@ -46,7 +46,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("fred::", &["ledger/redis"]),
     ("kube::", &["provision"]),
     ("k8s_openapi::", &["provision"]),
-    ("Code::", &["grpc/status.rs", "grpc/status/tests.rs"]),
+    ("Code::", &["grpc/status.rs", "grpc/status"]),
     ("Command::new", &["provision/process.rs"]),
     (".spawn(async", &["supervise.rs", "grpc/server.rs", "grpc/connection.rs"]),
     ("tokio::spawn", &["supervise.rs"]),

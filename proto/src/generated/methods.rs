@@ -10,13 +10,16 @@ pub enum Method {
     Delete,
     WatchStatus,
     GetCredentials,
+    TokenCreate,
+    TokenList,
+    TokenRevoke,
     Health,
     Reflection,
 }
 
 impl Method {
     /// Every method once.
-    pub const ALL: &[Self] = &[Self::GetPrincipal, Self::Create, Self::Get, Self::List, Self::Delete, Self::WatchStatus, Self::GetCredentials, Self::Health, Self::Reflection];
+    pub const ALL: &[Self] = &[Self::GetPrincipal, Self::Create, Self::Get, Self::List, Self::Delete, Self::WatchStatus, Self::GetCredentials, Self::TokenCreate, Self::TokenList, Self::TokenRevoke, Self::Health, Self::Reflection];
 
     /// The name, which is short and belongs to one method.
     pub const fn name(self) -> &'static str {
@@ -28,6 +31,9 @@ impl Method {
             Self::Delete => "Delete",
             Self::WatchStatus => "WatchStatus",
             Self::GetCredentials => "GetCredentials",
+            Self::TokenCreate => "TokenCreate",
+            Self::TokenList => "TokenList",
+            Self::TokenRevoke => "TokenRevoke",
             Self::Health => "Health",
             Self::Reflection => "Reflection",
         }
@@ -100,6 +106,33 @@ pub const METHODS: &[MethodAccess] = &[
         audit: true,
     },
     MethodAccess {
+        method: Method::TokenCreate,
+        path: "/sendstores.v1.TokenService/Create",
+        rule: Rule::Permission("tokens.manage"),
+        scope: Scope::None,
+        effect: Effect::Write,
+        idempotent: true,
+        audit: true,
+    },
+    MethodAccess {
+        method: Method::TokenList,
+        path: "/sendstores.v1.TokenService/List",
+        rule: Rule::Permission("tokens.manage"),
+        scope: Scope::None,
+        effect: Effect::Read,
+        idempotent: true,
+        audit: false,
+    },
+    MethodAccess {
+        method: Method::TokenRevoke,
+        path: "/sendstores.v1.TokenService/Revoke",
+        rule: Rule::Permission("tokens.manage"),
+        scope: Scope::None,
+        effect: Effect::Destructive,
+        idempotent: true,
+        audit: true,
+    },
+    MethodAccess {
         method: Method::Health,
         path: "/grpc.health.v1.Health/Check",
         rule: Rule::Open,
@@ -155,11 +188,14 @@ fn index(path: &str) -> Option<usize> {
         "/sendstores.v1.StoreService/Delete" => Some(4),
         "/sendstores.v1.StoreService/WatchStatus" => Some(5),
         "/sendstores.v1.StoreService/GetCredentials" => Some(6),
-        "/grpc.health.v1.Health/Check" => Some(7),
-        "/grpc.health.v1.Health/List" => Some(8),
-        "/grpc.health.v1.Health/Watch" => Some(9),
-        "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo" => Some(10),
-        "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo" => Some(11),
+        "/sendstores.v1.TokenService/Create" => Some(7),
+        "/sendstores.v1.TokenService/List" => Some(8),
+        "/sendstores.v1.TokenService/Revoke" => Some(9),
+        "/grpc.health.v1.Health/Check" => Some(10),
+        "/grpc.health.v1.Health/List" => Some(11),
+        "/grpc.health.v1.Health/Watch" => Some(12),
+        "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo" => Some(13),
+        "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo" => Some(14),
         _ => None,
     }
 }

@@ -12,15 +12,16 @@ use std::{
 
 use prost::Message;
 
-const PROTOS: [&str; 4] = [
+const PROTOS: [&str; 5] = [
     "sendstores/v1/access.proto",
     "sendstores/v1/account_service.proto",
     "sendstores/v1/store.proto",
     "sendstores/v1/store_service.proto",
+    "sendstores/v1/token_service.proto",
 ];
 
 /// Messages whose Debug form is written by hand, without what they hold.
-const HOLD_SECRETS: [&str; 1] = [".sendstores.v1.GetCredentialsResponse"];
+const HOLD_SECRETS: [&str; 2] = [".sendstores.v1.GetCredentialsResponse", ".sendstores.v1.CreateTokenResponse"];
 
 #[test]
 fn a_password_is_not_printed() {
@@ -31,6 +32,15 @@ fn a_password_is_not_printed() {
     };
     let printed = format!("{answer:?}");
     assert!(printed.contains("merchant") && !printed.contains("S3cret"), "{printed}");
+}
+
+#[test]
+fn the_text_of_a_token_is_not_printed() {
+    let token = sendstores_proto::v1::Token { name: "ci".to_owned(), ..Default::default() };
+    let answer =
+        sendstores_proto::v1::CreateTokenResponse { token: Some(token), text: "sst_4fKq0ZpL2x_S3cret".to_owned() };
+    let printed = format!("{answer:?}");
+    assert!(printed.contains("ci") && !printed.contains("S3cret"), "{printed}");
 }
 
 #[test]

@@ -65,7 +65,7 @@ fn row(pool: &DescriptorPool, method: &MethodDescriptor) -> Result<Row, String> 
         return Err(format!("the option `access` of {name} names no permission"));
     }
     Ok(Row {
-        name: method.name().to_owned(),
+        name: name_of(method),
         path: format!("/{}/{}", method.parent_service().full_name(), method.name()),
         rule: format!("Rule::Permission({permission:?})"),
         scope: variant(option, "scope", name)?,
@@ -73,6 +73,15 @@ fn row(pool: &DescriptorPool, method: &MethodDescriptor) -> Result<Row, String> 
         idempotent: flag(option, "idempotent"),
         audit: flag(option, "audit"),
     })
+}
+
+/// Short and of one method: of a store its verb, of other resources with their name before it, such as `TokenCreate`.
+fn name_of(method: &MethodDescriptor) -> String {
+    let service = method.parent_service();
+    match service.name().trim_end_matches("Service") {
+        "Store" | "Account" => method.name().to_owned(),
+        resource => format!("{resource}{}", method.name()),
+    }
 }
 
 fn text_of(option: &DynamicMessage, field: &str) -> String {

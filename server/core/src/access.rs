@@ -108,6 +108,11 @@ impl Principal {
         }
     }
 
+    /// A permission that `other` has and this one has not.
+    pub fn lacks(&self, other: &Self) -> Option<Permission> {
+        other.permissions().find(|permission| !self.has(*permission))
+    }
+
     /// All permissions that it has.
     pub fn permissions(&self) -> impl Iterator<Item = Permission> {
         Permission::ALL.into_iter().filter(|permission| self.has(*permission))
@@ -256,6 +261,21 @@ mod tests {
                 assert_eq!(one.has(permission), role.grant(permission) != Grant::Never, "{role} {permission}");
             }
         }
+    }
+
+    #[test]
+    fn what_one_lacks_of_another_is_what_it_may_not_give() {
+        let lacks = |one: &Principal, other: &Principal| one.lacks(other);
+        for role in Role::ALL {
+            assert_eq!(lacks(&principal(Role::Admin), &principal(role)), None, "{role}");
+        }
+        let tenant = principal(Role::Tenant);
+        assert_eq!(lacks(&tenant, &principal(Role::Reader)), None);
+        assert_eq!(lacks(&tenant, &able(Role::Agent, &[Permission::StoresCreate])), None);
+        assert_eq!(lacks(&tenant, &principal(Role::Admin)), Some(Permission::TenantsManage));
+        let narrow = able(Role::Tenant, &[Permission::TokensManage, Permission::StoresRead]);
+        assert_eq!(lacks(&narrow, &principal(Role::Reader)), Some(Permission::StoresWatch));
+        assert_eq!(lacks(&narrow, &able(Role::Reader, &[Permission::StoresRead])), None);
     }
 
     #[test]

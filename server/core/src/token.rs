@@ -2,7 +2,7 @@
 
 mod text;
 
-use std::{collections::BTreeSet, fmt, sync::Arc};
+use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
 
 pub use text::TokenText;
 
@@ -14,6 +14,11 @@ use crate::{
     text::Invalid,
     time::Timestamp,
 };
+
+/// The longest life of a token that has an end.
+pub const LONGEST_LIFE: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+/// The life of a token of which nothing else is said.
+pub const USUAL_LIFE: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
 /// The SHA-256 of the whole text of a token.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

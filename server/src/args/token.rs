@@ -3,10 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use clap::{Args, Subcommand};
-use sendstores_core::{Invalid, Permission, PrincipalName, Role, Scope, TenantId, TokenId};
-
-/// The longest life of a token.
-const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+use sendstores_core::{Invalid, Permission, PrincipalName, Role, Scope, TenantId, TokenId, token::LONGEST_LIFE};
 
 /// What is done with tokens.
 #[derive(Debug, Subcommand)]
@@ -79,7 +76,7 @@ fn life(text: &str, role: Role) -> Result<Option<Duration>, Invalid> {
             _ => Err(Invalid::new("--expires never is for the role admin only")),
         };
     }
-    let life = humantime::parse_duration(text).ok().filter(|life| !life.is_zero() && *life <= LONGEST);
+    let life = humantime::parse_duration(text).ok().filter(|life| !life.is_zero() && *life <= LONGEST_LIFE);
     life.map(Some).ok_or_else(|| Invalid::new("--expires must be a duration such as 90d or 8h, at most 366d, or never"))
 }
 

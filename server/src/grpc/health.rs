@@ -1,7 +1,10 @@
 //! Whether the service is well, as `grpc.health.v1` reports it.
 
 use sendstores_core::ledger::Ledger;
-use sendstores_proto::v1::{account_service_server::AccountServiceServer, store_service_server::StoreServiceServer};
+use sendstores_proto::v1::{
+    account_service_server::AccountServiceServer, store_service_server::StoreServiceServer,
+    token_service_server::TokenServiceServer,
+};
 use tokio_util::sync::CancellationToken;
 use tonic_health::{ServingStatus, server::HealthReporter};
 
@@ -23,13 +26,20 @@ pub(super) enum Health {
 pub(super) async fn report(reporter: &HealthReporter, health: Health) {
     let status = |serving| if serving { ServingStatus::Serving } else { ServingStatus::NotServing };
     reporter.set_service_status("", status(health != Health::NotServing)).await;
-    reporter.set_service_status(service_name(), status(health == Health::Serving)).await;
+    for name in [service_name(), tokens_name()] {
+        reporter.set_service_status(name, status(health == Health::Serving)).await;
+    }
     reporter.set_service_status(accounts_name(), status(health != Health::NotServing)).await;
 }
 
 fn accounts_name() -> &'static str {
     use tonic::server::NamedService;
     <AccountServiceServer<()> as NamedService>::NAME
+}
+
+fn tokens_name() -> &'static str {
+    use tonic::server::NamedService;
+    <TokenServiceServer<()> as NamedService>::NAME
 }
 
 fn service_name() -> &'static str {

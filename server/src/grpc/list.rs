@@ -14,8 +14,6 @@ use super::{
 };
 use crate::mirror::{Consistency, Entry, Page};
 
-const DEFAULT_PAGE: i32 = 50;
-const MAX_PAGE: i32 = 500;
 /// Bytes of the stores of one page. Most gRPC clients refuse a message of more than 4 MiB by default.
 const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024 - 64 * 1024;
 
@@ -54,14 +52,10 @@ impl<L: Ledger> StoreApi<L> {
         let wire::ListRequest { filter, page_size, page_token, consistency } = request;
         let mut violations = Violations::default();
         let filter = parse::filter(&mut violations, filter, &caller.scope);
-        if !(0..=MAX_PAGE).contains(&page_size) {
-            violations.add("page_size", format!("must be 0 to {MAX_PAGE}"));
-        }
+        let most = parse::page_size(&mut violations, page_size);
         let consistency = parse::consistency(&mut violations, consistency);
-        let (filter, consistency) = violations.finish(filter.zip(consistency))?;
+        let ((filter, consistency), most) = violations.finish(filter.zip(consistency).zip(most))?;
         let next = if page_token.is_empty() { None } else { Some(token::open_page(&page_token, &filter)?) };
-        let most =
-            usize::try_from(if page_size == 0 { DEFAULT_PAGE } else { page_size }).map_err(|_| Refusal::Internal)?;
 
         let backend = self.backend()?;
         let fresh = backend.ready(consistency, next.as_ref()).await?;

@@ -97,7 +97,14 @@ mod tests {
             .collect();
         assert_eq!(
             frequent,
-            [&Method::GetPrincipal, &Method::Get, &Method::List, &Method::Health, &Method::Reflection]
+            [
+                &Method::GetPrincipal,
+                &Method::Get,
+                &Method::List,
+                &Method::TokenList,
+                &Method::Health,
+                &Method::Reflection
+            ]
         );
     }
 }

@@ -10,6 +10,9 @@ use sendstores_proto::v1 as wire;
 use super::{shop, status::Refusal, violations::Violation};
 use crate::mirror::Consistency;
 
+const DEFAULT_PAGE: usize = 50;
+const MAX_PAGE: usize = 500;
+
 /// Collects what is wrong while parsing goes on.
 #[derive(Default)]
 pub(super) struct Violations(Vec<Violation>);
@@ -65,6 +68,18 @@ pub(super) fn owner(violations: &mut Violations, text: &str, scope: &Scope) -> O
         None if tenants.len() == 1 => tenants.first().cloned(),
         None => {
             violations.add("tenant", "must be one of the tenants of the caller's token");
+            None
+        }
+    }
+}
+
+/// How many entries a page has at most.
+pub(super) fn page_size(violations: &mut Violations, size: i32) -> Option<usize> {
+    match usize::try_from(size) {
+        Ok(0) => Some(DEFAULT_PAGE),
+        Ok(size) if size <= MAX_PAGE => Some(size),
+        _ => {
+            violations.add("page_size", format!("must be 0 to {MAX_PAGE}"));
             None
         }
     }

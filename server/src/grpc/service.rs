@@ -175,7 +175,7 @@ impl<L: Ledger> StoreApi<L> {
     }
 
     /// Answers one unary call that is no stale read, if there is a place for it.
-    async fn answer_newest<Q, A>(
+    pub(super) async fn answer_newest<Q, A>(
         &self,
         request: Request<Q>,
         handler: impl AsyncFnOnce(&Self, Q, Arc<Principal>) -> Result<A, Refusal>,

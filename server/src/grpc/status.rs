@@ -2,6 +2,7 @@
 //!
 //! Every status carries exactly one `ErrorInfo` with a stable reason; docs/errors.md has a section for each.
 
+mod tenancy;
 #[cfg(test)]
 mod tests;
 
@@ -13,6 +14,8 @@ use sendstores_core::{
 };
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
+
+pub(super) use tenancy::Tenancy;
 
 use super::violations::{self, Violation};
 use crate::mirror::ReadError;
@@ -61,6 +64,7 @@ pub(super) enum Refusal {
     CertificateInvalid,
     CredentialsMismatch,
     SubjectUnbound(String),
+    Tenancy(Tenancy),
     AuthUnavailable,
     PermissionDenied { permission: &'static str, role: Role },
     Starting,
@@ -104,6 +108,7 @@ impl Refusal {
             Self::CertificateInvalid => (Code::Unauthenticated, "CERTIFICATE_INVALID"),
             Self::CredentialsMismatch => (Code::Unauthenticated, "CREDENTIALS_MISMATCH"),
             Self::SubjectUnbound(_) => (Code::PermissionDenied, "SUBJECT_UNBOUND"),
+            Self::Tenancy(why) => why.code_and_reason(),
             Self::AuthUnavailable => (Code::Unavailable, "AUTH_UNAVAILABLE"),
             Self::PermissionDenied { .. } => (Code::PermissionDenied, "PERMISSION_DENIED"),
             Self::Starting => (Code::Unavailable, "STARTING"),
@@ -126,6 +131,7 @@ impl Refusal {
             Self::StoreNotFound(id) => return format!("there is no store {id}"),
             Self::EtagMismatch(id) => return format!("store {id} has changed since the given etag; read it again"),
             Self::WriteConflict(id) => return format!("store {id} keeps changing; try again"),
+            Self::Tenancy(why) => return why.message(),
             Self::CredentialsNotReady(id) => {
                 return format!("the credentials of store {id} are not made yet; its steps say how far it is");
             }
@@ -227,6 +233,7 @@ impl Refusal {
             }
             Self::CredentialsNotReady(id) | Self::StoreDeleting(id) => ("store_id", id.to_string()),
             Self::StoreForeign(id, _) | Self::RecordUnreadable(id) => ("store_id", id.to_string()),
+            Self::Tenancy(why) => return why.metadata(),
             Self::HistoryCompacted { oldest } => ("oldest_revision", oldest.to_string()),
             Self::TooManyRequests { most } | Self::TooManyStreams { most, scope: _ } => ("limit", most.to_string()),
             Self::TooManyConnections { most } | Self::HeadersTooLarge { most } => ("limit", most.to_string()),
@@ -279,6 +286,7 @@ impl Refusal {
             Self::StoreForeign(id, _) | Self::RecordUnreadable(id) => {
                 details.set_resource_info("sendstores.v1.Store", id.as_str(), "", "");
             }
+            Self::Tenancy(why) => why.add_details(details),
             Self::WriteConflict(_) | Self::TooManyRequests { .. } | Self::TooManyStreams { .. } => {
                 details.set_retry_info(Some(RETRY));
             }
@@ -316,6 +324,12 @@ impl From<Refusal> for Status {
         let mut details = ErrorDetails::with_error_info(reason, DOMAIN, refusal.metadata());
         refusal.add_details(&mut details);
         Self::with_error_details(code, refusal.message(), details)
+    }
+}
+
+impl From<Tenancy> for Refusal {
+    fn from(why: Tenancy) -> Self {
+        Self::Tenancy(why)
     }
 }
 

@@ -3,6 +3,8 @@
 //! Each is bound to what it was made for and carries a checksum, so that damage and misuse differ from an honest
 //! token. A token grants nothing: what it leads to is checked on every call, and whose stores it leads to is the caller's.
 
+use std::str::FromStr;
+
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use sendstores_core::{Revision, Scope, Store, StoreFilter, StoreId, TenantId};
 use sha2::{Digest, Sha256};
@@ -31,6 +33,20 @@ pub(super) fn page(next: &NextPage, filter: &StoreFilter) -> String {
 pub(super) fn open_page(token: &str, filter: &StoreFilter) -> Result<NextPage, Refusal> {
     let text = open("page", &digest(filter), token);
     text.and_then(|text| next_page(&text)).ok_or(Refusal::PageTokenInvalid)
+}
+
+/// For the next page of the list that is called `list`, of callers of this scope: it begins after the id `after`.
+pub(super) fn after(list: &str, scope: &Scope, after: &str) -> String {
+    seal(list, &ResumeBinding::unfiltered(scope).0, after)
+}
+
+/// The id after which a page begins. `None`: it is the first page.
+pub(super) fn open_after<I: FromStr>(list: &str, scope: &Scope, token: &str) -> Result<Option<I>, Refusal> {
+    if token.is_empty() {
+        return Ok(None);
+    }
+    let id = open(list, &ResumeBinding::unfiltered(scope).0, token).and_then(|text| text.parse().ok());
+    id.map(Some).ok_or(Refusal::PageTokenInvalid)
 }
 
 fn next_page(text: &str) -> Option<NextPage> {
@@ -165,6 +181,18 @@ mod tests {
         }
         assert_eq!(open_resume("", &all), Err(Refusal::ResumeTokenInvalid));
         assert_eq!(open_page(&token, &StoreFilter::default()), Err(Refusal::PageTokenInvalid));
+    }
+
+    #[test]
+    fn a_page_after_an_id_is_of_its_list_and_its_callers() {
+        let acme = Scope::of_tenants(["acme".parse().expect("valid")]).expect("a scope");
+        let token = after("tokens", &acme, "store-a");
+        let opened = |list: &str, scope: &Scope, token: &str| open_after::<StoreId>(list, scope, token);
+        assert_eq!(opened("tokens", &acme, &token), Ok(Some("store-a".parse().expect("valid"))));
+        assert_eq!(opened("tokens", &acme, ""), Ok(None));
+        for (list, scope) in [("tokens", &Scope::All), ("tenants", &acme)] {
+            assert_eq!(opened(list, scope, &token), Err(Refusal::PageTokenInvalid));
+        }
     }
 
     #[test]

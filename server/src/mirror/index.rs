@@ -8,8 +8,8 @@ use std::{
 
 use bytes::Bytes;
 use sendstores_core::{
-    Epoch, Key, Record, Resource, Revision, State, Store, StoreFilter, StoreId, Tenant, TenantId, Timestamp, Token,
-    TokenId,
+    Epoch, Key, Record, Resource, Revision, Scope, State, Store, StoreFilter, StoreId, Tenant, TenantId, Timestamp,
+    Token, TokenId,
     ledger::{self, Before, LogEntry, Scan, Unreadable},
 };
 
@@ -245,6 +245,11 @@ impl Index {
 
     pub(super) fn token(&self, id: &TokenId) -> Option<Arc<Entry<Token>>> {
         self.tokens.get(id).cloned()
+    }
+
+    /// Up to `most` tokens after the id `after` that are in the scope, in the order of ids; revoked ones included.
+    pub(super) fn tokens(&self, scope: &Scope, after: Option<&TokenId>, most: usize) -> Vec<Arc<Entry<Token>>> {
+        self.tokens.after(after).filter(|token| scope.includes(&token.scope)).take(most).cloned().collect()
     }
 
     /// How many changes of tokens were applied.

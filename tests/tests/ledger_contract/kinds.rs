@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sendstores_core::{
-    Event, Record, Resource, ResourceId, Revision, Store, Tenant, TenantId,
+    Event, Record, Resource, ResourceId, Revision, Store, Tenant, TenantId, Timestamp, Token,
     ledger::{
         Before, Change, Expected, Fence, Ledger, LedgerError, LogEntry, LogPage, Owner, Scan, Unreadable, Write,
         Written,
@@ -30,6 +30,7 @@ on_both! {
     what_a_newer_version_wrote_of_a_tenant_is_kept,
     a_tenant_that_cannot_be_read_concerns_itself_alone,
     tenants_live_through_an_adoption,
+    a_token_is_revoked_once_and_swept,
 }
 
 const LONG: Duration = Duration::from_secs(3600);
@@ -265,4 +266,30 @@ async fn tenants_live_through_an_adoption<W: World>() {
     assert_eq!(ledger.sweep(Duration::ZERO, 10).await, Ok(0), "no tombstone any more");
     let revived = Write { expected: Expected::Revision(Revision(7)), ..update(&samples::tenant("gone")) };
     assert_eq!(apply(&ledger, revived).await.revision, Revision(8));
+}
+
+async fn a_token_is_revoked_once_and_swept<W: World>() {
+    let world = W::new().await;
+    let ledger = world.ledger();
+    let creation = Write {
+        resource: samples::token("4fKq0ZpL2x", "acme"),
+        expected: Expected::Vacant,
+        fence: None,
+        operation: Some(operation("r-1", "aa")),
+    };
+    let token = apply(&ledger, creation.clone()).await;
+    let repeated = Write { resource: samples::token("otherother", "acme"), ..creation };
+    assert_eq!(ledger.write(repeated).await, Ok(Written::Repeated(token.clone())), "no second token");
+    let later = Timestamp::from_micros(1_700_000_001_000_000);
+    let revoked = apply(&ledger, update(&token.revoked(later))).await;
+    assert_eq!(ledger.write(update(&token)).await, Err(LedgerError::Conflict(Some(Box::new(revoked.clone().into())))));
+    for ledger in [&ledger, &world.reopen().await] {
+        assert_eq!(ledger.load(&token.id).await, Ok(Some(revoked.clone())));
+        let changes = log(ledger).await;
+        let entries: Vec<_> = changes.into_iter().map(|change| change.entry).collect();
+        assert_eq!(entries, [record(&token), record(&revoked)]);
+    }
+    assert_eq!(ledger.sweep(LONG, 10).await, Ok(0));
+    assert_eq!(ledger.sweep(Duration::ZERO, 10).await, Ok(1));
+    assert_eq!(ledger.load(&token.id).await, Ok(None::<Token>));
 }

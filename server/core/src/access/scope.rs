@@ -86,6 +86,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_scope_covers_what_has_none_but_its_tenants() {
+        let of = |ids: &[&str]| Scope::of_tenants(ids.iter().map(|id| id.parse().expect("a tenant"))).expect("a scope");
+        for (scope, other, covers) in [
+            (Scope::All, Scope::All, true),
+            (Scope::All, of(&["acme"]), true),
+            (of(&["acme"]), Scope::All, false),
+            (of(&["acme", "bolt"]), of(&["bolt"]), true),
+            (of(&["acme"]), of(&["acme", "bolt"]), false),
+        ] {
+            assert_eq!(scope.includes(&other), covers, "{scope:?} {other:?}");
+        }
+    }
+
+    #[test]
     fn a_role_fits_its_tenants_or_has_no_scope() {
         let tenants = |count: usize| (0..count).map(|i| format!("t{i}").parse().expect("a tenant")).collect::<Vec<_>>();
         for (role, none, one) in [

@@ -1,9 +1,15 @@
 //! Every refusal, and what the docs and the contract say of it.
 
+use sendstores_core::TokenId;
+
 use super::*;
 
 fn id() -> StoreId {
     "store-a".parse().expect("valid")
+}
+
+fn token() -> TokenId {
+    "4fKq0ZpL2x".parse().expect("valid")
 }
 
 fn word() -> Word {
@@ -39,6 +45,8 @@ fn every_refusal() -> Vec<(Refusal, Code, &'static str)> {
         (Refusal::CertificateInvalid, Code::Unauthenticated, "CERTIFICATE_INVALID"),
         (Refusal::CredentialsMismatch, Code::Unauthenticated, "CREDENTIALS_MISMATCH"),
         (Refusal::SubjectUnbound("dns:a".to_owned()), Code::PermissionDenied, "SUBJECT_UNBOUND"),
+        (Tenancy::TokenNotFound(token()).into(), Code::NotFound, "TOKEN_NOT_FOUND"),
+        (Tenancy::TokenConflict(token()).into(), Code::Aborted, "WRITE_CONFLICT"),
         (Refusal::AuthUnavailable, Code::Unavailable, "AUTH_UNAVAILABLE"),
         (
             Refusal::PermissionDenied { permission: "stores.delete", role: Role::Reader },
@@ -141,9 +149,24 @@ const OF_CALLS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// The comment right before the line of the contract that begins so.
-fn comment(line: &str) -> String {
-    let contract = include_str!("../../../../proto/sendstores/v1/store_service.proto");
+/// The same of the calls of other services.
+const OF_TOKENS: Answers = &[
+    ("Create", &["INVALID_FIELD", "REQUEST_ID_REUSED", "PERMISSION_DENIED", "LEDGER_FULL"]),
+    ("List", &["INVALID_FIELD", "PAGE_TOKEN_INVALID"]),
+    ("Revoke", &["INVALID_FIELD", "TOKEN_NOT_FOUND", "WRITE_CONFLICT", "LEDGER_FULL"]),
+];
+
+/// Calls, and what each may answer.
+type Answers = &'static [(&'static str, &'static [&'static str])];
+
+/// Each service: its file, and what its calls answer.
+const SERVICES: &[(&str, Answers)] = &[
+    (include_str!("../../../../proto/sendstores/v1/store_service.proto"), OF_CALLS),
+    (include_str!("../../../../proto/sendstores/v1/token_service.proto"), OF_TOKENS),
+];
+
+/// The comment right before the line of the file that begins so.
+fn comment(contract: &str, line: &str) -> String {
     let (before, _) = contract.split_once(line).expect("a line of the contract");
     let lines: Vec<_> = before.trim_end().lines().rev().take_while(|line| line.trim().starts_with("//")).collect();
     lines.join(" ")
@@ -151,17 +174,20 @@ fn comment(line: &str) -> String {
 
 #[test]
 fn the_contract_names_every_reason_at_each_call_that_answers_it() {
-    let names = |line: &str, reasons: &[&str]| {
-        let comment = comment(line);
+    let names = |contract: &str, line: &str, reasons: &[&str]| {
+        let comment = comment(contract, line);
         let words: Vec<_> = comment.split(|c: char| !c.is_ascii_uppercase() && c != '_').collect();
         for reason in reasons {
             assert!(words.contains(reason), "the comment of {line:?} does not name {reason}");
         }
     };
-    names("service StoreService {", COMMON);
-    OF_CALLS.iter().for_each(|(call, reasons)| names(&format!("rpc {call}("), reasons));
+    names(SERVICES[0].0, "service StoreService {", COMMON);
+    for (contract, calls) in SERVICES {
+        calls.iter().for_each(|(call, reasons)| names(contract, &format!("rpc {call}("), reasons));
+    }
     for (_, _, reason) in every_refusal() {
-        let known = COMMON.contains(&reason) || OF_CALLS.iter().any(|(_, reasons)| reasons.contains(&reason));
+        let mut calls = SERVICES.iter().flat_map(|(_, calls)| *calls);
+        let known = COMMON.contains(&reason) || calls.any(|(_, reasons)| reasons.contains(&reason));
         assert!(known, "{reason} is answered by no call");
     }
 }
