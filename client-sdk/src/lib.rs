@@ -15,6 +15,8 @@ mod get;
 mod interruption;
 mod list;
 mod retry;
+#[cfg(feature = "testing")]
+pub mod testing;
 #[cfg(feature = "tls")]
 mod tls;
 mod token;

@@ -1,0 +1,244 @@
+//! The calls.
+
+use std::{sync::Arc, time::SystemTime};
+
+use futures::stream::BoxStream;
+use prost::Message;
+use rand::RngExt;
+use tonic::{Code, Request, Response, Status};
+use uuid::Uuid;
+
+use super::{
+    memory::Memory,
+    parse::{self, Violations, with_defaults},
+    refusal::{about, not_found, refused},
+    watch::Watcher,
+};
+use crate::v1::{
+    CreateRequest, CreateResponse, DeleteRequest, DeleteResponse, GetCredentialsRequest, GetCredentialsResponse,
+    GetPrincipalRequest, GetPrincipalResponse, GetRequest, GetResponse, ListRequest, ListResponse, Principal, Store,
+    WatchStatusRequest, WatchStatusResponse, account_service_server::AccountService, principal::Kind, store::State,
+    store_service_server::StoreService,
+};
+
+/// Pages of this size are the default.
+const PAGE: i32 = 50;
+/// What an administrator may do.
+const PERMISSIONS: [&str; 10] = [
+    "account.read",
+    "audit.read",
+    "credentials.read",
+    "stores.create",
+    "stores.delete",
+    "stores.read",
+    "stores.update",
+    "stores.watch",
+    "tenants.manage",
+    "tokens.manage",
+];
+
+/// The services, over the stores in memory.
+#[derive(Clone, Debug)]
+pub(super) struct Service(Arc<Memory>);
+
+// === impl Service ===
+
+impl Service {
+    pub(super) fn new(memory: Arc<Memory>) -> Self {
+        Self(memory)
+    }
+
+    /// The authorization of a call that is answered.
+    fn admit<Q>(&self, request: &Request<Q>) -> Result<Option<String>, Status> {
+        let given = request.metadata().get("authorization").and_then(|value| value.to_str().ok());
+        match self.0.admit(given) {
+            Ok(()) => Ok(given.map(str::to_owned)),
+            Err(reason) => Err(refused(Code::Unauthenticated, reason, "this server needs another token")),
+        }
+    }
+
+    fn new_store(&self, request: CreateRequest) -> Result<Store, Status> {
+        let CreateRequest { store_id, spec, tenant, labels, .. } = request;
+        let id = if store_id.is_empty() { self.free_id() } else { store_id };
+        if self.0.get(&id).is_some() {
+            let message = format!("the id {id} is taken; choose another, or none");
+            return Err(about(Code::AlreadyExists, "STORE_EXISTS", &message, &[("store_id", &id)]));
+        }
+        let host = format!("{id}.localhost");
+        let now = Some(SystemTime::now().into());
+        let mut store =
+            Store { uid: Uuid::new_v4().to_string(), url: format!("http://{host}"), tenant, ..Store::default() };
+        store.spec = Some(with_defaults(spec, &host));
+        (store.id, store.labels, store.generation) = (id, labels, 1);
+        (store.create_time, store.update_time) = (now, now);
+        store.set_state(State::Provisioning);
+        Ok(store)
+    }
+
+    fn free_id(&self) -> String {
+        const ALPHABET: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
+        let mut rng = rand::rng();
+        let random: String = (0..8).map(|_| char::from(ALPHABET[rng.random_range(0..ALPHABET.len())])).collect();
+        format!("store-{random}")
+    }
+
+    fn delete_store(&self, request: &DeleteRequest) -> Result<Option<Store>, Status> {
+        let DeleteRequest { id, etag, allow_missing, validate_only, .. } = request;
+        let Some(store) = self.0.get(id) else {
+            return if *allow_missing { Ok(None) } else { Err(not_found(id)) };
+        };
+        if !etag.is_empty() && *etag != store.etag {
+            let message = format!("store {id} has changed since the given etag; read it again");
+            return Err(about(Code::Aborted, "ETAG_MISMATCH", &message, &[("store_id", id)]));
+        }
+        if store.state() == State::Deleting {
+            return Ok(Some(store));
+        }
+        let deleting = |store: &mut Store| {
+            store.generation += 1;
+            store.failure = None;
+            store.set_state(State::Deleting);
+        };
+        if *validate_only {
+            let mut store = store;
+            deleting(&mut store);
+            return Ok(Some(store));
+        }
+        Ok(self.0.update(id, deleting))
+    }
+}
+
+/// Everything of a request but its id and whether it is a rehearsal.
+fn body(kind: &str, message: &impl Message) -> String {
+    format!("{kind} {:?}", message.encode_to_vec())
+}
+
+#[tonic::async_trait]
+impl StoreService for Service {
+    type WatchStatusStream = BoxStream<'static, Result<WatchStatusResponse, Status>>;
+
+    async fn create(&self, request: Request<CreateRequest>) -> Result<Response<CreateResponse>, Status> {
+        self.admit(&request)?;
+        let request = request.into_inner();
+        parse::create(&request)?;
+        let (request_id, validate_only) = (request.request_id.clone(), request.validate_only);
+        let made =
+            body("create", &CreateRequest { request_id: String::new(), validate_only: false, ..request.clone() });
+        let _alone = self.0.exclusive();
+        if let Some(store) = self.0.answered(&request_id, &made)? {
+            return Ok(Response::new(CreateResponse { store }));
+        }
+        let store = self.new_store(request)?;
+        if validate_only {
+            return Ok(Response::new(CreateResponse { store: Some(store) }));
+        }
+        let store = Some(self.0.insert(store));
+        self.0.remember(request_id, made, store.clone());
+        Ok(Response::new(CreateResponse { store }))
+    }
+
+    async fn get(&self, request: Request<GetRequest>) -> Result<Response<GetResponse>, Status> {
+        self.admit(&request)?;
+        let id = request.into_inner().id;
+        let mut violations = Violations::default();
+        violations.id("id", &id);
+        violations.finish()?;
+        let store = self.0.get(&id).ok_or_else(|| not_found(&id))?;
+        Ok(Response::new(GetResponse { store: Some(store), fresh_time: Some(SystemTime::now().into()) }))
+    }
+
+    async fn list(&self, request: Request<ListRequest>) -> Result<Response<ListResponse>, Status> {
+        self.admit(&request)?;
+        let request = request.into_inner();
+        let (filter, after) = parse::list(&request)?;
+        let size = if request.page_size == 0 { PAGE } else { request.page_size };
+        let size = usize::try_from(size).unwrap_or_default();
+        let (mut stores, revision) = self.0.list(&filter, &after);
+        let more = stores.len() > size;
+        stores.truncate(size);
+        let last = stores.last().filter(|_| more).map(|store| format!("after {}", store.id));
+        Ok(Response::new(ListResponse {
+            stores,
+            next_page_token: last.unwrap_or_default(),
+            revision,
+            resume_token: self.0.token(revision),
+            fresh_time: Some(SystemTime::now().into()),
+        }))
+    }
+
+    async fn delete(&self, request: Request<DeleteRequest>) -> Result<Response<DeleteResponse>, Status> {
+        self.admit(&request)?;
+        let request = request.into_inner();
+        let mut violations = Violations::default();
+        violations.id("id", &request.id);
+        violations.finish()?;
+        let made =
+            body("delete", &DeleteRequest { request_id: String::new(), validate_only: false, ..request.clone() });
+        let _alone = self.0.exclusive();
+        if let Some(store) = self.0.answered(&request.request_id, &made)? {
+            return Ok(Response::new(DeleteResponse { store }));
+        }
+        let store = self.delete_store(&request)?;
+        if !request.validate_only {
+            self.0.remember(request.request_id, made, store.clone());
+        }
+        Ok(Response::new(DeleteResponse { store }))
+    }
+
+    async fn get_credentials(
+        &self,
+        request: Request<GetCredentialsRequest>,
+    ) -> Result<Response<GetCredentialsResponse>, Status> {
+        self.admit(&request)?;
+        let id = request.into_inner().id;
+        let mut violations = Violations::default();
+        violations.id("id", &id);
+        violations.finish()?;
+        let store = self.0.get(&id).ok_or_else(|| not_found(&id))?;
+        let refused = |reason, message: String| {
+            Err(about(Code::FailedPrecondition, reason, &message, &[("store_id", id.as_str())]))
+        };
+        match store.state() {
+            State::Deleting => {
+                return refused("STORE_DELETING", format!("store {id} is being deleted; its credentials are given up"));
+            }
+            State::Provisioning => {
+                let message = format!("the credentials of store {id} are not made yet; its steps tell how far it is");
+                return refused("CREDENTIALS_NOT_READY", message);
+            }
+            _ => {}
+        }
+        let user = store.spec.and_then(|spec| spec.shop).map(|shop| shop.admin_user).unwrap_or_default();
+        // The call is in the history of a real store, so it changes this one, too.
+        self.0.update(&id, |_| {});
+        let password = store.uid.replace('-', "");
+        Ok(Response::new(GetCredentialsResponse { admin_url: format!("{}/wp-admin/", store.url), user, password }))
+    }
+
+    async fn watch_status(
+        &self,
+        request: Request<WatchStatusRequest>,
+    ) -> Result<Response<Self::WatchStatusStream>, Status> {
+        let authorization = self.admit(&request)?;
+        let WatchStatusRequest { filter, resume_token } = request.into_inner();
+        let mut violations = Violations::default();
+        let filter = parse::filter(&mut violations, filter);
+        violations.finish()?;
+        let watcher = Watcher::open(self.0.clone(), filter, &resume_token, authorization)?;
+        Ok(Response::new(watcher.messages()))
+    }
+}
+
+#[tonic::async_trait]
+impl AccountService for Service {
+    async fn get_principal(
+        &self,
+        request: Request<GetPrincipalRequest>,
+    ) -> Result<Response<GetPrincipalResponse>, Status> {
+        let token = self.admit(&request)?;
+        let mut principal = Principal { name: "test".to_owned(), role: "admin".to_owned(), ..Principal::default() };
+        principal.permissions = PERMISSIONS.iter().map(|name| (*name).to_owned()).collect();
+        principal.set_kind(if token.is_some() { Kind::Token } else { Kind::Anonymous });
+        Ok(Response::new(GetPrincipalResponse { principal: Some(principal) }))
+    }
+}
