@@ -1,5 +1,6 @@
 //! The command line.
 
+mod context;
 mod create;
 mod filter;
 mod shop;
@@ -10,6 +11,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Args, CommandFactory, Parser, Subcommand, error::ErrorKind};
 use clap_complete::Shell;
 
+pub(crate) use context::{ContextCommand, LoginArgs};
 pub(crate) use create::CreateArgs;
 pub(crate) use filter::FilterArgs;
 pub(crate) use token::{CreateTokenArgs, TokenCommand};
@@ -22,6 +24,7 @@ pub(crate) const TOKEN_FILE_VARIABLE: &str = "SENDSTORES_TOKEN_FILE";
 
 const EXAMPLES: &str = "\
 Examples:
+  sendstores login --server https://stores.example.org   keep the address and the token
   sendstores create --title 'Tea & Cake' --wait   create a store and show each step
   sendstores list --state ready                   list the stores that are open
   sendstores credentials store-ab12cd34           show the merchant's login
@@ -29,10 +32,13 @@ Examples:
   sendstores delete store-ab12cd34 --wait         delete a store and wait until it is gone
   sendstores list --json | jq -r '.stores[].url'  print the URLs, for scripts
 
-Environment:
+Environment, which comes before the context:
+  SENDSTORES_SERVER       the URL of the server
   SENDSTORES_TOKEN        the token of the caller; `sendstores token create` makes one, the first is made by
                           `sendstores-server token create`
   SENDSTORES_TOKEN_FILE   a file that has it; read again for each call, so it may be replaced
+  SENDSTORES_CONTEXT      the name of a context
+  SENDSTORES_CONFIG       the file of contexts; default: ~/.config/sendstores/config.json
 
 Exit codes:
   0    success
@@ -53,8 +59,8 @@ pub(crate) struct Cli {
 }
 
 impl Cli {
-    /// Reads the command line. Prints the help if there is no command, also if the environment names a server, which clap
-    /// takes for an argument.
+    /// Reads the command line. Prints the help if there is no command, also if the environment names a certificate, which
+    /// clap takes for an argument.
     pub(crate) fn read() -> Self {
         Self::try_parse().unwrap_or_else(|error| {
             if error.kind() == ErrorKind::MissingSubcommand {
@@ -69,10 +75,13 @@ impl Cli {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
-    /// URL of the server.
-    #[arg(long, global = true, env = SERVER_VARIABLE, hide_env_values = true, default_value = DEFAULT_SERVER, value_name = "URL")]
-    pub(crate) server: String,
-    /// File that has the token. Default: the variable SENDSTORES_TOKEN, else the file in SENDSTORES_TOKEN_FILE.
+    /// URL of the server. Default: SENDSTORES_SERVER, else that of the context, else http://127.0.0.1:7443.
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) server: Option<String>,
+    /// Context to use, as `sendstores login` made it. Default: SENDSTORES_CONTEXT, else the current one.
+    #[arg(long, global = true, value_name = "NAME", conflicts_with = "server")]
+    pub(crate) context: Option<String>,
+    /// File that has the token. Default: SENDSTORES_TOKEN, else the file in SENDSTORES_TOKEN_FILE, else that of the context.
     #[arg(long, global = true, value_name = "PATH")]
     pub(crate) token_file: Option<PathBuf>,
     /// Send the token also over http:// to another machine, where others on the way can read it.
@@ -123,6 +132,13 @@ pub(crate) enum Command {
     Token(TokenCommand),
     /// Show who you are to the server, and what you may do.
     Whoami,
+    /// Find out what keeps this machine from using the server, and what to do about it.
+    Doctor,
+    /// Keep a server and its token as a context, and use it from now on.
+    Login(LoginArgs),
+    /// Show, choose and remove contexts.
+    #[command(subcommand)]
+    Context(ContextCommand),
     /// Print the completion script of a shell.
     Completions {
         /// The shell.

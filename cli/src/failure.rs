@@ -53,6 +53,14 @@ impl Failure {
         self
     }
 
+    /// What happened, and what to do.
+    pub(crate) fn parts(self) -> (String, String) {
+        match self {
+            Self::Told(report) => (report.message, report.hint.unwrap_or_default()),
+            Self::Unread => (String::new(), String::new()),
+        }
+    }
+
     /// Tells it on stderr. What cannot be written there has no reader.
     pub(crate) fn report(self, json: bool) -> ExitCode {
         let Self::Told(report) = self else { return ExitCode::SUCCESS };
@@ -124,18 +132,17 @@ fn flag(field: &str) -> String {
 }
 
 /// What to do next.
-fn hint(error: &Error) -> Option<String> {
+pub(crate) fn hint(error: &Error) -> Option<String> {
     let text = match error {
         Error::Transport(cause) if cause.to_string().contains("certificate") => {
             "--ca PATH names the authority of the server's certificate, --cert and --key the client's own"
         }
-        Error::Transport(_) => {
-            "is the server running, and is this its address? --server URL or SENDSTORES_SERVER sets it"
-        }
-        Error::InvalidServer { .. } => "--server URL or SENDSTORES_SERVER sets it",
+        Error::Transport(_) => "is the server running, and is this its address? `sendstores doctor` finds out more",
+        Error::InvalidServer { .. } => "--server URL, SENDSTORES_SERVER or a context sets it",
         Error::Token { .. } => "--token-file PATH, SENDSTORES_TOKEN_FILE or SENDSTORES_TOKEN gives the token",
         Error::Unauthenticated(_) => {
-            "SENDSTORES_TOKEN must have a valid token; `sendstores token create` or `sendstores-server token create` makes one"
+            "`sendstores login` or SENDSTORES_TOKEN gives a valid token; `sendstores token create` makes one, and \
+             `sendstores-server token create` the first"
         }
         Error::NotFound(_) => "`sendstores list` shows the stores there are",
         Error::AlreadyExists(_) => "choose another id, or none and the server makes one",

@@ -2,11 +2,13 @@
 
 mod args;
 mod commands;
+mod config;
 mod failure;
 mod json;
 mod notices;
 mod output;
 mod progress;
+mod target;
 mod text;
 mod view;
 mod wait;

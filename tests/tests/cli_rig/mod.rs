@@ -1,12 +1,15 @@
 //! The real `sendstores` program, run against a real server.
 #![allow(dead_code)] // each test file uses its part
 
-use std::process::Stdio;
+use std::{
+    path::Path,
+    process::{Output, Stdio},
+};
 
 use sendstores_tests::{programs::program, server::signal, wait::DEADLINE};
 use serde_json::Value;
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines},
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines},
     process::{Child, ChildStderr, Command},
 };
 
@@ -29,13 +32,33 @@ pub(crate) struct Running {
 /// The program with its arguments, split at spaces, talking to the server at `url`.
 pub(crate) fn command(url: &str, arguments: &str) -> Command {
     let mut command = Command::new(program("sendstores"));
+    // Whoever runs the tests may have contexts.
+    for variable in ["SENDSTORES_TOKEN", "SENDSTORES_TOKEN_FILE", "SENDSTORES_CONTEXT"] {
+        command.env_remove(variable);
+    }
+    command.env("SENDSTORES_CONFIG", "/nonexistent/sendstores.json");
     command.args(arguments.split_whitespace()).env("SENDSTORES_SERVER", url).stdin(Stdio::null()).kill_on_drop(true);
     command
 }
 
+/// Runs the program to its end with a file of contexts, without a server in its environment, and with `input` to read.
+pub(crate) async fn run_in(config: &Path, arguments: &str, input: &str) -> Ended {
+    let mut command = command("", arguments);
+    command.env_remove("SENDSTORES_SERVER").env("SENDSTORES_CONFIG", config);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("start");
+    let mut stdin = child.stdin.take().expect("stdin");
+    // A program that reads nothing may have ended.
+    let _ = stdin.write_all(input.as_bytes()).await;
+    drop(stdin);
+    ended(tokio::time::timeout(DEADLINE, child.wait_with_output()).await.expect("in time").expect("run"))
+}
+
 /// Runs the program to its end.
 pub(crate) async fn run(url: &str, arguments: &str) -> Ended {
-    let output = tokio::time::timeout(DEADLINE, command(url, arguments).output()).await.expect("in time").expect("run");
+    ended(tokio::time::timeout(DEADLINE, command(url, arguments).output()).await.expect("in time").expect("run"))
+}
+
+fn ended(output: Output) -> Ended {
     let text = |bytes| String::from_utf8(bytes).expect("text");
     Ended { code: output.status.code().unwrap_or(-1), stdout: text(output.stdout), stderr: text(output.stderr) }
 }
