@@ -3,6 +3,7 @@
 mod context;
 mod create;
 mod filter;
+mod list;
 mod shop;
 mod token;
 
@@ -15,6 +16,7 @@ pub(crate) use context::{ContextCommand, LoginArgs};
 pub(crate) use create::CreateArgs;
 pub(crate) use filter::FilterArgs;
 pub(crate) use token::{CreateTokenArgs, TokenCommand};
+pub(crate) use list::{Format, ListArgs};
 
 pub(crate) const DEFAULT_SERVER: &str = "http://127.0.0.1:7443";
 pub(crate) const SERVER_VARIABLE: &str = "SENDSTORES_SERVER";
@@ -151,6 +153,7 @@ pub(crate) enum Command {
 Examples:
   sendstores get store-ab12cd34
   sendstores get store-ab12cd34 --wait               wait until it is READY
+  sendstores get store-ab12cd34 --watch              show it again after each change
   sendstores get store-ab12cd34 --json | jq .state
   sendstores get store-ab12cd34 --stale              read from memory while Redis is unreachable")]
 pub(crate) struct GetArgs {
@@ -162,6 +165,9 @@ pub(crate) struct GetArgs {
     /// Wait until the store is READY, and show each step.
     #[arg(long)]
     pub(crate) wait: bool,
+    /// Show the store again after each change, until it is gone or Ctrl-C.
+    #[arg(long, conflicts_with_all = ["wait", "stale"])]
+    pub(crate) watch: bool,
     #[command(flatten)]
     pub(crate) limit: WaitLimit,
 }
@@ -178,23 +184,6 @@ Examples:
 pub(crate) struct CredentialsArgs {
     /// Id of the store.
     pub(crate) id: String,
-}
-
-#[derive(Args, Debug)]
-#[command(after_help = "\
-Examples:
-  sendstores list
-  sendstores list --state failed,degraded --label team=a
-  sendstores list --json | jq -r '.stores[] | .id + \" \" + .url'")]
-pub(crate) struct ListArgs {
-    #[command(flatten)]
-    pub(crate) filter: FilterArgs,
-    /// Read from the server's memory, without Redis. The result may be out of date.
-    #[arg(long)]
-    pub(crate) stale: bool,
-    /// Show at most this many stores. Default: all.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) limit: Option<u32>,
 }
 
 #[derive(Args, Debug)]

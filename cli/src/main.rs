@@ -1,6 +1,7 @@
 //! The `sendstores` command.
 
 mod args;
+mod columns;
 mod commands;
 mod config;
 mod failure;

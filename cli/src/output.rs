@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use crate::{
-    failure::Failure,
+    failure::{Exit, Failure},
     json::{self, Named},
 };
 
@@ -15,6 +15,13 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
 /// Prints a message as one JSON document for people and programs.
 pub(crate) fn document<M: Named>(message: &M) -> Result<(), Failure> {
     print(&format!("{:#}", json::value(message)?))
+}
+
+/// Prints a message as YAML, with the names of its JSON.
+pub(crate) fn yaml<M: Named>(message: &M) -> Result<(), Failure> {
+    let text = serde_saphyr::to_string(&json::value(message)?)
+        .map_err(|why| Failure::new(Exit::Failed, format!("cannot print YAML: {why}")))?;
+    print(&text)
 }
 
 /// Prints a message as one line of JSON.

@@ -2,8 +2,7 @@
 
 use std::{fmt::Write, time::SystemTime};
 
-use comfy_table::{Table, presets};
-use sendstores_client::{Catalogue, PaymentMethod, State, Store, Timestamp, v1};
+use sendstores_client::{Catalogue, Engine, PaymentMethod, State, Store, Timestamp, v1};
 
 use crate::text;
 
@@ -22,8 +21,21 @@ pub(crate) fn state(store: &Store) -> String {
     }
 }
 
+/// `woocommerce`; nothing for an engine of a newer server.
+pub(crate) fn engine(engine: Engine) -> String {
+    match engine {
+        Engine::Unspecified => String::new(),
+        known => known.as_str_name().trim_start_matches("ENGINE_").to_ascii_lowercase(),
+    }
+}
+
+/// The stable reason, such as `DATABASE_UNAVAILABLE`.
+pub(crate) fn reason(failure: &v1::Failure) -> String {
+    failure.reason().as_str_name().trim_start_matches("REASON_").to_owned()
+}
+
 pub(crate) fn failure(failure: &v1::Failure) -> String {
-    let reason = failure.reason().as_str_name().trim_start_matches("REASON_");
+    let reason = reason(failure);
     let place = if failure.step.is_empty() { String::new() } else { format!(" at {}", failure.step) };
     let again = match failure.retry_time {
         Some(at) => format!("tried again at {}", text::time(Some(at))),
@@ -35,9 +47,7 @@ pub(crate) fn failure(failure: &v1::Failure) -> String {
 /// Where a store is on its way, in a few words.
 pub(crate) fn progress(store: &Store) -> String {
     if let Some(failure) = &store.failure {
-        return format!("{} {}", failure.step, failure.reason().as_str_name().trim_start_matches("REASON_"))
-            .trim()
-            .to_owned();
+        return format!("{} {}", failure.step, reason(failure)).trim().to_owned();
     }
     match store.steps.iter().find(|step| step.state() == v1::step::State::Running) {
         Some(step) if step.detail.is_empty() => step.name.clone(),
@@ -187,20 +197,6 @@ fn payment(method: PaymentMethod) -> &'static str {
         PaymentMethod::BankTransfer => "bank transfer",
         PaymentMethod::Unspecified => "another way to pay",
     }
-}
-
-/// One line for each store.
-pub(crate) fn table(stores: &[Store], now: SystemTime) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(["ID", "STATE", "PROGRESS", "TENANT", "AGE", "URL"]);
-    for store in stores {
-        let progress: String = progress(store).chars().take(40).collect();
-        let cells =
-            [&store.id, &state(store), &progress, &store.tenant, &text::age(store.create_time, now), &store.url];
-        table.add_row(cells.map(|cell| text::line(cell)));
-    }
-    // The table pads every line to its full width, and begins it with a space.
-    table.lines().map(|line| line.trim().to_owned() + "\n").collect()
 }
 
 #[cfg(test)]

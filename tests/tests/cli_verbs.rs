@@ -191,3 +191,57 @@ async fn help_and_completions_need_no_server() {
     let version = run(nowhere, "--version").await;
     assert_eq!(version.stdout, concat!("sendstores ", env!("CARGO_PKG_VERSION"), "\n"));
 }
+
+#[tokio::test]
+async fn lists_are_printed_in_the_form_and_order_that_is_asked_for() {
+    let rig = Rig::start().await;
+    for id in ["store-a", "store-b", "store-c"] {
+        rig.create(id).await;
+    }
+    rig.event("store-b", Event::Converged).await;
+    rig.give_up("store-a", "lost").await;
+    let lines = async |flags: &str| {
+        let ended = run(&rig.url, &format!("list {flags}")).await;
+        assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "{ended:?}");
+        ended.stdout
+    };
+    assert_eq!(lines("-o name").await, "store-a\nstore-b\nstore-c\n");
+    assert_eq!(lines("-o name --sort revision --reverse").await, "store-a\nstore-b\nstore-c\n");
+    assert_eq!(lines("-o name --sort revision --limit 2").await, "store-c\nstore-b\n", "the first two of all");
+    assert_eq!(
+        lines("--columns id,reason,state --sort state").await,
+        "ID       REASON          STATE\nstore-c                  PROVISIONING\nstore-b                  READY\n\
+         store-a  VALUES_REFUSED  FAILED\n"
+    );
+    assert!(lines("-o wide").await.starts_with("ID       STATE         PROGRESS"));
+    assert!(lines("-o wide").await.contains("My shop  woocommerce"));
+    let yaml = lines("-o yaml --state ready").await;
+    assert!(yaml.contains("id: store-b") && yaml.contains("state: STATE_READY"), "{yaml}");
+    let stores = async |flags: &str| run(&rig.url, &format!("list {flags}")).await.json()["stores"].clone();
+    assert_eq!(stores("-o json").await, stores("--json").await);
+    let cut = run(&rig.url, "list --sort age --limit 2").await;
+    assert!(cut.stderr.contains("and more: these are the first 2"), "{cut:?}");
+    for wrong in ["-o wide --json", "--columns id -o name", "--reverse", "--sort speed"] {
+        assert_eq!(run(&rig.url, &format!("list {wrong}")).await.code, 2, "{wrong}");
+    }
+    assert_eq!(run(&rig.url, "list -o name --state deleting").await.stdout, "");
+}
+
+#[tokio::test]
+async fn a_store_is_shown_again_after_each_change_until_it_is_gone() {
+    let rig = Rig::start().await;
+    rig.create("store-a").await;
+    let mut watch = start(&rig.url, "get store-a --watch --json");
+    let state = async |watch: &mut cli_rig::Running| {
+        let line: serde_json::Value = serde_json::from_str(&watch.line().await).expect("JSON");
+        line["state"].as_str().map(str::to_owned)
+    };
+    assert_eq!(state(&mut watch).await.as_deref(), Some("STATE_PROVISIONING"));
+    rig.event("store-a", Event::Converged).await;
+    assert_eq!(state(&mut watch).await.as_deref(), Some("STATE_READY"));
+    rig.client.delete("store-a").await.expect("accepted");
+    rig.event("store-a", Event::Removed).await;
+    let ended = watch.end().await;
+    assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "{ended:?}");
+    assert_eq!(run(&rig.url, "get store-b --watch").await.code, 3);
+}

@@ -3,6 +3,7 @@ use std::{collections::BTreeMap, time::Duration};
 use sendstores_client::{Engine, Timestamp};
 
 use super::*;
+use crate::columns::{USUAL, table};
 
 fn at(seconds: i64, millis: i32) -> Option<Timestamp> {
     Some(Timestamp { seconds: 1_800_000_000 + seconds, nanos: millis * 1_000_000 })
@@ -124,7 +125,7 @@ fn stores_are_listed_a_line_each() {
     running.state = 99;
     running.steps[1].state = v1::step::State::Running.into();
     running.steps[1].detail = "waits for\nmysql-0".to_owned();
-    insta::assert_snapshot!(table(&[sample(), ready, running], now()));
+    insta::assert_snapshot!(table(&[sample(), ready, running], &USUAL, now()));
 }
 
 #[test]
