@@ -9,7 +9,7 @@ mod token;
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::{Args, CommandFactory, Parser, Subcommand, error::ErrorKind};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, error::ErrorKind};
 use clap_complete::Shell;
 
 pub(crate) use context::{ContextCommand, LoginArgs};
@@ -74,7 +74,7 @@ impl Cli {
     }
 }
 
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
     /// URL of the server. Default: SENDSTORES_SERVER, else that of the context, else http://127.0.0.1:7443.
@@ -101,7 +101,7 @@ pub(crate) struct Global {
 }
 
 /// Files of certificates for https:// addresses, all PEM.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct TlsFiles {
     /// Authority that the server's certificate must come from. Default: those that this machine trusts.
@@ -142,10 +142,38 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Context(ContextCommand),
     /// Print the completion script of a shell.
+    #[command(after_help = "\
+Examples:
+  source <(sendstores completions bash)
+  sendstores completions zsh > ~/.zfunc/_sendstores
+  sendstores completions fish > ~/.config/fish/completions/sendstores.fish
+
+The scripts of bash, zsh and fish complete ids of stores and names of contexts, too.")]
     Completions {
         /// The shell.
         shell: Shell,
     },
+    /// Write the manual pages, one for each command, into a folder.
+    ManPages {
+        /// The folder, which must exist.
+        folder: PathBuf,
+    },
+    /// Print the values that a completion script asks for.
+    #[command(hide = true)]
+    Complete {
+        /// What is asked for.
+        what: Values,
+        /// The words of the unfinished command line.
+        #[arg(last = true)]
+        words: Vec<String>,
+    },
+}
+
+/// What completion scripts ask for.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Values {
+    Ids,
+    Contexts,
 }
 
 #[derive(Args, Debug)]

@@ -1,5 +1,6 @@
 //! What each verb does.
 
+mod completions;
 mod context;
 mod create;
 mod credentials;
@@ -12,15 +13,16 @@ mod token;
 mod watch;
 mod whoami;
 
+use std::path::Path;
+
 use clap::CommandFactory;
 use sendstores_client::{Client, RetryPolicy};
 
 use crate::{
     args::{Cli, Command, Global},
     config::ConfigFile,
-    failure::Failure,
+    failure::{Exit, Failure},
     notices::Notices,
-    output,
     target::{Environment, Target},
 };
 
@@ -38,7 +40,9 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Doctor => doctor::run(&global).await,
         Command::Login(args) => login::run(&global, args).await,
         Command::Context(command) => context::run(&global, command),
-        Command::Completions { shell } => completions(shell),
+        Command::Completions { shell } => completions::script(shell),
+        Command::Complete { what, words } => completions::values(what, &words).await,
+        Command::ManPages { folder } => man_pages(&folder),
     }
 }
 
@@ -69,9 +73,8 @@ fn command(global: &Global, rest: &str) -> String {
     }
 }
 
-fn completions(shell: clap_complete::Shell) -> Result<(), Failure> {
-    // By way of memory: the generator panics when a pipe closes.
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "sendstores", &mut script);
-    output::print(&String::from_utf8_lossy(&script))
+/// Writes the manual pages: `sendstores.1`, `sendstores-create.1` and so on.
+fn man_pages(folder: &Path) -> Result<(), Failure> {
+    clap_mangen::generate_to(Cli::command(), folder)
+        .map_err(|error| Failure::new(Exit::Failed, format!("cannot write into {}: {error}", folder.display())))
 }

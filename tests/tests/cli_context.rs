@@ -4,7 +4,7 @@ mod cli_rig;
 
 use std::os::unix::fs::PermissionsExt;
 
-use cli_rig::{run, run_in};
+use cli_rig::run_in;
 use sendstores_tests::{redis::RedisServer, server::ServerOptions, tokens::make_token};
 
 #[tokio::test]
@@ -85,8 +85,10 @@ async fn contexts_are_chosen_and_removed() {
     assert_eq!(run_in(&config, "context delete all", "").await.code, 0);
     let gone = run_in(&config, "whoami --context all", "").await;
     assert!(gone.code == 1 && gone.stderr.contains("there is no context all"), "{gone:?}");
-    let none = run("http://127.0.0.1:1", "context use all").await;
+    let empty = folder.path().join("empty/config.json");
+    let none = run_in(&empty, "context use all", "").await;
     assert!(none.code == 1 && none.stderr.contains("there is no context all"), "{none:?}");
+    assert!(!empty.parent().is_some_and(std::path::Path::exists), "nothing is made for nothing");
 }
 
 #[tokio::test]

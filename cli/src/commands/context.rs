@@ -9,6 +9,10 @@ use crate::{
 
 pub(super) fn run(global: &Global, command: ContextCommand) -> Result<(), Failure> {
     let file = ConfigFile::of_user();
+    if let ContextCommand::Use { name } | ContextCommand::Delete { name } = &command {
+        // Before a file is made for nothing.
+        file.load()?.context(name)?;
+    }
     match command {
         ContextCommand::List => list(global, &file.load()?),
         ContextCommand::Use { name } => {

@@ -6,7 +6,11 @@ use std::{
     process::{Output, Stdio},
 };
 
-use sendstores_tests::{programs::program, server::signal, wait::DEADLINE};
+use sendstores_tests::{
+    programs::program,
+    server::{signal, workspace},
+    wait::DEADLINE,
+};
 use serde_json::Value;
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines},
@@ -36,7 +40,7 @@ pub(crate) fn command(url: &str, arguments: &str) -> Command {
     for variable in ["SENDSTORES_TOKEN", "SENDSTORES_TOKEN_FILE", "SENDSTORES_CONTEXT"] {
         command.env_remove(variable);
     }
-    command.env("SENDSTORES_CONFIG", "/nonexistent/sendstores.json");
+    command.env("SENDSTORES_CONFIG", workspace().join(".dev/tmp/no-contexts.json"));
     command.args(arguments.split_whitespace()).env("SENDSTORES_SERVER", url).stdin(Stdio::null()).kill_on_drop(true);
     command
 }
