@@ -58,7 +58,7 @@ impl Rig {
         let mut tasks = JoinSet::new();
         let mut live = mirror.status();
         let (follow, serve, following) = (stop.clone(), stop.clone(), ledger.clone());
-        tasks.spawn(async move { mirror.follow(following, follow).await.expect("the mirror follows") });
+        tasks.spawn(async move { mirror.follow(following, follow).await });
         tasks.spawn(server.serve(listener, serve));
         live.wait_for(|status| *status == sendstores_server::mirror::Status::Live).await.expect("the mirror is live");
 
