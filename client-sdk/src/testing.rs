@@ -62,7 +62,7 @@ impl FakeServer {
             .add_service(StoreServiceServer::new(service.clone()))
             .add_service(AccountServiceServer::new(service))
             .serve_with_incoming(TcpIncoming::from(listener));
-        // It ends with the value: there is no one to tell of an error of accepting.
+        // It ends with the value. An error of accepting has no reader.
         let serving = tokio::spawn(async move { drop(server.await) });
         Ok(Self { address, memory, serving })
     }

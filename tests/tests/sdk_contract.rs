@@ -5,7 +5,7 @@ mod sdk_rig;
 use futures::{StreamExt, TryStreamExt, future::join_all};
 use sdk_rig::{Rig, refusal};
 use sendstores_client::{
-    Client, CreateStore, DeleteStore, Error, Event as Told, ResumeToken, RetryPolicy, State, Store, StoreFilter, Watch,
+    Client, CreateStore, DeleteStore, Error, Event as Seen, ResumeToken, RetryPolicy, State, Store, StoreFilter, Watch,
     testing::FakeServer,
     v1::{ListRequest, failure::Reason},
 };
@@ -114,6 +114,7 @@ on_both!(
     a_watch_is_a_snapshot_then_changes,
     what_leaves_a_filter_is_removed,
     a_watch_goes_on_after_its_token,
+    a_token_is_of_one_filter,
     a_lost_history_is_said,
     a_lost_history_is_healed,
     credentials_have_their_time,
@@ -136,14 +137,14 @@ async fn next(watch: &mut Watch) -> String {
         let event = tokio::time::timeout(DEADLINE, watch.next()).await.expect("in time");
         let event = event.expect("an event").expect("no error");
         return match event.event {
-            Told::Heartbeat { .. } => continue,
-            Told::Snapshot(store) => format!("snapshot {} {:?}", store.id, store.state()),
-            Told::Changed(store) => {
+            Seen::Heartbeat { .. } => continue,
+            Seen::Snapshot(store) => format!("snapshot {} {:?}", store.id, store.state()),
+            Seen::Changed(store) => {
                 assert_eq!(store.revision, event.revision);
                 format!("changed {} {:?}", store.id, store.state())
             }
-            Told::Removed { id, .. } => format!("removed {id}"),
-            Told::Synced { stores } => format!("synced {stores}"),
+            Seen::Removed { id, .. } => format!("removed {id}"),
+            Seen::Synced { stores } => format!("synced {stores}"),
             other => format!("{other:?}"),
         };
     }
@@ -339,6 +340,39 @@ async fn a_watch_goes_on_after_its_token(subject: Subject) {
         let mut watch = client.watch_from(StoreFilter::default(), token).await.expect("open");
         assert_eq!(all(&mut watch).await, ["changed store-a Ready", "changed store-a Deleting"]);
     }
+}
+
+async fn a_token_is_of_one_filter(subject: Subject) {
+    let client = subject.client();
+    for id in ["store-a", "store-b"] {
+        create(&client, id).await;
+    }
+    let of = |states: &[State]| {
+        let states = states.iter().map(|state| (*state).into()).collect();
+        StoreFilter { states, ..StoreFilter::default() }
+    };
+    let (all, one) = (of(&[]), of(&[State::Provisioning, State::Ready]));
+    let token = async |filter: &StoreFilter| client.list(filter.clone()).await.expect("a page").resume_token;
+    let watch = async |filter: &StoreFilter, token: String| {
+        client.watch_from(filter.clone(), ResumeToken::from(token)).await.map(drop)
+    };
+    watch(&of(&[State::Ready, State::Provisioning]), token(&one).await).await.expect("the same in another order");
+    let others = of(&[State::Failed]);
+    assert_eq!(refusal(watch(&others, token(&one).await).await).reason(), Some("RESUME_TOKEN_INVALID"));
+    assert_eq!(refusal(watch(&all, token(&one).await).await).reason(), Some("RESUME_TOKEN_INVALID"));
+    assert_eq!(refusal(watch(&one, token(&all).await).await).reason(), Some("HISTORY_COMPACTED"));
+
+    let page = |filter: &StoreFilter, page_token| ListRequest {
+        filter: Some(filter.clone()),
+        page_size: 1,
+        page_token,
+        ..ListRequest::default()
+    };
+    let next = client.list_page(page(&one, String::new())).await.expect("a page").next_page_token;
+    let error = refusal(client.list_page(page(&all, next.clone())).await);
+    assert_eq!(error.reason(), Some("PAGE_TOKEN_INVALID"));
+    let second = client.list_page(page(&one, next)).await.expect("a page").stores;
+    assert_eq!(second.iter().map(|store| store.id.as_str()).collect::<Vec<_>>(), ["store-b"]);
 }
 
 async fn a_lost_history_is_said(subject: Subject) {

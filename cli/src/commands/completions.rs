@@ -19,7 +19,6 @@ use super::connect;
 /// Who presses the tab key waits no longer.
 const LIMIT: Duration = Duration::from_secs(2);
 
-/// Flags that take a value, for the script that has to tell values from words.
 const BASH: &str = include_str!("completions/values.bash");
 const ZSH: &str = include_str!("completions/values.zsh");
 const FISH: &str = include_str!("completions/values.fish");
@@ -100,7 +99,7 @@ fn with_values(shell: Shell, script: &str) -> String {
                     "':name -- Name of the context:_sendstores_contexts'",
                 )
                 .replace("else the current one]:NAME:_default'", "else the current one]:NAME:_sendstores_contexts'");
-            // Behind the line that says what the script is for, which must be the first.
+            // After the line that says what the script is for, which must be the first.
             match script.split_once('\n') {
                 Some((first, rest)) => format!("{first}\n{ZSH}{rest}"),
                 None => script,

@@ -41,7 +41,7 @@ pub(super) async fn run(global: &Global, args: LoginArgs) -> Result<(), Failure>
         config.current = Some(name.clone());
         Ok(())
     })?;
-    output::print(&told(&name, &context, &principal, &file))
+    output::print(&summary(&name, &context, &principal, &file))
 }
 
 /// What the command line or the environment says, else the server that the context has.
@@ -82,7 +82,7 @@ async fn tried(global: &Global, context: &Context) -> Result<Principal, Failure>
     Ok(connect_to(global, &target).await?.principal().await?)
 }
 
-fn told(name: &str, context: &Context, principal: &Principal, file: &ConfigFile) -> String {
+fn summary(name: &str, context: &Context, principal: &Principal, file: &ConfigFile) -> String {
     let until = principal.expire_time.map(|at| format!(", until {}", text::time(Some(at)))).unwrap_or_default();
     let who = if principal.name.is_empty() { "everybody".to_owned() } else { text::line(&principal.name) };
     format!(

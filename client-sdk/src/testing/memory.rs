@@ -12,19 +12,19 @@ use tonic::Status;
 use uuid::Uuid;
 
 use super::{
-    parse::means,
+    parse::{key, means},
     refusal::{bad_text, refused},
 };
 use crate::v1::{Store, StoreFilter, store::State};
 
-/// The stores, and who is told of changes.
+/// The stores, and the watches of their changes.
 pub(super) struct Memory {
     state: Mutex<Inner>,
     /// Held for a whole call that writes.
     writing: Mutex<()>,
     /// Held from the reading of a store to the writing of it.
     updating: Mutex<()>,
-    /// Counts whatever a watch has to look at.
+    /// Counts what a watch has to check.
     changed: watch::Sender<u64>,
 }
 
@@ -178,17 +178,25 @@ impl Memory {
         (state.stores.values().filter(listed).cloned().collect(), state.revision)
     }
 
-    pub(super) fn token(&self, revision: u64) -> String {
-        format!("{} {revision}", self.state().epoch)
+    /// A token for watches of this filter.
+    pub(super) fn token(&self, revision: u64, filter: &StoreFilter) -> String {
+        format!("{} {revision} {}", self.state().epoch, key(filter))
     }
 
     /// The revision of a token.
-    pub(super) fn position(&self, token: &str) -> Result<u64, Status> {
+    pub(super) fn position(&self, token: &str, filter: &StoreFilter) -> Result<u64, Status> {
         let unknown = || bad_text("RESUME_TOKEN_INVALID", "resume_token", "was not given out by this service");
-        let (epoch, revision) = token.split_once(' ').ok_or_else(unknown)?;
+        let parts: Vec<_> = token.split(' ').collect();
+        let [epoch, revision, of] = parts.as_slice() else { return Err(unknown()) };
         let (epoch, revision) = (epoch.parse::<Uuid>().ok(), revision.parse().ok());
         let (epoch, revision) = epoch.zip(revision).ok_or_else(unknown)?;
-        if epoch == self.state().epoch { Ok(revision) } else { Err(compacted()) }
+        match key(filter) {
+            // The reader of everything knows too much: it would not learn what its new filter leaves out.
+            wanted if *of == "-" && wanted != "-" => Err(compacted()),
+            wanted if *of != wanted => Err(unknown()),
+            _ if epoch != self.state().epoch => Err(compacted()),
+            _ => Ok(revision),
+        }
     }
 
     /// The next change after `revision` that the filter means.

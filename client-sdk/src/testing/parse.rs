@@ -1,5 +1,8 @@
 //! What a request must be. The real server checks every setting of a shop; this one checks what callers get wrong most.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use prost::Message;
 use tonic::Status;
 
 use super::refusal::{bad_text, invalid};
@@ -62,12 +65,32 @@ pub(super) fn list(request: &ListRequest) -> Result<(StoreFilter, String), Statu
     let filter = self::filter(&mut violations, request.filter.clone());
     violations.check((0..=500).contains(&request.page_size), "page_size", "must be 0 to 500");
     violations.finish()?;
-    let after = request.page_token.strip_prefix("after ");
-    match (request.page_token.as_str(), after) {
-        ("", _) => Ok((filter, String::new())),
-        (_, Some(after)) => Ok((filter, after.to_owned())),
+    if request.page_token.is_empty() {
+        return Ok((filter, String::new()));
+    }
+    match request.page_token.split_once(' ') {
+        Some((after, of)) if of == key(&filter) => Ok((filter, after.to_owned())),
         _ => Err(bad_text("PAGE_TOKEN_INVALID", "page_token", "was not given out by this service for this filter")),
     }
+}
+
+/// The token of the page after this id.
+pub(super) fn page_token(after: &str, filter: &StoreFilter) -> String {
+    format!("{after} {}", key(filter))
+}
+
+/// The same for filters that mean the same; `-` for one that means every store.
+pub(super) fn key(filter: &StoreFilter) -> String {
+    if *filter == StoreFilter::default() {
+        return "-".to_owned();
+    }
+    let mut filter = filter.clone();
+    filter.ids.sort_unstable();
+    filter.states.sort_unstable();
+    filter.engines.sort_unstable();
+    let mut hasher = DefaultHasher::new();
+    filter.encode_to_vec().hash(&mut hasher);
+    format!("{:x}", hasher.finish())
 }
 
 pub(super) fn filter(violations: &mut Violations, filter: Option<StoreFilter>) -> StoreFilter {

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{
     memory::Memory,
-    parse::{self, Violations, with_defaults},
+    parse::{self, Violations, page_token, with_defaults},
     refusal::{about, not_found, refused},
     watch::Watcher,
 };
@@ -156,12 +156,12 @@ impl StoreService for Service {
         let (mut stores, revision) = self.0.list(&filter, &after);
         let more = stores.len() > size;
         stores.truncate(size);
-        let last = stores.last().filter(|_| more).map(|store| format!("after {}", store.id));
+        let last = stores.last().filter(|_| more).map(|store| page_token(&store.id, &filter));
         Ok(Response::new(ListResponse {
             stores,
             next_page_token: last.unwrap_or_default(),
             revision,
-            resume_token: self.0.token(revision),
+            resume_token: self.0.token(revision, &filter),
             fresh_time: Some(SystemTime::now().into()),
         }))
     }

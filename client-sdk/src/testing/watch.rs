@@ -42,7 +42,7 @@ impl Watcher {
         let (changed, drained) = (memory.subscribe(), memory.drained());
         let (revision, due) = match resume_token {
             "" => snapshot(&memory, &filter),
-            token => (memory.position(token)?, VecDeque::new()),
+            token => (memory.position(token, &filter)?, VecDeque::new()),
         };
         memory.next(&filter, revision)?;
         Ok(Self { memory, changed, filter, authorization, drained, revision, due, ends: None })
@@ -106,7 +106,7 @@ impl Watcher {
 
     fn message(&mut self, event: Event, revision: u64) -> WatchStatusResponse {
         self.revision = revision;
-        WatchStatusResponse { event: Some(event), revision, resume_token: self.memory.token(revision) }
+        WatchStatusResponse { event: Some(event), revision, resume_token: self.memory.token(revision, &self.filter) }
     }
 }
 
@@ -118,6 +118,6 @@ fn snapshot(memory: &Memory, filter: &StoreFilter) -> (u64, VecDeque<WatchStatus
         revision,
         resume_token: String::new(),
     });
-    let end = WatchStatusResponse { event: Some(synced), revision, resume_token: memory.token(revision) };
+    let end = WatchStatusResponse { event: Some(synced), revision, resume_token: memory.token(revision, filter) };
     (revision, snapshots.chain([end]).collect())
 }

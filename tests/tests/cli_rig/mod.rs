@@ -36,7 +36,7 @@ pub(crate) struct Running {
 /// The program with its arguments, split at spaces, talking to the server at `url`.
 pub(crate) fn command(url: &str, arguments: &str) -> Command {
     let mut command = Command::new(program("sendstores"));
-    // Whoever runs the tests may have contexts.
+    // The user who runs the tests may have contexts.
     for variable in ["SENDSTORES_TOKEN", "SENDSTORES_TOKEN_FILE", "SENDSTORES_CONTEXT"] {
         command.env_remove(variable);
     }
