@@ -4,6 +4,7 @@ mod access;
 mod auth;
 mod bindings;
 mod check;
+mod oidc;
 mod tls;
 mod token;
 mod url_template;
@@ -197,7 +198,8 @@ impl Config {
     /// The configuration as `name = value` lines, one a flag, without secrets.
     pub fn print(&self) -> String {
         let settings = self.listen.print().into_iter().chain(self.settings());
-        let settings = settings.chain(self.auth.print()).chain(self.access.print());
+        let settings =
+            settings.chain(self.auth.print()).chain(oidc::print(self.auth.oidc.as_ref())).chain(self.access.print());
         settings.map(|(name, value)| format!("{name} = {value}\n")).collect()
     }
 

@@ -4,6 +4,7 @@ mod bindings;
 mod certificate;
 mod file;
 mod jwt;
+mod oidc;
 mod proof;
 mod reviews;
 mod standing;
@@ -22,6 +23,7 @@ use tokio::sync::watch;
 pub use bindings::{Binding, Bindings};
 pub use certificate::ClientCertificate;
 pub use file::CredentialsFile;
+pub use oidc::{Issuers, OidcConfig};
 pub use proof::Credentials;
 pub use reviews::{AUDIENCE, Reviewer, TokenReviews};
 pub use standing::{Lapse, Standing};
@@ -61,6 +63,8 @@ pub struct Sources {
     pub tls: Option<Tls>,
     /// Of service accounts of Kubernetes, if they are taken.
     pub reviews: Option<TokenReviews>,
+    /// Of OpenID Connect, if there are any.
+    pub issuers: Option<Issuers>,
 }
 
 /// Says who a call is from; clones share what they know.
@@ -109,7 +113,7 @@ impl Authenticator {
 
     /// By the tokens in the mirror, and those of the file.
     pub fn new(mirror: Mirror, file: Option<CredentialsFile>) -> Self {
-        Self::of(Sources { mirror, file, bindings: None, tls: None, reviews: None })
+        Self::of(Sources { mirror, file, bindings: None, tls: None, reviews: None, issuers: None })
     }
 
     /// By all of these.
@@ -202,6 +206,10 @@ impl Sources {
     }
 
     async fn of_jwt(&self, jwt: &jwt::Jwt) -> Result<Recognised, AuthError> {
+        if let Some(issuers) = self.issuers.as_ref().filter(|issuers| issuers.has(jwt)) {
+            let oidc::Accepted { subjects, expiry } = issuers.check(jwt).await?;
+            return Ok(self.bound(&subjects, Some(expiry))?.into());
+        }
         let reviews = self.reviews.as_ref().ok_or(AuthError::Invalid)?;
         let reviews::Accepted { subject, expiry, believed } = reviews.check(jwt).await?;
         let principal = self.bound(&[subject], Some(expiry))?;
@@ -219,12 +227,13 @@ impl Sources {
         self.bound(std::slice::from_ref(subject), certificate.expiry())
     }
 
-    /// Who a caller with these names is.
+    /// Who a caller with these names is. The first of them is its own.
     fn bound(&self, subjects: &[Subject], expires: Option<Timestamp>) -> Result<Arc<Principal>, AuthError> {
         let unbound = || subjects.first().cloned().map_or(AuthError::Invalid, AuthError::Unbound);
         let bindings = self.bindings.as_ref().ok_or_else(unbound)?;
-        let (subject, binding) = bindings.find(subjects).ok_or_else(unbound)?;
-        binding.principal(subject, expires).map(Arc::new).map_err(|_| AuthError::Invalid)
+        let (_, binding) = bindings.find(subjects).ok_or_else(unbound)?;
+        let own = subjects.first().ok_or(AuthError::Invalid)?;
+        binding.principal(own, expires).map(Arc::new).map_err(|_| AuthError::Invalid)
     }
 }
 

@@ -11,6 +11,7 @@ pub mod helm_shim;
 pub mod http;
 pub mod identity;
 pub mod interposed;
+pub mod issuer;
 pub mod ledger;
 pub mod life;
 pub mod logs;

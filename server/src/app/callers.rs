@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     args::Config,
-    auth::{AUDIENCE, Authenticator, Bindings, CredentialsFile, Sources, TokenReviews},
+    auth::{AUDIENCE, Authenticator, Bindings, CredentialsFile, Issuers, Sources, TokenReviews},
     mirror::Mirror,
     provision::KubeProvisioner,
     supervise::{Phase, TaskError, Tasks},
@@ -73,5 +73,7 @@ fn authenticator(
             Ok(())
         });
     }
-    Ok(Authenticator::of(Sources { mirror: mirror.clone(), file, bindings, tls, reviews }))
+    let issuers = config.auth.oidc.as_ref().map(Issuers::open).transpose();
+    let issuers = issuers.map_err(|why| format!("--oidc-ca: {why}"))?;
+    Ok(Authenticator::of(Sources { mirror: mirror.clone(), file, bindings, tls, reviews, issuers }))
 }

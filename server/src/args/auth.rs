@@ -4,8 +4,11 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Args;
 
-use super::check::{Problems, file};
-use crate::auth::ReflectionAccess;
+use super::{
+    check::{Problems, file},
+    oidc::OidcArgs,
+};
+use crate::auth::{OidcConfig, ReflectionAccess};
 
 /// The flags.
 #[derive(Debug, Args)]
@@ -22,6 +25,8 @@ pub struct AuthArgs {
     /// which role an account has. The server needs the right to create TokenReviews.
     #[arg(long, env = "SENDSTORES_KUBERNETES_TOKENS")]
     pub kubernetes_tokens: bool,
+    #[command(flatten)]
+    pub oidc: OidcArgs,
     /// Take every caller for an administrator, without a token. Only with a loopback --listen.
     #[arg(long, env = "SENDSTORES_INSECURE_NO_AUTH")]
     pub insecure_no_auth: bool,
@@ -37,6 +42,7 @@ pub struct Auth {
     pub bindings: Option<PathBuf>,
     /// Tokens of service accounts are taken.
     pub kubernetes_tokens: bool,
+    pub oidc: Option<OidcConfig>,
     /// Nothing is checked.
     pub insecure: bool,
     pub reflection: ReflectionAccess,
@@ -48,6 +54,7 @@ impl AuthArgs {
     pub(super) fn check(self, listen: Option<SocketAddr>, problems: &mut Problems) -> Option<Auth> {
         let kubernetes_tokens =
             problems.take("kubernetes-tokens", bound(self.kubernetes_tokens, self.auth_config.is_some()));
+        let oidc = self.oidc.check(self.auth_config.is_some(), problems);
         let with_files = self.credentials.is_some() || self.auth_config.is_some();
         let insecure = problems.take("insecure-no-auth", insecure(self.insecure_no_auth, listen, with_files));
         let bindings = problems.take("auth-config", self.auth_config.map(file).transpose());
@@ -57,6 +64,7 @@ impl AuthArgs {
             credentials: credentials?,
             bindings: bindings?,
             kubernetes_tokens: kubernetes_tokens?,
+            oidc: oidc?,
             insecure: insecure?,
             reflection: reflection?,
         })

@@ -18,6 +18,8 @@ pub(super) struct Jwt {
 #[derive(Deserialize)]
 struct Claims {
     #[serde(default)]
+    iss: String,
+    #[serde(default)]
     aud: Audience,
     exp: Option<f64>,
 }
@@ -54,6 +56,10 @@ impl Jwt {
         self.digest
     }
 
+    pub(super) fn issuer(&self) -> &str {
+        &self.claims.iss
+    }
+
     pub(super) fn is_for(&self, audience: &str) -> bool {
         match &self.claims.aud {
             Audience::None => false,
@@ -82,7 +88,8 @@ pub(super) mod tests {
     #[test]
     fn claims_are_read_in_their_usual_forms() {
         let jwt = |claims: serde_json::Value| Jwt::parse(&unsigned(&claims)).expect("a JWT");
-        let one = jwt(serde_json::json!({"aud": "sendstores", "exp": 1_800_000_000}));
+        let one = jwt(serde_json::json!({"iss": "https://i", "aud": "sendstores", "exp": 1_800_000_000}));
+        assert_eq!(one.issuer(), "https://i");
         assert!(one.is_for("sendstores") && !one.is_for("other"));
         assert_eq!(one.expiry(), Some(Timestamp::from_micros(1_800_000_000_000_000)));
         let many = jwt(serde_json::json!({"aud": ["a", "sendstores"], "exp": 1.5, "more": {"x": 1}}));

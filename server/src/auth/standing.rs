@@ -121,7 +121,8 @@ mod tests {
             let said = if reached.load(Ordering::Relaxed) { Ok(user) } else { Err("timeout".to_owned()) };
             Box::pin(async move { said })
         }));
-        let sources = Sources { mirror: Mirror::new(8), file: None, bindings, tls: None, reviews: Some(reviews) };
+        let sources =
+            Sources { mirror: Mirror::new(8), file: None, bindings, tls: None, reviews: Some(reviews), issuers: None };
         (file, Authenticator::of(sources))
     }
 

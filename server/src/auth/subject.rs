@@ -30,6 +30,14 @@ impl Subject {
         Ok(Self::ServiceAccount(account_name(&format!("{namespace}/{name}"))?))
     }
 
+    /// A user (`kind` is `user`) or a group (`group`) of an issuer.
+    ///
+    /// # Errors
+    /// It has characters that a name cannot have, or too many.
+    pub fn of_issuer(issuer: &str, kind: &str, name: &str) -> Result<Self, Invalid> {
+        Ok(Self::Oidc(oidc_name(&format!("{issuer}#{kind}:{name}"))?))
+    }
+
     /// A URI of a certificate.
     ///
     /// # Errors

@@ -220,7 +220,7 @@ impl Refusal {
                 "the token and the client certificate are of different tenants; send one of them"
             }
             Self::AuthUnavailable => {
-                "the token cannot be checked now, because Redis or the Kubernetes API does not answer; try again"
+                "the token cannot be checked now, because Redis, the Kubernetes API or its issuer does not answer; try again"
             }
             _ => "the token is damaged, or this control plane never made it",
         }
