@@ -5,6 +5,7 @@ mod auth;
 mod bindings;
 mod check;
 mod oidc;
+mod redis;
 mod tls;
 mod token;
 mod url_template;
@@ -12,18 +13,17 @@ mod url_template;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Parser, Subcommand};
-use secrecy::SecretString;
 
 pub use access::Access;
 pub use auth::Auth;
 pub use bindings::{AuthCommand, CheckArgs};
 pub use check::Problems;
+pub use redis::Redis;
 pub use tls::Listen;
 pub use token::{NewToken, TokenCommand};
 pub use url_template::UrlTemplate;
 
 use crate::{
-    ledger::Durability,
     provision::{Deadlines, ProbeVia, Quota},
     telemetry::LogFormat,
 };
@@ -42,26 +42,8 @@ pub struct Args {
     /// Address of the admin port: /livez, /readyz, /metrics.
     #[arg(long, env = "SENDSTORES_ADMIN_LISTEN", default_value = "127.0.0.1:7444")]
     pub admin_listen: String,
-    /// URL of Redis: redis://, rediss:// (TLS), redis-sentinel:// or redis-cluster://, with user and password if needed, which
-    /// must be percent-encoded (a plus is %2B).
-    #[arg(long, env = "SENDSTORES_REDIS_URL", default_value = "redis://127.0.0.1:6379", hide_env_values = true)]
-    pub redis_url: SecretString,
-    /// PEM file of the CA that signed the certificate of Redis (rediss://). Default: the CAs that the system trusts.
-    #[arg(long, env = "SENDSTORES_REDIS_CA")]
-    pub redis_ca: Option<PathBuf>,
-    /// Prefix of every key in Redis.
-    #[arg(long, env = "SENDSTORES_REDIS_PREFIX", default_value = "sendstores")]
-    pub redis_prefix: String,
-    /// Durability that Redis must have: "always" (every change is on disk before it is acknowledged), "everysec" (a power
-    /// loss can lose the last second), "unchecked" (the settings cannot be read; the operator is responsible), "dev" (none).
-    #[arg(long, env = "SENDSTORES_REDIS_DURABILITY", default_value = "always")]
-    pub redis_durability: String,
-    /// Number of Redis replicas that must have a change before it is acknowledged, so that a failover does not lose it.
-    #[arg(long, env = "SENDSTORES_REDIS_REPLICAS_ACKNOWLEDGE", default_value = "0")]
-    pub redis_replicas_acknowledge: String,
-    /// Number of changes that the log in Redis keeps. The last 8,192 are also in memory, for watches that resume.
-    #[arg(long, env = "SENDSTORES_HISTORY", default_value = "100000")]
-    pub history: String,
+    #[command(flatten)]
+    pub redis: redis::RedisArgs,
     /// Name of this control plane, a label of its namespaces. Two control planes on one cluster need different names: the
     /// server takes a namespace with this name whose store is not in Redis as a sign that Redis has lost data.
     #[arg(long, env = "SENDSTORES_INSTANCE", default_value = "sendstores")]
@@ -165,12 +147,7 @@ pub enum Command {
 pub struct Config {
     pub listen: Listen,
     pub admin_listen: SocketAddr,
-    pub redis_url: SecretString,
-    pub redis_ca: Option<PathBuf>,
-    pub redis_prefix: String,
-    pub redis_durability: Durability,
-    pub redis_replicas_acknowledge: u8,
-    pub history: u64,
+    pub redis: Redis,
     pub instance: String,
     pub kube_context: Option<String>,
     pub helm: PathBuf,
@@ -197,7 +174,7 @@ pub struct Config {
 impl Config {
     /// The configuration as `name = value` lines, one a flag, without secrets.
     pub fn print(&self) -> String {
-        let settings = self.listen.print().into_iter().chain(self.settings());
+        let settings = self.listen.print().into_iter().chain(self.redis.print()).chain(self.settings());
         let settings =
             settings.chain(self.auth.print()).chain(oidc::print(self.auth.oidc.as_ref())).chain(self.access.print());
         settings.map(|(name, value)| format!("{name} = {value}\n")).collect()
@@ -207,12 +184,7 @@ impl Config {
         let Self {
             listen: _,
             admin_listen,
-            redis_url: _,
-            redis_ca,
-            redis_prefix,
-            redis_durability,
-            redis_replicas_acknowledge,
-            history,
+            redis: _,
             instance,
             kube_context,
             helm,
@@ -236,12 +208,6 @@ impl Config {
         let values = values.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(",");
         vec![
             ("admin-listen", admin_listen.to_string()),
-            ("redis-url", "[hidden]".to_owned()),
-            ("redis-ca", redis_ca.as_ref().map_or_else(|| "[system]".to_owned(), |path| path.display().to_string())),
-            ("redis-prefix", redis_prefix.clone()),
-            ("redis-durability", check::durability_name(*redis_durability).to_owned()),
-            ("redis-replicas-acknowledge", redis_replicas_acknowledge.to_string()),
-            ("history", history.to_string()),
             ("instance", instance.clone()),
             ("kube-context", kube_context.clone().unwrap_or_else(|| "[current]".to_owned())),
             ("helm", helm.display().to_string()),

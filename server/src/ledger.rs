@@ -5,4 +5,4 @@ mod record;
 mod redis;
 
 pub use memory::{MemoryCopy, MemoryLedger};
-pub use redis::{Durability, RedisConfig, RedisLedger, WRITE_SCRIPT};
+pub use redis::{Durability, Identity, RedisConfig, RedisLedger, WRITE_SCRIPT};

@@ -95,6 +95,7 @@ def ready_made(command, store, folder):
     if command.startswith("sendstores-server") and " token " not in command:
         return f"{command} --print-config"  # it would run until it is stopped, and there is no such Redis
     if store:
+        command = command.replace("rediss://sendstores:PASSWORD@redis.internal:6379", "redis://redis.internal:6379")
         command = command.replace("redis.internal:6379", f"127.0.0.1:{port(folder, 'redis')}")
         command = re.sub(r"store-[a-z0-9]{8}\b", store, command)
         command = command.replace("127.0.0.1:7443", f"127.0.0.1:{port(folder, 'server')}")

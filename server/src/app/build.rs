@@ -178,15 +178,18 @@ async fn reach_ledger(config: &Config) -> Result<RedisLedger, LedgerError> {
 }
 
 pub(super) fn redis(config: &Config) -> RedisConfig {
+    let redis = &config.redis;
     RedisConfig {
-        ca: config.redis_ca.clone(),
-        prefix: config.redis_prefix.clone(),
-        history: NonZeroU32::new(u32::try_from(config.history).unwrap_or(u32::MAX))
+        ca: redis.ca.clone(),
+        identity: redis.identity.clone(),
+        allow_plaintext: redis.allow_plaintext,
+        prefix: redis.prefix.clone(),
+        history: NonZeroU32::new(u32::try_from(redis.history).unwrap_or(u32::MAX))
             .unwrap_or(RedisConfig::DEFAULT_HISTORY),
         command_timeout: LEDGER_TIMEOUT,
-        durability: config.redis_durability,
-        replicas: config.redis_replicas_acknowledge,
-        ..RedisConfig::new(config.redis_url.clone())
+        durability: redis.durability,
+        replicas: redis.replicas_acknowledge,
+        ..RedisConfig::new(redis.url.clone())
     }
 }
 

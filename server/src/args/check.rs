@@ -11,7 +11,6 @@ use std::{
 
 use super::{Args, Config, Listen};
 use crate::{
-    ledger::Durability,
     provision::{Deadlines, ProbeVia, Quota},
     telemetry::LogFormat,
 };
@@ -45,12 +44,8 @@ impl Args {
         let p = &mut problems;
         let listen = self.listen.check(p);
         let admin_listen = p.take("admin-listen", address(&self.admin_listen));
-        let redis_ca = p.take("redis-ca", self.redis_ca.map(file).transpose());
-        let redis_prefix = p.take("redis-prefix", prefix(&self.redis_prefix));
-        let durability = p.take("redis-durability", durability(&self.redis_durability));
+        let redis = self.redis.check(p);
         let instance = p.take("instance", instance(self.instance));
-        let replicas = p.take("redis-replicas-acknowledge", number(&self.redis_replicas_acknowledge, 0..=16));
-        let history = p.take("history", number(&self.history, 1_000..=10_000_000));
         let store_url = p.take("store-url", self.store_url.parse().map_err(|why| format!("{why}")));
         let concurrency = p.take("concurrency", number(&self.concurrency, 1..=1_000));
         let lease = p.take("lease", duration(&self.lease, 1..=300));
@@ -72,12 +67,7 @@ impl Args {
             Some(Config {
                 listen: listen?,
                 admin_listen: admin_listen?,
-                redis_url: self.redis_url,
-                redis_ca: redis_ca?,
-                redis_prefix: redis_prefix?,
-                redis_durability: durability?,
-                redis_replicas_acknowledge: u8::try_from(replicas?).ok()?,
-                history: history?,
+                redis: redis?,
                 instance: instance?,
                 kube_context: self.kube_context,
                 helm: self.helm,
@@ -140,29 +130,6 @@ fn instance(text: String) -> Result<String, String> {
     fits.then_some(text).ok_or_else(|| "must be 1 to 63 of a-z, 0-9 and '-', not at the ends".to_owned())
 }
 
-fn prefix(text: &str) -> Result<String, String> {
-    let ok = (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b));
-    ok.then(|| text.to_owned()).ok_or_else(|| "must be 1 to 64 letters, digits, '-', '_', '.' and ':'".to_owned())
-}
-
-const DURABILITIES: [Durability; 4] =
-    [Durability::Always, Durability::AllowEverysec, Durability::TakeOperatorsWord, Durability::Dev];
-
-/// The name as the flag has it.
-pub(super) fn durability_name(durability: Durability) -> &'static str {
-    match durability {
-        Durability::Always => "always",
-        Durability::AllowEverysec => "everysec",
-        Durability::TakeOperatorsWord => "unchecked",
-        Durability::Dev => "dev",
-    }
-}
-
-fn durability(text: &str) -> Result<Durability, String> {
-    let found = DURABILITIES.into_iter().find(|durability| durability_name(*durability) == text);
-    found.ok_or_else(|| format!("{text:?} is none of always, everysec, unchecked, dev"))
-}
-
 /// The name as the flag has it.
 pub(super) fn probe_via_name(via: ProbeVia) -> &'static str {
     match via {
@@ -222,6 +189,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
+    use crate::ledger::Durability;
 
     fn check(flags: &[&str]) -> Result<Config, Problems> {
         let chart = format!("{}/../charts/woocommerce", env!("CARGO_MANIFEST_DIR"));
@@ -233,7 +201,7 @@ mod tests {
     fn the_defaults_are_a_configuration_on_loopback() {
         let config = check(&[]).expect("valid");
         assert!(config.listen.address.ip().is_loopback() && config.admin_listen.ip().is_loopback());
-        assert_eq!(config.redis_durability, Durability::Always);
+        assert_eq!(config.redis.durability, Durability::Always);
     }
 
     #[test]

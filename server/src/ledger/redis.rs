@@ -47,7 +47,7 @@ use self::{
 };
 use super::record;
 
-pub use config::{Durability, RedisConfig};
+pub use config::{Durability, Identity, RedisConfig};
 pub use scripts::WRITE_SCRIPT;
 
 /// Raised when keys or stored values change so that an older program would misread them.

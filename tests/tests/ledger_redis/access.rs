@@ -6,9 +6,9 @@ use sendstores_core::{
     Event, Revision, Store,
     ledger::{Ledger, LedgerError, LogPage, Owner, Write},
 };
-use sendstores_server::ledger::{Durability, RedisConfig, RedisLedger};
+use sendstores_server::ledger::{Durability, Identity, RedisConfig, RedisLedger};
 use sendstores_tests::{
-    authority::Authority,
+    authority::{Authority, Pair},
     ledger::{creation, event, operation, stores, update},
     redis::{RIGHTS, RedisServer, free_port},
     server::ServerOptions,
@@ -146,6 +146,55 @@ async fn the_server_is_told_whose_certificates_it_accepts_by_a_flag() {
     assert_eq!(missing.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&missing.stderr).contains("--redis-ca"));
     drop(server);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_asks_for_a_client_certificate_is_shown_one() {
+    let (ours, theirs) = (Authority::named("ours"), Authority::named("theirs"));
+    let port = free_port();
+    let settings = ours.settings("DNS:localhost", port);
+    let settings: Vec<_> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let settings = [&settings[..], &[("tls-auth-clients", "yes")]].concat();
+    let server = RedisServer::start_with(&settings).await;
+    let with = |authority: &Authority| {
+        let Pair { cert, key } = authority.issue("client", "DNS:control-plane");
+        Some(Identity { cert, key })
+    };
+    let config = |identity: Option<Identity>| RedisConfig {
+        ca: Some(ours.certificate()),
+        identity,
+        ..RedisConfig::new(format!("rediss://localhost:{port}"))
+    };
+    RedisLedger::connect(config(with(&ours))).await.expect("a right certificate");
+    for (identity, what) in [(None, "none"), (with(&theirs), "of another authority")] {
+        let said = RedisLedger::connect(config(identity)).await.map(drop);
+        assert!(said.is_err(), "{what}: {said:?}");
+    }
+    let Pair { cert, key } = ours.issue("flags", "DNS:control-plane");
+    let flag = |name: &str, path: &std::path::Path| format!("--{name}={}", path.display());
+    let options = ServerOptions::without_cluster(&format!("rediss://localhost:{port}"))
+        .flag(flag("redis-ca", &ours.certificate()))
+        .flag(flag("redis-cert", &cert));
+    let alone = options.command().output().expect("run");
+    assert_eq!(alone.status.code(), Some(2), "a certificate needs its key");
+    options.flag(flag("redis-key", &key)).start_ready().await;
+    drop(server);
+}
+
+#[test]
+fn a_redis_on_another_machine_is_used_over_tls_by_a_user_or_by_a_flag() {
+    let printed = |url: &str, flags: &[&str]| {
+        let options = flags.iter().fold(ServerOptions::without_cluster(url), |options, flag| options.flag(*flag));
+        let output = options.flag("--print-config").command().output().expect("run");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (code, text) = printed("redis://user:hunter2@redis.example.com", &[]);
+    assert!(code == Some(2) && text.contains("--redis-url: Redis at redis.example.com has no TLS"), "{text}");
+    assert!(!text.contains("hunter2"), "{text}");
+    let (code, text) = printed("rediss://redis.example.com", &[]);
+    assert!(code == Some(2) && text.contains("has no user with a password"), "{text}");
+    assert_eq!(printed("rediss://user:hunter2@redis.example.com", &[]), (Some(0), String::new()));
+    assert_eq!(printed("redis://redis.example.com", &["--allow-plaintext-redis"]), (Some(0), String::new()));
 }
 
 /// One node has all slots, and still refuses a script whose keys are not in one of them.

@@ -1,6 +1,6 @@
 //! Which Redis, and how it is spoken to.
 
-use std::{num::NonZeroU32, path::PathBuf, time::Duration};
+use std::{net::IpAddr, num::NonZeroU32, path::PathBuf, time::Duration};
 
 use fred::types::{
     Builder,
@@ -25,6 +25,13 @@ pub enum Durability {
     Dev,
 }
 
+/// What is shown to a Redis that asks for a client certificate: PEM files.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    pub cert: PathBuf,
+    pub key: PathBuf,
+}
+
 /// How a [`super::RedisLedger`] is set up.
 #[derive(Clone, Debug)]
 pub struct RedisConfig {
@@ -36,6 +43,10 @@ pub struct RedisConfig {
     /// PEM file of the authorities that may have signed the certificate of a `rediss://` server, in the place of those
     /// that the system trusts.
     pub ca: Option<PathBuf>,
+    /// For a server that asks for a client certificate.
+    pub identity: Option<Identity>,
+    /// Whether a server on another machine may be without TLS, a user and a password.
+    pub allow_plaintext: bool,
     /// What the names of the keys begin with: letters, digits, `-`, `_`, `.` and `:`.
     pub prefix: String,
     /// How many changes the log keeps, and so how far back a reader can resume. About 1.5 KiB each.
@@ -67,6 +78,8 @@ impl RedisConfig {
         Self {
             url: url.into(),
             ca: None,
+            identity: None,
+            allow_plaintext: false,
             prefix: Self::DEFAULT_PREFIX.to_owned(),
             history: Self::DEFAULT_HISTORY,
             command_timeout: Self::DEFAULT_COMMAND_TIMEOUT,
@@ -131,19 +144,84 @@ impl RedisConfig {
                           ?sentinelServiceName=) or redis-cluster://, such as redis://user:password@host:6379/0";
         let unreadable = |_| LedgerError::Unsafe(unreadable.to_owned());
         let mut config = Config::from_url(self.url.expose_secret()).map_err(unreadable)?;
-        if let Some(ca) = &self.ca {
+        self.check_protection().map_err(LedgerError::Unsafe)?;
+        if self.ca.is_some() || self.identity.is_some() {
             if config.tls.is_none() {
-                return Err(LedgerError::Unsafe("a CA is given, but the Redis URL is not rediss://".to_owned()));
+                let why = "a CA or a client certificate is given, but the Redis URL is not rediss://";
+                return Err(LedgerError::Unsafe(why.to_owned()));
             }
-            config.tls = Some(tls::signed_by(ca)?);
+            config.tls = Some(tls::config(self.ca.as_deref(), self.identity.as_ref())?);
         }
         Ok(config)
     }
+
+    /// Whether a server on another machine is reached over TLS and as a user with a password. A URL that cannot be read is
+    /// refused elsewhere.
+    ///
+    /// # Errors
+    /// It is not, and that is not allowed. Does not repeat the URL.
+    pub fn check_protection(&self) -> Result<(), String> {
+        let Ok(config) = Config::from_url(self.url.expose_secret()) else { return Ok(()) };
+        let hosts = config.server.hosts();
+        let Some(host) = hosts.iter().map(|server| server.host.to_string()).find(|host| !is_this_machine(host)) else {
+            return Ok(());
+        };
+        let missing = match (config.tls.is_some(), config.username.is_some() && config.password.is_some()) {
+            (true, true) => return Ok(()),
+            (false, _) => "has no TLS (rediss://), and everybody on the way can read what is sent",
+            (true, false) => "has no user with a password, and everybody who reaches it can change everything",
+        };
+        if self.allow_plaintext {
+            return Ok(());
+        }
+        Err(format!(
+            "Redis at {host} {missing}: use rediss://USER:PASSWORD@..., or --allow-plaintext-redis where only the control \
+             plane reaches it"
+        ))
+    }
+}
+
+/// Whether nothing that is sent to this host leaves the machine.
+fn is_this_machine(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    let named = host == "localhost" || host.ends_with(".localhost");
+    named || address.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_redis_on_another_machine_has_tls_and_a_user() {
+        let check = |url: &str| RedisConfig::new(url).check_protection();
+        for good in [
+            "redis://127.0.0.1:6379",
+            "redis://localhost",
+            "redis://[::1]:6379",
+            "rediss://user:s3cret@redis.example.com",
+            "rediss-sentinel://user:s3cret@a:26379?sentinelServiceName=main",
+            "redis-sentinel://127.0.0.1:1?sentinelServiceName=main&node=127.0.0.1:2",
+            "rediss-cluster://user:s3cret@a:6379?node=b:6379",
+        ] {
+            assert_eq!(check(good), Ok(()), "{good}");
+        }
+        for (bad, part) in [
+            ("redis://redis.example.com", "has no TLS"),
+            ("redis://user:s3cret@10.0.0.1:6379", "has no TLS"),
+            ("redis://notlocalhost", "has no TLS"),
+            ("rediss://redis.example.com", "has no user"),
+            ("rediss://:s3cret@redis.example.com", "has no user"),
+            ("redis-sentinel://user:s3cret@127.0.0.1:1?sentinelServiceName=main&node=b:2", "has no TLS"),
+            ("redis-cluster://127.0.0.1:6379?node=b:6379", "has no TLS"),
+        ] {
+            let why = check(bad).expect_err(bad);
+            assert!(why.contains(part) && !why.contains("s3cret"), "{bad}: {why}");
+            let allowed = RedisConfig { allow_plaintext: true, ..RedisConfig::new(bad) };
+            assert_eq!(allowed.check_protection(), Ok(()), "{bad}");
+            assert!(RedisConfig::new(bad).builder().is_err() && allowed.builder().is_ok(), "{bad}");
+        }
+    }
 
     #[test]
     fn addresses_of_all_kinds_are_read() {
@@ -154,7 +232,8 @@ mod tests {
             "redis-sentinel://user:s3cret@a:26379/1?sentinelServiceName=main&node=b:26379&node=c:26379",
             "redis-cluster://a:6379?node=b:6379",
         ] {
-            assert!(RedisConfig::new(url).builder().is_ok(), "{url}");
+            let config = RedisConfig { allow_plaintext: true, ..RedisConfig::new(url) };
+            assert!(config.builder().is_ok(), "{url}");
         }
     }
 
