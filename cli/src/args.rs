@@ -5,6 +5,7 @@ mod create;
 mod filter;
 mod list;
 mod shop;
+mod tenant;
 mod token;
 
 use std::{path::PathBuf, time::Duration};
@@ -15,8 +16,9 @@ use clap_complete::Shell;
 pub(crate) use context::{ContextCommand, LoginArgs};
 pub(crate) use create::CreateArgs;
 pub(crate) use filter::FilterArgs;
-pub(crate) use token::{CreateTokenArgs, TokenCommand};
 pub(crate) use list::{Format, ListArgs};
+pub(crate) use tenant::TenantCommand;
+pub(crate) use token::{CreateTokenArgs, TokenCommand};
 
 pub(crate) const DEFAULT_SERVER: &str = "http://127.0.0.1:7443";
 pub(crate) const SERVER_VARIABLE: &str = "SENDSTORES_SERVER";
@@ -132,6 +134,9 @@ pub(crate) enum Command {
     /// Create, list and revoke tokens of callers.
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Declare tenants, and limit what they may have.
+    #[command(subcommand)]
+    Tenant(TenantCommand),
     /// Show who you are to the server, and what you may do.
     Whoami,
     /// Find out what keeps this machine from using the server, and what to do about it.

@@ -9,6 +9,7 @@ mod doctor;
 mod get;
 mod list;
 mod login;
+mod tenant;
 mod token;
 mod watch;
 mod whoami;
@@ -36,6 +37,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Delete(args) => delete::run(&global, args).await,
         Command::Watch(args) => watch::run(&global, args).await,
         Command::Token(command) => token::run(&global, command).await,
+        Command::Tenant(command) => tenant::run(&global, command).await,
         Command::Whoami => whoami::run(&global).await,
         Command::Doctor => doctor::run(&global).await,
         Command::Login(args) => login::run(&global, args).await,

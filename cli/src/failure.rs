@@ -151,6 +151,9 @@ pub(crate) fn hint(error: &Error) -> Option<String> {
             let id = cause.metadata().and_then(|data| data.get("store_id")).map_or("ID", String::as_str);
             return Some(format!("`sendstores get {} --wait` waits for the store", text::line(id)));
         }
+        Error::ResourceExhausted { cause, .. } if cause.reason() == Some("QUOTA_EXCEEDED") => {
+            "delete a store, or ask an operator for a higher limit of the tenant"
+        }
         Error::HistoryCompacted(_) => "watch again without --from",
         Error::ResourceExhausted { retry_after: Some(delay), .. } => {
             return Some(format!("try again in {}", text::duration(*delay)));

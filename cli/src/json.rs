@@ -44,6 +44,14 @@ impl Named for v1::Token {
     const NAME: &str = "sendstores.v1.Token";
 }
 
+impl Named for v1::ListTenantsResponse {
+    const NAME: &str = "sendstores.v1.ListTenantsResponse";
+}
+
+impl Named for v1::Tenant {
+    const NAME: &str = "sendstores.v1.Tenant";
+}
+
 impl Named for v1::WatchStatusResponse {
     const NAME: &str = "sendstores.v1.WatchStatusResponse";
 }

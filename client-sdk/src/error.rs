@@ -132,8 +132,10 @@ impl Error {
             Self::Transport(_) | Self::Unavailable(_) | Self::DeadlineExceeded(_) => true,
             // A file that is replaced is away for a moment, and so is a service that issues tokens.
             Self::Token { .. } => true,
-            // The metadata of the call, which is as large the next time.
-            Self::ResourceExhausted { cause, .. } => cause.reason() != Some("HEADERS_TOO_LARGE"),
+            // The metadata of the call is as large the next time, and the tenant has as many stores.
+            Self::ResourceExhausted { cause, .. } => {
+                !matches!(cause.reason(), Some("HEADERS_TOO_LARGE" | "QUOTA_EXCEEDED"))
+            }
             // The other conflict, a stale etag, stays what it is.
             Self::Conflict(cause) => cause.reason() == Some("WRITE_CONFLICT"),
             Self::InvalidServer { .. }

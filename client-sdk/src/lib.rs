@@ -15,6 +15,7 @@ mod get;
 mod interruption;
 mod list;
 mod retry;
+mod tenants;
 #[cfg(feature = "testing")]
 pub mod testing;
 #[cfg(feature = "tls")]

@@ -6,6 +6,7 @@ mod bindings;
 mod check;
 mod oidc;
 mod redis;
+mod tenants;
 mod tls;
 mod token;
 mod url_template;

@@ -26,6 +26,7 @@ mod service;
 mod shop;
 mod status;
 mod streams;
+mod tenants;
 mod token;
 mod tokens;
 mod violations;

@@ -13,5 +13,5 @@ pub mod reconcile;
 mod shop;
 pub mod supervise;
 pub mod telemetry;
-pub mod turns;
 pub mod tls;
+pub mod turns;

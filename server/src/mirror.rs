@@ -4,6 +4,7 @@
 //! ring of recent changes.
 
 mod age;
+mod counts;
 mod cursor;
 mod entry;
 mod follow;

@@ -1,6 +1,7 @@
 //! A ledger with a hook before each of its reads, so that a test can put another replica's writes right there.
 
 use std::{
+    collections::BTreeMap,
     future::Future,
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
@@ -8,7 +9,8 @@ use std::{
 };
 
 use sendstores_core::{
-    Epoch, Kind, Record, Resource, ResourceId, Revision,
+    Epoch, Kind, Record, Resource, ResourceId, Revision, TenantId,
+    admission::Terms,
     cluster::ClusterUid,
     ledger::{Claim, Ledger, LedgerError, LogPage, Operation, Owner, Scan, SetCluster, Write, Written},
 };
@@ -69,8 +71,12 @@ impl Ledger for Interposed {
         self.inner.last_revision().await
     }
 
-    async fn write<R: Resource>(&self, write: Write<R>) -> Result<Written<R>, LedgerError> {
-        self.inner.write(write).await
+    async fn submit<R: Resource>(&self, write: Write<R>, terms: Terms) -> Result<Written<R>, LedgerError> {
+        self.inner.submit(write, terms).await
+    }
+
+    async fn check_counts(&self, at: Revision, stores: &BTreeMap<TenantId, u64>) -> Result<Option<u64>, LedgerError> {
+        self.inner.check_counts(at, stores).await
     }
 
     async fn recall<R: Resource>(&self, operation: &Operation) -> Result<Option<R>, LedgerError> {

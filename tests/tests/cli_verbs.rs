@@ -180,6 +180,28 @@ async fn a_token_is_made_listed_and_revoked() {
 }
 
 #[tokio::test]
+async fn a_tenant_is_declared_limited_and_removed() {
+    let rig = Rig::start().await;
+    let made = run(&rig.url, "tenant create acme --name Acme --max-stores 1").await;
+    assert!(made.code == 0 && made.stdout.starts_with("ID    NAME  STORES  MOST STORES"), "{made:?}");
+    assert_eq!(run(&rig.url, "create store-a --tenant acme").await.code, 0);
+    let refused = run(&rig.url, "create store-b --tenant acme").await;
+    assert!(refused.code == 1 && refused.stderr.contains("a higher limit"), "{refused:?}");
+    let json = run(&rig.url, "tenant get acme --json").await.json();
+    assert_eq!((&json["limits"]["stores"], &json["used"]["stores"]), (&1.into(), &"1".into()));
+    let updated = run(&rig.url, "tenant update acme --no-limits --json").await.json();
+    assert_eq!(updated["limits"], serde_json::json!({}));
+    assert_eq!(run(&rig.url, "create store-b --tenant acme").await.code, 0);
+    assert_eq!(run(&rig.url, "tenant list").await.stdout.lines().count(), 2);
+    let kept = run(&rig.url, "tenant delete acme").await;
+    assert!(kept.code == 1 && kept.stderr.contains("sendstores list --tenant"), "{kept:?}");
+    run(&rig.url, "tenant create bolt").await;
+    assert_eq!(run(&rig.url, "tenant delete bolt").await.stdout, "tenant bolt is no longer declared\n");
+    let missing = run(&rig.url, "tenant get bolt").await;
+    assert!(missing.code == 3 && missing.stderr.contains("sendstores tenant list"), "{missing:?}");
+}
+
+#[tokio::test]
 async fn help_and_completions_need_no_server() {
     let nowhere = "http://127.0.0.1:1";
     let help = run(nowhere, "--help").await;

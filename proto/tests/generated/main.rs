@@ -12,11 +12,12 @@ use std::{
 
 use prost::Message;
 
-const PROTOS: [&str; 5] = [
+const PROTOS: [&str; 6] = [
     "sendstores/v1/access.proto",
     "sendstores/v1/account_service.proto",
     "sendstores/v1/store.proto",
     "sendstores/v1/store_service.proto",
+    "sendstores/v1/tenant_service.proto",
     "sendstores/v1/token_service.proto",
 ];
 

@@ -166,8 +166,8 @@ mod tests {
 
     #[test]
     fn an_rpc_without_its_access_is_named() {
-        let bare = "  rpc Bare(GetRequest) returns (GetResponse);\n  rpc Get(";
-        let missing = rows(&pool("  rpc Get(", bare)).err().expect("an error");
+        let bare = "  rpc Bare(GetRequest) returns (GetResponse);\n  rpc Get(GetRequest)";
+        let missing = rows(&pool("  rpc Get(GetRequest)", bare)).err().expect("an error");
         assert!(missing.contains("sendstores.v1.StoreService.Bare"), "{missing}");
         for (from, part) in [("permission: \"stores.delete\"", "permission"), ("scope: SCOPE_FILTER", "scope")] {
             let missing = rows(&pool(from, "")).err().expect("an error");

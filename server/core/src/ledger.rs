@@ -4,9 +4,10 @@
 //!
 //! One contract test-suite (`tests/tests/ledger_contract.rs`) runs on every implementation.
 
-use std::{fmt, future::Future, time::Duration};
+use std::{collections::BTreeMap, fmt, future::Future, time::Duration};
 
 use crate::{
+    admission::{Denial, Terms},
     cluster::ClusterUid,
     id::{RequestId, TenantId},
     resource::{Key, Record, Resource, ResourceId},
@@ -165,6 +166,9 @@ pub enum LedgerError {
     /// The operation happened before, and there was nothing then for it to change: see [`Ledger::note_missing`].
     #[error("the operation has found nothing")]
     FoundNothing,
+    /// The terms of the write are not met. Nothing was written.
+    #[error("not admitted: {0}")]
+    NotAdmitted(Denial),
     /// Another owner has claimed the resource since.
     #[error("the claim was lost")]
     Fenced,
@@ -200,7 +204,25 @@ pub trait Ledger: Clone + Send + Sync + 'static {
     /// `EpochChanged`, `InDoubt`, operation known (`Repeated`, `FoundNothing` or `OperationReused`), `Conflict`, `Fenced`. In the place of a
     /// record that cannot be read, `Conflict` is `Unreadable`.
     /// Durable when it returns. A call that is delivered twice by the transport is applied once.
-    fn write<R: Resource>(&self, write: Write<R>) -> impl Future<Output = Result<Written<R>, LedgerError>> + Send;
+    fn write<R: Resource>(&self, write: Write<R>) -> impl Future<Output = Result<Written<R>, LedgerError>> + Send {
+        self.submit(write, Terms::default())
+    }
+
+    /// As [`Ledger::write`], if the terms are met: the last refusal is `NotAdmitted`. What is refused counts nothing.
+    fn submit<R: Resource>(
+        &self,
+        write: Write<R>,
+        terms: Terms,
+    ) -> impl Future<Output = Result<Written<R>, LedgerError>> + Send;
+
+    /// Compares how many stores each tenant has by the ledger's count with `stores`, which is what all changes up to `at`
+    /// make, and puts the count right. Returns by how many stores it was wrong, all tenants together. `None`: the last
+    /// change is another one; ask again.
+    fn check_counts(
+        &self,
+        at: Revision,
+        stores: &BTreeMap<TenantId, u64>,
+    ) -> impl Future<Output = Result<Option<u64>, LedgerError>> + Send;
 
     /// What the operation answered, if it happened; `FoundNothing` if there was nothing then for it to change.
     /// `OperationReused` if its id was used for another body, or for a resource of another kind.
@@ -365,6 +387,7 @@ impl LedgerError {
         match self {
             Self::Unavailable(_) | Self::Full(_) => true,
             Self::Conflict(_) | Self::OperationReused | Self::FoundNothing | Self::Fenced => false,
+            Self::NotAdmitted(_) => false,
             Self::EpochChanged(_) | Self::InDoubt(_) | Self::Unsafe(_) => false,
             Self::Unreadable(_) | Self::Corrupt(_) => false,
         }

@@ -6,6 +6,7 @@
 //! provide it.
 
 pub mod access;
+pub mod admission;
 pub mod adoption;
 pub mod backoff;
 pub mod cluster;

@@ -3,6 +3,7 @@
 use std::{fmt, str::FromStr, sync::Arc};
 
 use crate::{
+    admission::TenantLimits,
     id::{TenantId, Uid},
     resource::UnknownFields,
     revision::Revision,
@@ -19,6 +20,8 @@ pub struct Tenant {
     pub uid: Uid,
     pub display_name: DisplayName,
     pub state: TenantState,
+    /// Its own limits, which go before those that the server has for all.
+    pub limits: TenantLimits,
     /// Set by the ledger; [`Revision::ZERO`] until it was written.
     pub revision: Revision,
     pub create_time: Timestamp,
@@ -47,6 +50,8 @@ pub enum TenantState {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TenantEvent {
     Renamed(DisplayName),
+    /// Its limits are these from now on.
+    Limited(TenantLimits),
     Suspended,
     Resumed,
     Deleted,
@@ -69,6 +74,7 @@ impl Tenant {
             uid,
             display_name,
             state: TenantState::Active,
+            limits: TenantLimits::default(),
             revision: Revision::ZERO,
             create_time: now,
             update_time: now,
@@ -88,6 +94,7 @@ impl Tenant {
         let mut next = Self { state, update_time: now, ..self.clone() };
         match event {
             TenantEvent::Renamed(display_name) => next.display_name = display_name,
+            TenantEvent::Limited(limits) => next.limits = limits,
             TenantEvent::Deleted => next.delete_time = Some(now),
             TenantEvent::Suspended | TenantEvent::Resumed => {}
         }
@@ -127,7 +134,7 @@ impl TenantState {
     pub fn next(self, event: &TenantEvent) -> Option<Self> {
         match (self, event) {
             (Self::Deleted | Self::Unknown(_), _) => None,
-            (Self::Active | Self::Suspended, TenantEvent::Renamed(_)) => Some(self),
+            (Self::Active | Self::Suspended, TenantEvent::Renamed(_) | TenantEvent::Limited(_)) => Some(self),
             (Self::Active | Self::Suspended, TenantEvent::Suspended) => Some(Self::Suspended),
             (Self::Active | Self::Suspended, TenantEvent::Resumed) => Some(Self::Active),
             (Self::Active | Self::Suspended, TenantEvent::Deleted) => Some(Self::Deleted),

@@ -48,9 +48,7 @@ pub(super) async fn serve(
     let mirror = Mirror::new(RING);
     let serving = CancellationToken::new();
 
-    let template = config.store_url.clone();
-    let api =
-        StoreApi::new(Arc::new(move |id| template.url(id)), provision::ENGINES, limits(&config), stopping.clone());
+    let api = service(&config, stopping.clone());
     let callers = Callers::open(&mut tasks, &config, &mirror)?;
     let (server, reporter) = port(&config, &callers, api.clone()).await?;
     tracing::info!(listen = %grpc.local_addr()?, admin = %admin.local_addr()?, "listening");
@@ -132,6 +130,13 @@ fn spawn_workers<L: Ledger>(
     provisioner: Guarded<KubeProvisioner>,
 ) {
     let (owner, members) = (owner(), Members::default());
+    tasks.spawn("counts", Phase::Front, {
+        let (mirror, ledger) = (mirror.clone(), ledger.clone());
+        |stop| async {
+            mirror.keep_counts(ledger, stop).await;
+            Ok(())
+        }
+    });
     if config.cron_interval.is_some() && config.probe_interval.is_none() {
         let (ledger, mirror, owner) = (ledger.clone(), mirror.clone(), owner.clone());
         let (members, lease) = (members.clone(), config.lease);
@@ -148,6 +153,12 @@ fn spawn_workers<L: Ledger>(
     let permits = ClassPermits::for_acts(config.concurrency);
     let reconciler = Reconciler { ledger, mirror, provisioner, owner, permits, members, policy: policy(config) };
     tasks.spawn("reconcile", Phase::Front, |stop| reconciler.run(stop));
+}
+
+fn service(config: &Config, stopping: CancellationToken) -> StoreApi<RedisLedger> {
+    let template = config.store_url.clone();
+    let api = StoreApi::new(Arc::new(move |id| template.url(id)), provision::ENGINES, limits(config), stopping);
+    api.with_quota(config.access.tenants)
 }
 
 fn limits(config: &Config) -> Limits {

@@ -4,7 +4,12 @@ use std::{net::SocketAddr, num::NonZeroUsize};
 
 use clap::Args;
 
-use super::check::{Problems, number};
+use sendstores_core::admission::Quota;
+
+use super::{
+    check::{Problems, number},
+    tenants::{self, TenantArgs},
+};
 
 /// The flags.
 #[derive(Debug, Args)]
@@ -22,6 +27,8 @@ pub struct AccessArgs {
     /// are always allowed. Default: none if --listen is loopback, else any.
     #[arg(long = "allowed-host", env = "SENDSTORES_ALLOWED_HOSTS", value_delimiter = ',')]
     pub allowed_hosts: Vec<String>,
+    #[command(flatten)]
+    pub tenants: TenantArgs,
 }
 
 /// The same, checked.
@@ -32,6 +39,7 @@ pub struct Access {
     pub max_connections_per_peer: Option<NonZeroUsize>,
     /// `None`: any.
     pub allowed_hosts: Option<Vec<String>>,
+    pub tenants: Quota,
 }
 
 // === impl AccessArgs ===
@@ -42,11 +50,13 @@ impl AccessArgs {
         let streams = problems.take("max-streams-per-peer", number(&self.max_streams_per_peer, 0..=1_000_000));
         let connections =
             problems.take("max-connections-per-peer", number(&self.max_connections_per_peer, 0..=1_000_000));
+        let tenants = self.tenants.check(problems);
         Some(Access {
             max_streams: usize::try_from(max_streams?).ok()?,
             max_streams_per_peer: bound(streams?),
             max_connections_per_peer: bound(connections?),
             allowed_hosts: allowed_hosts(listen?, &self.allowed_hosts),
+            tenants: tenants?,
         })
     }
 }
@@ -66,14 +76,17 @@ fn allowed_hosts(listen: SocketAddr, given: &[String]) -> Option<Vec<String>> {
 
 impl Access {
     /// As `name = value`, one a flag.
-    pub(super) fn print(&self) -> [(&'static str, String); 4] {
+    pub(super) fn print(&self) -> [(&'static str, String); 6] {
         let most = |bound: Option<NonZeroUsize>| bound.map_or(0, NonZeroUsize::get).to_string();
         let hosts = self.allowed_hosts.as_ref().map_or_else(|| "*".to_owned(), |names| names.join(","));
+        let [tenants, limits] = tenants::print(&self.tenants);
         [
             ("max-streams", self.max_streams.to_string()),
             ("max-streams-per-peer", most(self.max_streams_per_peer)),
             ("max-connections-per-peer", most(self.max_connections_per_peer)),
             ("allowed-host", hosts),
+            tenants,
+            limits,
         ]
     }
 }

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use super::{
     StoreApi, convert, ids,
     parse::{self, Violations},
-    status::Refusal,
+    status::{Refusal, Tenancy},
 };
 
 /// How often a generated id that turns out to be taken is generated anew.
@@ -94,9 +94,11 @@ impl<L: Ledger> StoreApi<L> {
             return Ok(answered);
         }
         let write = Write { resource: store, expected: Expected::Vacant, fence: None, operation };
-        match ledger.write(write).await {
+        let tenant = write.resource.tenant.clone();
+        match ledger.submit(write, self.quota().terms()).await {
             Ok(written) => own(written.into_resource(), scope),
             Err(LedgerError::Conflict(_)) => Err(Refusal::StoreExists(id)),
+            Err(LedgerError::NotAdmitted(denial)) => Err(Tenancy::Denied(tenant, denial).into()),
             Err(error) => Err(error.into()),
         }
     }
@@ -114,7 +116,10 @@ impl<L: Ledger> StoreApi<L> {
         }
         match ledger.load(&parsed.new.id).await? {
             Some(store) if store.state != sendstores_core::State::Deleted => Err(Refusal::StoreExists(parsed.new.id)),
-            _ => Ok(Store::new(parsed.new, SystemTime::now().into())),
+            _ => {
+                parsed.new.tenant.as_ref().map_or(Ok(()), |tenant| self.rehearse_terms(tenant))?;
+                Ok(Store::new(parsed.new, SystemTime::now().into()))
+            }
         }
     }
 }

@@ -101,6 +101,8 @@ mod tests {
                 &Method::GetPrincipal,
                 &Method::Get,
                 &Method::List,
+                &Method::TenantGet,
+                &Method::TenantList,
                 &Method::TokenList,
                 &Method::Health,
                 &Method::Reflection

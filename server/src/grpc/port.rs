@@ -13,7 +13,7 @@ use sendstores_proto::{
     access::Method,
     v1::{
         account_service_server::AccountServiceServer, store_service_server::StoreServiceServer,
-        token_service_server::TokenServiceServer,
+        tenant_service_server::TenantServiceServer, token_service_server::TokenServiceServer,
     },
 };
 use tokio_rustls::TlsAcceptor;
@@ -40,6 +40,7 @@ pub(super) struct Port<L: Ledger> {
     api: StoreApi<L>,
     service: StoreServiceServer<StoreApi<L>>,
     accounts: AccountServiceServer<StoreApi<L>>,
+    tenants: TenantServiceServer<StoreApi<L>>,
     tokens: TokenServiceServer<StoreApi<L>>,
     sizes: MessageSizes,
     rest: Router,
@@ -57,7 +58,8 @@ impl<L: Ledger> Port<L> {
             .max_encoding_message_size(sizes.response);
         let accounts = AccountServiceServer::new(api.clone()).max_decoding_message_size(sizes.request);
         let tokens = TokenServiceServer::new(api.clone()).max_decoding_message_size(sizes.request);
-        Self { api, service, accounts, tokens, sizes, rest, gate, hosts: AllowedHosts::Any, tls: None }
+        let tenants = TenantServiceServer::new(api.clone()).max_decoding_message_size(sizes.request);
+        Self { api, service, accounts, tenants, tokens, sizes, rest, gate, hosts: AllowedHosts::Any, tls: None }
     }
 
     /// The same, for browsers that come by one of these names.
@@ -119,6 +121,11 @@ impl<L: Ledger> Port<L> {
             Method::List => Box::pin(codec::unary(*sizes, request, service_fn(|list| api.cached_list(list)))).await,
             Method::WatchStatus => Box::pin(codec::watch(*sizes, request, service_fn(|watch| api.watch(watch)))).await,
             Method::GetPrincipal => self.accounts.clone().call(request).await.unwrap_or_else(|never| match never {}),
+            Method::TenantCreate
+            | Method::TenantGet
+            | Method::TenantList
+            | Method::TenantUpdate
+            | Method::TenantDelete => self.tenants.clone().call(request).await.unwrap_or_else(|never| match never {}),
             Method::TokenCreate | Method::TokenList | Method::TokenRevoke => {
                 self.tokens.clone().call(request).await.unwrap_or_else(|never| match never {})
             }

@@ -9,8 +9,8 @@ use bytes::{Buf, Bytes};
 use futures::{Stream, StreamExt};
 use prost::Message;
 use sendstores_core::{
-    Actor, CallId, Cause, Engines, Principal, StoreId, access::PrincipalKind, credentials::ReadCredentials,
-    ledger::Ledger,
+    Actor, CallId, Cause, Engines, Principal, StoreId, access::PrincipalKind, admission::Quota,
+    credentials::ReadCredentials, ledger::Ledger,
 };
 use sendstores_proto::v1::{self as wire, store_service_server::StoreService};
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -49,6 +49,8 @@ struct Shared<L> {
     /// Apart, because the readers who may have stale answers are to be served while all others wait for Redis.
     stale_reads: Semaphore,
     streams: Streams,
+    /// Empty: tenants may have what they want.
+    quota: OnceLock<Quota>,
     stopping: CancellationToken,
 }
 
@@ -83,8 +85,22 @@ impl<L: Ledger> StoreApi<L> {
             calls: Semaphore::new(limits.calls),
             stale_reads: Semaphore::new(limits.calls),
             streams: Streams::new(limits.streams),
+            quota: OnceLock::new(),
             stopping,
         }))
+    }
+
+    /// The same, for tenants that may have no more than this. A second quota is not taken.
+    #[must_use]
+    pub fn with_quota(self, quota: Quota) -> Self {
+        if self.0.quota.set(quota).is_err() {
+            tracing::error!("the service had a quota already");
+        }
+        self
+    }
+
+    pub(super) fn quota(&self) -> Quota {
+        self.0.quota.get().copied().unwrap_or_default()
     }
 
     /// From now on calls are answered. A second backend is not taken.

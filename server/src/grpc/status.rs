@@ -337,6 +337,7 @@ impl From<LedgerError> for Refusal {
     fn from(error: LedgerError) -> Self {
         match error {
             LedgerError::OperationReused => Self::RequestIdReused,
+            LedgerError::NotAdmitted(denial) => Tenancy::Denied(None, denial).into(),
             LedgerError::Unavailable(why) => {
                 tracing::warn!(%why, "the ledger cannot be reached");
                 Self::LedgerUnavailable

@@ -4,15 +4,18 @@
 //! form, so that what cannot be stored shows. It also has what a test needs: a clock that can be moved, an outage, and
 //! ways to lose its history.
 
+mod admission;
 mod history;
 
 use std::{
+    collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use sendstores_core::{
-    Epoch, Record, Resource, ResourceId, Revision,
+    Epoch, Record, Resource, ResourceId, Revision, TenantId,
+    admission::Terms,
     cluster::ClusterUid,
     ledger::{
         Change, Claim, Ledger, LedgerError, LogEntry, LogPage, Operation, Owner, Scan, SetCluster, Write, Written,
@@ -195,13 +198,18 @@ impl Ledger for MemoryLedger {
         Ok(last)
     }
 
-    async fn write<R: Resource>(&self, write: Write<R>) -> Result<Written<R>, LedgerError> {
-        let written = self.trusted()?.write(write)?;
+    async fn submit<R: Resource>(&self, write: Write<R>, terms: Terms) -> Result<Written<R>, LedgerError> {
+        let written = self.trusted()?.write(write, &terms)?;
         if let Written::Applied(resource) = &written {
             self.saw(resource.revision());
             self.shared.changed.notify_waiters();
         }
         Ok(written)
+    }
+
+    async fn check_counts(&self, at: Revision, stores: &BTreeMap<TenantId, u64>) -> Result<Option<u64>, LedgerError> {
+        let history = self.trusted()?;
+        Ok((history.revision == at).then(|| history.differs_by(stores)))
     }
 
     async fn recall<R: Resource>(&self, operation: &Operation) -> Result<Option<R>, LedgerError> {

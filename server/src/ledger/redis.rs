@@ -3,6 +3,7 @@
 //! fred is named in this room and nowhere else. What it does by itself is kept to holding a connection; deadlines and
 //! repetitions are ours (`connection.rs`), because only the scripts know what may be repeated.
 
+mod admission;
 mod cluster;
 mod commands;
 mod config;
@@ -20,14 +21,15 @@ mod sentinel;
 mod tls;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, RwLock},
     time::Duration,
 };
 
 use fred::types::{Value, scripts::Script};
 use sendstores_core::{
-    Epoch, Kind, Record, Resource, ResourceId, Revision, Timestamp,
+    Epoch, Kind, Record, Resource, ResourceId, Revision, TenantId, Timestamp,
+    admission::Terms,
     cluster::ClusterUid,
     ledger::{
         Claim, Expected, Fence, Ledger, LedgerError, LogPage, OPERATION_WINDOW, Operation, Owner, Scan, SetCluster,
@@ -206,11 +208,12 @@ impl Ledger for RedisLedger {
         Ok(last)
     }
 
-    async fn write<R: Resource>(&self, write: Write<R>) -> Result<Written<R>, LedgerError> {
+    async fn submit<R: Resource>(&self, write: Write<R>, terms: Terms) -> Result<Written<R>, LedgerError> {
         let Write { resource, expected, fence, operation } = write;
         let Shared { keys, scripts, history, .. } = &*self.shared;
         let (key, OfKind { kind, records, tombstones }) = (resource.id().key(), keys.of(R::KIND));
-        let mut names = vec![&keys.meta, records, &keys.log, &keys.claims, tombstones];
+        let [stores, tenants] = [Kind::Store, Kind::Tenant].map(|kind| &keys.of(kind).records);
+        let mut names = vec![&keys.meta, records, &keys.log, &keys.claims, tombstones, &keys.counts, stores, tenants];
         let answer = operation.as_ref().map(|operation| keys.operation(operation));
         names.extend(&answer);
         let names = names.into_iter().cloned().collect();
@@ -221,7 +224,7 @@ impl Ledger for RedisLedger {
         // The same for every delivery of this call, and for no other call.
         let attempt = format!("{:016x}", rand::random::<u64>());
         let mut record: Record = resource.into();
-        let args: Vec<Value> = vec![
+        let mut args: Vec<Value> = vec![
             key.id().into(),
             attempt.into(),
             expected.into(),
@@ -234,6 +237,7 @@ impl Ledger for RedisLedger {
             Keys::claim(&key).into(),
             in_the_log(*kind).into(),
         ];
+        args.extend(admission::args(&record, &terms));
         let epoch = self.known().epoch;
         let mut reply = self.promise(&scripts.write, names, args).await.map_err(|error| error.of(key.clone()))?;
         match reply.word.as_str() {
@@ -245,8 +249,13 @@ impl Ledger for RedisLedger {
             }
             "repeated" => Ok(Written::Repeated(reply.resource()?)),
             "conflict" => Err(reply.conflict(R::KIND).of(key)),
+            "denied" => Err(admission::denied(reply)),
             other => Err(unexpected(other)),
         }
+    }
+
+    async fn check_counts(&self, at: Revision, stores: &BTreeMap<TenantId, u64>) -> Result<Option<u64>, LedgerError> {
+        self.compare_counts(at, stores).await
     }
 
     async fn recall<R: Resource>(&self, operation: &Operation) -> Result<Option<R>, LedgerError> {

@@ -1,7 +1,7 @@
 //! The resources of all kinds, and the ring of recent changes of stores.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     ops::Bound,
     sync::{Arc, OnceLock},
 };
@@ -250,6 +250,16 @@ impl Index {
     /// Up to `most` tokens after the id `after` that are in the scope, in the order of ids; revoked ones included.
     pub(super) fn tokens(&self, scope: &Scope, after: Option<&TokenId>, most: usize) -> Vec<Arc<Entry<Token>>> {
         self.tokens.after(after).filter(|token| scope.includes(&token.scope)).take(most).cloned().collect()
+    }
+
+    /// How many stores each tenant has that are not DELETED.
+    pub(super) fn tenant_counts(&self) -> BTreeMap<TenantId, u64> {
+        self.stores.tenant_counts()
+    }
+
+    /// How many of them this tenant has.
+    pub(super) fn count_of(&self, tenant: &TenantId) -> u64 {
+        self.stores.count_of(tenant)
     }
 
     /// How many changes of tokens were applied.

@@ -43,6 +43,27 @@ impl Stores {
         known.into_iter().chain([unknown]).collect()
     }
 
+    /// How many stores each tenant has that are not DELETED.
+    pub(super) fn tenant_counts(&self) -> BTreeMap<TenantId, u64> {
+        let mut counts: BTreeMap<_, _> =
+            self.by_tenant.iter().map(|(tenant, ids)| (tenant.clone(), ids.len() as u64)).collect();
+        for id in self.by_state.get(&State::Deleted).into_iter().flatten() {
+            let tenant = self.table.get(id).and_then(|store| store.tenant.as_ref());
+            if let Some(count) = tenant.and_then(|tenant| counts.get_mut(tenant)) {
+                *count -= 1;
+            }
+        }
+        counts.retain(|_, count| *count > 0);
+        counts
+    }
+
+    /// How many of them this tenant has.
+    pub(super) fn count_of(&self, tenant: &TenantId) -> u64 {
+        let ids = self.by_tenant.get(tenant).into_iter().flatten();
+        let live = ids.filter_map(|id| self.table.get(id)).filter(|store| store.state != State::Deleted);
+        live.count() as u64
+    }
+
     /// Puts a newer record in the place of what is known.
     pub(super) fn put(&mut self, store: Arc<Entry>) {
         match self.table.get(&store.id).cloned() {

@@ -21,6 +21,7 @@ macro_rules! on_both {
     };
 }
 
+mod admission;
 mod claims;
 mod doubts;
 mod histories;

@@ -44,7 +44,7 @@ async fn all_keys_are_under_one_hash_tag_and_ledgers_are_apart() {
     let mut names: Vec<_> = keys.lines().filter_map(|key| key.strip_prefix("{one}:")).collect();
     names.sort_unstable();
     let of_all = ["claims", "log", "meta", "operation:r-1", "replicas"];
-    let of_kinds = ["stores", "tenants", "tenants:tombstones", "tombstones"];
+    let of_kinds = ["stores", "tenants", "tenants:counts", "tenants:tombstones", "tombstones"];
     assert_eq!(names, [&of_all[..], &of_kinds].concat());
     assert!(keys.lines().all(|key| key.starts_with("{one}:") || key.starts_with("{two}:")), "{keys}");
 }

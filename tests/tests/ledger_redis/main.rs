@@ -4,6 +4,7 @@
 
 mod access;
 mod answers;
+mod counts;
 mod deliveries;
 mod keys;
 mod outages;

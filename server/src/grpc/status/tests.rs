@@ -1,6 +1,6 @@
 //! Every refusal, and what the docs and the contract say of it.
 
-use sendstores_core::TokenId;
+use sendstores_core::{TenantId, TokenId, admission::Denial};
 
 use super::*;
 
@@ -10,6 +10,16 @@ fn id() -> StoreId {
 
 fn token() -> TokenId {
     "4fKq0ZpL2x".parse().expect("valid")
+}
+
+const RATE: Denial = Denial::Rate { most: 1, retry_after: Duration::from_micros(1_500) };
+
+fn tenant() -> TenantId {
+    "acme".parse().expect("valid")
+}
+
+fn denied(denial: Denial) -> Refusal {
+    Tenancy::Denied(Some(tenant()), denial).into()
 }
 
 fn word() -> Word {
@@ -47,6 +57,13 @@ fn every_refusal() -> Vec<(Refusal, Code, &'static str)> {
         (Refusal::SubjectUnbound("dns:a".to_owned()), Code::PermissionDenied, "SUBJECT_UNBOUND"),
         (Tenancy::TokenNotFound(token()).into(), Code::NotFound, "TOKEN_NOT_FOUND"),
         (Tenancy::TokenConflict(token()).into(), Code::Aborted, "WRITE_CONFLICT"),
+        (Tenancy::TenantExists(tenant()).into(), Code::AlreadyExists, "TENANT_EXISTS"),
+        (Tenancy::TenantNotFound(tenant()).into(), Code::NotFound, "TENANT_NOT_FOUND"),
+        (Tenancy::TenantConflict(tenant()).into(), Code::Aborted, "WRITE_CONFLICT"),
+        (denied(Denial::Undeclared), Code::FailedPrecondition, "TENANT_UNDECLARED"),
+        (denied(Denial::NotEmpty { stores: 1 }), Code::FailedPrecondition, "TENANT_NOT_EMPTY"),
+        (denied(Denial::Stores { most: 1 }), Code::ResourceExhausted, "QUOTA_EXCEEDED"),
+        (denied(RATE), Code::ResourceExhausted, "RATE_LIMITED"),
         (Refusal::AuthUnavailable, Code::Unavailable, "AUTH_UNAVAILABLE"),
         (
             Refusal::PermissionDenied { permission: "stores.delete", role: Role::Reader },
@@ -73,6 +90,17 @@ fn every_refusal_has_its_code_and_one_error_info() {
         assert_eq!((info.reason.as_str(), info.domain.as_str()), (reason, DOMAIN));
         assert!(!status.message().is_empty());
     }
+}
+
+#[test]
+fn a_limit_says_whose_it_is_and_when_to_try_again() {
+    let quota = Status::from(denied(Denial::Stores { most: 7 }));
+    let failure = quota.get_details_quota_failure().expect("a QuotaFailure");
+    assert_eq!(failure.violations[0].subject, "tenant:acme");
+    let metadata = quota.get_details_error_info().expect("an ErrorInfo").metadata;
+    assert_eq!((metadata["tenant"].as_str(), metadata["limit"].as_str()), ("acme", "7"));
+    let rate = Status::from(denied(RATE)).get_details_retry_info().expect("a RetryInfo");
+    assert_eq!(rate.retry_delay, Some(Duration::from_millis(2)), "never too early");
 }
 
 #[test]
@@ -118,7 +146,18 @@ const COMMON: &[&str] = &[
 
 /// What each call may answer beside that.
 const OF_CALLS: &[(&str, &[&str])] = &[
-    ("Create", &["INVALID_FIELD", "REQUEST_ID_REUSED", "STORE_EXISTS", "LEDGER_FULL"]),
+    (
+        "Create",
+        &[
+            "INVALID_FIELD",
+            "REQUEST_ID_REUSED",
+            "STORE_EXISTS",
+            "TENANT_UNDECLARED",
+            "QUOTA_EXCEEDED",
+            "RATE_LIMITED",
+            "LEDGER_FULL",
+        ],
+    ),
     ("Get", &["INVALID_FIELD", "STORE_NOT_FOUND"]),
     ("List", &["INVALID_FIELD", "PAGE_TOKEN_INVALID"]),
     (
@@ -156,12 +195,31 @@ const OF_TOKENS: Answers = &[
     ("Revoke", &["INVALID_FIELD", "TOKEN_NOT_FOUND", "WRITE_CONFLICT", "LEDGER_FULL"]),
 ];
 
+const OF_TENANTS: Answers = &[
+    ("Create", &["INVALID_FIELD", "REQUEST_ID_REUSED", "TENANT_EXISTS", "LEDGER_FULL"]),
+    ("Get", &["INVALID_FIELD", "TENANT_NOT_FOUND"]),
+    ("List", &["INVALID_FIELD", "PAGE_TOKEN_INVALID"]),
+    ("Update", &["INVALID_FIELD", "REQUEST_ID_REUSED", "TENANT_NOT_FOUND", "WRITE_CONFLICT", "LEDGER_FULL"]),
+    (
+        "Delete",
+        &[
+            "INVALID_FIELD",
+            "REQUEST_ID_REUSED",
+            "TENANT_NOT_FOUND",
+            "TENANT_NOT_EMPTY",
+            "WRITE_CONFLICT",
+            "LEDGER_FULL",
+        ],
+    ),
+];
+
 /// Calls, and what each may answer.
 type Answers = &'static [(&'static str, &'static [&'static str])];
 
 /// Each service: its file, and what its calls answer.
 const SERVICES: &[(&str, Answers)] = &[
     (include_str!("../../../../proto/sendstores/v1/store_service.proto"), OF_CALLS),
+    (include_str!("../../../../proto/sendstores/v1/tenant_service.proto"), OF_TENANTS),
     (include_str!("../../../../proto/sendstores/v1/token_service.proto"), OF_TOKENS),
 ];
 

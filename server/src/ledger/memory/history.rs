@@ -7,6 +7,7 @@ use std::{
 
 use sendstores_core::{
     Epoch, Key, Kind, Record, RequestId, Resource, ResourceId, Revision, TenantId, Timestamp,
+    admission::Terms,
     cluster::ClusterUid,
     ledger::{
         Before, Claim, Expected, Fence, LedgerError, OPERATION_WINDOW, Operation, Owner, Scan, Unreadable, Write,
@@ -40,6 +41,8 @@ pub(super) struct History {
     claims: HashMap<Key, Claim>,
     /// Until when each replica is taken to live.
     replicas: HashMap<Owner, Timestamp>,
+    /// Until when the creates of each tenant take up its rate.
+    pub(super) rates: HashMap<TenantId, Timestamp>,
     /// The last fence that was given.
     fence: u64,
 }
@@ -91,6 +94,7 @@ impl History {
             operations: HashMap::new(),
             claims: HashMap::new(),
             replicas: HashMap::new(),
+            rates: HashMap::new(),
             fence: 0,
         }
     }
@@ -100,11 +104,11 @@ impl History {
         Self { blank: true, ..Self::new(length) }
     }
 
-    fn now(&self) -> Timestamp {
+    pub(super) fn now(&self) -> Timestamp {
         Timestamp::from(SystemTime::now()).after(self.clock)
     }
 
-    pub(super) fn write<R: Resource>(&mut self, write: Write<R>) -> Result<Written<R>, LedgerError> {
+    pub(super) fn write<R: Resource>(&mut self, write: Write<R>, terms: &Terms) -> Result<Written<R>, LedgerError> {
         let Write { resource, expected, fence, operation } = write;
         if let Some(operation) = &operation
             && let Some(answer) = self.recall(operation)?
@@ -115,8 +119,9 @@ impl History {
         self.expect(&key, expected)?;
         self.check_fence(&key, fence)?;
         let before = self.before(&key, expected);
-
         let mut written: Record = resource.into();
+        self.admit(&written, terms)?;
+
         let record = record::encode(&written)?;
         self.revision = self.revision.next();
         written.set_revision(self.revision);
@@ -213,6 +218,16 @@ impl History {
 
     pub(super) fn load(&self, key: &Key) -> Result<Option<Record>, LedgerError> {
         self.records.get(key).map(|entry| entry.decode(key)).transpose().map_err(Into::into)
+    }
+
+    /// The keys of one kind, tombstones included.
+    pub(super) fn keys(&self, kind: Kind) -> impl Iterator<Item = &Key> {
+        self.records.keys().filter(move |key| key.kind() == kind)
+    }
+
+    /// Whether there is a record of this key that is no tombstone.
+    pub(super) fn lives(&self, key: &Key) -> bool {
+        self.records.get(key).is_some_and(|entry| entry.deleted.is_none())
     }
 
     pub(super) fn scan<R: Resource>(&self) -> Scan<R> {

@@ -328,7 +328,7 @@ fn a_new_store_is_small() {
 #[test]
 fn a_tenant_is_read_and_written_back_as_it_was() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/records");
-    for name in ["tenant-v1/active", "tenant-v1/suspended", "tenant-v1/deleted", "next/tenant"] {
+    for name in ["tenant-v1/active", "tenant-v1/limited", "tenant-v1/suspended", "tenant-v1/deleted", "next/tenant"] {
         let text = std::fs::read(format!("{folder}/{name}.json")).expect("a record");
         let record = super::decode(Kind::Tenant, &text, Revision(7)).expect("decodes");
         assert_eq!(json(super::encode(&record).expect("encodes").as_bytes()), json(&text), "{name}");

@@ -5,7 +5,7 @@ use sendstores_core::{Key, Kind, ledger::Operation};
 /// All keys of one ledger, under one hash tag so that Redis Cluster keeps them on one node.
 pub(super) struct Keys {
     /// Hash: `epoch`, `format`, `revision` (the last one given), `fence` (the last one given), `tip` (which write gave it), `doubt` (why nothing may be
-    /// written; absent when all is well), `adopted` (the epoch before, in a history that began by adoption), `cluster` (the uid of the cluster that the stores stand in).
+    /// written; absent when all is well), `adopted` (the epoch before, in a history that began by adoption), `cluster` (the uid of the cluster that the stores stand in), `counted` (the last change that is in `counts`, behind its epoch).
     pub(super) meta: String,
     /// Stream with ids `<revision>-0`: `epoch`, `record`, `tip` (names the write), `prev` (the tip before), `id`, `kind`
     /// (absent: a store), `before` (of stores).
@@ -14,6 +14,8 @@ pub(super) struct Keys {
     pub(super) claims: String,
     /// Sorted set: owner -> until when it is taken to live, in microseconds of Redis time.
     pub(super) replicas: String,
+    /// Hash: tenant -> how many stores it has, and until when its rate of creates is taken up.
+    pub(super) counts: String,
     kinds: Vec<OfKind>,
     operation: String,
     scoped_operation: String,
@@ -43,6 +45,7 @@ impl Keys {
             log: key("log"),
             claims: key("claims"),
             replicas: key("replicas"),
+            counts: key("tenants:counts"),
             kinds: Kind::ALL.iter().copied().map(of_kind).collect(),
             operation: key("operation:"),
             scoped_operation: key("operation@"),

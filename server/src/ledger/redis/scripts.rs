@@ -28,6 +28,7 @@ pub(super) struct Scripts {
     pub(super) doubt: Script,
     pub(super) adopt: Script,
     pub(super) cluster: Script,
+    pub(super) check: Script,
 }
 
 /// How many replicas are waited for, and how long.
@@ -53,7 +54,7 @@ macro_rules! within_history {
 
 /// The script behind [`Ledger::write`](sendstores_core::ledger::Ledger::write), for a measurement of what Redis can do with
 /// it alone. Its keys and arguments are described at the head of `scripts/write.lua`.
-pub const WRITE_SCRIPT: &str = text_within_history!("scripts/synced.lua", "scripts/write.lua");
+pub const WRITE_SCRIPT: &str = text_within_history!("scripts/synced.lua", "scripts/counts.lua", "scripts/write.lua");
 
 // === impl Scripts ===
 
@@ -76,6 +77,7 @@ impl Scripts {
             doubt: Script::from_lua(concat!(include_str!("scripts/head.lua"), include_str!("scripts/doubt.lua"))),
             adopt: Script::from_lua(include_str!("scripts/adopt.lua")),
             cluster: within_history!("scripts/cluster.lua"),
+            check: within_history!("scripts/check.lua"),
         }
     }
 }

@@ -1,6 +1,6 @@
 -- Begins every script: is this still the history that the caller began with?
 -- KEYS[1] meta. ARGV[1] the caller's epoch, ARGV[2] the highest revision it has seen.
-local epoch, revision, doubt, tip = unpack(redis.call('HMGET', KEYS[1], 'epoch', 'revision', 'doubt', 'tip'))
+local epoch, revision, doubt, tip, counted = unpack(redis.call('HMGET', KEYS[1], 'epoch', 'revision', 'doubt', 'tip', 'counted'))
 if epoch ~= ARGV[1] then
   return {'replaced', epoch or ''}
 end

@@ -1,15 +1,16 @@
 -- Writes a record, appends it to the log and keeps the operation's answer, all or nothing.
--- KEYS: meta, records of the kind, log, claims, tombstones of the kind, and the operation if there is one.
+-- KEYS: meta, records of the kind, log, claims, tombstones of the kind, counts, stores, tenants, and the operation if there
+--       is one.
 -- ARGV from 3: id, attempt, expected revision ('' = vacant), fence ('' = none), operation's digest,
 --              operation's window in seconds, mark (L live, D deleted), record, length of the history,
---              name of the claim, kind ('' = store).
+--              name of the claim, kind ('' = store), tenant of the store ('' = none), quota ('' = none).
 -- A stored value is '<revision> <mark> <attempt>:<revision>,... <record>'.
 if doubt then
   return {'doubt', doubt}
 end
 local id, attempt, expected, fence = ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local digest, window, mark, record, history = ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11]
-local claimed, kind = ARGV[12], ARGV[13]
+local claimed, kind, tenant, quota = ARGV[12], ARGV[13], ARGV[14], ARGV[15]
 local current = redis.call('HGET', KEYS[2], id)
 local position, current_mark, attempts
 if current then
@@ -33,8 +34,8 @@ if attempts then
   end
 end
 
-if KEYS[6] then
-  local known = redis.call('GET', KEYS[6])
+if KEYS[9] then
+  local known = redis.call('GET', KEYS[9])
   if known then
     local known_digest, answer = string.match(known, '^(%S*) (.*)$')
     if known_digest ~= digest then
@@ -62,6 +63,25 @@ if fence ~= '' then
   end
 end
 
+-- The count is brought up to date here, with the first write: what is refused before this needs none.
+catch_up()
+local change, stores, till = 0, 0, 0
+if kind == '' and tenant ~= '' then
+  change = (mark ~= 'D' and 1 or 0) - (current and current_mark ~= 'D' and 1 or 0)
+end
+if change ~= 0 then
+  stores, till = held(tenant)
+end
+if change > 0 and quota ~= '' then
+  local refused
+  refused, till = admit(tenant, quota, stores, till)
+  if refused then
+    return refused
+  end
+elseif kind == 'tenant' and mark == 'D' and quota ~= '' and held(id) > 0 then
+  return {'denied', 'notempty', string.format('%.0f', (held(id)))}
+end
+
 -- What the store was before, for readers that begin here. The creation of another store in the place of an ended one
 -- has nothing before it. A record that cannot be read leaves it open; the caller who read it has failed already.
 local about = {'before', ''}
@@ -72,7 +92,7 @@ elseif expected ~= '' then
   about = read and type(known) == 'table' and known.state and {'before', known.state} or {}
 end
 
--- Nothing was written so far. The first write is refused as a whole when there is no room, the later ones are not,
+-- Nothing but counts was written so far. The first write is refused as a whole when there is no room, the later ones are not,
 -- and XADD refuses a position that the log has passed. The index of tombstones goes before it because a tombstone too
 -- many in the index is passed over by the sweep, and one too few would stay for ever.
 local written = string.format('%.0f', revision + 1)
@@ -85,11 +105,14 @@ redis.call('XADD', KEYS[3], 'MAXLEN', '=', history, written .. '-0', 'epoch', ep
 table.insert(remembered, 1, attempt .. ':' .. written)
 local value = written .. ' ' .. mark .. ' ' .. table.concat(remembered, ',') .. ' ' .. record
 redis.call('HSET', KEYS[2], id, value)
-redis.call('HSET', KEYS[1], 'revision', written, 'tip', attempt)
+redis.call('HSET', KEYS[1], 'revision', written, 'tip', attempt, 'counted', epoch .. ' ' .. written)
+if change ~= 0 then
+  hold(tenant, stores + change, till)
+end
 if mark ~= 'D' and current_mark == 'D' then
   redis.call('ZREM', KEYS[5], id)
 end
-if KEYS[6] then
-  redis.call('SET', KEYS[6], digest .. ' ' .. value, 'EX', window)
+if KEYS[9] then
+  redis.call('SET', KEYS[9], digest .. ' ' .. value, 'EX', window)
 end
 return {'applied', written}

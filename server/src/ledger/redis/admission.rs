@@ -1,0 +1,68 @@
+//! The terms of a write, as its script has them.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use fred::types::Value;
+use sendstores_core::{
+    Record, Revision, TenantId,
+    admission::{Denial, Quota, Terms},
+    ledger::LedgerError,
+};
+
+use super::{
+    RedisLedger, Shared,
+    connection::Repeat,
+    reply::{Reply, unexpected},
+};
+
+/// The tenant of the record, if it is of a store, and the quota.
+pub(super) fn args(record: &Record, terms: &Terms) -> [Value; 2] {
+    let tenant = match record {
+        Record::Store(store) => store.tenant.as_ref().map(TenantId::as_str),
+        Record::Tenant(_) | Record::Token(_) => None,
+    };
+    let quota = terms.quota.map(|Quota { defaults, closed }| {
+        let limit = |most: Option<u32>| most.map_or_else(|| "-".to_owned(), |most| most.to_string());
+        let tenants = if closed { "closed" } else { "open" };
+        format!("{} {} {tenants}", limit(defaults.stores), limit(defaults.creates_per_minute))
+    });
+    [tenant.unwrap_or_default().into(), quota.unwrap_or_default().into()]
+}
+
+/// What a write is refused with whose terms are not met.
+pub(super) fn denied(mut reply: Reply) -> LedgerError {
+    let mut read = || {
+        let why = reply.text()?;
+        let mut number = || reply.number();
+        Ok(match why.as_str() {
+            "undeclared" => Denial::Undeclared,
+            "stores" => Denial::Stores { most: limit(number()?) },
+            "rate" => Denial::Rate { most: limit(number()?), retry_after: Duration::from_micros(number()?) },
+            "notempty" => Denial::NotEmpty { stores: number()? },
+            other => return Err(unexpected(other)),
+        })
+    };
+    read().map_or_else(|error| error, LedgerError::NotAdmitted)
+}
+
+fn limit(most: u64) -> u32 {
+    u32::try_from(most).unwrap_or(u32::MAX)
+}
+
+// === impl RedisLedger ===
+
+impl RedisLedger {
+    pub(super) async fn compare_counts(
+        &self,
+        at: Revision,
+        stores: &BTreeMap<TenantId, u64>,
+    ) -> Result<Option<u64>, LedgerError> {
+        let Shared { keys, scripts, .. } = &*self.shared;
+        let names = vec![keys.meta.clone(), keys.counts.clone()];
+        let counts = stores.iter().flat_map(|(tenant, stores)| [tenant.to_string(), stores.to_string()]);
+        let args = std::iter::once(at.to_string()).chain(counts).map(Value::from).collect();
+        // A second comparison would find what the first has put right.
+        let mut reply = self.run(Repeat::Never, &scripts.check, names, args).await?;
+        (reply.word == "checked").then(|| reply.number()).transpose()
+    }
+}
