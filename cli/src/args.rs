@@ -1,5 +1,6 @@
 //! The command line.
 
+mod audit;
 mod context;
 mod create;
 mod filter;
@@ -13,6 +14,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, error::ErrorKind};
 use clap_complete::Shell;
 
+pub(crate) use audit::AuditArgs;
 pub(crate) use context::{ContextCommand, LoginArgs};
 pub(crate) use create::CreateArgs;
 pub(crate) use filter::FilterArgs;
@@ -137,6 +139,8 @@ pub(crate) enum Command {
     /// Declare tenants, and limit what they may have.
     #[command(subcommand)]
     Tenant(TenantCommand),
+    /// Show what callers did, and what they were refused.
+    Audit(AuditArgs),
     /// Show who you are to the server, and what you may do.
     Whoami,
     /// Find out what keeps this machine from using the server, and what to do about it.

@@ -1,5 +1,6 @@
 //! What each verb does.
 
+mod audit;
 mod completions;
 mod context;
 mod create;
@@ -38,6 +39,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Watch(args) => watch::run(&global, args).await,
         Command::Token(command) => token::run(&global, command).await,
         Command::Tenant(command) => tenant::run(&global, command).await,
+        Command::Audit(args) => audit::run(&global, args).await,
         Command::Whoami => whoami::run(&global).await,
         Command::Doctor => doctor::run(&global).await,
         Command::Login(args) => login::run(&global, args).await,

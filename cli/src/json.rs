@@ -44,6 +44,10 @@ impl Named for v1::Token {
     const NAME: &str = "sendstores.v1.Token";
 }
 
+impl Named for v1::ListAuditResponse {
+    const NAME: &str = "sendstores.v1.ListAuditResponse";
+}
+
 impl Named for v1::ListTenantsResponse {
     const NAME: &str = "sendstores.v1.ListTenantsResponse";
 }

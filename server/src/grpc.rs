@@ -1,6 +1,8 @@
 //! The wire edge: parses requests, submits events, answers, and nothing else.
 
 mod account;
+mod audit;
+mod audited;
 mod cached;
 mod coalesce;
 mod codec;
@@ -21,6 +23,7 @@ mod observe;
 mod parse;
 mod peers;
 mod port;
+mod refusals;
 mod server;
 mod service;
 mod shop;

@@ -11,6 +11,7 @@ use std::{
 use sendstores_core::{
     Epoch, Kind, Record, Resource, ResourceId, Revision, TenantId,
     admission::Terms,
+    audit::{AuditEntry, AuditId},
     cluster::ClusterUid,
     ledger::{Claim, Ledger, LedgerError, LogPage, Operation, Owner, Scan, SetCluster, Write, Written},
 };
@@ -77,6 +78,18 @@ impl Ledger for Interposed {
 
     async fn check_counts(&self, at: Revision, stores: &BTreeMap<TenantId, u64>) -> Result<Option<u64>, LedgerError> {
         self.inner.check_counts(at, stores).await
+    }
+
+    async fn note_refusals(&self, entries: &[AuditEntry]) -> Result<(), LedgerError> {
+        self.inner.note_refusals(entries).await
+    }
+
+    async fn read_audit(
+        &self,
+        before: Option<AuditId>,
+        most: usize,
+    ) -> Result<Vec<(AuditId, Option<AuditEntry>)>, LedgerError> {
+        self.inner.read_audit(before, most).await
     }
 
     async fn recall<R: Resource>(&self, operation: &Operation) -> Result<Option<R>, LedgerError> {

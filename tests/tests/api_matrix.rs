@@ -100,6 +100,12 @@ fn request(method: Method, about: &Target) -> Bytes {
         Method::Delete => wire::DeleteRequest { id, validate_only: true, ..Default::default() }.encode_to_vec(),
         Method::WatchStatus => wire::WatchStatusRequest { filter, ..Default::default() }.encode_to_vec(),
         Method::GetCredentials => wire::GetCredentialsRequest { id }.encode_to_vec(),
+        // Entries about others name them, and refusals are entered later: what is there is not the same each time.
+        Method::AuditList => {
+            let resource = about.store.to_owned();
+            let filter = wire::AuditFilter { resource, method: "Create".to_owned(), ..Default::default() };
+            wire::ListAuditRequest { filter: Some(filter), ..Default::default() }.encode_to_vec()
+        }
         Method::TenantCreate => wire::CreateTenantRequest { id: declared, ..Default::default() }.encode_to_vec(),
         Method::TenantGet => wire::GetTenantRequest { id: tenant }.encode_to_vec(),
         Method::TenantList => wire::ListTenantsRequest::default().encode_to_vec(),

@@ -202,6 +202,20 @@ async fn a_tenant_is_declared_limited_and_removed() {
 }
 
 #[tokio::test]
+async fn the_audit_shows_what_was_done() {
+    let rig = Rig::start().await;
+    run(&rig.url, "create store-a --tenant acme").await;
+    run(&rig.url, "delete store-a").await;
+    let shown = run(&rig.url, "audit --tenant acme").await;
+    let rows: Vec<_> = shown.stdout.lines().skip(1).collect();
+    assert!(rows.len() == 2 && rows[0].contains("ALLOWED") && rows[0].contains("StoreService/Delete"), "{shown:?}");
+    let json = run(&rig.url, "audit --method Create --since 1h --limit 1 --json").await.json();
+    assert_eq!((&json["entries"][0]["resource"], &json["entries"][0]["count"]), (&"store-a".into(), &"1".into()));
+    let none = run(&rig.url, "audit --decision limited").await;
+    assert_eq!((none.code, none.stdout.as_str(), none.stderr.as_str()), (0, "", "no entries\n"));
+}
+
+#[tokio::test]
 async fn help_and_completions_need_no_server() {
     let nowhere = "http://127.0.0.1:1";
     let help = run(nowhere, "--help").await;

@@ -4,6 +4,7 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Method {
     GetPrincipal,
+    AuditList,
     Create,
     Get,
     List,
@@ -24,12 +25,13 @@ pub enum Method {
 
 impl Method {
     /// Every method once.
-    pub const ALL: &[Self] = &[Self::GetPrincipal, Self::Create, Self::Get, Self::List, Self::Delete, Self::WatchStatus, Self::GetCredentials, Self::TenantCreate, Self::TenantGet, Self::TenantList, Self::TenantUpdate, Self::TenantDelete, Self::TokenCreate, Self::TokenList, Self::TokenRevoke, Self::Health, Self::Reflection];
+    pub const ALL: &[Self] = &[Self::GetPrincipal, Self::AuditList, Self::Create, Self::Get, Self::List, Self::Delete, Self::WatchStatus, Self::GetCredentials, Self::TenantCreate, Self::TenantGet, Self::TenantList, Self::TenantUpdate, Self::TenantDelete, Self::TokenCreate, Self::TokenList, Self::TokenRevoke, Self::Health, Self::Reflection];
 
     /// The name, which is short and belongs to one method.
     pub const fn name(self) -> &'static str {
         match self {
             Self::GetPrincipal => "GetPrincipal",
+            Self::AuditList => "AuditList",
             Self::Create => "Create",
             Self::Get => "Get",
             Self::List => "List",
@@ -56,6 +58,15 @@ pub const METHODS: &[MethodAccess] = &[
         method: Method::GetPrincipal,
         path: "/sendstores.v1.AccountService/GetPrincipal",
         rule: Rule::Permission("account.read"),
+        scope: Scope::None,
+        effect: Effect::Read,
+        idempotent: true,
+        audit: false,
+    },
+    MethodAccess {
+        method: Method::AuditList,
+        path: "/sendstores.v1.AuditService/List",
+        rule: Rule::Permission("audit.read"),
         scope: Scope::None,
         effect: Effect::Read,
         idempotent: true,
@@ -237,25 +248,26 @@ pub const METHODS: &[MethodAccess] = &[
 fn index(path: &str) -> Option<usize> {
     match path {
         "/sendstores.v1.AccountService/GetPrincipal" => Some(0),
-        "/sendstores.v1.StoreService/Create" => Some(1),
-        "/sendstores.v1.StoreService/Get" => Some(2),
-        "/sendstores.v1.StoreService/List" => Some(3),
-        "/sendstores.v1.StoreService/Delete" => Some(4),
-        "/sendstores.v1.StoreService/WatchStatus" => Some(5),
-        "/sendstores.v1.StoreService/GetCredentials" => Some(6),
-        "/sendstores.v1.TenantService/Create" => Some(7),
-        "/sendstores.v1.TenantService/Get" => Some(8),
-        "/sendstores.v1.TenantService/List" => Some(9),
-        "/sendstores.v1.TenantService/Update" => Some(10),
-        "/sendstores.v1.TenantService/Delete" => Some(11),
-        "/sendstores.v1.TokenService/Create" => Some(12),
-        "/sendstores.v1.TokenService/List" => Some(13),
-        "/sendstores.v1.TokenService/Revoke" => Some(14),
-        "/grpc.health.v1.Health/Check" => Some(15),
-        "/grpc.health.v1.Health/List" => Some(16),
-        "/grpc.health.v1.Health/Watch" => Some(17),
-        "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo" => Some(18),
-        "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo" => Some(19),
+        "/sendstores.v1.AuditService/List" => Some(1),
+        "/sendstores.v1.StoreService/Create" => Some(2),
+        "/sendstores.v1.StoreService/Get" => Some(3),
+        "/sendstores.v1.StoreService/List" => Some(4),
+        "/sendstores.v1.StoreService/Delete" => Some(5),
+        "/sendstores.v1.StoreService/WatchStatus" => Some(6),
+        "/sendstores.v1.StoreService/GetCredentials" => Some(7),
+        "/sendstores.v1.TenantService/Create" => Some(8),
+        "/sendstores.v1.TenantService/Get" => Some(9),
+        "/sendstores.v1.TenantService/List" => Some(10),
+        "/sendstores.v1.TenantService/Update" => Some(11),
+        "/sendstores.v1.TenantService/Delete" => Some(12),
+        "/sendstores.v1.TokenService/Create" => Some(13),
+        "/sendstores.v1.TokenService/List" => Some(14),
+        "/sendstores.v1.TokenService/Revoke" => Some(15),
+        "/grpc.health.v1.Health/Check" => Some(16),
+        "/grpc.health.v1.Health/List" => Some(17),
+        "/grpc.health.v1.Health/Watch" => Some(18),
+        "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo" => Some(19),
+        "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo" => Some(20),
         _ => None,
     }
 }

@@ -12,9 +12,10 @@ use std::{
 
 use prost::Message;
 
-const PROTOS: [&str; 6] = [
+const PROTOS: [&str; 7] = [
     "sendstores/v1/access.proto",
     "sendstores/v1/account_service.proto",
+    "sendstores/v1/audit_service.proto",
     "sendstores/v1/store.proto",
     "sendstores/v1/store_service.proto",
     "sendstores/v1/tenant_service.proto",

@@ -2,6 +2,8 @@
 
 use std::{fmt, time::Duration};
 
+use crate::audit::AuditEntry;
+
 /// What one tenant may have. `None`: as much as it wants, or what the server says of all tenants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TenantLimits {
@@ -25,6 +27,8 @@ pub struct Quota {
 pub struct Terms {
     /// For the write of a new store, and for that of a tenant's end: only a tenant without stores ends.
     pub quota: Option<Quota>,
+    /// Entered into the audit with what is written, and with nothing else.
+    pub audit: Option<AuditEntry>,
 }
 
 /// Why something is not written.
@@ -65,7 +69,7 @@ impl TenantLimits {
 
 impl Quota {
     pub fn terms(self) -> Terms {
-        Terms { quota: Some(self) }
+        Terms { quota: Some(self), audit: None }
     }
 }
 

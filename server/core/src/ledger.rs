@@ -8,6 +8,7 @@ use std::{collections::BTreeMap, fmt, future::Future, time::Duration};
 
 use crate::{
     admission::{Denial, Terms},
+    audit::{AuditEntry, AuditId},
     cluster::ClusterUid,
     id::{RequestId, TenantId},
     resource::{Key, Record, Resource, ResourceId},
@@ -223,6 +224,17 @@ pub trait Ledger: Clone + Send + Sync + 'static {
         at: Revision,
         stores: &BTreeMap<TenantId, u64>,
     ) -> impl Future<Output = Result<Option<u64>, LedgerError>> + Send;
+
+    /// Enters refusals into the audit, in this order. They are kept apart from the entries of changes, a tenth as many.
+    fn note_refusals(&self, entries: &[AuditEntry]) -> impl Future<Output = Result<(), LedgerError>> + Send;
+
+    /// About `most` entries of the audit before the one with this id, or the newest; the newest first. `None` in the place of
+    /// one that cannot be read.
+    fn read_audit(
+        &self,
+        before: Option<AuditId>,
+        most: usize,
+    ) -> impl Future<Output = Result<Vec<(AuditId, Option<AuditEntry>)>, LedgerError>> + Send;
 
     /// What the operation answered, if it happened; `FoundNothing` if there was nothing then for it to change.
     /// `OperationReused` if its id was used for another body, or for a resource of another kind.

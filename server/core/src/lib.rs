@@ -8,6 +8,7 @@
 pub mod access;
 pub mod admission;
 pub mod adoption;
+pub mod audit;
 pub mod backoff;
 pub mod cluster;
 pub mod credentials;

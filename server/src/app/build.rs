@@ -85,6 +85,7 @@ pub(super) async fn serve(
     let credentials = Arc::new(provisioner.clone());
     api.attach(Backend { ledger: ledger.clone(), mirror: mirror.clone(), credentials });
     serving.cancel();
+    spawn_audit(&mut tasks, api.clone());
     spawn_health(&mut tasks, reporter, mirror.clone());
     spawn_workers(&mut tasks, &config, ledger, mirror, guarded);
 
@@ -117,6 +118,14 @@ async fn first_look<L: Ledger>(cluster_guard: &mut ClusterGuard<L, KubeProvision
 fn spawn_health(tasks: &mut Tasks, reporter: HealthReporter, mirror: Mirror) {
     tasks.spawn("health", Phase::Front, |stop| async {
         StoreApi::<RedisLedger>::keep_health(reporter, mirror, stop).await;
+        Ok(())
+    });
+}
+
+/// Has refusals entered into the audit, also while calls end.
+fn spawn_audit(tasks: &mut Tasks, api: StoreApi<RedisLedger>) {
+    tasks.spawn("audit", Phase::Back, |stop| async {
+        api.keep_audit(stop).await;
         Ok(())
     });
 }
@@ -197,6 +206,7 @@ pub(super) fn redis(config: &Config) -> RedisConfig {
         prefix: redis.prefix.clone(),
         history: NonZeroU32::new(u32::try_from(redis.history).unwrap_or(u32::MAX))
             .unwrap_or(RedisConfig::DEFAULT_HISTORY),
+        audit: config.access.audit_history,
         command_timeout: LEDGER_TIMEOUT,
         durability: redis.durability,
         replicas: redis.replicas_acknowledge,

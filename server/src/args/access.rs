@@ -1,6 +1,9 @@
 //! Limits on callers, and the host names that browsers may use.
 
-use std::{net::SocketAddr, num::NonZeroUsize};
+use std::{
+    net::SocketAddr,
+    num::{NonZeroU32, NonZeroUsize},
+};
 
 use clap::Args;
 
@@ -27,6 +30,9 @@ pub struct AccessArgs {
     /// are always allowed. Default: none if --listen is loopback, else any.
     #[arg(long = "allowed-host", env = "SENDSTORES_ALLOWED_HOSTS", value_delimiter = ',')]
     pub allowed_hosts: Vec<String>,
+    /// Number of entries that the audit keeps, and a tenth as many refusals.
+    #[arg(long, env = "SENDSTORES_AUDIT_HISTORY", default_value = "100000")]
+    pub audit_history: String,
     #[command(flatten)]
     pub tenants: TenantArgs,
 }
@@ -39,6 +45,7 @@ pub struct Access {
     pub max_connections_per_peer: Option<NonZeroUsize>,
     /// `None`: any.
     pub allowed_hosts: Option<Vec<String>>,
+    pub audit_history: NonZeroU32,
     pub tenants: Quota,
 }
 
@@ -50,12 +57,14 @@ impl AccessArgs {
         let streams = problems.take("max-streams-per-peer", number(&self.max_streams_per_peer, 0..=1_000_000));
         let connections =
             problems.take("max-connections-per-peer", number(&self.max_connections_per_peer, 0..=1_000_000));
+        let audit_history = problems.take("audit-history", number(&self.audit_history, 1_000..=10_000_000));
         let tenants = self.tenants.check(problems);
         Some(Access {
             max_streams: usize::try_from(max_streams?).ok()?,
             max_streams_per_peer: bound(streams?),
             max_connections_per_peer: bound(connections?),
             allowed_hosts: allowed_hosts(listen?, &self.allowed_hosts),
+            audit_history: NonZeroU32::new(u32::try_from(audit_history?).ok()?)?,
             tenants: tenants?,
         })
     }
@@ -76,7 +85,7 @@ fn allowed_hosts(listen: SocketAddr, given: &[String]) -> Option<Vec<String>> {
 
 impl Access {
     /// As `name = value`, one a flag.
-    pub(super) fn print(&self) -> [(&'static str, String); 6] {
+    pub(super) fn print(&self) -> [(&'static str, String); 7] {
         let most = |bound: Option<NonZeroUsize>| bound.map_or(0, NonZeroUsize::get).to_string();
         let hosts = self.allowed_hosts.as_ref().map_or_else(|| "*".to_owned(), |names| names.join(","));
         let [tenants, limits] = tenants::print(&self.tenants);
@@ -85,6 +94,7 @@ impl Access {
             ("max-streams-per-peer", most(self.max_streams_per_peer)),
             ("max-connections-per-peer", most(self.max_connections_per_peer)),
             ("allowed-host", hosts),
+            ("audit-history", self.audit_history.to_string()),
             tenants,
             limits,
         ]

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use prost::Message;
 use sendstores_core::{
-    Cause, Scope, Store, host,
+    Scope, Store, host,
     ledger::{Expected, Ledger, LedgerError, Operation, Write},
     store::NewStore,
 };
@@ -12,7 +12,9 @@ use sendstores_proto::v1 as wire;
 use sha2::{Digest, Sha256};
 
 use super::{
-    StoreApi, convert, ids,
+    StoreApi,
+    audited::{self, About, By},
+    convert, ids,
     parse::{self, Violations},
     status::{Refusal, Tenancy},
 };
@@ -35,7 +37,7 @@ impl<L: Ledger> StoreApi<L> {
         &self,
         request: wire::CreateRequest,
         scope: &Scope,
-        cause: Cause,
+        by: By,
     ) -> Result<wire::CreateResponse, Refusal> {
         let mut taken = 0;
         loop {
@@ -44,7 +46,7 @@ impl<L: Ledger> StoreApi<L> {
             let id_was_chosen = parsed.id_was_chosen;
             let outcome = match parsed.validate_only {
                 true => Box::pin(self.rehearse(parsed, scope)).await,
-                false => Box::pin(self.accept(parsed, scope, cause.clone())).await,
+                false => Box::pin(self.accept(parsed, scope, &by)).await,
             };
             match outcome {
                 Err(Refusal::StoreExists(_)) if !id_was_chosen && taken < ID_ATTEMPTS => taken += 1,
@@ -85,17 +87,18 @@ impl<L: Ledger> StoreApi<L> {
         violations.finish(parsed)
     }
 
-    async fn accept(&self, parsed: Parsed, scope: &Scope, cause: Cause) -> Result<Store, Refusal> {
+    async fn accept(&self, parsed: Parsed, scope: &Scope, by: &By) -> Result<Store, Refusal> {
         let Parsed { new, operation, id_was_chosen: _, validate_only: _ } = parsed;
         let id = new.id.clone();
-        let store = Store::new(new, SystemTime::now().into()).by(cause);
+        let store = Store::new(new, SystemTime::now().into()).by(by.cause.clone());
         let ledger = &self.writable()?.ledger;
         if let Some(answered) = answered_unscoped(ledger, operation.as_ref(), scope).await? {
             return Ok(answered);
         }
         let write = Write { resource: store, expected: Expected::Vacant, fence: None, operation };
         let tenant = write.resource.tenant.clone();
-        match ledger.submit(write, self.quota().terms()).await {
+        let terms = by.terms(About::store(&write.resource), self.quota().terms());
+        match audited::submit(ledger, write, terms).await {
             Ok(written) => own(written.into_resource(), scope),
             Err(LedgerError::Conflict(_)) => Err(Refusal::StoreExists(id)),
             Err(LedgerError::NotAdmitted(denial)) => Err(Tenancy::Denied(tenant, denial).into()),

@@ -3,13 +3,20 @@
 use std::time::{Duration, SystemTime};
 
 use sendstores_core::{
-    Cause, Engines, FailureReason, Scope, State, Store, StoreId,
+    Engines, FailureReason, Scope, State, Store, StoreId,
+    admission::Terms,
     credentials::{Credentials, ReadCredentials},
     ledger::{Expected, Ledger, LedgerError, Write},
 };
 use sendstores_proto::v1 as wire;
 
-use super::{StoreApi, parse::Violations, service::Backend, status::Refusal};
+use super::{
+    StoreApi,
+    audited::{self, About, By},
+    parse::Violations,
+    service::Backend,
+    status::Refusal,
+};
 
 /// How often a call is recorded against a store that changes meanwhile.
 const ATTEMPTS: usize = 10;
@@ -23,7 +30,7 @@ impl<L: Ledger> StoreApi<L> {
         &self,
         request: wire::GetCredentialsRequest,
         scope: &Scope,
-        cause: Cause,
+        by: By,
     ) -> Result<wire::GetCredentialsResponse, Refusal> {
         let mut violations = Violations::default();
         let id = violations.parse("id", &request.id);
@@ -34,9 +41,11 @@ impl<L: Ledger> StoreApi<L> {
             let store = there(found, &id, self.engines())?;
             // Read again for each attempt: what changed may be that another store has taken the id.
             let found = read(credentials.as_ref(), &store).await?;
-            let recorded = store.credentials_read(cause.clone(), SystemTime::now().into());
+            let recorded = store.credentials_read(by.cause.clone(), SystemTime::now().into());
             let expected = Expected::Revision(store.revision);
-            match ledger.write(Write { resource: recorded, expected, fence: None, operation: None }).await {
+            let terms = by.terms(About::store(&recorded), Terms::default());
+            let write = Write { resource: recorded, expected, fence: None, operation: None };
+            match audited::submit(ledger, write, terms).await {
                 Ok(_) => {
                     tracing::info!(store = %id, "credentials handed out");
                     return Ok(answer(found));

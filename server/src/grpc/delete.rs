@@ -4,12 +4,15 @@ use std::time::SystemTime;
 
 use sendstores_core::{
     Cause, Event, Scope, State, Store, StoreId,
+    admission::Terms,
     ledger::{Expected, Ledger, LedgerError, Operation, Write},
 };
 use sendstores_proto::v1 as wire;
 
 use super::{
-    StoreApi, convert,
+    StoreApi,
+    audited::{self, About, By},
+    convert,
     create::{answered_unscoped, digest, own},
     ids,
     parse::{self, Violations},
@@ -36,10 +39,10 @@ impl<L: Ledger> StoreApi<L> {
         &self,
         request: wire::DeleteRequest,
         scope: &Scope,
-        cause: Cause,
+        by: By,
     ) -> Result<wire::DeleteResponse, Refusal> {
         let parsed = parse_delete(request, scope)?;
-        let store = match self.delete(&parsed, scope, cause).await {
+        let store = match self.delete(&parsed, scope, &by).await {
             Ok(store) => Some(convert::store(&store, self.engines())),
             Err(Refusal::StoreNotFound(_)) if parsed.allow_missing => None,
             Err(refusal) => return Err(refusal),
@@ -47,7 +50,7 @@ impl<L: Ledger> StoreApi<L> {
         Ok(wire::DeleteResponse { store })
     }
 
-    async fn delete(&self, parsed: &Parsed, scope: &Scope, cause: Cause) -> Result<Store, Refusal> {
+    async fn delete(&self, parsed: &Parsed, scope: &Scope, by: &By) -> Result<Store, Refusal> {
         let ledger = &self.writable()?.ledger;
         let refused = |error| match error {
             LedgerError::FoundNothing => Refusal::StoreNotFound(parsed.id.clone()),
@@ -80,14 +83,15 @@ impl<L: Ledger> StoreApi<L> {
             if let Some(word) = self.engines().foreign_word(&store) {
                 return Err(Refusal::StoreForeign(parsed.id.clone(), word));
             }
-            let deleting = deleting(&store, cause.clone())?;
+            let deleting = deleting(&store, by.cause.clone())?;
             // A repetition without a request id changes nothing, so there is nothing to write either.
             if parsed.validate_only || (store.state == State::Deleting && parsed.operation.is_none()) {
                 return Ok(deleting);
             }
             let expected = Expected::Revision(store.revision);
             let write = Write { resource: deleting, expected, fence: None, operation: parsed.operation.clone() };
-            match ledger.write(write).await {
+            let terms = by.terms(About::store(&write.resource), Terms::default());
+            match audited::submit(ledger, write, terms).await {
                 Ok(written) => return Ok(written.into_resource()),
                 Err(LedgerError::Conflict(_)) => {}
                 Err(error) => return Err(refused(error)),

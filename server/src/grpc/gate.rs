@@ -43,6 +43,13 @@ struct Known {
     epoch: AuthEpoch,
 }
 
+/// Who is not let through.
+pub(super) struct Refused {
+    pub(super) why: Refusal,
+    /// `None`: the caller was not recognized.
+    pub(super) principal: Option<Arc<Principal>>,
+}
+
 // === impl Session ===
 
 impl Session {
@@ -78,7 +85,7 @@ impl Gate {
         session: &Session,
         headers: &HeaderMap,
         api: &StoreApi<L>,
-    ) -> Result<Option<Arc<Principal>>, Refusal> {
+    ) -> Result<Option<Arc<Principal>>, Refused> {
         let permission = match access.rule {
             Rule::Open => return Ok(None),
             Rule::Reflection if self.reflection == ReflectionAccess::Public => return Ok(None),
@@ -94,7 +101,8 @@ impl Gate {
             let allowed = Permission::parse(name).map(|needed| decide(&principal, needed, Target::Method));
             if allowed != Some(Decision::Allowed) {
                 tracing::warn!(%principal, role = %principal.role, permission = name, "a call was denied");
-                return Err(Refusal::PermissionDenied { permission: name, role: principal.role });
+                let why = Refusal::PermissionDenied { permission: name, role: principal.role };
+                return Err(Refused { why, principal: Some(principal) });
             }
         }
         Ok(Some(principal))
@@ -158,6 +166,12 @@ impl Gate {
         let known = Known { header: credentials.header.map(Into::into), recognised, epoch };
         *session.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(known);
         Ok(principal)
+    }
+}
+
+impl From<Refusal> for Refused {
+    fn from(why: Refusal) -> Self {
+        Self { why, principal: None }
     }
 }
 

@@ -99,6 +99,7 @@ mod tests {
             frequent,
             [
                 &Method::GetPrincipal,
+                &Method::AuditList,
                 &Method::Get,
                 &Method::List,
                 &Method::TenantGet,

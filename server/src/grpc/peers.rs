@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    fmt,
     net::{IpAddr, Ipv6Addr, SocketAddr},
     num::NonZeroUsize,
     sync::{Arc, Mutex, PoisonError},
@@ -66,6 +67,13 @@ impl Drop for PeerPlace {
 }
 
 // === impl Peer ===
+
+/// Of IPv6, the first address of the network.
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
 
 impl From<SocketAddr> for Peer {
     fn from(address: SocketAddr) -> Self {

@@ -3,7 +3,7 @@
 //!
 //! Each layer of the router costs every call some allocations, which is more than a Get does of its own.
 
-use std::convert::Infallible;
+use std::{convert::Infallible, sync::Arc};
 
 use axum::Router;
 use http::{HeaderMap, Request, Response, StatusCode};
@@ -12,8 +12,9 @@ use sendstores_core::ledger::Ledger;
 use sendstores_proto::{
     access::Method,
     v1::{
-        account_service_server::AccountServiceServer, store_service_server::StoreServiceServer,
-        tenant_service_server::TenantServiceServer, token_service_server::TokenServiceServer,
+        account_service_server::AccountServiceServer, audit_service_server::AuditServiceServer,
+        store_service_server::StoreServiceServer, tenant_service_server::TenantServiceServer,
+        token_service_server::TokenServiceServer,
     },
 };
 use tokio_rustls::TlsAcceptor;
@@ -23,8 +24,9 @@ use tower::{Layer, Service, ServiceExt, service_fn};
 
 use super::{
     StoreApi,
+    audited::Origin,
     codec::{self, MessageSizes, RequestBody},
-    gate::{Gate, Session},
+    gate::{Gate, Refused, Session},
     hosts::{AllowedHosts, is_plain_grpc},
     observe::observe,
     peers::Peer,
@@ -40,6 +42,7 @@ pub(super) struct Port<L: Ledger> {
     api: StoreApi<L>,
     service: StoreServiceServer<StoreApi<L>>,
     accounts: AccountServiceServer<StoreApi<L>>,
+    audit: AuditServiceServer<StoreApi<L>>,
     tenants: TenantServiceServer<StoreApi<L>>,
     tokens: TokenServiceServer<StoreApi<L>>,
     sizes: MessageSizes,
@@ -59,7 +62,8 @@ impl<L: Ledger> Port<L> {
         let accounts = AccountServiceServer::new(api.clone()).max_decoding_message_size(sizes.request);
         let tokens = TokenServiceServer::new(api.clone()).max_decoding_message_size(sizes.request);
         let tenants = TenantServiceServer::new(api.clone()).max_decoding_message_size(sizes.request);
-        Self { api, service, accounts, tenants, tokens, sizes, rest, gate, hosts: AllowedHosts::Any, tls: None }
+        let audit = AuditServiceServer::new(api.clone()).max_decoding_message_size(sizes.request);
+        Self { api, service, accounts, audit, tenants, tokens, sizes, rest, gate, hosts: AllowedHosts::Any, tls: None }
     }
 
     /// The same, for browsers that come by one of these names.
@@ -92,8 +96,14 @@ impl<L: Ledger> Port<L> {
             let Some(access) = called.access().filter(|access| self.gate.has(access)) else {
                 return no_such_method(&request);
             };
+            let mut origin = None;
             match self.gate.admit(access, session, request.headers(), &self.api).await {
                 Ok(Some(caller)) => {
+                    if access.audit {
+                        let of_call = Arc::new(Origin::of(access, Some(&caller), &request));
+                        request.extensions_mut().insert(of_call.clone());
+                        origin = Some(of_call);
+                    }
                     if access.method == Method::WatchStatus
                         && let Some(standing) = self.gate.standing(session, request.headers(), caller.clone())
                     {
@@ -102,13 +112,23 @@ impl<L: Ledger> Port<L> {
                     request.extensions_mut().insert(caller);
                 }
                 Ok(None) => {}
-                Err(refusal) => return Status::from(refusal).into_http(),
+                Err(Refused { why, principal }) => {
+                    let status = Status::from(why);
+                    self.api.note_refusal(&Origin::of(access, principal.as_ref(), &request), &status);
+                    return status.into_http();
+                }
             }
-            match access.method {
+            let response = match access.method {
                 Method::Health | Method::Reflection => Box::pin(self.pass_on(request)).await,
                 method if is_plain_grpc(&request) => self.call(method, request).await,
                 method => Box::pin(self.call_by_web(method, request)).await,
+            };
+            if let Some(origin) = origin
+                && let Some(status) = Status::from_header_map(response.headers())
+            {
+                self.api.note_refusal(&origin, &status);
             }
+            response
         })
         .await
     }
@@ -121,6 +141,7 @@ impl<L: Ledger> Port<L> {
             Method::List => Box::pin(codec::unary(*sizes, request, service_fn(|list| api.cached_list(list)))).await,
             Method::WatchStatus => Box::pin(codec::watch(*sizes, request, service_fn(|watch| api.watch(watch)))).await,
             Method::GetPrincipal => self.accounts.clone().call(request).await.unwrap_or_else(|never| match never {}),
+            Method::AuditList => self.audit.clone().call(request).await.unwrap_or_else(|never| match never {}),
             Method::TenantCreate
             | Method::TenantGet
             | Method::TenantList

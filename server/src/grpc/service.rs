@@ -18,9 +18,12 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
 use super::{
-    Limits, cached, deadline,
+    Limits,
+    audited::By,
+    cached, deadline,
     observe::REQUEST_ID,
     peers::Peer,
+    refusals::Refusals,
     status::Refusal,
     streams::{Place, Streams},
 };
@@ -51,6 +54,7 @@ struct Shared<L> {
     streams: Streams,
     /// Empty: tenants may have what they want.
     quota: OnceLock<Quota>,
+    refusals: Refusals,
     stopping: CancellationToken,
 }
 
@@ -86,6 +90,7 @@ impl<L: Ledger> StoreApi<L> {
             stale_reads: Semaphore::new(limits.calls),
             streams: Streams::new(limits.streams),
             quota: OnceLock::new(),
+            refusals: Refusals::default(),
             stopping,
         }))
     }
@@ -97,6 +102,15 @@ impl<L: Ledger> StoreApi<L> {
             tracing::error!("the service had a quota already");
         }
         self
+    }
+
+    pub(super) fn refusals(&self) -> &Refusals {
+        &self.0.refusals
+    }
+
+    /// The ledger, also while the server stops.
+    pub(super) fn ledger_of_audit(&self) -> Option<&L> {
+        self.0.backend.get().map(|backend| &backend.ledger)
     }
 
     pub(super) fn quota(&self) -> Quota {
@@ -238,9 +252,9 @@ impl<L: Ledger> StoreService for StoreApi<L> {
     /// OK, INVALID_ARGUMENT, ALREADY_EXISTS, FAILED_PRECONDITION, RESOURCE_EXHAUSTED, UNAVAILABLE, DEADLINE_EXCEEDED,
     /// INTERNAL.
     async fn create(&self, request: Request<wire::CreateRequest>) -> Result<Response<wire::CreateResponse>, Status> {
-        let cause = cause(&request);
+        let by = by(&request);
         self.answer_newest(request, async |api: &Self, request, caller| {
-            api.handle_create(request, &caller.scope, cause).await
+            api.handle_create(request, &caller.scope, by).await
         })
         .await
     }
@@ -260,9 +274,9 @@ impl<L: Ledger> StoreService for StoreApi<L> {
     /// OK, INVALID_ARGUMENT, NOT_FOUND, FAILED_PRECONDITION, ABORTED, RESOURCE_EXHAUSTED, UNAVAILABLE,
     /// DEADLINE_EXCEEDED, INTERNAL.
     async fn delete(&self, request: Request<wire::DeleteRequest>) -> Result<Response<wire::DeleteResponse>, Status> {
-        let cause = cause(&request);
+        let by = by(&request);
         self.answer_newest(request, async |api: &Self, request, caller| {
-            api.handle_delete(request, &caller.scope, cause).await
+            api.handle_delete(request, &caller.scope, by).await
         })
         .await
     }
@@ -283,9 +297,9 @@ impl<L: Ledger> StoreService for StoreApi<L> {
         &self,
         request: Request<wire::GetCredentialsRequest>,
     ) -> Result<Response<wire::GetCredentialsResponse>, Status> {
-        let cause = cause(&request);
+        let by = by(&request);
         self.answer_newest(request, async |api: &Self, request, caller| {
-            api.handle_get_credentials(request, &caller.scope, cause).await
+            api.handle_get_credentials(request, &caller.scope, by).await
         })
         .await
     }
@@ -310,6 +324,11 @@ fn asked(consistency: wire::Consistency) -> Consistency {
 /// Who calls. The port has put it there; a call that came another way must do so itself, or has no principal.
 pub(super) fn caller<Q>(request: &Request<Q>) -> Result<Arc<Principal>, Refusal> {
     request.extensions().get::<Arc<Principal>>().cloned().ok_or(Refusal::TokenMissing)
+}
+
+/// Who brings about what a call does.
+pub(super) fn by<Q>(request: &Request<Q>) -> By {
+    By { cause: cause(request), origin: request.extensions().get().cloned() }
 }
 
 /// What histories name as the cause of a call's effect.

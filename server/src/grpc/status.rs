@@ -10,6 +10,7 @@ use std::{collections::HashMap, time::Duration};
 
 use sendstores_core::{
     Revision, Role, StoreId, Word,
+    audit::Verdict,
     ledger::{LedgerError, OPERATION_WINDOW},
 };
 use tonic::{Code, Status};
@@ -392,6 +393,26 @@ pub(super) fn transport_details(code: i32, message: &str) -> Option<bytes::Bytes
     };
     let details = ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new());
     Some(bytes::Bytes::copy_from_slice(Status::with_error_details(code, message, details).details()))
+}
+
+/// What the audit has of a refusal: the decision, the reason, and the id of what the call was about. `None`: it has nothing.
+pub(super) fn for_audit(status: &Status) -> Option<(Verdict, String, String)> {
+    if !matches!(
+        status.code(),
+        Code::PermissionDenied | Code::Unauthenticated | Code::ResourceExhausted | Code::FailedPrecondition
+    ) {
+        return None;
+    }
+    let info = status.get_details_error_info()?;
+    let decision = match info.reason.as_str() {
+        "PERMISSION_DENIED" | "SUBJECT_UNBOUND" | "TENANT_UNDECLARED" => Verdict::Denied,
+        "TOKEN_MISSING" | "TOKEN_INVALID" | "TOKEN_EXPIRED" | "TOKEN_REVOKED" | "TOKEN_OVER_PLAINTEXT"
+        | "CERTIFICATE_INVALID" | "CREDENTIALS_MISMATCH" => Verdict::Denied,
+        "QUOTA_EXCEEDED" | "RATE_LIMITED" => Verdict::Limited,
+        _ => return None,
+    };
+    let named = ["store_id", "token_id", "tenant"].iter().find_map(|name| info.metadata.get(*name));
+    Some((decision, info.reason, named.cloned().unwrap_or_default()))
 }
 
 /// Whether a code means a fault of the server, and not of the caller.

@@ -12,11 +12,13 @@ use sendstores_proto::v1::{self as wire, tenant_service_server::TenantService};
 use tonic::{Request, Response, Status};
 
 use super::{
-    StoreApi, convert,
+    StoreApi,
+    audited::{self, About, By},
+    convert,
     create::digest,
     ids,
     parse::{self, Violations},
-    service::Backend,
+    service::{Backend, by},
     status::{Refusal, Tenancy},
     token,
 };
@@ -35,8 +37,9 @@ impl<L: Ledger> TenantService for StoreApi<L> {
         &self,
         request: Request<wire::CreateTenantRequest>,
     ) -> Result<Response<wire::CreateTenantResponse>, Status> {
+        let by = by(&request);
         self.answer_newest(request, async |api: &Self, request, _| {
-            Ok(wire::CreateTenantResponse { tenant: Some(api.create_tenant(request).await?) })
+            Ok(wire::CreateTenantResponse { tenant: Some(api.create_tenant(request, &by).await?) })
         })
         .await
     }
@@ -63,8 +66,9 @@ impl<L: Ledger> TenantService for StoreApi<L> {
         &self,
         request: Request<wire::UpdateTenantRequest>,
     ) -> Result<Response<wire::UpdateTenantResponse>, Status> {
+        let by = by(&request);
         self.answer_newest(request, async |api: &Self, request, _| {
-            Ok(wire::UpdateTenantResponse { tenant: Some(api.update_tenant(request).await?) })
+            Ok(wire::UpdateTenantResponse { tenant: Some(api.update_tenant(request, by).await?) })
         })
         .await
     }
@@ -75,8 +79,9 @@ impl<L: Ledger> TenantService for StoreApi<L> {
         &self,
         request: Request<wire::DeleteTenantRequest>,
     ) -> Result<Response<wire::DeleteTenantResponse>, Status> {
+        let by = by(&request);
         self.answer_newest(request, async |api: &Self, request, _| {
-            api.delete_tenant(request).await.map(|()| wire::DeleteTenantResponse {})
+            api.delete_tenant(request, by).await.map(|()| wire::DeleteTenantResponse {})
         })
         .await
     }
@@ -88,12 +93,13 @@ struct Change {
     events: Vec<TenantEvent>,
     operation: Option<Operation>,
     terms: Terms,
+    by: By,
 }
 
 // === impl StoreApi ===
 
 impl<L: Ledger> StoreApi<L> {
-    async fn create_tenant(&self, request: wire::CreateTenantRequest) -> Result<wire::Tenant, Refusal> {
+    async fn create_tenant(&self, request: wire::CreateTenantRequest, by: &By) -> Result<wire::Tenant, Refusal> {
         let digest =
             digest("tenant.create", &wire::CreateTenantRequest { request_id: String::new(), ..request.clone() });
         let wire::CreateTenantRequest { request_id, id, display_name, limits } = request;
@@ -110,7 +116,8 @@ impl<L: Ledger> StoreApi<L> {
         let tenant = Tenant { limits, ..Tenant::new(id.clone(), uid, name, SystemTime::now().into()) };
         let Backend { ledger, mirror, .. } = self.writable()?;
         let write = Write { resource: tenant, expected: Expected::Vacant, fence: None, operation };
-        match ledger.write(write).await {
+        let terms = by.terms(About::tenant(&write.resource), Terms::default());
+        match audited::submit(ledger, write, terms).await {
             Ok(written) => Ok(shown(&written.into_resource(), mirror)),
             Err(LedgerError::Conflict(_)) => Err(Tenancy::TenantExists(id).into()),
             Err(error) => Err(error.into()),
@@ -146,7 +153,7 @@ impl<L: Ledger> StoreApi<L> {
         })
     }
 
-    async fn update_tenant(&self, request: wire::UpdateTenantRequest) -> Result<wire::Tenant, Refusal> {
+    async fn update_tenant(&self, request: wire::UpdateTenantRequest, by: By) -> Result<wire::Tenant, Refusal> {
         let digest =
             digest("tenant.update", &wire::UpdateTenantRequest { request_id: String::new(), ..request.clone() });
         let wire::UpdateTenantRequest { request_id, id, display_name, limits } = request;
@@ -162,11 +169,11 @@ impl<L: Ledger> StoreApi<L> {
             events.extend(self::limits(v, limits).map(TenantEvent::Limited));
         }
         let id = violations.finish(id)?;
-        let tenant = self.change(Change { id, events, operation, terms: Terms::default() }).await?;
+        let tenant = self.change(Change { id, events, operation, terms: Terms::default(), by }).await?;
         Ok(shown(&tenant, &self.backend()?.mirror))
     }
 
-    async fn delete_tenant(&self, request: wire::DeleteTenantRequest) -> Result<(), Refusal> {
+    async fn delete_tenant(&self, request: wire::DeleteTenantRequest, by: By) -> Result<(), Refusal> {
         let digest =
             digest("tenant.delete", &wire::DeleteTenantRequest { request_id: String::new(), ..request.clone() });
         let mut violations = Violations::default();
@@ -175,11 +182,11 @@ impl<L: Ledger> StoreApi<L> {
         let id = violations.finish(id)?;
         // Its limits do not matter: under any, only a tenant without stores ends.
         let terms = Quota::default().terms();
-        self.change(Change { id, events: vec![TenantEvent::Deleted], operation, terms }).await.map(drop)
+        self.change(Change { id, events: vec![TenantEvent::Deleted], operation, terms, by }).await.map(drop)
     }
 
     async fn change(&self, change: Change) -> Result<Tenant, Refusal> {
-        let Change { id, events, operation, terms } = change;
+        let Change { id, events, operation, terms, by } = change;
         let ledger = &self.writable()?.ledger;
         for _ in 0..ATTEMPTS {
             if let Some(operation) = &operation
@@ -192,7 +199,8 @@ impl<L: Ledger> StoreApi<L> {
             let expected = Expected::Revision(tenant.revision);
             let resource = happened(tenant, &events)?;
             let write = Write { resource, expected, fence: None, operation: operation.clone() };
-            match ledger.submit(write, terms.clone()).await {
+            let terms = by.terms(About::tenant(&write.resource), terms.clone());
+            match audited::submit(ledger, write, terms).await {
                 Ok(written) => return Ok(written.into_resource()),
                 Err(LedgerError::Conflict(_)) => {}
                 Err(LedgerError::NotAdmitted(denial)) => return Err(Tenancy::Denied(Some(id), denial).into()),

@@ -7,6 +7,7 @@ use std::{
 
 use sendstores_core::{
     Permission, Principal, Revision, Role, Scope, TenantId, Timestamp, Token, TokenId,
+    admission::Terms,
     ledger::{Expected, Ledger, LedgerError, Operation, Write, Written},
     token::{LONGEST_LIFE, NewToken, TokenText, USUAL_LIFE},
 };
@@ -14,10 +15,12 @@ use sendstores_proto::v1::{self as wire, token_service_server::TokenService};
 use tonic::{Request, Response, Status};
 
 use super::{
-    StoreApi, convert,
+    StoreApi,
+    audited::{self, About, By},
+    convert,
     create::digest,
     parse::{self, Violations},
-    service::Backend,
+    service::{Backend, by},
     status::{Refusal, Tenancy},
     token,
 };
@@ -38,7 +41,9 @@ impl<L: Ledger> TokenService for StoreApi<L> {
         &self,
         request: Request<wire::CreateTokenRequest>,
     ) -> Result<Response<wire::CreateTokenResponse>, Status> {
-        self.answer_newest(request, async |api: &Self, request, caller| api.create_token(request, &caller).await).await
+        let by = by(&request);
+        self.answer_newest(request, async |api: &Self, request, caller| api.create_token(request, &caller, &by).await)
+            .await
     }
 
     /// OK, INVALID_ARGUMENT, FAILED_PRECONDITION, RESOURCE_EXHAUSTED, UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL.
@@ -56,8 +61,11 @@ impl<L: Ledger> TokenService for StoreApi<L> {
         &self,
         request: Request<wire::RevokeTokenRequest>,
     ) -> Result<Response<wire::RevokeTokenResponse>, Status> {
-        self.answer_newest(request, async |api: &Self, request, caller| api.revoke_token(request, &caller.scope).await)
-            .await
+        let by = by(&request);
+        self.answer_newest(request, async |api: &Self, request, caller| {
+            api.revoke_token(request, &caller.scope, &by).await
+        })
+        .await
     }
 }
 
@@ -68,6 +76,7 @@ impl<L: Ledger> StoreApi<L> {
         &self,
         request: wire::CreateTokenRequest,
         caller: &Principal,
+        by: &By,
     ) -> Result<wire::CreateTokenResponse, Refusal> {
         let now = SystemTime::now().into();
         let (text, (new, operation)) = (auth::generate(), parse_create(request, caller, now)?);
@@ -78,7 +87,8 @@ impl<L: Ledger> StoreApi<L> {
             return Err(Refusal::PermissionDenied { permission: permission.as_str(), role: caller.role });
         }
         let write = Write { resource: token, expected: Expected::Vacant, fence: None, operation };
-        match self.writable()?.ledger.write(write).await? {
+        let terms = by.terms(About::token(&write.resource), Terms::default());
+        match audited::submit(&self.writable()?.ledger, write, terms).await? {
             Written::Applied(token) => {
                 tracing::info!(token = %token.id, name = %token.name, role = %token.role, "a token was made");
                 let text = text.expose().to_owned();
@@ -119,6 +129,7 @@ impl<L: Ledger> StoreApi<L> {
         &self,
         request: wire::RevokeTokenRequest,
         scope: &Scope,
+        by: &By,
     ) -> Result<wire::RevokeTokenResponse, Refusal> {
         let mut violations = Violations::default();
         let id = violations.parse("id", &request.id);
@@ -131,7 +142,9 @@ impl<L: Ledger> StoreApi<L> {
                 return Ok(wire::RevokeTokenResponse { token: Some(shown(&token)) });
             }
             let (resource, expected) = (token.revoked(SystemTime::now().into()), Expected::Revision(token.revision));
-            match ledger.write(Write { resource, expected, fence: None, operation: None }).await {
+            let terms = by.terms(About::token(&resource), Terms::default());
+            let write = Write { resource, expected, fence: None, operation: None };
+            match audited::submit(ledger, write, terms).await {
                 Ok(written) => {
                     let token = written.into_resource();
                     tracing::info!(token = %token.id, name = %token.name, "a token was revoked");

@@ -5,6 +5,7 @@
 //! ways to lose its history.
 
 mod admission;
+mod audit;
 mod history;
 
 use std::{
@@ -16,6 +17,7 @@ use std::{
 use sendstores_core::{
     Epoch, Record, Resource, ResourceId, Revision, TenantId,
     admission::Terms,
+    audit::{AuditEntry, AuditId},
     cluster::ClusterUid,
     ledger::{
         Change, Claim, Ledger, LedgerError, LogEntry, LogPage, Operation, Owner, Scan, SetCluster, Write, Written,
@@ -210,6 +212,18 @@ impl Ledger for MemoryLedger {
     async fn check_counts(&self, at: Revision, stores: &BTreeMap<TenantId, u64>) -> Result<Option<u64>, LedgerError> {
         let history = self.trusted()?;
         Ok((history.revision == at).then(|| history.differs_by(stores)))
+    }
+
+    async fn note_refusals(&self, entries: &[AuditEntry]) -> Result<(), LedgerError> {
+        self.trusted()?.note(entries)
+    }
+
+    async fn read_audit(
+        &self,
+        before: Option<AuditId>,
+        most: usize,
+    ) -> Result<Vec<(AuditId, Option<AuditEntry>)>, LedgerError> {
+        Ok(self.ours()?.read_audit(before, most))
     }
 
     async fn recall<R: Resource>(&self, operation: &Operation) -> Result<Option<R>, LedgerError> {

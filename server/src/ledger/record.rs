@@ -6,6 +6,7 @@
 //! Replicas of two versions share the records. Words and fields that this version does not know are kept, and written
 //! back with the record.
 
+pub(super) mod audit;
 mod diagnosis;
 mod release;
 mod store;

@@ -4,6 +4,7 @@
 //! repetitions are ours (`connection.rs`), because only the scripts know what may be repeated.
 
 mod admission;
+mod audit;
 mod cluster;
 mod commands;
 mod config;
@@ -30,6 +31,7 @@ use fred::types::{Value, scripts::Script};
 use sendstores_core::{
     Epoch, Kind, Record, Resource, ResourceId, Revision, TenantId, Timestamp,
     admission::Terms,
+    audit::{AuditEntry, AuditId},
     cluster::ClusterUid,
     ledger::{
         Claim, Expected, Fence, Ledger, LedgerError, LogPage, OPERATION_WINDOW, Operation, Owner, Scan, SetCluster,
@@ -79,6 +81,8 @@ struct Shared {
     scripts: Scripts,
     known: RwLock<Known>,
     history: u32,
+    /// How many entries of changes the audit keeps.
+    audit: u32,
     slice: Duration,
 }
 
@@ -102,6 +106,7 @@ impl RedisLedger {
             scripts,
             known: RwLock::new(known),
             history: config.history.get(),
+            audit: config.audit.get(),
             slice: config.slice(),
         };
         Ok(Self { shared: Arc::new(shared) })
@@ -210,10 +215,11 @@ impl Ledger for RedisLedger {
 
     async fn submit<R: Resource>(&self, write: Write<R>, terms: Terms) -> Result<Written<R>, LedgerError> {
         let Write { resource, expected, fence, operation } = write;
-        let Shared { keys, scripts, history, .. } = &*self.shared;
+        let Shared { keys, scripts, history, audit, .. } = &*self.shared;
         let (key, OfKind { kind, records, tombstones }) = (resource.id().key(), keys.of(R::KIND));
         let [stores, tenants] = [Kind::Store, Kind::Tenant].map(|kind| &keys.of(kind).records);
-        let mut names = vec![&keys.meta, records, &keys.log, &keys.claims, tombstones, &keys.counts, stores, tenants];
+        let mut names =
+            vec![&keys.meta, records, &keys.log, &keys.claims, tombstones, &keys.counts, stores, tenants, &keys.audit];
         let answer = operation.as_ref().map(|operation| keys.operation(operation));
         names.extend(&answer);
         let names = names.into_iter().cloned().collect();
@@ -237,7 +243,7 @@ impl Ledger for RedisLedger {
             Keys::claim(&key).into(),
             in_the_log(*kind).into(),
         ];
-        args.extend(admission::args(&record, &terms));
+        args.extend(admission::args(&record, &terms, *audit)?);
         let epoch = self.known().epoch;
         let mut reply = self.promise(&scripts.write, names, args).await.map_err(|error| error.of(key.clone()))?;
         match reply.word.as_str() {
@@ -256,6 +262,18 @@ impl Ledger for RedisLedger {
 
     async fn check_counts(&self, at: Revision, stores: &BTreeMap<TenantId, u64>) -> Result<Option<u64>, LedgerError> {
         self.compare_counts(at, stores).await
+    }
+
+    async fn note_refusals(&self, entries: &[AuditEntry]) -> Result<(), LedgerError> {
+        self.add_refusals(entries).await
+    }
+
+    async fn read_audit(
+        &self,
+        before: Option<AuditId>,
+        most: usize,
+    ) -> Result<Vec<(AuditId, Option<AuditEntry>)>, LedgerError> {
+        self.audit_entries(before, most).await
     }
 
     async fn recall<R: Resource>(&self, operation: &Operation) -> Result<Option<R>, LedgerError> {

@@ -24,9 +24,10 @@ pub(crate) fn peak(redis: &Redis, times: u64) -> f64 {
     let sha = redis.cli(&["SCRIPT", "LOAD", WRITE_SCRIPT]);
     let operation = format!("{}:{RANDOM}", key("operation"));
     let id = format!("store-{RANDOM}");
-    let keys = ["meta", "stores", "log", "claims", "tombstones", "tenants:counts", "stores", "tenants"].map(key);
-    let head = ["EVALSHA", &sha, "9"];
-    let write = [&id, "0123456789abcdef", "", "", "0a", "86400", "L", &record, "100000", &id, "", "", ""];
+    let keys =
+        ["meta", "stores", "log", "claims", "tombstones", "tenants:counts", "stores", "tenants", "audit"].map(key);
+    let head = ["EVALSHA", &sha, "10"];
+    let write = [&id, "0123456789abcdef", "", "", "0a", "86400", "L", &record, "100000", &id, "", "", "", "", "100000"];
     let args = [epoch.as_str(), "0"].into_iter().chain(write);
     let output = Command::new("redis-benchmark")
         .args(["-p", &redis.port().to_string(), "-c", CLIENTS, "-P", PIPELINE, "-n", &times.to_string()])

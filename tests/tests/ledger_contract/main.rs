@@ -22,6 +22,7 @@ macro_rules! on_both {
 }
 
 mod admission;
+mod audits;
 mod claims;
 mod doubts;
 mod histories;

@@ -4,6 +4,7 @@
 
 mod access;
 mod answers;
+mod audits;
 mod counts;
 mod deliveries;
 mod keys;

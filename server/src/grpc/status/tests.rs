@@ -195,6 +195,8 @@ const OF_TOKENS: Answers = &[
     ("Revoke", &["INVALID_FIELD", "TOKEN_NOT_FOUND", "WRITE_CONFLICT", "LEDGER_FULL"]),
 ];
 
+const OF_AUDIT: Answers = &[("List", &["INVALID_FIELD", "PAGE_TOKEN_INVALID"])];
+
 const OF_TENANTS: Answers = &[
     ("Create", &["INVALID_FIELD", "REQUEST_ID_REUSED", "TENANT_EXISTS", "LEDGER_FULL"]),
     ("Get", &["INVALID_FIELD", "TENANT_NOT_FOUND"]),
@@ -219,6 +221,7 @@ type Answers = &'static [(&'static str, &'static [&'static str])];
 /// Each service: its file, and what its calls answer.
 const SERVICES: &[(&str, Answers)] = &[
     (include_str!("../../../../proto/sendstores/v1/store_service.proto"), OF_CALLS),
+    (include_str!("../../../../proto/sendstores/v1/audit_service.proto"), OF_AUDIT),
     (include_str!("../../../../proto/sendstores/v1/tenant_service.proto"), OF_TENANTS),
     (include_str!("../../../../proto/sendstores/v1/token_service.proto"), OF_TOKENS),
 ];

@@ -15,7 +15,8 @@ use sendstores_core::{
     },
 };
 
-use crate::ledger::record;
+use super::audit::Audit;
+use crate::ledger::record::{self, audit};
 
 #[derive(Clone)]
 pub(super) struct History {
@@ -43,6 +44,7 @@ pub(super) struct History {
     replicas: HashMap<Owner, Timestamp>,
     /// Until when the creates of each tenant take up its rate.
     pub(super) rates: HashMap<TenantId, Timestamp>,
+    pub(super) audit: Audit,
     /// The last fence that was given.
     fence: u64,
 }
@@ -95,6 +97,7 @@ impl History {
             claims: HashMap::new(),
             replicas: HashMap::new(),
             rates: HashMap::new(),
+            audit: Audit::default(),
             fence: 0,
         }
     }
@@ -120,6 +123,7 @@ impl History {
         self.check_fence(&key, fence)?;
         let before = self.before(&key, expected);
         let mut written: Record = resource.into();
+        let entry = terms.audit.as_ref().map(audit::encode).transpose()?;
         self.admit(&written, terms)?;
 
         let record = record::encode(&written)?;
@@ -128,6 +132,9 @@ impl History {
         self.log(before, Some((key.clone(), record.clone())));
         let deleted = written.is_deleted().then_some(self.now());
         self.records.insert(key, Entry { revision: self.revision, record: record.clone(), deleted });
+        if let Some(entry) = entry {
+            self.audit.add(self.millis(), entry);
+        }
         if let Some(operation) = operation {
             self.keep(R::KIND, operation, Some((self.revision, record)));
         }

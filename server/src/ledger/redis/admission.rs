@@ -14,9 +14,10 @@ use super::{
     connection::Repeat,
     reply::{Reply, unexpected},
 };
+use crate::ledger::record::audit;
 
-/// The tenant of the record, if it is of a store, and the quota.
-pub(super) fn args(record: &Record, terms: &Terms) -> [Value; 2] {
+/// The tenant of the record, if it is of a store, the quota, the entry of the audit, and how many of these are kept.
+pub(super) fn args(record: &Record, terms: &Terms, kept: u32) -> Result<[Value; 4], LedgerError> {
     let tenant = match record {
         Record::Store(store) => store.tenant.as_ref().map(TenantId::as_str),
         Record::Tenant(_) | Record::Token(_) => None,
@@ -26,7 +27,8 @@ pub(super) fn args(record: &Record, terms: &Terms) -> [Value; 2] {
         let tenants = if closed { "closed" } else { "open" };
         format!("{} {} {tenants}", limit(defaults.stores), limit(defaults.creates_per_minute))
     });
-    [tenant.unwrap_or_default().into(), quota.unwrap_or_default().into()]
+    let entry = terms.audit.as_ref().map(audit::encode).transpose()?.unwrap_or_default();
+    Ok([tenant.unwrap_or_default().into(), quota.unwrap_or_default().into(), entry.into(), kept.to_string().into()])
 }
 
 /// What a write is refused with whose terms are not met.

@@ -42,6 +42,17 @@ pub(super) async fn xrange_one(client: WithOptions<Client>, key: &str, id: &str)
     client.custom(command, vec![key, id, id]).await
 }
 
+/// Up to `count` entries of a stream from the id `from` on, the newest first.
+pub(super) async fn xrevrange(
+    client: WithOptions<Client>,
+    key: &str,
+    from: &str,
+    count: usize,
+) -> Result<Value, Error> {
+    let command = CustomCommand::new_static("XREVRANGE", ClusterHash::FirstKey, false);
+    client.custom(command, vec![key, from, "-", "COUNT", &count.to_string()]).await
+}
+
 /// The value of a setting, or `None` where the server does not have it.
 pub(super) async fn config_get(client: WithOptions<Client>, setting: &str) -> Result<Option<String>, Error> {
     let command = CustomCommand::new_static("CONFIG", ClusterHash::Random, false);

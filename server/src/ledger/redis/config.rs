@@ -51,6 +51,8 @@ pub struct RedisConfig {
     pub prefix: String,
     /// How many changes the log keeps, and so how far back a reader can resume. About 1.5 KiB each.
     pub history: NonZeroU32,
+    /// How many entries of changes the audit keeps. About 0.5 KiB each.
+    pub audit: NonZeroU32,
     /// How long a call may take in all, with the repetitions that a lost connection makes needful.
     pub command_timeout: Duration,
     pub durability: Durability,
@@ -71,6 +73,7 @@ const MAX_QUEUED: usize = 16 * MAX_CALLS;
 impl RedisConfig {
     pub const DEFAULT_PREFIX: &str = "sendstores";
     pub const DEFAULT_HISTORY: NonZeroU32 = NonZeroU32::MIN.saturating_add(20_000 - 1);
+    pub const DEFAULT_AUDIT: NonZeroU32 = NonZeroU32::MIN.saturating_add(100_000 - 1);
     pub const DEFAULT_COMMAND_TIMEOUT: Duration = Duration::from_secs(2);
 
     /// The defaults, for the Redis at `url`.
@@ -82,6 +85,7 @@ impl RedisConfig {
             allow_plaintext: false,
             prefix: Self::DEFAULT_PREFIX.to_owned(),
             history: Self::DEFAULT_HISTORY,
+            audit: Self::DEFAULT_AUDIT,
             command_timeout: Self::DEFAULT_COMMAND_TIMEOUT,
             durability: Durability::Always,
             replicas: 0,

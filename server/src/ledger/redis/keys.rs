@@ -16,6 +16,10 @@ pub(super) struct Keys {
     pub(super) replicas: String,
     /// Hash: tenant -> how many stores it has, and until when its rate of creates is taken up.
     pub(super) counts: String,
+    /// Stream: `entry`, what a caller did, and `revision`, the change that it made.
+    pub(super) audit: String,
+    /// Stream: `entry`, what callers were refused.
+    pub(super) refusals: String,
     kinds: Vec<OfKind>,
     operation: String,
     scoped_operation: String,
@@ -46,6 +50,8 @@ impl Keys {
             claims: key("claims"),
             replicas: key("replicas"),
             counts: key("tenants:counts"),
+            audit: key("audit"),
+            refusals: key("audit:refusals"),
             kinds: Kind::ALL.iter().copied().map(of_kind).collect(),
             operation: key("operation:"),
             scoped_operation: key("operation@"),

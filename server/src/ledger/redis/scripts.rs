@@ -29,6 +29,7 @@ pub(super) struct Scripts {
     pub(super) adopt: Script,
     pub(super) cluster: Script,
     pub(super) check: Script,
+    pub(super) audit: Script,
 }
 
 /// How many replicas are waited for, and how long.
@@ -78,6 +79,7 @@ impl Scripts {
             adopt: Script::from_lua(include_str!("scripts/adopt.lua")),
             cluster: within_history!("scripts/cluster.lua"),
             check: within_history!("scripts/check.lua"),
+            audit: within_history!("scripts/audit.lua"),
         }
     }
 }

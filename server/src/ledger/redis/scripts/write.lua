@@ -1,9 +1,10 @@
 -- Writes a record, appends it to the log and keeps the operation's answer, all or nothing.
--- KEYS: meta, records of the kind, log, claims, tombstones of the kind, counts, stores, tenants, and the operation if there
---       is one.
+-- KEYS: meta, records of the kind, log, claims, tombstones of the kind, counts, stores, tenants, audit, and the operation
+--       if there is one.
 -- ARGV from 3: id, attempt, expected revision ('' = vacant), fence ('' = none), operation's digest,
 --              operation's window in seconds, mark (L live, D deleted), record, length of the history,
---              name of the claim, kind ('' = store), tenant of the store ('' = none), quota ('' = none).
+--              name of the claim, kind ('' = store), tenant of the store ('' = none), quota ('' = none),
+--              entry of the audit ('' = none), how many of these are kept.
 -- A stored value is '<revision> <mark> <attempt>:<revision>,... <record>'.
 if doubt then
   return {'doubt', doubt}
@@ -34,8 +35,8 @@ if attempts then
   end
 end
 
-if KEYS[9] then
-  local known = redis.call('GET', KEYS[9])
+if KEYS[10] then
+  local known = redis.call('GET', KEYS[10])
   if known then
     local known_digest, answer = string.match(known, '^(%S*) (.*)$')
     if known_digest ~= digest then
@@ -112,7 +113,10 @@ end
 if mark ~= 'D' and current_mark == 'D' then
   redis.call('ZREM', KEYS[5], id)
 end
-if KEYS[9] then
-  redis.call('SET', KEYS[9], digest .. ' ' .. value, 'EX', window)
+if ARGV[16] ~= '' then
+  redis.call('XADD', KEYS[9], 'MAXLEN', '=', ARGV[17], '*', 'entry', ARGV[16], 'revision', written)
+end
+if KEYS[10] then
+  redis.call('SET', KEYS[10], digest .. ' ' .. value, 'EX', window)
 end
 return {'applied', written}

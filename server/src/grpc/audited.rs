@@ -1,0 +1,176 @@
+//! What a call has in the audit: who made it, how it came, and what it did.
+
+use std::{sync::Arc, time::SystemTime};
+
+use http::{HeaderMap, Request, header::USER_AGENT};
+use sendstores_core::{
+    Cause, Principal, Resource, Scope, Store, TenantId, Token,
+    admission::Terms,
+    audit::{AuditEntry, Verdict},
+    ledger::{Ledger, LedgerError, Write, Written},
+};
+use sendstores_proto::access::MethodAccess;
+
+use super::{hosts::is_plain_grpc, observe::REQUEST_ID, peers::Peer};
+
+/// Characters of a user agent.
+const AGENT: usize = 128;
+
+/// Who makes a call, and how it came.
+#[derive(Clone, Debug)]
+pub(super) struct Origin {
+    method: &'static str,
+    principal: Option<Arc<Principal>>,
+    call: String,
+    peer: Option<Peer>,
+    agent: String,
+    via: &'static str,
+}
+
+/// Who brings a change about.
+#[derive(Clone, Debug, Default)]
+pub(super) struct By {
+    /// For the history of a store.
+    pub(super) cause: Cause,
+    /// For the audit. `None`: the call is of this process.
+    pub(super) origin: Option<Arc<Origin>>,
+}
+
+/// What a change is about.
+pub(super) struct About<'a> {
+    resource: &'a str,
+    uid: &'a str,
+    tenants: Vec<TenantId>,
+}
+
+// === impl Origin ===
+
+impl Origin {
+    pub(super) fn of<B>(access: &MethodAccess, principal: Option<&Arc<Principal>>, request: &Request<B>) -> Self {
+        let text = |name| header(request.headers(), name);
+        Self {
+            method: access.path.trim_start_matches('/'),
+            principal: principal.cloned(),
+            call: text(REQUEST_ID).to_owned(),
+            peer: request.extensions().get().copied(),
+            agent: text(USER_AGENT.as_str()).chars().take(AGENT).collect(),
+            via: if is_plain_grpc(request) { "grpc" } else { "web" },
+        }
+    }
+
+    /// The entry of what the call did, or was refused.
+    pub(super) fn entry(&self, about: About<'_>, decision: Verdict, reason: &str) -> AuditEntry {
+        let Self { method, principal, call, peer, agent, via } = self;
+        let About { resource, uid, mut tenants } = about;
+        if tenants.is_empty()
+            && let Some(principal) = principal
+        {
+            tenants = of_scope(&principal.scope);
+        }
+        AuditEntry {
+            time: SystemTime::now().into(),
+            principal: principal.as_ref().map(ToString::to_string).unwrap_or_default(),
+            tenants,
+            method: (*method).to_owned(),
+            resource: resource.to_owned(),
+            uid: uid.to_owned(),
+            decision,
+            reason: reason.to_owned(),
+            call: call.clone(),
+            peer: peer.as_ref().map(ToString::to_string).unwrap_or_default(),
+            agent: agent.clone(),
+            via: (*via).to_owned(),
+            count: 1,
+        }
+    }
+}
+
+fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+fn of_scope(scope: &Scope) -> Vec<TenantId> {
+    scope.tenants().cloned().collect()
+}
+
+// === impl By ===
+
+impl By {
+    /// These terms, with the entry of the change.
+    pub(super) fn terms(&self, about: About<'_>, terms: Terms) -> Terms {
+        let audit = self.origin.as_ref().map(|origin| origin.entry(about, Verdict::Allowed, ""));
+        Terms { audit, ..terms }
+    }
+}
+
+// === impl About ===
+
+impl<'a> About<'a> {
+    pub(super) fn store(store: &'a Store) -> Self {
+        let tenants = store.tenant.iter().cloned().collect();
+        Self { resource: store.id.as_str(), uid: store.uid.as_str(), tenants }
+    }
+
+    pub(super) fn token(token: &'a Token) -> Self {
+        Self { resource: token.id.as_str(), uid: "", tenants: of_scope(&token.scope) }
+    }
+
+    pub(super) fn tenant(tenant: &'a sendstores_core::Tenant) -> Self {
+        Self { resource: tenant.id.as_str(), uid: tenant.uid.as_str(), tenants: vec![tenant.id.clone()] }
+    }
+
+    /// What a refusal names.
+    pub(super) fn named(resource: &'a str) -> Self {
+        Self { resource, uid: "", tenants: Vec::new() }
+    }
+}
+
+/// Writes, and says so in the log as the audit does.
+pub(super) async fn submit<L: Ledger, R: Resource>(
+    ledger: &L,
+    write: Write<R>,
+    terms: Terms,
+) -> Result<Written<R>, LedgerError> {
+    let entry = terms.audit.clone();
+    let written = ledger.submit(write, terms).await?;
+    if let (Written::Applied(_), Some(entry)) = (&written, entry) {
+        log(&entry);
+    }
+    Ok(written)
+}
+
+/// The entry as a line of the log, for who collects these.
+pub(super) fn log(entry: &AuditEntry) {
+    let AuditEntry {
+        time: _,
+        principal,
+        tenants,
+        method,
+        resource,
+        uid,
+        decision,
+        reason,
+        call,
+        peer,
+        agent,
+        via,
+        count,
+    } = entry;
+    let tenants = tenants.iter().map(TenantId::as_str).collect::<Vec<_>>().join(",");
+    tracing::info!(
+        target: "audit",
+        principal,
+        tenants,
+        method,
+        resource,
+        uid,
+        decision = decision.as_str(),
+        reason,
+        request_id = call,
+        peer,
+        user_agent = agent,
+        via,
+        count,
+        "audit"
+    );
+}
