@@ -47,7 +47,8 @@ pub struct Watch {
     state: State,
     /// What comes before the next message.
     due: VecDeque<WatchEvent>,
-    /// What the reader knows from this watch; `None` while it goes on from a token, since the reader knows more then.
+    /// What the reader knows from this watch; `None` while it goes on from a token, since the reader knows more then, and
+    /// where nothing is repeated.
     known: Option<Known>,
     /// The interruption that goes on, or that ended without a message since.
     tries: Option<Tries>,
@@ -75,7 +76,8 @@ enum Cure {
 
 impl Watch {
     pub(crate) fn new(client: Client, filter: StoreFilter, opened: Opened, token: Option<ResumeToken>) -> Self {
-        let known = token.is_none().then(Known::default);
+        // A watch that is never opened again has nothing to compare, and passes on what the server sends.
+        let known = (token.is_none() && !client.settings.retry.is_none()).then(Known::default);
         let (due, tries) = (VecDeque::new(), None);
         let mut watch = Self { client, filter, resume_token: token, state: State::Ended, due, known, tries };
         watch.open(opened);
