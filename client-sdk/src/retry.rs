@@ -10,7 +10,8 @@ use crate::error::Error;
 ///
 /// A call is repeated on UNAVAILABLE and when the connection could not be made or broke; a stream that was open is also
 /// reopened where [`Error::retryable`] is true. All other errors are returned at once. A repetition waits for the time that
-/// the server asked for, plus a random part (half to all) of a delay that doubles from `first_delay` to `max_delay`.
+/// the server asked for and up to half as long again, so that the clients of one server do not all come back at once, plus a
+/// random part (half to all) of a delay that doubles from `first_delay` to `max_delay`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
     enabled: bool,
@@ -19,6 +20,9 @@ pub struct RetryPolicy {
     call_budget: Duration,
     stream_budget: Option<Duration>,
 }
+
+/// No server has a reason to ask for more, and a longer time could not be multiplied.
+const MAX_ASKED: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What a repetition of a call could do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,7 +134,8 @@ impl Tries {
             return None;
         }
         let delay = self.policy.delay(self.failed, rand::random_range(0.0..=1.0));
-        let delay = error.retry_after().unwrap_or_default().saturating_add(delay);
+        let asked = error.retry_after().unwrap_or_default().min(MAX_ASKED);
+        let delay = asked.mul_f64(rand::random_range(1.0..=1.5)).saturating_add(delay);
         self.failed = self.failed.saturating_add(1);
         let in_budget = budget.is_none_or(|budget| self.begun.elapsed().saturating_add(delay) <= budget);
         in_budget.then_some(delay)
@@ -149,7 +154,10 @@ impl Tries {
 
 #[cfg(test)]
 mod tests {
-    use tonic::Status;
+    use std::collections::HashMap;
+
+    use tonic::{Code, Status};
+    use tonic_types::{ErrorDetails, StatusExt};
 
     use super::*;
 
@@ -173,6 +181,18 @@ mod tests {
         assert!(RetryPolicy::default().tries().call(&away, Repetition::Effective).is_none());
         assert!(RetryPolicy::none().tries().call(&away, Repetition::Harmless).is_none());
         assert!(RetryPolicy::none().tries().stream(&away).is_none());
+    }
+
+    #[test]
+    fn clients_that_were_asked_to_wait_do_not_come_back_at_once() {
+        let mut details = ErrorDetails::with_retry_info(Some(Duration::from_secs(10)));
+        details.set_error_info("DRAINING", "sendstores.dev", HashMap::new());
+        let error = Error::from(Status::with_error_details(Code::Unavailable, "stopping", details));
+        let delays = (0..100).map(|_| RetryPolicy::default().tries().stream(&error).expect("again").as_millis());
+        let delays: Vec<_> = delays.collect();
+        assert!(delays.iter().all(|delay| (10_000..=15_100).contains(delay)), "{delays:?}");
+        let (first, last) = (delays.iter().min().expect("some"), delays.iter().max().expect("some"));
+        assert!(last - first > 3_000, "{first} to {last}");
     }
 
     #[test]
