@@ -69,7 +69,7 @@ async fn contexts_are_chosen_and_removed() {
     };
     assert_eq!(role("").await.as_deref(), Some("reader"), "the last login counts");
     assert_eq!(role("--context all").await.as_deref(), Some("admin"));
-    assert_eq!(run_in(&config, "context use all", "").await.code, 0);
+    assert_eq!(run_in(&config, "context use all --json", "").await.json()["current"], "all");
     assert_eq!(role("").await.as_deref(), Some("admin"));
     let refused = run_in(&config, "create --context look", "").await;
     assert!(refused.stderr.contains("PERMISSION_DENIED"), "{refused:?}");
@@ -78,6 +78,8 @@ async fn contexts_are_chosen_and_removed() {
     std::fs::write(&file, make_token(&options, "--role operator")).expect("write");
     let login = run_in(&config, &format!("login all --token-file {}", file.display()), "").await;
     assert_eq!(login.code, 0, "the context has the server: {login:?}");
+    let again = run_in(&config, &format!("login all --json --token-file {}", file.display()), "").await.json();
+    assert_eq!((&again["context"], &again["principal"]["role"]), (&"all".into(), &"operator".into()), "{again}");
     assert_eq!(role("").await.as_deref(), Some("operator"));
     std::fs::write(&file, make_token(&options, "--role reader")).expect("write");
     assert_eq!(role("").await.as_deref(), Some("reader"));

@@ -21,7 +21,7 @@ pub(super) fn run(global: &Global, command: ContextCommand) -> Result<(), Failur
                 config.current = Some(name.clone());
                 Ok(())
             })?;
-            output::print(&format!("{} is the current context", text::line(&name)))
+            report(global, "current", &name, "is the current context")
         }
         ContextCommand::Delete { name } => {
             file.change(|config| {
@@ -30,9 +30,17 @@ pub(super) fn run(global: &Global, command: ContextCommand) -> Result<(), Failur
                 config.current.take_if(|current| *current == name);
                 Ok(())
             })?;
-            output::print(&format!("the context {} is removed; its token is still valid", text::line(&name)))
+            report(global, "removed", &name, "is removed; its token is still valid")
         }
     }
+}
+
+/// What was done to a context.
+fn report(global: &Global, done: &str, name: &str, text: &str) -> Result<(), Failure> {
+    if global.json {
+        return output::print(&serde_json::json!({ done: name }).to_string());
+    }
+    output::print(&format!("the context {} {text}", text::line(name)))
 }
 
 fn list(global: &Global, config: &Config) -> Result<(), Failure> {

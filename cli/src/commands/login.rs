@@ -11,7 +11,7 @@ use crate::{
     args::{Global, LoginArgs},
     config::{ConfigFile, Context, Secret},
     failure::{Exit, Failure},
-    output,
+    json, output,
     target::{Environment, Target},
     text,
 };
@@ -41,6 +41,13 @@ pub(super) async fn run(global: &Global, args: LoginArgs) -> Result<(), Failure>
         config.current = Some(name.clone());
         Ok(())
     })?;
+    if global.json {
+        let config = file.path().display().to_string();
+        let kept = serde_json::json!({
+            "context": name, "server": context.server, "config": config, "principal": json::value(&principal)?,
+        });
+        return output::print(&format!("{kept:#}"));
+    }
     output::print(&summary(&name, &context, &principal, &file))
 }
 
