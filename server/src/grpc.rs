@@ -8,6 +8,7 @@ mod coalesce;
 mod codec;
 mod connection;
 mod convert;
+mod cors;
 mod create;
 mod credentials;
 mod deadline;
@@ -36,6 +37,7 @@ mod violations;
 mod watch;
 
 pub use connection::{HEADER_LIST, KEEPALIVE, PENDING_RESETS, STREAMS_PER_CONNECTION};
+pub use cors::WebOrigin;
 pub use hosts::AllowedHosts;
 pub use needs::{Needs, needs};
 pub use server::{Limits, Server, ServerError};

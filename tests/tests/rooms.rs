@@ -25,7 +25,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "tls",
         ],
     ),
-    ("args", &["auth", "ledger", "provision", "telemetry", "tls"]),
+    ("args", &["auth", "grpc", "ledger", "provision", "telemetry", "tls"]),
     ("auth", &["files", "mirror", "tls"]),
     ("files", &[]),
     ("grpc", &["auth", "mirror", "supervise", "tls"]),

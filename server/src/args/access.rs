@@ -13,6 +13,7 @@ use super::{
     check::{Problems, number},
     tenants::{self, TenantArgs},
 };
+use crate::grpc::WebOrigin;
 
 /// The flags.
 #[derive(Debug, Args)]
@@ -35,6 +36,9 @@ pub struct AccessArgs {
     pub audit_history: String,
     #[command(flatten)]
     pub tenants: TenantArgs,
+    /// Origin of web pages that may call (CORS), such as https://dashboard.example.com. May be repeated. Default: none.
+    #[arg(long = "cors-origin", env = "SENDSTORES_CORS_ORIGINS", value_name = "ORIGIN", value_delimiter = ',')]
+    pub cors_origins: Vec<String>,
 }
 
 /// The same, checked.
@@ -47,6 +51,7 @@ pub struct Access {
     pub allowed_hosts: Option<Vec<String>>,
     pub audit_history: NonZeroU32,
     pub tenants: Quota,
+    pub cors_origins: Vec<WebOrigin>,
 }
 
 // === impl AccessArgs ===
@@ -59,6 +64,8 @@ impl AccessArgs {
             problems.take("max-connections-per-peer", number(&self.max_connections_per_peer, 0..=1_000_000));
         let audit_history = problems.take("audit-history", number(&self.audit_history, 1_000..=10_000_000));
         let tenants = self.tenants.check(problems);
+        let parsed: Result<Vec<_>, _> = self.cors_origins.iter().map(|origin| origin.parse()).collect();
+        let cors_origins = problems.take("cors-origin", parsed);
         Some(Access {
             max_streams: usize::try_from(max_streams?).ok()?,
             max_streams_per_peer: bound(streams?),
@@ -66,6 +73,7 @@ impl AccessArgs {
             allowed_hosts: allowed_hosts(listen?, &self.allowed_hosts),
             audit_history: NonZeroU32::new(u32::try_from(audit_history?).ok()?)?,
             tenants: tenants?,
+            cors_origins: cors_origins?,
         })
     }
 }
@@ -85,7 +93,7 @@ fn allowed_hosts(listen: SocketAddr, given: &[String]) -> Option<Vec<String>> {
 
 impl Access {
     /// As `name = value`, one a flag.
-    pub(super) fn print(&self) -> [(&'static str, String); 7] {
+    pub(super) fn print(&self) -> [(&'static str, String); 8] {
         let most = |bound: Option<NonZeroUsize>| bound.map_or(0, NonZeroUsize::get).to_string();
         let hosts = self.allowed_hosts.as_ref().map_or_else(|| "*".to_owned(), |names| names.join(","));
         let [tenants, limits] = tenants::print(&self.tenants);
@@ -97,6 +105,7 @@ impl Access {
             ("audit-history", self.audit_history.to_string()),
             tenants,
             limits,
+            ("cors-origin", self.cors_origins.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")),
         ]
     }
 }

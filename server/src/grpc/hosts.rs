@@ -3,7 +3,8 @@
 //! A web page of an attacker can have its own name resolved to the address of this server, and then calls it from the
 //! browser that has the page open: it is the same origin to the browser. The `Host` that the browser sends still has
 //! the attacker's name. An address cannot be rebound, so that addresses are always allowed. Callers that are no browsers
-//! speak HTTP/2 without TLS, which no browser does, and may send any `:authority`.
+//! speak HTTP/2 without TLS, which no browser does, and may send any `:authority`. Over TLS a browser speaks HTTP/2, too,
+//! and refuses the certificate for the attacker's name.
 
 use std::{net::IpAddr, str::FromStr};
 

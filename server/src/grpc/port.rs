@@ -26,6 +26,7 @@ use super::{
     StoreApi,
     audited::Origin,
     codec::{self, MessageSizes, RequestBody},
+    cors::{Cors, WebOrigin},
     gate::{Gate, Refused, Session},
     hosts::{AllowedHosts, is_plain_grpc},
     observe::observe,
@@ -50,6 +51,7 @@ pub(super) struct Port<L: Ledger> {
     gate: Gate,
     hosts: AllowedHosts,
     tls: Option<Tls>,
+    cors: Option<Cors>,
 }
 
 // === impl Port ===
@@ -63,7 +65,8 @@ impl<L: Ledger> Port<L> {
         let tokens = TokenServiceServer::new(api.clone()).max_decoding_message_size(sizes.request);
         let tenants = TenantServiceServer::new(api.clone()).max_decoding_message_size(sizes.request);
         let audit = AuditServiceServer::new(api.clone()).max_decoding_message_size(sizes.request);
-        Self { api, service, accounts, audit, tenants, tokens, sizes, rest, gate, hosts: AllowedHosts::Any, tls: None }
+        let hosts = AllowedHosts::Any;
+        Self { api, service, accounts, audit, tenants, tokens, sizes, rest, gate, hosts, tls: None, cors: None }
     }
 
     /// The same, for browsers that come by one of these names.
@@ -74,6 +77,11 @@ impl<L: Ledger> Port<L> {
     /// The same, with reflection for these callers.
     pub(super) fn with_reflection(self, reflection: ReflectionAccess) -> Self {
         Self { gate: self.gate.with_reflection(reflection), ..self }
+    }
+
+    /// The same, also for web pages of these origins.
+    pub(super) fn for_origins(self, origins: Vec<WebOrigin>) -> Self {
+        Self { cors: Cors::of(origins), ..self }
     }
 
     /// The same, over TLS if there is one.
@@ -87,7 +95,18 @@ impl<L: Ledger> Port<L> {
     }
 
     /// Answers a call of `peer`.
-    pub(super) async fn answer(&self, peer: Peer, session: &Session, mut request: Request<Incoming>) -> Response<Body> {
+    pub(super) async fn answer(&self, peer: Peer, session: &Session, request: Request<Incoming>) -> Response<Body> {
+        let page = self.cors.as_ref().and_then(|cors| Some((cors, Cors::head(&request)?)));
+        let Some((cors, head)) = page else { return self.answer_call(peer, session, request).await };
+        // A question of the browser is no call.
+        let response = match *request.method() {
+            http::Method::OPTIONS => Response::default(),
+            _ => Box::pin(self.answer_call(peer, session, request)).await,
+        };
+        Box::pin(cors.finish(head, response)).await
+    }
+
+    async fn answer_call(&self, peer: Peer, session: &Session, mut request: Request<Incoming>) -> Response<Body> {
         request.extensions_mut().insert(peer);
         if let Err(refusal) = self.hosts.check(&request).and_then(|()| check_metadata(request.headers())) {
             return refuse(request, refusal).await;
@@ -96,6 +115,9 @@ impl<L: Ledger> Port<L> {
             let Some(access) = called.access().filter(|access| self.gate.has(access)) else {
                 return no_such_method(&request);
             };
+            if !is_grpc(&request) {
+                return no_grpc();
+            }
             let mut origin = None;
             match self.gate.admit(access, session, request.headers(), &self.api).await {
                 Ok(Some(caller)) => {
@@ -176,11 +198,22 @@ pub(super) async fn refuse<B>(request: Request<B>, refusal: Refusal) -> Response
     observe(request, async |_, _| Status::from(refusal).into_http()).await
 }
 
+fn is_grpc<B>(request: &Request<B>) -> bool {
+    let content_type = request.headers().get(http::header::CONTENT_TYPE);
+    content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
+}
+
+/// What a web page can send without asking first is no gRPC, and must not be taken for it: the browser would add a client
+/// certificate by itself.
+fn no_grpc() -> Response<Body> {
+    let mut response = Response::new(Body::new("the content type must be application/grpc\n".to_owned()));
+    *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+    response
+}
+
 /// gRPC callers get a status; a browser that came to the wrong port gets a word.
 fn no_such_method<B>(request: &Request<B>) -> Response<Body> {
-    let content_type = request.headers().get(http::header::CONTENT_TYPE);
-    let is_grpc = content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"));
-    if is_grpc {
+    if is_grpc(request) {
         return Status::unimplemented("there is no such method").into_http();
     }
     let word = "this is a gRPC port; try grpcurl or the sendstores command\n";

@@ -12,6 +12,7 @@ use super::{
     StoreApi,
     codec::MessageSizes,
     connection::{self, Accepted},
+    cors::WebOrigin,
     gate::Gate,
     health::Health,
     hosts::AllowedHosts,
@@ -110,6 +111,12 @@ impl<L: Ledger> Server<L> {
     #[must_use]
     pub fn reflection(self, reflection: ReflectionAccess) -> Self {
         Self { port: self.port.with_reflection(reflection), ..self }
+    }
+
+    /// The same, also for web pages of these origins.
+    #[must_use]
+    pub fn origins(self, origins: Vec<WebOrigin>) -> Self {
+        Self { port: self.port.for_origins(origins), ..self }
     }
 
     /// The same, taking tokens also over connections without TLS of peers that are not this machine. The default is to refuse
