@@ -23,8 +23,8 @@ impl Client {
     /// # Errors
     /// [`Error::InvalidArgument`] when the filter, the size or the page token is wrong.
     pub async fn list_audit_page(&self, request: wire::ListAuditRequest) -> Result<wire::ListAuditResponse, Error> {
-        let call = |request| {
-            let mut audit = AuditServiceClient::new(self.channel());
+        let call = |channel, request| {
+            let mut audit = AuditServiceClient::new(channel);
             async move { audit.list(request).await }
         };
         self.call(Repetition::Harmless, request, call).await

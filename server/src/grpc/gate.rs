@@ -13,19 +13,23 @@ use sendstores_core::{
     ledger::Ledger,
 };
 use sendstores_proto::access::{MethodAccess, Rule};
+use tokio::sync::Semaphore;
 
 use super::{StoreApi, status::Refusal};
 use crate::auth::{
     AuthEpoch, AuthError, Authenticator, ClientCertificate, Credentials, Lapse, Recognised, ReflectionAccess, Standing,
 };
 
-/// How long a call with a token that is not known here waits for the ledger.
+/// How long a call with a token that is not known here waits for the ledger, and how many such calls wait at once: a token
+/// that was never made costs no more than that.
 const LEDGER_LIMIT: Duration = Duration::from_secs(5);
+const LEDGER_CALLS: usize = 64;
 
 /// Decides for every call of the port.
 pub(super) struct Gate {
     auth: Authenticator,
     reflection: ReflectionAccess,
+    unknown: Semaphore,
 }
 
 /// What one connection remembers: its calls nearly always have the same token.
@@ -66,7 +70,7 @@ impl Session {
 
 impl Gate {
     pub(super) fn new(auth: Authenticator) -> Self {
-        Self { auth, reflection: ReflectionAccess::Authenticated }
+        Self { auth, reflection: ReflectionAccess::Authenticated, unknown: Semaphore::new(LEDGER_CALLS) }
     }
 
     pub(super) fn with_reflection(self, reflection: ReflectionAccess) -> Self {
@@ -156,6 +160,7 @@ impl Gate {
         let recognised = match self.auth.authenticate(credentials).await {
             Err(AuthError::Unknown) => {
                 // It may have been made on another replica a moment ago.
+                let _place = self.unknown.try_acquire().map_err(|_| Refusal::AuthUnavailable)?;
                 catch_up(api).await?;
                 self.auth.authenticate(credentials).await
             }

@@ -213,6 +213,15 @@ impl<L: Ledger> StoreApi<L> {
         self.answer(Consistency::Linearizable, request, handler).await
     }
 
+    /// Answers one unary call without the ledger, if there is a place for it among the reads that may be stale.
+    pub(super) async fn answer_from_memory<Q, A>(
+        &self,
+        request: Request<Q>,
+        handler: impl AsyncFnOnce(&Self, Q, Arc<Principal>) -> Result<A, Refusal>,
+    ) -> Result<Response<A>, Status> {
+        self.answer(Consistency::Stale, request, handler).await
+    }
+
     /// Answers one unary call, if there is a place for it among those of its consistency.
     async fn answer<Q, A>(
         &self,

@@ -406,8 +406,13 @@ pub(super) fn for_audit(status: &Status) -> Option<(Verdict, String, String)> {
     let info = status.get_details_error_info()?;
     let decision = match info.reason.as_str() {
         "PERMISSION_DENIED" | "SUBJECT_UNBOUND" | "TENANT_UNDECLARED" => Verdict::Denied,
-        "TOKEN_MISSING" | "TOKEN_INVALID" | "TOKEN_EXPIRED" | "TOKEN_REVOKED" | "TOKEN_OVER_PLAINTEXT"
-        | "CERTIFICATE_INVALID" | "CREDENTIALS_MISMATCH" => Verdict::Denied,
+        "TOKEN_MISSING"
+        | "TOKEN_INVALID"
+        | "TOKEN_EXPIRED"
+        | "TOKEN_REVOKED"
+        | "TOKEN_OVER_PLAINTEXT"
+        | "CERTIFICATE_INVALID"
+        | "CREDENTIALS_MISMATCH" => Verdict::Denied,
         "QUOTA_EXCEEDED" | "RATE_LIMITED" => Verdict::Limited,
         _ => return None,
     };
