@@ -58,6 +58,7 @@ async fn next(watch: &mut Watch) -> String {
             Seen::Heartbeat { .. } => {}
             Seen::Snapshot(store) => return format!("snapshot {} {:?}", store.id, store.state()),
             Seen::Changed(store) => return format!("changed {} {:?}", store.id, store.state()),
+            Seen::Removed { id, .. } => return format!("removed {id}"),
             other => return format!("{other:?}"),
         }
     }
@@ -171,6 +172,37 @@ async fn waits_go_on_after_a_restart() {
     };
     let (gone, ()) = tokio::time::timeout(DEADLINE, async { tokio::join!(wait, play) }).await.expect("in time");
     gone.expect("gone");
+}
+
+#[tokio::test]
+async fn what_a_lost_history_hid_is_reported_as_changes_and_removals() {
+    let mut rig = Rig::with_history(4).await;
+    for id in ["store-a", "store-b", "store-c", "store-d"] {
+        rig.create(id).await;
+    }
+    let client = Client::connect(&rig.url).await.expect("connect");
+    let mut watch = client.watch(StoreFilter::default()).await.expect("open");
+    synced(&mut watch).await;
+    // The server is away while more changes are made than the log keeps.
+    rig.stop().await;
+    rig.event("store-b", Event::DeleteRequested).await;
+    rig.event("store-b", Event::Removed).await;
+    rig.event("store-a", Event::Converged).await;
+    for _ in 0..6 {
+        rig.at_step("store-c", steps::RELEASE, "again").await;
+    }
+    rig.restart().await;
+    let mut events = Vec::new();
+    while events.last().is_none_or(|last: &String| !last.starts_with("Synced")) {
+        events.push(next(&mut watch).await);
+    }
+    let last = events.pop();
+    assert!(last.is_some_and(|last| last == "Synced { stores: 3 }"), "{events:?}");
+    events.sort_unstable();
+    let wanted = ["changed store-a Ready", "changed store-c Provisioning", "removed store-b"];
+    assert_eq!(events, wanted, "store-d is as it was");
+    rig.event("store-d", Event::Converged).await;
+    assert_eq!(next(&mut watch).await, "changed store-d Ready");
 }
 
 #[tokio::test]
