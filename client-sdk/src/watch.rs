@@ -25,7 +25,7 @@ use crate::{
 };
 
 pub use event::{Event, ResumeToken, WatchEvent};
-use known::{Known, Told};
+use known::{Known, Report};
 use messages::Messages;
 
 /// A stream of [`WatchEvent`]s, made by [`Client::watch`](crate::Client::watch). It has every change once and in order.
@@ -96,7 +96,7 @@ impl Watch {
         self.resume_token.as_ref()
     }
 
-    /// Takes note of a message. What the reader is told of it is due then; nothing if this client does not know what it
+    /// Takes note of a message. What is reported of it is due then; nothing if this client does not know what it
     /// says, or the reader knows it already.
     fn read(&mut self, message: WatchStatusResponse) {
         self.tries = None;
@@ -105,13 +105,14 @@ impl Watch {
             self.resume_token = token.or_else(|| self.resume_token.take());
             return;
         };
-        let told = match &mut self.known {
-            Some(known) => known.tell(event),
-            None => Told { removed: Vec::new(), event: Some(event) },
+        let report = match &mut self.known {
+            Some(known) => known.report(event),
+            None => Report { removed: Vec::new(), event: Some(event) },
         };
-        let removed = told.removed.into_iter().map(|(id, uid)| WatchEvent::made(Event::Removed { id, uid }, revision));
+        let removed =
+            report.removed.into_iter().map(|(id, uid)| WatchEvent::made(Event::Removed { id, uid }, revision));
         self.due.extend(removed);
-        match told.event {
+        match report.event {
             // The token counts once the reader has the event.
             Some(event) => self.due.push_back(WatchEvent { event, revision, resume_token }),
             None => self.resume_token = token.or_else(|| self.resume_token.take()),

@@ -109,7 +109,7 @@ async fn whatever_cuts_a_stream_short_it_goes_on_after_its_token() {
 }
 
 #[tokio::test]
-async fn a_lost_history_is_told_as_what_changed_and_vanished() {
+async fn a_lost_history_is_reported_as_what_changed_and_vanished() {
     let (mut watch, answer, mut peer) = watching(&[("same", 1), ("other", 2), ("gone", 3)], LATE).await;
     answer.end(&refusal(Code::OutOfRange, "HISTORY_COMPACTED"));
     let again = async {

@@ -1,4 +1,4 @@
-//! What the reader of a watch was told, so that a new snapshot can be told as changes.
+//! What was reported to the reader of a watch, so that a new snapshot can be reported as changes.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -29,7 +29,7 @@ struct Kept {
 
 /// What a message comes to for the reader, in this order.
 #[derive(Debug, Default)]
-pub(super) struct Told {
+pub(super) struct Report {
     /// Stores that are gone: id and UUID.
     pub(super) removed: Vec<(String, String)>,
     pub(super) event: Option<Event>,
@@ -49,20 +49,20 @@ impl Known {
     }
 
     /// What an event of the server comes to.
-    pub(super) fn tell(&mut self, event: Event) -> Told {
+    pub(super) fn report(&mut self, event: Event) -> Report {
         match event {
             Event::Snapshot(store) => self.in_snapshot(store),
             Event::Synced { .. } => self.end_of_snapshot(event),
             Event::Changed(store) => self.changed(store),
             Event::Removed { ref id, .. } => {
                 self.stores.remove(id);
-                Told { event: Some(event), ..Told::default() }
+                Report { event: Some(event), ..Report::default() }
             }
-            Event::Heartbeat { .. } | Event::Reset => Told { event: Some(event), ..Told::default() },
+            Event::Heartbeat { .. } | Event::Reset => Report { event: Some(event), ..Report::default() },
         }
     }
 
-    fn in_snapshot(&mut self, store: Box<Store>) -> Told {
+    fn in_snapshot(&mut self, store: Box<Store>) -> Report {
         if let Some(ids) = &mut self.snapshot {
             ids.insert(store.id.clone());
         }
@@ -70,33 +70,33 @@ impl Known {
         let Some(old) = self.stores.get(&store.id) else {
             self.stores.insert(store.id.clone(), new);
             let event = if self.again() { Event::Changed(store) } else { Event::Snapshot(store) };
-            return Told { event: Some(event), ..Told::default() };
+            return Report { event: Some(event), ..Report::default() };
         };
         if old.uid == new.uid && old.digest == new.digest {
-            return Told::default();
+            return Report::default();
         }
         // Another store of this id: the one before is gone.
         let replaced = (old.uid != new.uid).then(|| (store.id.clone(), old.uid.clone()));
         self.stores.insert(store.id.clone(), new);
-        Told { removed: replaced.into_iter().collect(), event: Some(Event::Changed(store)) }
+        Report { removed: replaced.into_iter().collect(), event: Some(Event::Changed(store)) }
     }
 
-    fn end_of_snapshot(&mut self, event: Event) -> Told {
+    fn end_of_snapshot(&mut self, event: Event) -> Report {
         self.synced = true;
-        let Some(ids) = self.snapshot.take() else { return Told { event: Some(event), ..Told::default() } };
+        let Some(ids) = self.snapshot.take() else { return Report { event: Some(event), ..Report::default() } };
         let gone = self.stores.extract_if(|id, _| !ids.contains(id)).map(|(id, kept)| (id, kept.uid));
         let mut removed: Vec<_> = gone.collect();
         removed.sort_unstable();
-        Told { removed, event: Some(event) }
+        Report { removed, event: Some(event) }
     }
 
-    fn changed(&mut self, store: Box<Store>) -> Told {
+    fn changed(&mut self, store: Box<Store>) -> Report {
         let deleted = store.state() == crate::v1::store::State::Deleted;
         let new = Kept::of(&store);
         let old = if deleted { self.stores.remove(&store.id) } else { self.stores.insert(store.id.clone(), new) };
         // The contract has no repetition. This keeps one of a faulty server or proxy from the reader.
         let repeated = !deleted && old.is_some_and(|old| self.stores.get(&store.id).is_some_and(|new| *new == old));
-        Told { event: (!repeated).then_some(Event::Changed(store)), ..Told::default() }
+        Report { event: (!repeated).then_some(Event::Changed(store)), ..Report::default() }
     }
 }
 
@@ -125,8 +125,8 @@ mod tests {
         Box::new(Store { id: id.to_owned(), uid: uid.to_owned(), revision, ..Store::default() })
     }
 
-    fn told(known: &mut Known, event: Event) -> Vec<String> {
-        let Told { removed, event } = known.tell(event);
+    fn reported(known: &mut Known, event: Event) -> Vec<String> {
+        let Report { removed, event } = known.report(event);
         let shown = |event| match event {
             Event::Snapshot(store) => format!("snapshot {} {}", store.id, store.revision),
             Event::Changed(store) => format!("changed {} {}", store.id, store.revision),
@@ -140,38 +140,38 @@ mod tests {
     }
 
     #[test]
-    fn a_new_snapshot_is_told_as_what_changed_and_vanished() {
+    fn a_new_snapshot_is_reported_as_what_changed_and_vanished() {
         let mut known = Known::default();
         known.begin_snapshot();
         for id in ["same", "other", "new-uid", "gone", "deleted", "left"] {
-            assert_eq!(told(&mut known, Event::Snapshot(store(id, "u1", 1))), [format!("snapshot {id} 1")]);
+            assert_eq!(reported(&mut known, Event::Snapshot(store(id, "u1", 1))), [format!("snapshot {id} 1")]);
         }
-        assert_eq!(told(&mut known, synced()), ["Synced { stores: 0 }"]);
+        assert_eq!(reported(&mut known, synced()), ["Synced { stores: 0 }"]);
         let mut deleted = store("deleted", "u1", 2);
         deleted.set_state(State::Deleted);
-        told(&mut known, Event::Changed(deleted));
-        told(&mut known, Event::Removed { id: "left".to_owned(), uid: "u1".to_owned() });
+        reported(&mut known, Event::Changed(deleted));
+        reported(&mut known, Event::Removed { id: "left".to_owned(), uid: "u1".to_owned() });
 
         known.begin_snapshot();
-        assert!(told(&mut known, Event::Snapshot(store("same", "u1", 1))).is_empty());
-        assert_eq!(told(&mut known, Event::Snapshot(store("other", "u1", 5))), ["changed other 5"]);
-        let replaced = told(&mut known, Event::Snapshot(store("new-uid", "u2", 6)));
+        assert!(reported(&mut known, Event::Snapshot(store("same", "u1", 1))).is_empty());
+        assert_eq!(reported(&mut known, Event::Snapshot(store("other", "u1", 5))), ["changed other 5"]);
+        let replaced = reported(&mut known, Event::Snapshot(store("new-uid", "u2", 6)));
         assert_eq!(replaced, ["removed new-uid u1", "changed new-uid 6"]);
-        assert_eq!(told(&mut known, Event::Snapshot(store("made", "u1", 7))), ["changed made 7"]);
-        assert_eq!(told(&mut known, synced()), ["removed gone u1", "Synced { stores: 0 }"]);
+        assert_eq!(reported(&mut known, Event::Snapshot(store("made", "u1", 7))), ["changed made 7"]);
+        assert_eq!(reported(&mut known, synced()), ["removed gone u1", "Synced { stores: 0 }"]);
     }
 
     #[test]
     fn a_snapshot_that_begins_anew_repeats_nothing() {
         let mut known = Known::default();
         known.begin_snapshot();
-        told(&mut known, Event::Snapshot(store("a", "u1", 1)));
-        told(&mut known, Event::Snapshot(store("b", "u1", 1)));
+        reported(&mut known, Event::Snapshot(store("a", "u1", 1)));
+        reported(&mut known, Event::Snapshot(store("b", "u1", 1)));
         known.begin_snapshot();
-        assert!(told(&mut known, Event::Snapshot(store("a", "u1", 1))).is_empty());
-        assert_eq!(told(&mut known, Event::Snapshot(store("c", "u1", 1))), ["snapshot c 1"]);
-        assert_eq!(told(&mut known, synced()), ["removed b u1", "Synced { stores: 0 }"]);
-        assert_eq!(told(&mut known, Event::Changed(store("a", "u1", 2))), ["changed a 2"]);
-        assert!(told(&mut known, Event::Changed(store("a", "u1", 2))).is_empty(), "no event comes twice");
+        assert!(reported(&mut known, Event::Snapshot(store("a", "u1", 1))).is_empty());
+        assert_eq!(reported(&mut known, Event::Snapshot(store("c", "u1", 1))), ["snapshot c 1"]);
+        assert_eq!(reported(&mut known, synced()), ["removed b u1", "Synced { stores: 0 }"]);
+        assert_eq!(reported(&mut known, Event::Changed(store("a", "u1", 2))), ["changed a 2"]);
+        assert!(reported(&mut known, Event::Changed(store("a", "u1", 2))).is_empty(), "no event comes twice");
     }
 }
