@@ -64,7 +64,7 @@ async fn watching(stores: &[(&str, u64)], silence: Duration) -> (Watch, Answer, 
 
 #[tokio::test]
 async fn a_stream_without_heartbeats_is_taken_for_dead_although_pings_are_answered() {
-    let (mut watch, _silent, mut peer) = watching(&[("a", 1)], Duration::from_millis(50)).await;
+    let (mut watch, _silent, mut peer) = watching(&[("a", 1)], Duration::from_millis(500)).await;
     let again = async {
         let (token, mut answer) = peer.watch().await;
         answer.event(Wire::Changed(store("a", 2)), 2, "t2");
