@@ -165,12 +165,22 @@ impl Authenticator {
         }
     }
 
-    /// What says that a principal may be another now.
-    fn changes(&self) -> Vec<watch::Receiver<u64>> {
+    /// What says that whom a proof proves may be another now. Only what concerns the proof: a change of a token in the ledger
+    /// would have all streams of others check their signatures again.
+    fn changes(&self, proof: &Proof) -> Vec<watch::Receiver<u64>> {
         let Mode::On { sources: Sources { file, bindings, tls, .. }, tokens } = &*self.0 else { return Vec::new() };
-        let file = file.as_ref().map(CredentialsFile::changes);
-        let bindings = bindings.as_ref().map(Bindings::changes);
-        [Some(tokens.clone()), file, bindings, tls.as_ref().map(Tls::changes)].into_iter().flatten().collect()
+        let (mut changes, shows_certificate) = (Vec::new(), proof.certificate.is_some());
+        if matches!(proof.bearer, Some(Bearer::Token { .. })) {
+            changes.push(tokens.clone());
+            changes.extend(file.as_ref().map(CredentialsFile::changes));
+        }
+        if shows_certificate || matches!(proof.bearer, Some(Bearer::Jwt(_))) {
+            changes.extend(bindings.as_ref().map(Bindings::changes));
+        }
+        if shows_certificate {
+            changes.extend(tls.as_ref().map(Tls::changes));
+        }
+        changes
     }
 }
 

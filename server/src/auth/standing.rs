@@ -41,7 +41,7 @@ impl Standing {
 
     /// Waits until the caller is not the same any more.
     pub async fn lapse(self) -> Lapse {
-        let mut sources = self.auth.changes();
+        let mut sources = self.auth.changes(&self.proof);
         loop {
             // Before the look: what changes after it is noticed by the wait.
             sources.iter_mut().for_each(watch::Receiver::mark_unchanged);
