@@ -24,6 +24,7 @@ mod observe;
 mod parse;
 mod peers;
 mod port;
+mod rates;
 mod refusals;
 mod server;
 mod service;

@@ -149,7 +149,7 @@ impl Mirror {
         self.read().tokens(scope, after, most)
     }
 
-    /// Grows with each change of a token: what was read of tokens before may be wrong after.
+    /// Grows with each change of a token or a tenant: what was read of callers before may be wrong after.
     pub fn token_changes(&self) -> watch::Receiver<u64> {
         self.0.tokens.subscribe()
     }

@@ -49,7 +49,7 @@ async fn every_change_is_entered_once_with_who_did_it() {
     let (_options, server, admin) = start(&redis).await;
     let tenant = CreateTenantRequest { id: "acme".to_owned(), ..Default::default() };
     admin.create_tenant(tenant).await.expect("declared");
-    let limits = Some(TenantLimits { stores: Some(1), creates_per_minute: None });
+    let limits = Some(TenantLimits { stores: Some(1), creates_per_minute: None, ..TenantLimits::default() });
     let update = UpdateTenantRequest { id: "acme".to_owned(), limits, ..Default::default() };
     admin.update_tenant(update).await.expect("limited");
     let ci = admin.create_token(CreateToken::new("ci", "tenant").tenant("acme")).await.expect("made");
@@ -101,7 +101,7 @@ async fn every_change_is_entered_once_with_who_did_it() {
 async fn refusals_are_entered_folded_and_limits_are_told_apart() {
     let redis = RedisServer::start().await;
     let (options, server, admin) = start(&redis).await;
-    let limits = Some(TenantLimits { stores: Some(0), creates_per_minute: None });
+    let limits = Some(TenantLimits { stores: Some(0), creates_per_minute: None, ..TenantLimits::default() });
     admin.create_tenant(CreateTenantRequest { id: "acme".to_owned(), limits, ..Default::default() }).await.expect("ok");
     let reader = make_token(&options, "--role reader");
     let reader_client = client(&server, &reader).await;

@@ -22,7 +22,7 @@ fn reason<T: Debug>(said: Result<T, Error>) -> String {
 }
 
 fn stores(most: i32) -> Option<TenantLimits> {
-    Some(TenantLimits { stores: Some(most), creates_per_minute: None })
+    Some(TenantLimits { stores: Some(most), creates_per_minute: None, ..TenantLimits::default() })
 }
 
 fn tenant(id: &str, limits: Option<TenantLimits>) -> CreateTenantRequest {
@@ -140,7 +140,7 @@ async fn creates_of_a_minute_are_limited_and_the_refusal_says_when_to_try_again(
     let redis = RedisServer::start().await;
     let server = ServerOptions::without_cluster(&redis.url()).start_ready().await;
     let client = server.client().await;
-    let limits = Some(TenantLimits { stores: None, creates_per_minute: Some(40) });
+    let limits = Some(TenantLimits { stores: None, creates_per_minute: Some(40), ..TenantLimits::default() });
     client.create_tenant(tenant("acme", limits)).await.expect("declared");
     let results = join_all((0..60).map(|_| client.create(store("acme").request_id("")))).await;
     let made = results.iter().filter(|result| result.is_ok()).count();

@@ -56,7 +56,7 @@ pub(crate) struct UpdateTenantArgs {
     #[command(flatten)]
     limits: LimitArgs,
     /// Take all of its own limits back: those of the server hold.
-    #[arg(long, conflicts_with_all = ["max_stores", "max_creates_per_minute"])]
+    #[arg(long, conflicts_with_all = ["max_stores", "max_creates_per_minute", "max_calls_per_second", "max_watches"])]
     no_limits: bool,
     /// Id of this request. A retry with the same id has no second effect.
     #[arg(long, value_name = "ID")]
@@ -71,6 +71,12 @@ struct LimitArgs {
     /// The most stores it may create in a minute. Default: the server's.
     #[arg(long, value_name = "N")]
     max_creates_per_minute: Option<i32>,
+    /// The most calls in a second of each of its callers, on each replica. Default: the server's.
+    #[arg(long, value_name = "N")]
+    max_calls_per_second: Option<i32>,
+    /// The most open watches of its callers together, on each replica. Default: the server's.
+    #[arg(long, value_name = "N")]
+    max_watches: Option<i32>,
 }
 
 // === impl LimitArgs ===
@@ -78,8 +84,14 @@ struct LimitArgs {
 impl LimitArgs {
     /// `None`: no limit is named.
     fn named(self) -> Option<TenantLimits> {
-        let Self { max_stores: stores, max_creates_per_minute: creates_per_minute } = self;
-        (stores.is_some() || creates_per_minute.is_some()).then_some(TenantLimits { stores, creates_per_minute })
+        let Self {
+            max_stores: stores,
+            max_creates_per_minute: creates_per_minute,
+            max_calls_per_second: calls_per_second,
+            max_watches: watches,
+        } = self;
+        let limits = TenantLimits { stores, creates_per_minute, calls_per_second, watches };
+        (limits != TenantLimits::default()).then_some(limits)
     }
 }
 

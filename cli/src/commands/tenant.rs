@@ -63,6 +63,8 @@ fn table(tenants: &[Tenant]) -> String {
         "STORES",
         "MOST STORES",
         "CREATES A MINUTE",
+        "CALLS A SECOND",
+        "WATCHES",
         "DECLARED",
     ]);
     for tenant in tenants {
@@ -74,6 +76,8 @@ fn table(tenants: &[Tenant]) -> String {
             tenant.used.unwrap_or_default().stores.to_string(),
             limit(limits.stores),
             limit(limits.creates_per_minute),
+            limit(limits.calls_per_second),
+            limit(limits.watches),
             text::time(tenant.create_time),
         ];
         table.add_row(cells.map(|cell| text::line(&cell)));
@@ -92,12 +96,12 @@ mod tests {
         let tenant = Tenant {
             id: "acme".to_owned(),
             display_name: "Acme\n".to_owned(),
-            limits: Some(TenantLimits { stores: Some(7), creates_per_minute: None }),
+            limits: Some(TenantLimits { stores: Some(7), watches: Some(2), ..TenantLimits::default() }),
             used: Some(TenantUsage { stores: 3 }),
             ..Tenant::default()
         };
         let table = table(&[tenant]);
         let row: Vec<_> = table.lines().nth(1).expect("a row").split_whitespace().collect();
-        assert_eq!(row, ["acme", "Acme", "3", "7", "default", "-"]);
+        assert_eq!(row, ["acme", "Acme", "3", "7", "default", "default", "2", "-"]);
     }
 }

@@ -1951,7 +1951,7 @@ pub mod store_service_client {
     /// - RESOURCE_EXHAUSTED: TOO_MANY_REQUESTS, the server is answering 1,024 calls. Reads with CONSISTENCY_STALE have a separate
     ///   limit of 1,024; WatchStatus has limits of its own. TOO_MANY_CONNECTIONS, the caller's address has too many open
     ///   connections: 10,000, unless the operator configured another limit. HEADERS_TOO_LARGE, the metadata of the call has more
-    ///   than 16 KiB.
+    ///   than 16 KiB. RATE_LIMITED, with a RetryInfo: the caller has tenants, and has made as many calls in a second as it may.
     /// - UNAUTHENTICATED: TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED or TOKEN_REVOKED: the metadata `authorization` must be
     ///   "Bearer " and a valid token. Get another token, then repeat the call. TOKEN_OVER_PLAINTEXT, the token came from another
     ///   machine without TLS: replace it, and call over TLS. CERTIFICATE_INVALID, the client certificate of the connection is not
@@ -2175,11 +2175,13 @@ pub mod store_service_client {
         ///
         /// Errors:
         ///
-        /// - INVALID_ARGUMENT: INVALID_FIELD. RESUME_TOKEN_INVALID, the token is damaged, or belongs to another filter or to a caller of other
-        ///   tenants.
+        /// - INVALID_ARGUMENT: INVALID_FIELD. RESUME_TOKEN_INVALID, the token is damaged, or belongs to another filter or to a
+        ///   caller of other tenants.
         /// - OUT_OF_RANGE: HISTORY_COMPACTED, the changes after the token are no longer kept, the client was too slow, or the token
-        ///   is of a watch without a filter and this one has one. Watch again without a token. The metadata field `oldest_revision` is the oldest revision that this replica can resume from.
-        /// - RESOURCE_EXHAUSTED: TOO_MANY_STREAMS, with `limit` and `scope` in the metadata. Scope "peer": the caller's address (an
+        ///   is of a watch without a filter and this one has one. Watch again without a token. The metadata field
+        ///   `oldest_revision` is the oldest revision that this replica can resume from.
+        /// - RESOURCE_EXHAUSTED: TOO_MANY_STREAMS, with `limit` and `scope` in the metadata. Scope "tenant": the callers with the
+        ///   caller's tenant have as many open streams on this server as the tenant may have. Scope "peer": the caller's address (an
         ///   IPv4 address or an IPv6 /64 network) has 10,000 open streams, unless the operator configured another limit. Scope
         ///   "server": this server has 20,000, unless the operator configured another limit.
         /// - UNAVAILABLE: DRAINING, the server is stopping. After `synced`, the server first sends a last `heartbeat` with a token:
@@ -2345,11 +2347,13 @@ pub mod store_service_server {
         ///
         /// Errors:
         ///
-        /// - INVALID_ARGUMENT: INVALID_FIELD. RESUME_TOKEN_INVALID, the token is damaged, or belongs to another filter or to a caller of other
-        ///   tenants.
+        /// - INVALID_ARGUMENT: INVALID_FIELD. RESUME_TOKEN_INVALID, the token is damaged, or belongs to another filter or to a
+        ///   caller of other tenants.
         /// - OUT_OF_RANGE: HISTORY_COMPACTED, the changes after the token are no longer kept, the client was too slow, or the token
-        ///   is of a watch without a filter and this one has one. Watch again without a token. The metadata field `oldest_revision` is the oldest revision that this replica can resume from.
-        /// - RESOURCE_EXHAUSTED: TOO_MANY_STREAMS, with `limit` and `scope` in the metadata. Scope "peer": the caller's address (an
+        ///   is of a watch without a filter and this one has one. Watch again without a token. The metadata field
+        ///   `oldest_revision` is the oldest revision that this replica can resume from.
+        /// - RESOURCE_EXHAUSTED: TOO_MANY_STREAMS, with `limit` and `scope` in the metadata. Scope "tenant": the callers with the
+        ///   caller's tenant have as many open streams on this server as the tenant may have. Scope "peer": the caller's address (an
         ///   IPv4 address or an IPv6 /64 network) has 10,000 open streams, unless the operator configured another limit. Scope
         ///   "server": this server has 20,000, unless the operator configured another limit.
         /// - UNAVAILABLE: DRAINING, the server is stopping. After `synced`, the server first sends a last `heartbeat` with a token:
@@ -2400,7 +2404,7 @@ pub mod store_service_server {
     /// - RESOURCE_EXHAUSTED: TOO_MANY_REQUESTS, the server is answering 1,024 calls. Reads with CONSISTENCY_STALE have a separate
     ///   limit of 1,024; WatchStatus has limits of its own. TOO_MANY_CONNECTIONS, the caller's address has too many open
     ///   connections: 10,000, unless the operator configured another limit. HEADERS_TOO_LARGE, the metadata of the call has more
-    ///   than 16 KiB.
+    ///   than 16 KiB. RATE_LIMITED, with a RetryInfo: the caller has tenants, and has made as many calls in a second as it may.
     /// - UNAUTHENTICATED: TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED or TOKEN_REVOKED: the metadata `authorization` must be
     ///   "Bearer " and a valid token. Get another token, then repeat the call. TOKEN_OVER_PLAINTEXT, the token came from another
     ///   machine without TLS: replace it, and call over TLS. CERTIFICATE_INVALID, the client certificate of the connection is not
@@ -2819,7 +2823,8 @@ pub struct Tenant {
     #[prost(message, optional, tag = "7")]
     pub update_time: ::core::option::Option<::prost_types::Timestamp>,
 }
-/// What a tenant may have. They hold exactly over all replicas: Redis checks them in the step that writes the store.
+/// What a tenant may have. `stores` and `creates_per_minute` hold exactly over all replicas: Redis checks them in the step that
+/// writes the store. The others are counted by each replica.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TenantLimits {
     /// The number of stores that are not DELETED: 0 to 1,000,000. Absent: what the operator has set for all.
@@ -2829,6 +2834,14 @@ pub struct TenantLimits {
     /// of a minute has passed. Absent: what the operator has set for all.
     #[prost(int32, optional, tag = "2")]
     pub creates_per_minute: ::core::option::Option<i32>,
+    /// The number of calls in a second of each caller with this tenant, on each replica: 1 to 1,000,000. Of a caller with
+    /// several tenants, the lowest number holds. Absent: what the operator has set for all.
+    #[prost(int32, optional, tag = "3")]
+    pub calls_per_second: ::core::option::Option<i32>,
+    /// The number of open watches of all callers with this tenant, on each replica: 0 to 1,000,000. Absent: what the operator has
+    /// set for all.
+    #[prost(int32, optional, tag = "4")]
+    pub watches: ::core::option::Option<i32>,
 }
 /// What a tenant has.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

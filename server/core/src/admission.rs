@@ -11,6 +11,10 @@ pub struct TenantLimits {
     pub stores: Option<u32>,
     /// New stores in any minute: so many at once, then one more in each part of a minute.
     pub creates_per_minute: Option<u32>,
+    /// Calls of each of its callers in a second, on each replica: so many at once, then one more in each part of a second.
+    pub calls_per_second: Option<u32>,
+    /// Open watches of all its callers together, on each replica.
+    pub watches: Option<u32>,
 }
 
 /// The rules for new stores of all tenants.
@@ -54,6 +58,8 @@ impl TenantLimits {
     /// short to be counted exactly in microseconds.
     pub const MOST_STORES: u32 = 1_000_000;
     pub const MOST_CREATES: u32 = 6_000;
+    pub const MOST_CALLS: u32 = 1_000_000;
+    pub const MOST_WATCHES: u32 = 1_000_000;
 
     /// These limits, and where there is none, that of `defaults`.
     #[must_use]
@@ -61,6 +67,8 @@ impl TenantLimits {
         Self {
             stores: self.stores.or(defaults.stores),
             creates_per_minute: self.creates_per_minute.or(defaults.creates_per_minute),
+            calls_per_second: self.calls_per_second.or(defaults.calls_per_second),
+            watches: self.watches.or(defaults.watches),
         }
     }
 }

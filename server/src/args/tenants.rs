@@ -12,8 +12,8 @@ pub struct TenantArgs {
     /// those without a tenant).
     #[arg(long, env = "SENDSTORES_TENANTS", default_value = "open")]
     pub tenants: String,
-    /// Limit of tenants that have none of their own, as NAME=NUMBER: stores (that are not DELETED), creates-per-minute. May
-    /// be repeated. Default: none.
+    /// Limit of tenants that have none of their own, as NAME=NUMBER: stores (that are not DELETED), creates-per-minute;
+    /// on each replica, calls-per-second (of each caller with tenants) and watches. May be repeated. Default: none.
     #[arg(long = "tenant-limit", env = "SENDSTORES_TENANT_LIMIT", value_name = "NAME=NUMBER", value_delimiter = ',')]
     pub tenant_limits: Vec<String>,
 }
@@ -41,7 +41,12 @@ fn set(limits: &mut TenantLimits, setting: &str) -> Result<(), String> {
     let (limit, range) = match name {
         "stores" => (&mut limits.stores, 0..=u64::from(TenantLimits::MOST_STORES)),
         "creates-per-minute" => (&mut limits.creates_per_minute, 1..=u64::from(TenantLimits::MOST_CREATES)),
-        _ => return Err(format!("{setting:?}: {name} is none of stores, creates-per-minute")),
+        "calls-per-second" => (&mut limits.calls_per_second, 1..=u64::from(TenantLimits::MOST_CALLS)),
+        "watches" => (&mut limits.watches, 0..=u64::from(TenantLimits::MOST_WATCHES)),
+        _ => {
+            let known = "stores, creates-per-minute, calls-per-second, watches";
+            return Err(format!("{setting:?}: {name} is none of {known}"));
+        }
     };
     *limit = u32::try_from(number(value, range).map_err(|why| format!("{name}: {why}"))?).ok();
     Ok(())
@@ -49,8 +54,13 @@ fn set(limits: &mut TenantLimits, setting: &str) -> Result<(), String> {
 
 /// As `name = value`, one a flag.
 pub(super) fn print(quota: &Quota) -> [(&'static str, String); 2] {
-    let Quota { defaults: TenantLimits { stores, creates_per_minute }, closed } = quota;
-    let named = [("stores", stores), ("creates-per-minute", creates_per_minute)];
+    let Quota { defaults: TenantLimits { stores, creates_per_minute, calls_per_second, watches }, closed } = quota;
+    let named = [
+        ("stores", stores),
+        ("creates-per-minute", creates_per_minute),
+        ("calls-per-second", calls_per_second),
+        ("watches", watches),
+    ];
     let given = named.iter().filter_map(|(name, limit)| limit.map(|limit| format!("{name}={limit}")));
     let tenants = if *closed { "closed" } else { "open" };
     [("tenants", tenants.to_owned()), ("tenant-limit", given.collect::<Vec<_>>().join(","))]
@@ -65,7 +75,8 @@ mod tests {
         let mut limits = TenantLimits::default();
         set(&mut limits, "stores=0").expect("a limit");
         set(&mut limits, "creates-per-minute=30").expect("a limit");
-        assert_eq!(limits, TenantLimits { stores: Some(0), creates_per_minute: Some(30) });
+        let wanted = TenantLimits { stores: Some(0), creates_per_minute: Some(30), ..TenantLimits::default() };
+        assert_eq!(limits, wanted);
         let printed = print(&Quota { defaults: limits, closed: true });
         assert_eq!(printed.map(|(_, value)| value), ["closed", "stores=0,creates-per-minute=30"]);
         for bad in ["stores", "stores=-1", "stores=many", "creates-per-minute=0", "creates-per-minute=6001", "shops=1"]

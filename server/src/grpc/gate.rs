@@ -15,7 +15,11 @@ use sendstores_core::{
 use sendstores_proto::access::{MethodAccess, Rule};
 use tokio::sync::Semaphore;
 
-use super::{StoreApi, status::Refusal};
+use super::{
+    StoreApi,
+    rates::{Cell, Rates},
+    status::Refusal,
+};
 use crate::auth::{
     AuthEpoch, AuthError, Authenticator, ClientCertificate, Credentials, Lapse, Recognised, ReflectionAccess, Standing,
 };
@@ -30,6 +34,7 @@ pub(super) struct Gate {
     auth: Authenticator,
     reflection: ReflectionAccess,
     unknown: Semaphore,
+    rates: Rates,
 }
 
 /// What one connection remembers: its calls nearly always have the same token.
@@ -45,6 +50,8 @@ struct Known {
     recognised: Recognised,
     /// As of before the header was looked up.
     epoch: AuthEpoch,
+    /// `None`: its calls are not counted.
+    cell: Option<Arc<Cell>>,
 }
 
 /// Who is not let through.
@@ -70,7 +77,8 @@ impl Session {
 
 impl Gate {
     pub(super) fn new(auth: Authenticator) -> Self {
-        Self { auth, reflection: ReflectionAccess::Authenticated, unknown: Semaphore::new(LEDGER_CALLS) }
+        let unknown = Semaphore::new(LEDGER_CALLS);
+        Self { auth, reflection: ReflectionAccess::Authenticated, unknown, rates: Rates::default() }
     }
 
     pub(super) fn with_reflection(self, reflection: ReflectionAccess) -> Self {
@@ -96,7 +104,7 @@ impl Gate {
             Rule::Reflection => None,
             Rule::Permission(name) => Some(name),
         };
-        let principal = match self.known(session, headers) {
+        let principal = match self.known(session, headers)? {
             Some(principal) => principal,
             // On the heap, because it is needed once a connection.
             None => Box::pin(self.look_up(session, headers, api)).await?,
@@ -122,21 +130,26 @@ impl Gate {
         self.auth.standing(session.credentials(headers.get(AUTHORIZATION)), principal)
     }
 
-    /// The principal of this very header and this connection's certificate, if it was looked up on this connection and nothing has changed since.
-    fn known(&self, session: &Session, headers: &HeaderMap) -> Option<Arc<Principal>> {
+    /// The principal of this very header and this connection's certificate, if it was looked up on this connection and
+    /// nothing has changed since. Refuses one that calls too often.
+    fn known(&self, session: &Session, headers: &HeaderMap) -> Result<Option<Arc<Principal>>, Refused> {
         if let Some(principal) = self.auth.unchecked() {
-            return Some(principal);
+            return Ok(Some(principal));
         }
         let Credentials { header, certificate } = session.credentials(headers.get(AUTHORIZATION));
         if header.is_none() && certificate.is_none() {
-            return None;
+            return Ok(None);
         }
         let known = session.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let known =
-            known.as_ref().filter(|known| known.header.as_deref() == header && known.epoch == self.auth.epoch())?;
+        let same = |known: &&Known| known.header.as_deref() == header && known.epoch == self.auth.epoch();
+        let Some(known) = known.as_ref().filter(same) else { return Ok(None) };
         let Recognised { principal, recheck } = &known.recognised;
         let ahead = |end: &Option<Timestamp>| end.is_none_or(|end| end > SystemTime::now().into());
-        (ahead(&principal.expires) && ahead(recheck)).then(|| principal.clone())
+        if !ahead(&principal.expires) || !ahead(recheck) {
+            return Ok(None);
+        }
+        take(known.cell.as_deref(), principal)?;
+        Ok(Some(principal.clone()))
     }
 
     async fn look_up<L: Ledger>(
@@ -144,17 +157,17 @@ impl Gate {
         session: &Session,
         headers: &HeaderMap,
         api: &StoreApi<L>,
-    ) -> Result<Arc<Principal>, Refusal> {
+    ) -> Result<Arc<Principal>, Refused> {
         let epoch = self.auth.epoch();
         // A call with two tokens has none: which one is meant is a matter of taste.
         let mut given = headers.get_all(AUTHORIZATION).iter();
         let header = match (given.next(), given.next()) {
-            (Some(_), Some(_)) => return Err(Refusal::TokenInvalid),
+            (Some(_), Some(_)) => return Err(Refusal::TokenInvalid.into()),
             (header, _) => header,
         };
         if let (Some(address), Some(_)) = (session.exposed, header) {
             tracing::warn!(%address, "a token came over a connection without TLS; replace it, it was readable on the way");
-            return Err(Refusal::TokenOverPlaintext);
+            return Err(Refusal::TokenOverPlaintext.into());
         }
         let credentials = session.credentials(header);
         let recognised = match self.auth.authenticate(credentials).await {
@@ -168,10 +181,23 @@ impl Gate {
         };
         let recognised = recognised.map_err(Refusal::from)?;
         let principal = recognised.principal.clone();
-        let known = Known { header: credentials.header.map(Into::into), recognised, epoch };
+        let cell = self.rates.cell(&principal, most_calls(&principal, api));
+        let taken = take(cell.as_deref(), &principal);
+        let known = Known { header: credentials.header.map(Into::into), recognised, epoch, cell };
         *session.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(known);
-        Ok(principal)
+        taken.map(|()| principal)
     }
+}
+
+/// Counts a call of the principal.
+fn take(cell: Option<&Cell>, principal: &Arc<Principal>) -> Result<(), Refused> {
+    let taken = cell.map_or(Ok(()), Cell::take);
+    taken.map_err(|why| Refused { why, principal: Some(principal.clone()) })
+}
+
+/// How many calls the principal may make in a second: the lowest number of its tenants.
+fn most_calls<L: Ledger>(principal: &Principal, api: &StoreApi<L>) -> Option<u32> {
+    principal.scope.tenants().filter_map(|tenant| api.limits_of(tenant).calls_per_second).min()
 }
 
 impl From<Refusal> for Refused {

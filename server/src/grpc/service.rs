@@ -9,7 +9,7 @@ use bytes::{Buf, Bytes};
 use futures::{Stream, StreamExt};
 use prost::Message;
 use sendstores_core::{
-    Actor, CallId, Cause, Engines, Principal, StoreId, access::PrincipalKind, admission::Quota,
+    Actor, CallId, Cause, Engines, Principal, StoreId, TenantId, access::PrincipalKind, admission::Quota,
     credentials::ReadCredentials, ledger::Ledger,
 };
 use sendstores_proto::v1::{self as wire, store_service_server::StoreService};
@@ -164,8 +164,9 @@ impl<L: Ledger> StoreApi<L> {
         permits.try_acquire().map_err(|_| Refusal::TooManyRequests { most: self.0.limits.calls })
     }
 
-    pub(super) fn admit_stream(&self, peer: Option<Peer>) -> Result<Place, Refusal> {
-        self.0.streams.admit(peer)
+    pub(super) fn admit_stream(&self, peer: Option<Peer>, caller: &Principal) -> Result<Place, Refusal> {
+        let limit = |tenant: &TenantId| Some((tenant.clone(), usize::try_from(self.limits_of(tenant).watches?).ok()?));
+        self.0.streams.admit(peer, caller.scope.tenants().filter_map(limit).collect())
     }
 
     /// Get, with the cached encoding of the store.

@@ -32,6 +32,8 @@ const RETRY: Duration = Duration::from_secs(1);
 pub(super) enum Scope {
     /// All callers of this server.
     Server,
+    /// All callers of one tenant.
+    Tenant,
     /// All who call from one address.
     Peer,
 }
@@ -158,6 +160,9 @@ impl Refusal {
                     "this server is read-only: {why}; nothing is lost in the cluster, and an operator has to \
                     decide how to go on (docs/errors.md, READ_ONLY)"
                 );
+            }
+            Self::TooManyStreams { most, scope: Scope::Tenant } => {
+                return format!("this server keeps {most} streams open for the callers of your tenant; close some");
             }
             Self::TooManyStreams { most, scope: Scope::Peer } => {
                 return format!("this server keeps {most} streams open for one address; close some of yours");
@@ -314,6 +319,7 @@ impl Scope {
     fn as_str(self) -> &'static str {
         match self {
             Self::Server => "server",
+            Self::Tenant => "tenant",
             Self::Peer => "peer",
         }
     }

@@ -210,6 +210,13 @@ impl<L: Ledger> StoreApi<L> {
         Err(Tenancy::TenantConflict(id).into())
     }
 
+    /// The limits of this tenant on this server: its own, and those of all.
+    pub(super) fn limits_of(&self, tenant: &TenantId) -> TenantLimits {
+        let declared = self.backend().ok().and_then(|backend| backend.mirror.tenant(tenant));
+        let own = declared.filter(|declared| declared.delete_time.is_none()).map(|declared| declared.limits);
+        own.unwrap_or_default().or(self.quota().defaults)
+    }
+
     /// Refuses what Create would refuse now, as far as this server knows: when nothing is to be written.
     pub(super) fn rehearse_terms(&self, tenant: &TenantId) -> Result<(), Refusal> {
         let (mirror, quota) = (&self.backend()?.mirror, self.quota());
@@ -243,7 +250,7 @@ fn operation(violations: &mut Violations, request_id: &str, digest: String) -> O
 }
 
 fn limits(violations: &mut Violations, limits: wire::TenantLimits) -> Option<TenantLimits> {
-    let wire::TenantLimits { stores, creates_per_minute } = limits;
+    let wire::TenantLimits { stores, creates_per_minute, calls_per_second, watches } = limits;
     let mut limit = |field: &str, given: Option<i32>, least: u32, most: u32| {
         let limit = given.map(|given| u32::try_from(given).ok().filter(|limit| (least..=most).contains(limit)));
         if limit == Some(None) {
@@ -253,7 +260,9 @@ fn limits(violations: &mut Violations, limits: wire::TenantLimits) -> Option<Ten
     };
     let stores = limit("stores", stores, 0, TenantLimits::MOST_STORES);
     let creates = limit("creates_per_minute", creates_per_minute, 1, TenantLimits::MOST_CREATES);
-    Some(TenantLimits { stores: stores?, creates_per_minute: creates? })
+    let calls = limit("calls_per_second", calls_per_second, 1, TenantLimits::MOST_CALLS);
+    let watches = limit("watches", watches, 0, TenantLimits::MOST_WATCHES);
+    Some(TenantLimits { stores: stores?, creates_per_minute: creates?, calls_per_second: calls?, watches: watches? })
 }
 
 fn shown(tenant: &Tenant, mirror: &Mirror) -> wire::Tenant {
@@ -266,6 +275,8 @@ fn shown(tenant: &Tenant, mirror: &Mirror) -> wire::Tenant {
         limits: Some(wire::TenantLimits {
             stores: wire_limit(limits.stores),
             creates_per_minute: wire_limit(limits.creates_per_minute),
+            calls_per_second: wire_limit(limits.calls_per_second),
+            watches: wire_limit(limits.watches),
         }),
         used: Some(wire::TenantUsage { stores: i64::try_from(mirror.count_stores_of(id)).unwrap_or(i64::MAX) }),
         create_time: Some(convert::time(*create_time)),

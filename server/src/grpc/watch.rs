@@ -95,7 +95,7 @@ impl<L: Ledger> StoreApi<L> {
         };
 
         let backend = self.backend()?;
-        let admitted = self.admit_stream(peer)?;
+        let admitted = self.admit_stream(peer, caller)?;
         backend.mirror.catch_up(&backend.ledger).await?;
         let here = backend.mirror.position();
         let (snapshot, cursor) = match position {

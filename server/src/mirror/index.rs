@@ -66,7 +66,7 @@ pub(super) struct Index {
     stores: Stores,
     tenants: Table<Tenant>,
     tokens: Table<Token>,
-    /// Grows with each change of a token.
+    /// Grows with each change of a token, and of a tenant, whose limits hold for its tokens.
     token_changes: u64,
     ring: VecDeque<Arc<Change>>,
     ring_size: usize,
@@ -135,7 +135,10 @@ impl Index {
         self.revision = revision;
         match entry {
             LogEntry::Record(Record::Store(store)) => self.take(revision, before, store),
-            LogEntry::Record(Record::Tenant(tenant)) => put_newer(&mut self.tenants, self.covered, tenant),
+            LogEntry::Record(Record::Tenant(tenant)) => {
+                put_newer(&mut self.tenants, self.covered, tenant);
+                self.token_changes += 1;
+            }
             LogEntry::Record(Record::Token(token)) => {
                 put_newer(&mut self.tokens, self.covered, token);
                 self.token_changes += 1;
@@ -262,7 +265,7 @@ impl Index {
         self.stores.count_of(tenant)
     }
 
-    /// How many changes of tokens were applied.
+    /// How many changes of tokens and tenants were applied.
     pub(super) fn token_changes(&self) -> u64 {
         self.token_changes
     }

@@ -30,7 +30,7 @@ on_both! {
 }
 
 fn quota(stores: Option<u32>, creates_per_minute: Option<u32>) -> Terms {
-    Quota { defaults: TenantLimits { stores, creates_per_minute }, closed: false }.terms()
+    Quota { defaults: TenantLimits { stores, creates_per_minute, ..TenantLimits::default() }, closed: false }.terms()
 }
 
 /// A creation of the tenant.
@@ -114,12 +114,12 @@ async fn a_declared_tenant_has_its_own_limits<W: World>() {
     let acme = apply(&ledger, declaration("acme")).await;
     created(&ledger, "acme", "store-a", &default).await.expect("admitted");
     assert_eq!(created(&ledger, "acme", "store-b", &default).await, Err(full(1)), "of its own it has none");
-    let limits = TenantLimits { stores: Some(2), creates_per_minute: None };
+    let limits = TenantLimits { stores: Some(2), creates_per_minute: None, ..TenantLimits::default() };
     let acme = apply(&ledger, tenant_event(&acme, TenantEvent::Limited(limits))).await;
     assert_eq!(acme.limits, limits);
     created(&ledger, "acme", "store-b", &default).await.expect("admitted");
     assert_eq!(created(&ledger, "acme", "store-c", &default).await, Err(full(2)));
-    let limits = TenantLimits { stores: Some(9), creates_per_minute: Some(1) };
+    let limits = TenantLimits { stores: Some(9), creates_per_minute: Some(1), ..TenantLimits::default() };
     let acme = apply(&ledger, tenant_event(&acme, TenantEvent::Limited(limits))).await;
     created(&ledger, "acme", "store-c", &default).await.expect("the first in its minute");
     let refused = created(&ledger, "acme", "store-d", &default).await;

@@ -67,7 +67,10 @@ async fn what_changes_nothing_is_not_entered<W: World>() {
     assert!(matches!(ledger.submit(known, audited("again")).await, Ok(Written::Repeated(_))));
     let taken = ledger.submit(creation("store-a"), audited("taken")).await;
     assert!(matches!(taken, Err(LedgerError::Conflict(_))), "{taken:?}");
-    let none = Quota { defaults: TenantLimits { stores: Some(0), creates_per_minute: None }, closed: false };
+    let none = Quota {
+        defaults: TenantLimits { stores: Some(0), creates_per_minute: None, ..TenantLimits::default() },
+        closed: false,
+    };
     let refused = ledger.submit(creation("store-b"), Terms { audit: Some(entry("refused", 1)), ..none.terms() }).await;
     assert!(matches!(refused, Err(LedgerError::NotAdmitted(_))), "{refused:?}");
     assert_eq!(read(&ledger).await, [entry("first", 1)]);

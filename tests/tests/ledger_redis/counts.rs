@@ -44,8 +44,11 @@ async fn drift(ledger: &RedisLedger, counts: &[(&str, u64)]) -> u64 {
 
 /// Has acme create stores until it has `most` of them; returns how many that were.
 async fn fill(ledger: &RedisLedger, most: u32) -> u32 {
-    let terms =
-        Quota { defaults: TenantLimits { stores: Some(most), creates_per_minute: None }, closed: false }.terms();
+    let terms = Quota {
+        defaults: TenantLimits { stores: Some(most), creates_per_minute: None, ..TenantLimits::default() },
+        closed: false,
+    }
+    .terms();
     for made in 0.. {
         match ledger.submit(of("acme", &format!("store-fill-{most}-{made}")), terms.clone()).await {
             Ok(_) => {}

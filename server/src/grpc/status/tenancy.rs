@@ -15,6 +15,11 @@ pub(in crate::grpc) enum Tenancy {
     TenantExists(TenantId),
     TenantNotFound(TenantId),
     TenantConflict(TenantId),
+    /// The caller makes more calls in a second than it may.
+    Calls {
+        most: u32,
+        retry_after: Duration,
+    },
     /// `None`: it was not said of which tenant.
     Denied(Option<TenantId>, Denial),
 }
@@ -31,7 +36,7 @@ impl Tenancy {
             Self::Denied(_, Denial::Undeclared) => (Code::FailedPrecondition, "TENANT_UNDECLARED"),
             Self::Denied(_, Denial::NotEmpty { .. }) => (Code::FailedPrecondition, "TENANT_NOT_EMPTY"),
             Self::Denied(_, Denial::Stores { .. }) => (Code::ResourceExhausted, "QUOTA_EXCEEDED"),
-            Self::Denied(_, Denial::Rate { .. }) => (Code::ResourceExhausted, "RATE_LIMITED"),
+            Self::Calls { .. } | Self::Denied(_, Denial::Rate { .. }) => (Code::ResourceExhausted, "RATE_LIMITED"),
         }
     }
 
@@ -42,6 +47,9 @@ impl Tenancy {
             Self::TenantExists(id) => format!("the tenant {id} is declared already"),
             Self::TenantNotFound(id) => format!("no tenant {id} is declared"),
             Self::TenantConflict(id) => format!("tenant {id} keeps changing; try again"),
+            Self::Calls { most, .. } => {
+                format!("callers of this tenant may make {most} calls in a second each; try again more slowly")
+            }
             Self::Denied(id, denial) => {
                 let id = id.as_ref().map_or_else(|| "of the store".to_owned(), ToString::to_string);
                 match denial {
@@ -66,10 +74,13 @@ impl Tenancy {
         let first = match self {
             Self::TokenNotFound(id) | Self::TokenConflict(id) => Some(("token_id", id.to_string())),
             Self::TenantExists(id) | Self::TenantNotFound(id) | Self::TenantConflict(id) => Some(of(id)),
+            Self::Calls { .. } => None,
             Self::Denied(id, _) => id.as_ref().map(of),
         };
         let second = match self {
-            Self::Denied(_, Denial::Stores { most } | Denial::Rate { most, .. }) => Some(("limit", most.to_string())),
+            Self::Calls { most, .. } | Self::Denied(_, Denial::Stores { most } | Denial::Rate { most, .. }) => {
+                Some(("limit", most.to_string()))
+            }
             Self::Denied(_, Denial::NotEmpty { stores }) => Some(("stores", stores.to_string())),
             _ => None,
         };
@@ -93,7 +104,7 @@ impl Tenancy {
                 let subject = id.as_ref().map(|id| format!("tenant:{id}")).unwrap_or_default();
                 details.add_quota_failure_violation(subject, self.message());
             }
-            Self::Denied(_, Denial::Rate { retry_after, .. }) => {
+            Self::Calls { retry_after, .. } | Self::Denied(_, Denial::Rate { retry_after, .. }) => {
                 // In whole milliseconds, none too early.
                 let wait = Duration::from_millis(u64::try_from(retry_after.as_millis()).unwrap_or(u64::MAX - 1) + 1);
                 details.set_retry_info(Some(wait));

@@ -12,6 +12,8 @@ fn token() -> TokenId {
     "4fKq0ZpL2x".parse().expect("valid")
 }
 
+const CALLS: Tenancy = Tenancy::Calls { most: 1, retry_after: Duration::from_micros(1_500) };
+
 const RATE: Denial = Denial::Rate { most: 1, retry_after: Duration::from_micros(1_500) };
 
 fn tenant() -> TenantId {
@@ -63,6 +65,7 @@ fn every_refusal() -> Vec<(Refusal, Code, &'static str)> {
         (denied(Denial::Undeclared), Code::FailedPrecondition, "TENANT_UNDECLARED"),
         (denied(Denial::NotEmpty { stores: 1 }), Code::FailedPrecondition, "TENANT_NOT_EMPTY"),
         (denied(Denial::Stores { most: 1 }), Code::ResourceExhausted, "QUOTA_EXCEEDED"),
+        (CALLS.into(), Code::ResourceExhausted, "RATE_LIMITED"),
         (denied(RATE), Code::ResourceExhausted, "RATE_LIMITED"),
         (Refusal::AuthUnavailable, Code::Unavailable, "AUTH_UNAVAILABLE"),
         (
@@ -131,6 +134,7 @@ const COMMON: &[&str] = &[
     "TOO_MANY_CONNECTIONS",
     "HOST_NOT_ALLOWED",
     "HEADERS_TOO_LARGE",
+    "RATE_LIMITED",
     "TOKEN_MISSING",
     "TOKEN_INVALID",
     "TOKEN_EXPIRED",

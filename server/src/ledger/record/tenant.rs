@@ -28,14 +28,18 @@ struct LimitsRecord {
     stores: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     creates_per_minute: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    calls_per_second: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    watches: Option<u32>,
 }
 
 // === impl LimitsRecord ===
 
 impl LimitsRecord {
     fn is_empty(&self) -> bool {
-        let Self { stores, creates_per_minute } = self;
-        stores.is_none() && creates_per_minute.is_none()
+        let Self { stores, creates_per_minute, calls_per_second, watches } = self;
+        [stores, creates_per_minute, calls_per_second, watches].iter().all(|limit| limit.is_none())
     }
 }
 
@@ -59,14 +63,14 @@ impl Stored for Tenant {
             delete_time,
             unknown: _,
         } = self;
-        let TenantLimits { stores, creates_per_minute } = *limits;
+        let TenantLimits { stores, creates_per_minute, calls_per_second, watches } = *limits;
         TenantRecord {
             version: Self::VERSION,
             id: id.as_str().into(),
             uid: uid.as_str().into(),
             display_name: display_name.as_str().into(),
             state: state.as_str().into(),
-            limits: LimitsRecord { stores, creates_per_minute },
+            limits: LimitsRecord { stores, creates_per_minute, calls_per_second, watches },
             create_time: create_time.as_micros(),
             update_time: update_time.as_micros(),
             delete_time: delete_time.map(Timestamp::as_micros),
@@ -77,13 +81,13 @@ impl Stored for Tenant {
         let TenantRecord { version, id, uid, display_name, state, limits, create_time, update_time, delete_time } =
             form;
         check_version(version, Self::VERSION)?;
-        let LimitsRecord { stores, creates_per_minute } = limits;
+        let LimitsRecord { stores, creates_per_minute, calls_per_second, watches } = limits;
         Ok(Self {
             id: parse("id", &id)?,
             uid: parse("uid", &uid)?,
             display_name: parse("display_name", &display_name)?,
             state: kept("state", &state, TenantState::kept)?,
-            limits: TenantLimits { stores, creates_per_minute },
+            limits: TenantLimits { stores, creates_per_minute, calls_per_second, watches },
             revision,
             create_time: Timestamp::from_micros(create_time),
             update_time: Timestamp::from_micros(update_time),
