@@ -40,8 +40,7 @@ Examples:
 
 Environment, which comes before the context:
   SENDSTORES_SERVER       the URL of the server
-  SENDSTORES_TOKEN        the token of the caller; `sendstores token create` makes one, the first is made by
-                          `sendstores-server token create`
+  SENDSTORES_TOKEN        the token of the caller; `sendstores-server token create` makes the first
   SENDSTORES_TOKEN_FILE   a file that has it; read again for each call, so it may be replaced
   SENDSTORES_CONTEXT      the name of a context
   SENDSTORES_CONFIG       the file of contexts; default: ~/.config/sendstores/config.json
