@@ -50,6 +50,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("Command::new", &["provision/process.rs"]),
     (".spawn(async", &["supervise.rs", "grpc/server.rs", "grpc/connection.rs"]),
     ("tokio::spawn", &["supervise.rs"]),
+    ("spawn_blocking", &["files.rs"]),
     ("JoinSet", &["supervise.rs"]),
     (":stores", &["ledger/redis/keys.rs"]),
     ("sendstores_proto", &["grpc"]),

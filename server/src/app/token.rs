@@ -144,9 +144,12 @@ fn tenants(scope: &Scope, separator: &str) -> String {
     scope.tenants().map(|tenant| tenant.as_str()).collect::<Vec<_>>().join(separator)
 }
 
+/// The last second that has four digits for its year, which is what humantime can format.
+const LAST_SECOND: u64 = 253_402_300_799;
+
 /// RFC 3339, in seconds.
 fn time(at: Timestamp) -> String {
-    let seconds = u64::try_from(at.as_micros() / 1_000_000).unwrap_or(0);
+    let seconds = u64::try_from(at.as_micros() / 1_000_000).unwrap_or(0).min(LAST_SECOND);
     humantime::format_rfc3339_seconds(SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(seconds)).to_string()
 }
 
@@ -156,6 +159,12 @@ mod tests {
 
     use super::*;
     use crate::ledger::MemoryLedger;
+
+    #[test]
+    fn a_time_that_no_record_should_have_is_shown_all_the_same() {
+        assert_eq!(time(Timestamp::from_micros(i64::MAX)), "9999-12-31T23:59:59Z");
+        assert_eq!(time(Timestamp::from_micros(-1)), "1970-01-01T00:00:00Z");
+    }
 
     fn new(role: Role, tenants: &[&str]) -> NewToken {
         let tenants = tenants.iter().map(|id| id.parse().expect("a tenant"));
