@@ -32,24 +32,24 @@ impl Named for v1::Principal {
     const NAME: &str = "sendstores.v1.Principal";
 }
 
-impl Named for v1::CreateTokenResponse {
-    const NAME: &str = "sendstores.v1.CreateTokenResponse";
+impl Named for v1::TokenServiceCreateResponse {
+    const NAME: &str = "sendstores.v1.TokenServiceCreateResponse";
 }
 
-impl Named for v1::ListTokensResponse {
-    const NAME: &str = "sendstores.v1.ListTokensResponse";
+impl Named for v1::TokenServiceListResponse {
+    const NAME: &str = "sendstores.v1.TokenServiceListResponse";
 }
 
 impl Named for v1::Token {
     const NAME: &str = "sendstores.v1.Token";
 }
 
-impl Named for v1::ListAuditResponse {
-    const NAME: &str = "sendstores.v1.ListAuditResponse";
+impl Named for v1::AuditServiceListResponse {
+    const NAME: &str = "sendstores.v1.AuditServiceListResponse";
 }
 
-impl Named for v1::ListTenantsResponse {
-    const NAME: &str = "sendstores.v1.ListTenantsResponse";
+impl Named for v1::TenantServiceListResponse {
+    const NAME: &str = "sendstores.v1.TenantServiceListResponse";
 }
 
 impl Named for v1::Tenant {

@@ -22,7 +22,10 @@ impl Client {
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] when the filter, the size or the page token is wrong.
-    pub async fn list_audit_page(&self, request: wire::ListAuditRequest) -> Result<wire::ListAuditResponse, Error> {
+    pub async fn list_audit_page(
+        &self,
+        request: wire::AuditServiceListRequest,
+    ) -> Result<wire::AuditServiceListResponse, Error> {
         let call = |channel, request| {
             let mut audit = AuditServiceClient::new(channel);
             async move { audit.list(request).await }
@@ -33,7 +36,8 @@ impl Client {
     /// The entries that match the filter, the newest first, read a page at a time as the stream is polled. The stream ends
     /// with the first error.
     pub fn list_audit(&self, filter: wire::AuditFilter) -> BoxStream<'static, Result<wire::AuditEntry, Error>> {
-        let request = wire::ListAuditRequest { filter: Some(filter), page_size: PAGE_SIZE, ..Default::default() };
+        let request =
+            wire::AuditServiceListRequest { filter: Some(filter), page_size: PAGE_SIZE, ..Default::default() };
         let pages = stream::try_unfold((self.clone(), Some(request)), |(client, request)| async move {
             let Some(mut request) = request else { return Ok::<_, Error>(None) };
             let page = client.list_audit_page(request.clone()).await?;

@@ -25,7 +25,7 @@ impl Client {
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] names every wrong field; [`Error::AlreadyExists`] when the id is taken.
-    pub async fn create_tenant(&self, mut request: wire::CreateTenantRequest) -> Result<wire::Tenant, Error> {
+    pub async fn create_tenant(&self, mut request: wire::TenantServiceCreateRequest) -> Result<wire::Tenant, Error> {
         identify(&mut request.request_id);
         let call = |channel, request| {
             let mut tenants = TenantServiceClient::new(channel);
@@ -43,7 +43,7 @@ impl Client {
             let mut tenants = TenantServiceClient::new(channel);
             async move { tenants.get(request).await }
         };
-        present(self.call(Repetition::Harmless, wire::GetTenantRequest { id: id.into() }, call).await?.tenant)
+        present(self.call(Repetition::Harmless, wire::TenantServiceGetRequest { id: id.into() }, call).await?.tenant)
     }
 
     /// One page of tenants.
@@ -52,8 +52,8 @@ impl Client {
     /// [`Error::InvalidArgument`] when the size or the page token is wrong.
     pub async fn list_tenants_page(
         &self,
-        request: wire::ListTenantsRequest,
-    ) -> Result<wire::ListTenantsResponse, Error> {
+        request: wire::TenantServiceListRequest,
+    ) -> Result<wire::TenantServiceListResponse, Error> {
         let call = |channel, request| {
             let mut tenants = TenantServiceClient::new(channel);
             async move { tenants.list(request).await }
@@ -64,7 +64,7 @@ impl Client {
     /// All declared tenants in the order of their ids, read a page at a time as the stream is polled. The stream ends with
     /// the first error.
     pub fn list_tenants(&self) -> BoxStream<'static, Result<wire::Tenant, Error>> {
-        let first = Some(wire::ListTenantsRequest { page_size: PAGE_SIZE, ..Default::default() });
+        let first = Some(wire::TenantServiceListRequest { page_size: PAGE_SIZE, ..Default::default() });
         let pages = stream::try_unfold((self.clone(), first), |(client, request)| async move {
             let Some(mut request) = request else { return Ok::<_, Error>(None) };
             let page = client.list_tenants_page(request.clone()).await?;
@@ -79,7 +79,7 @@ impl Client {
     ///
     /// # Errors
     /// [`Error::NotFound`] when none of this id is declared; [`Error::InvalidArgument`] names every wrong field.
-    pub async fn update_tenant(&self, mut request: wire::UpdateTenantRequest) -> Result<wire::Tenant, Error> {
+    pub async fn update_tenant(&self, mut request: wire::TenantServiceUpdateRequest) -> Result<wire::Tenant, Error> {
         identify(&mut request.request_id);
         let call = |channel, request| {
             let mut tenants = TenantServiceClient::new(channel);
@@ -93,7 +93,7 @@ impl Client {
     /// # Errors
     /// [`Error::NotFound`] when none of this id is declared; [`Error::FailedPrecondition`] while it has stores.
     pub async fn delete_tenant(&self, id: impl Into<String>) -> Result<(), Error> {
-        let request = wire::DeleteTenantRequest { request_id: Uuid::new_v4().to_string(), id: id.into() };
+        let request = wire::TenantServiceDeleteRequest { request_id: Uuid::new_v4().to_string(), id: id.into() };
         let call = |channel, request| {
             let mut tenants = TenantServiceClient::new(channel);
             async move { tenants.delete(request).await }

@@ -24,7 +24,7 @@ const PAGE_SIZE: i32 = 500;
 #[non_exhaustive]
 #[must_use]
 pub struct CreateToken {
-    request: wire::CreateTokenRequest,
+    request: wire::TokenServiceCreateRequest,
 }
 
 // === impl CreateToken ===
@@ -33,7 +33,7 @@ impl CreateToken {
     /// A token for the user `name`, with the role "admin", "operator", "tenant", "reader" or "agent", for 90 days.
     pub fn new(name: impl Into<String>, role: impl Into<String>) -> Self {
         let (name, role) = (name.into(), role.into());
-        Self { request: wire::CreateTokenRequest { name, role, ..Default::default() } }
+        Self { request: wire::TokenServiceCreateRequest { name, role, ..Default::default() } }
     }
 
     /// For the stores of this tenant, and of the others that are named so. Default: of all, or of all tenants of the caller.
@@ -67,7 +67,7 @@ impl CreateToken {
         self
     }
 
-    fn into_request(self) -> wire::CreateTokenRequest {
+    fn into_request(self) -> wire::TokenServiceCreateRequest {
         let mut request = self.request;
         if request.request_id.is_empty() {
             request.request_id = Uuid::new_v4().to_string();
@@ -85,7 +85,7 @@ impl Client {
     /// # Errors
     /// [`Error::InvalidArgument`] names every wrong field; [`Error::PermissionDenied`] when the token would allow more than
     /// the caller's.
-    pub async fn create_token(&self, token: CreateToken) -> Result<wire::CreateTokenResponse, Error> {
+    pub async fn create_token(&self, token: CreateToken) -> Result<wire::TokenServiceCreateResponse, Error> {
         let call = |channel, request| {
             let mut tokens = TokenServiceClient::new(channel);
             async move { tokens.create(request).await }
@@ -97,7 +97,10 @@ impl Client {
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] when the size or the page token is wrong.
-    pub async fn list_tokens_page(&self, request: wire::ListTokensRequest) -> Result<wire::ListTokensResponse, Error> {
+    pub async fn list_tokens_page(
+        &self,
+        request: wire::TokenServiceListRequest,
+    ) -> Result<wire::TokenServiceListResponse, Error> {
         let call = |channel, request| {
             let mut tokens = TokenServiceClient::new(channel);
             async move { tokens.list(request).await }
@@ -108,7 +111,7 @@ impl Client {
     /// All tokens that the caller may see, in the order of their ids, read a page at a time as the stream is polled. The
     /// stream ends with the first error.
     pub fn list_tokens(&self) -> BoxStream<'static, Result<wire::Token, Error>> {
-        let first = Some(wire::ListTokensRequest { page_size: PAGE_SIZE, ..Default::default() });
+        let first = Some(wire::TokenServiceListRequest { page_size: PAGE_SIZE, ..Default::default() });
         let pages = stream::try_unfold((self.clone(), first), |(client, request)| async move {
             let Some(mut request) = request else { return Ok::<_, Error>(None) };
             let page = client.list_tokens_page(request.clone()).await?;
@@ -128,7 +131,7 @@ impl Client {
             let mut tokens = TokenServiceClient::new(channel);
             async move { tokens.revoke(request).await }
         };
-        let answer = self.call(Repetition::Harmless, wire::RevokeTokenRequest { id: id.into() }, call).await?;
+        let answer = self.call(Repetition::Harmless, wire::TokenServiceRevokeRequest { id: id.into() }, call).await?;
         answer.token.ok_or_else(|| Error::Other(Cause::new(tonic::Status::internal("the response has no token"))))
     }
 }

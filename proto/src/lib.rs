@@ -28,12 +28,12 @@ impl std::fmt::Debug for v1::GetCredentialsResponse {
     }
 }
 
-// === impl CreateTokenResponse ===
+// === impl TokenServiceCreateResponse ===
 
 /// Without the text of the token, so that no log line can have it.
-impl std::fmt::Debug for v1::CreateTokenResponse {
+impl std::fmt::Debug for v1::TokenServiceCreateResponse {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { token, text: _ } = self;
-        f.debug_struct("CreateTokenResponse").field("token", token).field("text", &"[hidden]").finish()
+        f.debug_struct("TokenServiceCreateResponse").field("token", token).field("text", &"[hidden]").finish()
     }
 }

@@ -5,8 +5,8 @@ use std::fmt::Debug;
 use sendstores_client::{
     Client, CreateStore, CreateToken, DeleteStore, Error, StoreFilter,
     v1::{
-        AuditEntry, AuditFilter, CreateTenantRequest, ListAuditRequest, TenantLimits, UpdateTenantRequest,
-        audit_entry::Decision,
+        AuditEntry, AuditFilter, AuditServiceListRequest, TenantLimits, TenantServiceCreateRequest,
+        TenantServiceUpdateRequest, audit_entry::Decision,
     },
 };
 use sendstores_tests::{
@@ -25,7 +25,7 @@ async fn start(redis: &RedisServer) -> (ServerOptions, Server, Client) {
 }
 
 async fn list(client: &Client, filter: AuditFilter) -> Vec<AuditEntry> {
-    let request = ListAuditRequest { filter: Some(filter), page_size: 500, ..Default::default() };
+    let request = AuditServiceListRequest { filter: Some(filter), page_size: 500, ..Default::default() };
     client.list_audit_page(request).await.expect("listed").entries
 }
 
@@ -47,10 +47,10 @@ fn of_tenant(tenant: &str) -> AuditFilter {
 async fn every_change_is_entered_once_with_who_did_it() {
     let redis = RedisServer::start().await;
     let (_options, server, admin) = start(&redis).await;
-    let tenant = CreateTenantRequest { id: "acme".to_owned(), ..Default::default() };
+    let tenant = TenantServiceCreateRequest { id: "acme".to_owned(), ..Default::default() };
     admin.create_tenant(tenant).await.expect("declared");
     let limits = Some(TenantLimits { stores: Some(1), creates_per_minute: None, ..TenantLimits::default() });
-    let update = UpdateTenantRequest { id: "acme".to_owned(), limits, ..Default::default() };
+    let update = TenantServiceUpdateRequest { id: "acme".to_owned(), limits, ..Default::default() };
     admin.update_tenant(update).await.expect("limited");
     let ci = admin.create_token(CreateToken::new("ci", "tenant").tenant("acme")).await.expect("made");
     let acme = client(&server, &ci.text).await;
@@ -102,7 +102,10 @@ async fn refusals_are_entered_folded_and_limits_are_told_apart() {
     let redis = RedisServer::start().await;
     let (options, server, admin) = start(&redis).await;
     let limits = Some(TenantLimits { stores: Some(0), creates_per_minute: None, ..TenantLimits::default() });
-    admin.create_tenant(CreateTenantRequest { id: "acme".to_owned(), limits, ..Default::default() }).await.expect("ok");
+    admin
+        .create_tenant(TenantServiceCreateRequest { id: "acme".to_owned(), limits, ..Default::default() })
+        .await
+        .expect("ok");
     let reader = make_token(&options, "--role reader");
     let reader_client = client(&server, &reader).await;
     for _ in 0..20 {
@@ -174,7 +177,7 @@ async fn the_audit_is_read_in_pages_of_its_callers() {
     }
     let acme = client(&server, &make_token(&options, "--role tenant --tenant acme")).await;
     for (caller, wanted) in [(&admin, "6543210"), (&acme, "6420")] {
-        let mut request = ListAuditRequest { page_size: 2, ..Default::default() };
+        let mut request = AuditServiceListRequest { page_size: 2, ..Default::default() };
         let mut seen = String::new();
         loop {
             let page = caller.list_audit_page(request.clone()).await.expect("a page");
@@ -190,5 +193,5 @@ async fn the_audit_is_read_in_pages_of_its_callers() {
         assert_eq!(seen, wanted);
     }
     let operator = client(&server, &make_token(&options, "--role admin --ability stores.read")).await;
-    assert_eq!(reason(operator.list_audit_page(ListAuditRequest::default()).await), "PERMISSION_DENIED");
+    assert_eq!(reason(operator.list_audit_page(AuditServiceListRequest::default()).await), "PERMISSION_DENIED");
 }

@@ -104,20 +104,20 @@ fn request(method: Method, about: &Target) -> Bytes {
         Method::AuditList => {
             let resource = about.store.to_owned();
             let filter = wire::AuditFilter { resource, method: "Create".to_owned(), ..Default::default() };
-            wire::ListAuditRequest { filter: Some(filter), ..Default::default() }.encode_to_vec()
+            wire::AuditServiceListRequest { filter: Some(filter), ..Default::default() }.encode_to_vec()
         }
-        Method::TenantCreate => wire::CreateTenantRequest { id: declared, ..Default::default() }.encode_to_vec(),
-        Method::TenantGet => wire::GetTenantRequest { id: tenant }.encode_to_vec(),
-        Method::TenantList => wire::ListTenantsRequest::default().encode_to_vec(),
-        Method::TenantUpdate => wire::UpdateTenantRequest { id: tenant, ..Default::default() }.encode_to_vec(),
-        Method::TenantDelete => wire::DeleteTenantRequest { id: tenant, ..Default::default() }.encode_to_vec(),
+        Method::TenantCreate => wire::TenantServiceCreateRequest { id: declared, ..Default::default() }.encode_to_vec(),
+        Method::TenantGet => wire::TenantServiceGetRequest { id: tenant }.encode_to_vec(),
+        Method::TenantList => wire::TenantServiceListRequest::default().encode_to_vec(),
+        Method::TenantUpdate => wire::TenantServiceUpdateRequest { id: tenant, ..Default::default() }.encode_to_vec(),
+        Method::TenantDelete => wire::TenantServiceDeleteRequest { id: tenant, ..Default::default() }.encode_to_vec(),
         Method::TokenCreate => {
             let tenants = if tenant == "nowhere" { Vec::new() } else { vec![tenant] };
             let (name, role) = ("x".to_owned(), "reader".to_owned());
-            wire::CreateTokenRequest { name, role, tenants, ..Default::default() }.encode_to_vec()
+            wire::TokenServiceCreateRequest { name, role, tenants, ..Default::default() }.encode_to_vec()
         }
-        Method::TokenList => wire::ListTokensRequest::default().encode_to_vec(),
-        Method::TokenRevoke => wire::RevokeTokenRequest { id: token }.encode_to_vec(),
+        Method::TokenList => wire::TokenServiceListRequest::default().encode_to_vec(),
+        Method::TokenRevoke => wire::TokenServiceRevokeRequest { id: token }.encode_to_vec(),
         Method::Health | Method::Reflection => Vec::new(),
     };
     bytes.into()
@@ -173,7 +173,7 @@ async fn targets(server: &Server, options: &ServerOptions) -> (Channel, [Target;
         let (store_id, tenant) = ((*store).to_owned(), (*tenant).to_owned());
         let create = wire::CreateRequest { store_id, tenant: tenant.clone(), ..Default::default() };
         StoreServiceClient::new(channel.clone()).create(signed(&admin, create)).await.expect("created");
-        let declare = wire::CreateTenantRequest { id: tenant, ..Default::default() };
+        let declare = wire::TenantServiceCreateRequest { id: tenant, ..Default::default() };
         TenantServiceClient::new(channel.clone()).create(signed(&admin, declare)).await.expect("declared");
     }
     (channel, targets)

@@ -5,7 +5,7 @@ use std::{fmt::Debug, time::Duration};
 use futures::{TryStreamExt, future::join_all};
 use sendstores_client::{
     Client, CreateStore, Error, StoreFilter,
-    v1::{CreateTenantRequest, ListTenantsRequest, Tenant, TenantLimits, UpdateTenantRequest},
+    v1::{Tenant, TenantLimits, TenantServiceCreateRequest, TenantServiceListRequest, TenantServiceUpdateRequest},
 };
 use sendstores_tests::{
     http,
@@ -25,8 +25,8 @@ fn stores(most: i32) -> Option<TenantLimits> {
     Some(TenantLimits { stores: Some(most), creates_per_minute: None, ..TenantLimits::default() })
 }
 
-fn tenant(id: &str, limits: Option<TenantLimits>) -> CreateTenantRequest {
-    CreateTenantRequest { id: id.to_owned(), limits, ..Default::default() }
+fn tenant(id: &str, limits: Option<TenantLimits>) -> TenantServiceCreateRequest {
+    TenantServiceCreateRequest { id: id.to_owned(), limits, ..Default::default() }
 }
 
 fn store(tenant: &str) -> CreateStore {
@@ -43,12 +43,12 @@ async fn a_tenant_is_declared_shown_changed_and_removed() {
     let options = ServerOptions::without_cluster(&redis.url()).with_auth();
     let server = options.start_ready().await;
     let admin = client(&server, &make_token(&options, "--role admin")).await;
-    let wanted = CreateTenantRequest { display_name: "Acme & Sons".to_owned(), ..tenant("acme", stores(7)) };
-    let wanted = CreateTenantRequest { request_id: "r-1".to_owned(), ..wanted };
+    let wanted = TenantServiceCreateRequest { display_name: "Acme & Sons".to_owned(), ..tenant("acme", stores(7)) };
+    let wanted = TenantServiceCreateRequest { request_id: "r-1".to_owned(), ..wanted };
     let acme = admin.create_tenant(wanted.clone()).await.expect("declared");
     assert_eq!((acme.id.as_str(), acme.display_name.as_str(), acme.limits), ("acme", "Acme & Sons", stores(7)));
     assert_eq!(admin.create_tenant(wanted.clone()).await.expect("again"), acme);
-    let other = CreateTenantRequest { display_name: "Other".to_owned(), ..wanted };
+    let other = TenantServiceCreateRequest { display_name: "Other".to_owned(), ..wanted };
     assert_eq!(reason(admin.create_tenant(other).await), "REQUEST_ID_REUSED");
     assert_eq!(reason(admin.create_tenant(tenant("acme", None)).await), "TENANT_EXISTS");
     let bolt = admin.create_tenant(tenant("bolt", None)).await.expect("declared");
@@ -56,12 +56,12 @@ async fn a_tenant_is_declared_shown_changed_and_removed() {
     assert_eq!(admin.get_tenant("acme").await.expect("shown"), acme);
     assert_eq!(listed(&admin).await, [acme.clone(), bolt.clone()]);
     let page =
-        admin.list_tenants_page(ListTenantsRequest { page_size: 1, ..Default::default() }).await.expect("a page");
+        admin.list_tenants_page(TenantServiceListRequest { page_size: 1, ..Default::default() }).await.expect("a page");
     assert_eq!(page.tenants, [acme]);
-    let next = ListTenantsRequest { page_token: page.next_page_token, ..Default::default() };
+    let next = TenantServiceListRequest { page_token: page.next_page_token, ..Default::default() };
     assert_eq!(admin.list_tenants_page(next).await.expect("a page").tenants, std::slice::from_ref(&bolt));
 
-    let update = |display_name: &str, limits| UpdateTenantRequest {
+    let update = |display_name: &str, limits| TenantServiceUpdateRequest {
         id: "acme".to_owned(),
         display_name: display_name.to_owned(),
         limits,
@@ -122,7 +122,7 @@ async fn of_a_hundred_creates_on_three_replicas_exactly_the_quota_is_admitted() 
     assert_eq!(clients[2].get_tenant("acme").await.expect("shown").used.map(|used| used.stores), Some(37));
     assert_eq!(reason(clients[1].create(store("acme").validate_only(true)).await), "QUOTA_EXCEEDED");
     // A lower limit takes nothing away, a higher one admits at once, on any replica.
-    let update = |limits| UpdateTenantRequest { id: "acme".to_owned(), limits, ..Default::default() };
+    let update = |limits| TenantServiceUpdateRequest { id: "acme".to_owned(), limits, ..Default::default() };
     clients[0].update_tenant(update(stores(5))).await.expect("changed");
     assert_eq!(reason(clients[1].create(store("acme")).await), "QUOTA_EXCEEDED");
     clients[0].update_tenant(update(stores(38))).await.expect("changed");

@@ -7,7 +7,7 @@ use std::{
 
 use sendstores_client::{
     Client, Error, GetStore, StoreFilter, Watch,
-    v1::{CreateTenantRequest, TenantLimits, UpdateTenantRequest},
+    v1::{TenantLimits, TenantServiceCreateRequest, TenantServiceUpdateRequest},
 };
 use sendstores_tests::{
     redis::RedisServer,
@@ -54,7 +54,7 @@ async fn callers_with_a_tenant_call_as_often_as_it_may_and_no_more() {
     let (other, bolt) = (client(&server, &second).await, client(&server, &third).await);
     one.principal().await.expect("it has a connection");
     let limits = |calls: i32| Some(TenantLimits { calls_per_second: Some(calls), ..TenantLimits::default() });
-    let declare = CreateTenantRequest { id: "acme".to_owned(), limits: limits(1), ..Default::default() };
+    let declare = TenantServiceCreateRequest { id: "acme".to_owned(), limits: limits(1), ..Default::default() };
     admin.create_tenant(declare).await.expect("declared");
 
     // Also on a connection that was there before.
@@ -73,7 +73,7 @@ async fn callers_with_a_tenant_call_as_often_as_it_may_and_no_more() {
         }
     }
     until("a call in time", async || (reason(one.get("store-none").await) == "STORE_NOT_FOUND").then_some(())).await;
-    let raise = UpdateTenantRequest { id: "acme".to_owned(), limits: limits(1_000_000), ..Default::default() };
+    let raise = TenantServiceUpdateRequest { id: "acme".to_owned(), limits: limits(1_000_000), ..Default::default() };
     admin.update_tenant(raise).await.expect("raised");
     let often = async || {
         for _ in 0..20 {

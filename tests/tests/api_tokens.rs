@@ -5,7 +5,7 @@ use std::{fmt::Debug, time::Duration};
 use futures::TryStreamExt;
 use sendstores_client::{
     Client, CreateStore, CreateToken, Error, StoreFilter,
-    v1::{ListTokensRequest, Token},
+    v1::{Token, TokenServiceListRequest},
 };
 use sendstores_tests::{
     redis::RedisServer,
@@ -90,7 +90,11 @@ async fn nobody_gives_more_than_it_has() {
         let tenant = if role == "agent" { "--tenant acme" } else { "" };
         let other = client(&server, &make_token(&options, &format!("--role {role} {tenant}"))).await;
         assert_eq!(reason(other.create_token(token("x", "reader")).await), "PERMISSION_DENIED", "{role}");
-        assert_eq!(reason(other.list_tokens_page(ListTokensRequest::default()).await), "PERMISSION_DENIED", "{role}");
+        assert_eq!(
+            reason(other.list_tokens_page(TokenServiceListRequest::default()).await),
+            "PERMISSION_DENIED",
+            "{role}"
+        );
     }
     admin.create_token(token("root", "admin").never_expires(true)).await.expect("made");
     for wrong in [
@@ -184,7 +188,7 @@ async fn tokens_are_listed_in_pages_of_their_callers() {
     let all: Vec<_> = listed(&admin).await.into_iter().map(|token| token.id).collect();
     assert_eq!(all.len(), 5);
     assert!(all.is_sorted(), "{all:?}");
-    let mut request = ListTokensRequest { page_size: 2, ..Default::default() };
+    let mut request = TokenServiceListRequest { page_size: 2, ..Default::default() };
     let mut pages = Vec::new();
     loop {
         let page = admin.list_tokens_page(request.clone()).await.expect("a page");
@@ -195,11 +199,11 @@ async fn tokens_are_listed_in_pages_of_their_callers() {
         }
         let acme = client(&server, &make_token(&options, "--role tenant --tenant acme")).await;
         assert_eq!(reason(acme.list_tokens_page(request.clone()).await), "PAGE_TOKEN_INVALID");
-        let cut = ListTokensRequest { page_token: request.page_token[1..].to_owned(), ..request.clone() };
+        let cut = TokenServiceListRequest { page_token: request.page_token[1..].to_owned(), ..request.clone() };
         assert_eq!(reason(admin.list_tokens_page(cut).await), "PAGE_TOKEN_INVALID");
     }
     // Two tokens of acme were made meanwhile, somewhere in the order.
     assert!(pages.iter().sum::<usize>() >= 5 && pages[0] == 2, "{pages:?}");
-    let wrong = ListTokensRequest { page_size: 501, ..Default::default() };
+    let wrong = TokenServiceListRequest { page_size: 501, ..Default::default() };
     assert_eq!(reason(admin.list_tokens_page(wrong).await), "INVALID_FIELD");
 }

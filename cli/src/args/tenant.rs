@@ -1,7 +1,7 @@
 //! The verbs for tenants.
 
 use clap::{Args, Subcommand};
-use sendstores_client::v1::{CreateTenantRequest, TenantLimits, UpdateTenantRequest};
+use sendstores_client::v1::{TenantLimits, TenantServiceCreateRequest, TenantServiceUpdateRequest};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TenantCommand {
@@ -98,9 +98,9 @@ impl LimitArgs {
 // === impl CreateTenantArgs ===
 
 impl CreateTenantArgs {
-    pub(crate) fn into_request(self) -> CreateTenantRequest {
+    pub(crate) fn into_request(self) -> TenantServiceCreateRequest {
         let Self { id, name, limits, request_id } = self;
-        CreateTenantRequest {
+        TenantServiceCreateRequest {
             request_id: request_id.unwrap_or_default(),
             id,
             display_name: name.unwrap_or_default(),
@@ -112,9 +112,9 @@ impl CreateTenantArgs {
 // === impl UpdateTenantArgs ===
 
 impl UpdateTenantArgs {
-    pub(crate) fn into_request(self) -> UpdateTenantRequest {
+    pub(crate) fn into_request(self) -> TenantServiceUpdateRequest {
         let Self { id, name, limits, no_limits, request_id } = self;
-        UpdateTenantRequest {
+        TenantServiceUpdateRequest {
             request_id: request_id.unwrap_or_default(),
             id,
             display_name: name.unwrap_or_default(),

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use comfy_table::{Table, presets};
 use futures::{StreamExt, TryStreamExt};
-use sendstores_client::v1::{AuditEntry, ListAuditResponse};
+use sendstores_client::v1::{AuditEntry, AuditServiceListResponse};
 
 use crate::{
     args::{AuditArgs, Global},
@@ -19,7 +19,7 @@ pub(super) async fn run(global: &Global, args: AuditArgs) -> Result<(), Failure>
     let entries = connect(global).await?.list_audit(args.into_filter(SystemTime::now()));
     let entries: Vec<AuditEntry> = entries.take(limit).try_collect().await?;
     if global.json {
-        return output::document(&ListAuditResponse { entries, next_page_token: String::new() });
+        return output::document(&AuditServiceListResponse { entries, next_page_token: String::new() });
     }
     if entries.is_empty() {
         output::note("no entries");

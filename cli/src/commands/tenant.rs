@@ -4,7 +4,7 @@ use comfy_table::{Table, presets};
 use futures::TryStreamExt;
 use sendstores_client::{
     Error,
-    v1::{ListTenantsResponse, Tenant},
+    v1::{Tenant, TenantServiceListResponse},
 };
 
 use crate::{
@@ -24,7 +24,7 @@ pub(super) async fn run(global: &Global, command: TenantCommand) -> Result<(), F
         TenantCommand::List => {
             let tenants: Vec<Tenant> = client.list_tenants().try_collect().await?;
             if global.json {
-                return output::document(&ListTenantsResponse { tenants, next_page_token: String::new() });
+                return output::document(&TenantServiceListResponse { tenants, next_page_token: String::new() });
             }
             if tenants.is_empty() {
                 output::note("no tenant is declared");

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use comfy_table::{Table, presets};
 use futures::TryStreamExt;
-use sendstores_client::v1::{ListTokensResponse, Token};
+use sendstores_client::v1::{Token, TokenServiceListResponse};
 
 use crate::{
     args::{CreateTokenArgs, Global, TokenCommand},
@@ -45,7 +45,7 @@ async fn create(global: &Global, args: CreateTokenArgs) -> Result<(), Failure> {
 async fn list(global: &Global) -> Result<(), Failure> {
     let tokens: Vec<Token> = connect(global).await?.list_tokens().try_collect().await?;
     if global.json {
-        return output::document(&ListTokensResponse { tokens, next_page_token: String::new() });
+        return output::document(&TokenServiceListResponse { tokens, next_page_token: String::new() });
     }
     output::print(&table(&tokens, SystemTime::now()))
 }

@@ -631,7 +631,7 @@ pub struct AuditFilter {
 }
 /// The request of List.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ListAuditRequest {
+pub struct AuditServiceListRequest {
     /// Selects the entries.
     #[prost(message, optional, tag = "1")]
     pub filter: ::core::option::Option<AuditFilter>,
@@ -645,7 +645,7 @@ pub struct ListAuditRequest {
 }
 /// The response of List.
 #[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ListAuditResponse {
+pub struct AuditServiceListResponse {
     /// The entries of this page, the newest first.
     #[prost(message, repeated, tag = "1")]
     pub entries: ::prost::alloc::vec::Vec<AuditEntry>,
@@ -752,9 +752,9 @@ pub mod audit_service_client {
         /// - INVALID_ARGUMENT: INVALID_FIELD. PAGE_TOKEN_INVALID, the page token is damaged, or belongs to a caller of other tenants.
         pub async fn list(
             &mut self,
-            request: impl tonic::IntoRequest<super::ListAuditRequest>,
+            request: impl tonic::IntoRequest<super::AuditServiceListRequest>,
         ) -> std::result::Result<
-            tonic::Response<super::ListAuditResponse>,
+            tonic::Response<super::AuditServiceListResponse>,
             tonic::Status,
         > {
             self.inner
@@ -805,9 +805,9 @@ pub mod audit_service_server {
         /// - INVALID_ARGUMENT: INVALID_FIELD. PAGE_TOKEN_INVALID, the page token is damaged, or belongs to a caller of other tenants.
         async fn list(
             &self,
-            request: tonic::Request<super::ListAuditRequest>,
+            request: tonic::Request<super::AuditServiceListRequest>,
         ) -> std::result::Result<
-            tonic::Response<super::ListAuditResponse>,
+            tonic::Response<super::AuditServiceListResponse>,
             tonic::Status,
         >;
     }
@@ -895,16 +895,16 @@ pub mod audit_service_server {
                     struct ListSvc<T: AuditService>(pub Arc<T>);
                     impl<
                         T: AuditService,
-                    > tonic::server::UnaryService<super::ListAuditRequest>
+                    > tonic::server::UnaryService<super::AuditServiceListRequest>
                     for ListSvc<T> {
-                        type Response = super::ListAuditResponse;
+                        type Response = super::AuditServiceListResponse;
                         type Future = BoxFuture<
                             tonic::Response<Self::Response>,
                             tonic::Status,
                         >;
                         fn call(
                             &mut self,
-                            request: tonic::Request<super::ListAuditRequest>,
+                            request: tonic::Request<super::AuditServiceListRequest>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move {
@@ -2852,7 +2852,7 @@ pub struct TenantUsage {
 }
 /// The request of Create.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct CreateTenantRequest {
+pub struct TenantServiceCreateRequest {
     /// Identifies the request, so that a retry has no second effect. At most 64 printable ASCII characters without spaces.
     #[prost(string, tag = "1")]
     pub request_id: ::prost::alloc::string::String,
@@ -2868,28 +2868,28 @@ pub struct CreateTenantRequest {
 }
 /// The response of Create.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct CreateTenantResponse {
+pub struct TenantServiceCreateResponse {
     /// The declared tenant.
     #[prost(message, optional, tag = "1")]
     pub tenant: ::core::option::Option<Tenant>,
 }
 /// The request of Get.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct GetTenantRequest {
+pub struct TenantServiceGetRequest {
     /// The id of the tenant.
     #[prost(string, tag = "1")]
     pub id: ::prost::alloc::string::String,
 }
 /// The response of Get.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct GetTenantResponse {
+pub struct TenantServiceGetResponse {
     /// The tenant.
     #[prost(message, optional, tag = "1")]
     pub tenant: ::core::option::Option<Tenant>,
 }
 /// The request of List.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ListTenantsRequest {
+pub struct TenantServiceListRequest {
     /// The largest number of tenants on the page: 1 to 500. 0: 50.
     #[prost(int32, tag = "1")]
     pub page_size: i32,
@@ -2899,7 +2899,7 @@ pub struct ListTenantsRequest {
 }
 /// The response of List.
 #[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ListTenantsResponse {
+pub struct TenantServiceListResponse {
     /// The tenants of this page, ordered by id.
     #[prost(message, repeated, tag = "1")]
     pub tenants: ::prost::alloc::vec::Vec<Tenant>,
@@ -2909,7 +2909,7 @@ pub struct ListTenantsResponse {
 }
 /// The request of Update.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct UpdateTenantRequest {
+pub struct TenantServiceUpdateRequest {
     /// Identifies the request, so that a retry has no second effect. Limits as in Create.
     #[prost(string, tag = "1")]
     pub request_id: ::prost::alloc::string::String,
@@ -2925,14 +2925,14 @@ pub struct UpdateTenantRequest {
 }
 /// The response of Update.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct UpdateTenantResponse {
+pub struct TenantServiceUpdateResponse {
     /// The tenant after the change.
     #[prost(message, optional, tag = "1")]
     pub tenant: ::core::option::Option<Tenant>,
 }
 /// The request of Delete.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct DeleteTenantRequest {
+pub struct TenantServiceDeleteRequest {
     /// Identifies the request, so that a retry has no second effect. Limits as in Create.
     #[prost(string, tag = "1")]
     pub request_id: ::prost::alloc::string::String,
@@ -2942,7 +2942,7 @@ pub struct DeleteTenantRequest {
 }
 /// The response of Delete.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct DeleteTenantResponse {}
+pub struct TenantServiceDeleteResponse {}
 /// Generated client implementations.
 #[cfg(feature = "client")]
 pub mod tenant_service_client {
@@ -3039,9 +3039,9 @@ pub mod tenant_service_client {
         /// - RESOURCE_EXHAUSTED: LEDGER_FULL, Redis has no room. Nothing was written.
         pub async fn create(
             &mut self,
-            request: impl tonic::IntoRequest<super::CreateTenantRequest>,
+            request: impl tonic::IntoRequest<super::TenantServiceCreateRequest>,
         ) -> std::result::Result<
-            tonic::Response<super::CreateTenantResponse>,
+            tonic::Response<super::TenantServiceCreateResponse>,
             tonic::Status,
         > {
             self.inner
@@ -3068,9 +3068,9 @@ pub mod tenant_service_client {
         /// - NOT_FOUND: TENANT_NOT_FOUND, no tenant of this id is declared.
         pub async fn get(
             &mut self,
-            request: impl tonic::IntoRequest<super::GetTenantRequest>,
+            request: impl tonic::IntoRequest<super::TenantServiceGetRequest>,
         ) -> std::result::Result<
-            tonic::Response<super::GetTenantResponse>,
+            tonic::Response<super::TenantServiceGetResponse>,
             tonic::Status,
         > {
             self.inner
@@ -3096,9 +3096,9 @@ pub mod tenant_service_client {
         /// - INVALID_ARGUMENT: INVALID_FIELD. PAGE_TOKEN_INVALID, the page token is damaged.
         pub async fn list(
             &mut self,
-            request: impl tonic::IntoRequest<super::ListTenantsRequest>,
+            request: impl tonic::IntoRequest<super::TenantServiceListRequest>,
         ) -> std::result::Result<
-            tonic::Response<super::ListTenantsResponse>,
+            tonic::Response<super::TenantServiceListResponse>,
             tonic::Status,
         > {
             self.inner
@@ -3128,9 +3128,9 @@ pub mod tenant_service_client {
         /// - RESOURCE_EXHAUSTED: LEDGER_FULL, Redis has no room. Nothing was written.
         pub async fn update(
             &mut self,
-            request: impl tonic::IntoRequest<super::UpdateTenantRequest>,
+            request: impl tonic::IntoRequest<super::TenantServiceUpdateRequest>,
         ) -> std::result::Result<
-            tonic::Response<super::UpdateTenantResponse>,
+            tonic::Response<super::TenantServiceUpdateResponse>,
             tonic::Status,
         > {
             self.inner
@@ -3160,9 +3160,9 @@ pub mod tenant_service_client {
         /// - RESOURCE_EXHAUSTED: LEDGER_FULL, Redis has no room. Nothing was written.
         pub async fn delete(
             &mut self,
-            request: impl tonic::IntoRequest<super::DeleteTenantRequest>,
+            request: impl tonic::IntoRequest<super::TenantServiceDeleteRequest>,
         ) -> std::result::Result<
-            tonic::Response<super::DeleteTenantResponse>,
+            tonic::Response<super::TenantServiceDeleteResponse>,
             tonic::Status,
         > {
             self.inner
@@ -3207,9 +3207,9 @@ pub mod tenant_service_server {
         /// - RESOURCE_EXHAUSTED: LEDGER_FULL, Redis has no room. Nothing was written.
         async fn create(
             &self,
-            request: tonic::Request<super::CreateTenantRequest>,
+            request: tonic::Request<super::TenantServiceCreateRequest>,
         ) -> std::result::Result<
-            tonic::Response<super::CreateTenantResponse>,
+            tonic::Response<super::TenantServiceCreateResponse>,
             tonic::Status,
         >;
         /// Returns one tenant.
@@ -3219,9 +3219,9 @@ pub mod tenant_service_server {
         /// - NOT_FOUND: TENANT_NOT_FOUND, no tenant of this id is declared.
         async fn get(
             &self,
-            request: tonic::Request<super::GetTenantRequest>,
+            request: tonic::Request<super::TenantServiceGetRequest>,
         ) -> std::result::Result<
-            tonic::Response<super::GetTenantResponse>,
+            tonic::Response<super::TenantServiceGetResponse>,
             tonic::Status,
         >;
         /// Returns the declared tenants ordered by id, one page per call.
@@ -3230,9 +3230,9 @@ pub mod tenant_service_server {
         /// - INVALID_ARGUMENT: INVALID_FIELD. PAGE_TOKEN_INVALID, the page token is damaged.
         async fn list(
             &self,
-            request: tonic::Request<super::ListTenantsRequest>,
+            request: tonic::Request<super::TenantServiceListRequest>,
         ) -> std::result::Result<
-            tonic::Response<super::ListTenantsResponse>,
+            tonic::Response<super::TenantServiceListResponse>,
             tonic::Status,
         >;
         /// Changes the name or the limits of a tenant and returns it. A limit below what the tenant has takes nothing away: it
@@ -3245,9 +3245,9 @@ pub mod tenant_service_server {
         /// - RESOURCE_EXHAUSTED: LEDGER_FULL, Redis has no room. Nothing was written.
         async fn update(
             &self,
-            request: tonic::Request<super::UpdateTenantRequest>,
+            request: tonic::Request<super::TenantServiceUpdateRequest>,
         ) -> std::result::Result<
-            tonic::Response<super::UpdateTenantResponse>,
+            tonic::Response<super::TenantServiceUpdateResponse>,
             tonic::Status,
         >;
         /// Removes the declaration of a tenant that has no stores. Its tokens stay valid; revoke them with TokenService.
@@ -3260,9 +3260,9 @@ pub mod tenant_service_server {
         /// - RESOURCE_EXHAUSTED: LEDGER_FULL, Redis has no room. Nothing was written.
         async fn delete(
             &self,
-            request: tonic::Request<super::DeleteTenantRequest>,
+            request: tonic::Request<super::TenantServiceDeleteRequest>,
         ) -> std::result::Result<
-            tonic::Response<super::DeleteTenantResponse>,
+            tonic::Response<super::TenantServiceDeleteResponse>,
             tonic::Status,
         >;
     }
@@ -3353,16 +3353,16 @@ pub mod tenant_service_server {
                     struct CreateSvc<T: TenantService>(pub Arc<T>);
                     impl<
                         T: TenantService,
-                    > tonic::server::UnaryService<super::CreateTenantRequest>
+                    > tonic::server::UnaryService<super::TenantServiceCreateRequest>
                     for CreateSvc<T> {
-                        type Response = super::CreateTenantResponse;
+                        type Response = super::TenantServiceCreateResponse;
                         type Future = BoxFuture<
                             tonic::Response<Self::Response>,
                             tonic::Status,
                         >;
                         fn call(
                             &mut self,
-                            request: tonic::Request<super::CreateTenantRequest>,
+                            request: tonic::Request<super::TenantServiceCreateRequest>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move {
@@ -3398,16 +3398,16 @@ pub mod tenant_service_server {
                     struct GetSvc<T: TenantService>(pub Arc<T>);
                     impl<
                         T: TenantService,
-                    > tonic::server::UnaryService<super::GetTenantRequest>
+                    > tonic::server::UnaryService<super::TenantServiceGetRequest>
                     for GetSvc<T> {
-                        type Response = super::GetTenantResponse;
+                        type Response = super::TenantServiceGetResponse;
                         type Future = BoxFuture<
                             tonic::Response<Self::Response>,
                             tonic::Status,
                         >;
                         fn call(
                             &mut self,
-                            request: tonic::Request<super::GetTenantRequest>,
+                            request: tonic::Request<super::TenantServiceGetRequest>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move {
@@ -3443,16 +3443,16 @@ pub mod tenant_service_server {
                     struct ListSvc<T: TenantService>(pub Arc<T>);
                     impl<
                         T: TenantService,
-                    > tonic::server::UnaryService<super::ListTenantsRequest>
+                    > tonic::server::UnaryService<super::TenantServiceListRequest>
                     for ListSvc<T> {
-                        type Response = super::ListTenantsResponse;
+                        type Response = super::TenantServiceListResponse;
                         type Future = BoxFuture<
                             tonic::Response<Self::Response>,
                             tonic::Status,
                         >;
                         fn call(
                             &mut self,
-                            request: tonic::Request<super::ListTenantsRequest>,
+                            request: tonic::Request<super::TenantServiceListRequest>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move {
@@ -3488,16 +3488,16 @@ pub mod tenant_service_server {
                     struct UpdateSvc<T: TenantService>(pub Arc<T>);
                     impl<
                         T: TenantService,
-                    > tonic::server::UnaryService<super::UpdateTenantRequest>
+                    > tonic::server::UnaryService<super::TenantServiceUpdateRequest>
                     for UpdateSvc<T> {
-                        type Response = super::UpdateTenantResponse;
+                        type Response = super::TenantServiceUpdateResponse;
                         type Future = BoxFuture<
                             tonic::Response<Self::Response>,
                             tonic::Status,
                         >;
                         fn call(
                             &mut self,
-                            request: tonic::Request<super::UpdateTenantRequest>,
+                            request: tonic::Request<super::TenantServiceUpdateRequest>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move {
@@ -3533,16 +3533,16 @@ pub mod tenant_service_server {
                     struct DeleteSvc<T: TenantService>(pub Arc<T>);
                     impl<
                         T: TenantService,
-                    > tonic::server::UnaryService<super::DeleteTenantRequest>
+                    > tonic::server::UnaryService<super::TenantServiceDeleteRequest>
                     for DeleteSvc<T> {
-                        type Response = super::DeleteTenantResponse;
+                        type Response = super::TenantServiceDeleteResponse;
                         type Future = BoxFuture<
                             tonic::Response<Self::Response>,
                             tonic::Status,
                         >;
                         fn call(
                             &mut self,
-                            request: tonic::Request<super::DeleteTenantRequest>,
+                            request: tonic::Request<super::TenantServiceDeleteRequest>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move {
@@ -3646,7 +3646,7 @@ pub struct Token {
 }
 /// The request of Create.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct CreateTokenRequest {
+pub struct TokenServiceCreateRequest {
     /// Identifies the request, so that a retry makes no second token. At most 64 printable ASCII characters without spaces.
     #[prost(string, tag = "1")]
     pub request_id: ::prost::alloc::string::String,
@@ -3674,7 +3674,7 @@ pub struct CreateTokenRequest {
 /// The response of Create.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 #[prost(skip_debug)]
-pub struct CreateTokenResponse {
+pub struct TokenServiceCreateResponse {
     /// The token.
     #[prost(message, optional, tag = "1")]
     pub token: ::core::option::Option<Token>,
@@ -3684,7 +3684,7 @@ pub struct CreateTokenResponse {
 }
 /// The request of List.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ListTokensRequest {
+pub struct TokenServiceListRequest {
     /// The largest number of tokens on the page: 1 to 500. 0: 50.
     #[prost(int32, tag = "1")]
     pub page_size: i32,
@@ -3694,7 +3694,7 @@ pub struct ListTokensRequest {
 }
 /// The response of List.
 #[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ListTokensResponse {
+pub struct TokenServiceListResponse {
     /// The tokens of this page, ordered by id.
     #[prost(message, repeated, tag = "1")]
     pub tokens: ::prost::alloc::vec::Vec<Token>,
@@ -3704,14 +3704,14 @@ pub struct ListTokensResponse {
 }
 /// The request of Revoke.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct RevokeTokenRequest {
+pub struct TokenServiceRevokeRequest {
     /// The id of the token.
     #[prost(string, tag = "1")]
     pub id: ::prost::alloc::string::String,
 }
 /// The response of Revoke.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct RevokeTokenResponse {
+pub struct TokenServiceRevokeResponse {
     /// The revoked token.
     #[prost(message, optional, tag = "1")]
     pub token: ::core::option::Option<Token>,
@@ -3817,9 +3817,9 @@ pub mod token_service_client {
         /// - RESOURCE_EXHAUSTED: LEDGER_FULL, Redis has no room. Nothing was written.
         pub async fn create(
             &mut self,
-            request: impl tonic::IntoRequest<super::CreateTokenRequest>,
+            request: impl tonic::IntoRequest<super::TokenServiceCreateRequest>,
         ) -> std::result::Result<
-            tonic::Response<super::CreateTokenResponse>,
+            tonic::Response<super::TokenServiceCreateResponse>,
             tonic::Status,
         > {
             self.inner
@@ -3845,9 +3845,9 @@ pub mod token_service_client {
         /// - INVALID_ARGUMENT: INVALID_FIELD. PAGE_TOKEN_INVALID, the page token is damaged, or belongs to a caller of other tenants.
         pub async fn list(
             &mut self,
-            request: impl tonic::IntoRequest<super::ListTokensRequest>,
+            request: impl tonic::IntoRequest<super::TokenServiceListRequest>,
         ) -> std::result::Result<
-            tonic::Response<super::ListTokensResponse>,
+            tonic::Response<super::TokenServiceListResponse>,
             tonic::Status,
         > {
             self.inner
@@ -3878,9 +3878,9 @@ pub mod token_service_client {
         /// - RESOURCE_EXHAUSTED: LEDGER_FULL, Redis has no room. Nothing was written.
         pub async fn revoke(
             &mut self,
-            request: impl tonic::IntoRequest<super::RevokeTokenRequest>,
+            request: impl tonic::IntoRequest<super::TokenServiceRevokeRequest>,
         ) -> std::result::Result<
-            tonic::Response<super::RevokeTokenResponse>,
+            tonic::Response<super::TokenServiceRevokeResponse>,
             tonic::Status,
         > {
             self.inner
@@ -3931,9 +3931,9 @@ pub mod token_service_server {
         /// - RESOURCE_EXHAUSTED: LEDGER_FULL, Redis has no room. Nothing was written.
         async fn create(
             &self,
-            request: tonic::Request<super::CreateTokenRequest>,
+            request: tonic::Request<super::TokenServiceCreateRequest>,
         ) -> std::result::Result<
-            tonic::Response<super::CreateTokenResponse>,
+            tonic::Response<super::TokenServiceCreateResponse>,
             tonic::Status,
         >;
         /// Returns tokens ordered by id, one page per call. A revoked token is listed for 7 days.
@@ -3942,9 +3942,9 @@ pub mod token_service_server {
         /// - INVALID_ARGUMENT: INVALID_FIELD. PAGE_TOKEN_INVALID, the page token is damaged, or belongs to a caller of other tenants.
         async fn list(
             &self,
-            request: tonic::Request<super::ListTokensRequest>,
+            request: tonic::Request<super::TokenServiceListRequest>,
         ) -> std::result::Result<
-            tonic::Response<super::ListTokensResponse>,
+            tonic::Response<super::TokenServiceListResponse>,
             tonic::Status,
         >;
         /// Revokes a token and returns it. Its next call is refused, and its open watches end, on every replica: on this one before
@@ -3958,9 +3958,9 @@ pub mod token_service_server {
         /// - RESOURCE_EXHAUSTED: LEDGER_FULL, Redis has no room. Nothing was written.
         async fn revoke(
             &self,
-            request: tonic::Request<super::RevokeTokenRequest>,
+            request: tonic::Request<super::TokenServiceRevokeRequest>,
         ) -> std::result::Result<
-            tonic::Response<super::RevokeTokenResponse>,
+            tonic::Response<super::TokenServiceRevokeResponse>,
             tonic::Status,
         >;
     }
@@ -4050,16 +4050,16 @@ pub mod token_service_server {
                     struct CreateSvc<T: TokenService>(pub Arc<T>);
                     impl<
                         T: TokenService,
-                    > tonic::server::UnaryService<super::CreateTokenRequest>
+                    > tonic::server::UnaryService<super::TokenServiceCreateRequest>
                     for CreateSvc<T> {
-                        type Response = super::CreateTokenResponse;
+                        type Response = super::TokenServiceCreateResponse;
                         type Future = BoxFuture<
                             tonic::Response<Self::Response>,
                             tonic::Status,
                         >;
                         fn call(
                             &mut self,
-                            request: tonic::Request<super::CreateTokenRequest>,
+                            request: tonic::Request<super::TokenServiceCreateRequest>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move {
@@ -4095,16 +4095,16 @@ pub mod token_service_server {
                     struct ListSvc<T: TokenService>(pub Arc<T>);
                     impl<
                         T: TokenService,
-                    > tonic::server::UnaryService<super::ListTokensRequest>
+                    > tonic::server::UnaryService<super::TokenServiceListRequest>
                     for ListSvc<T> {
-                        type Response = super::ListTokensResponse;
+                        type Response = super::TokenServiceListResponse;
                         type Future = BoxFuture<
                             tonic::Response<Self::Response>,
                             tonic::Status,
                         >;
                         fn call(
                             &mut self,
-                            request: tonic::Request<super::ListTokensRequest>,
+                            request: tonic::Request<super::TokenServiceListRequest>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move {
@@ -4140,16 +4140,16 @@ pub mod token_service_server {
                     struct RevokeSvc<T: TokenService>(pub Arc<T>);
                     impl<
                         T: TokenService,
-                    > tonic::server::UnaryService<super::RevokeTokenRequest>
+                    > tonic::server::UnaryService<super::TokenServiceRevokeRequest>
                     for RevokeSvc<T> {
-                        type Response = super::RevokeTokenResponse;
+                        type Response = super::TokenServiceRevokeResponse;
                         type Future = BoxFuture<
                             tonic::Response<Self::Response>,
                             tonic::Status,
                         >;
                         fn call(
                             &mut self,
-                            request: tonic::Request<super::RevokeTokenRequest>,
+                            request: tonic::Request<super::TokenServiceRevokeRequest>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move {

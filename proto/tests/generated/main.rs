@@ -23,7 +23,7 @@ const PROTOS: [&str; 7] = [
 ];
 
 /// Messages whose Debug form is written by hand, without what they hold.
-const HOLD_SECRETS: [&str; 2] = [".sendstores.v1.GetCredentialsResponse", ".sendstores.v1.CreateTokenResponse"];
+const HOLD_SECRETS: [&str; 2] = [".sendstores.v1.GetCredentialsResponse", ".sendstores.v1.TokenServiceCreateResponse"];
 
 #[test]
 fn a_password_is_not_printed() {
@@ -39,8 +39,10 @@ fn a_password_is_not_printed() {
 #[test]
 fn the_text_of_a_token_is_not_printed() {
     let token = sendstores_proto::v1::Token { name: "ci".to_owned(), ..Default::default() };
-    let answer =
-        sendstores_proto::v1::CreateTokenResponse { token: Some(token), text: "sst_4fKq0ZpL2x_S3cret".to_owned() };
+    let answer = sendstores_proto::v1::TokenServiceCreateResponse {
+        token: Some(token),
+        text: "sst_4fKq0ZpL2x_S3cret".to_owned(),
+    };
     let printed = format!("{answer:?}");
     assert!(printed.contains("ci") && !printed.contains("S3cret"), "{printed}");
 }

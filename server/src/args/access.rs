@@ -36,7 +36,7 @@ pub struct AccessArgs {
     pub audit_history: String,
     #[command(flatten)]
     pub tenants: TenantArgs,
-    /// Origin of web pages that may call (CORS), such as https://dashboard.example.com. May be repeated. Default: none.
+    /// Origin of web pages that may call (CORS), such as `https://dashboard.example.com`. May be repeated. Default: none.
     #[arg(long = "cors-origin", env = "SENDSTORES_CORS_ORIGINS", value_name = "ORIGIN", value_delimiter = ',')]
     pub cors_origins: Vec<String>,
 }

@@ -30,8 +30,8 @@ impl<L: Ledger> AuditService for StoreApi<L> {
     /// OK, INVALID_ARGUMENT, FAILED_PRECONDITION, RESOURCE_EXHAUSTED, UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL.
     async fn list(
         &self,
-        request: Request<wire::ListAuditRequest>,
-    ) -> Result<Response<wire::ListAuditResponse>, Status> {
+        request: Request<wire::AuditServiceListRequest>,
+    ) -> Result<Response<wire::AuditServiceListResponse>, Status> {
         self.answer_newest(request, async |api: &Self, request, caller| api.list_audit(request, &caller).await).await
     }
 }
@@ -52,10 +52,10 @@ struct Filter {
 impl<L: Ledger> StoreApi<L> {
     async fn list_audit(
         &self,
-        request: wire::ListAuditRequest,
+        request: wire::AuditServiceListRequest,
         caller: &Principal,
-    ) -> Result<wire::ListAuditResponse, Refusal> {
-        let wire::ListAuditRequest { filter, page_size, page_token } = request;
+    ) -> Result<wire::AuditServiceListResponse, Refusal> {
+        let wire::AuditServiceListRequest { filter, page_size, page_token } = request;
         let mut violations = Violations::default();
         let filter = parse_filter(&mut violations, filter.unwrap_or_default());
         let most = parse::page_size(&mut violations, page_size);
@@ -87,9 +87,9 @@ impl<L: Ledger> StoreApi<L> {
 }
 
 /// A page that ends with the entry `last`. `None`: with the oldest one.
-fn page(entries: Vec<wire::AuditEntry>, last: Option<AuditId>, caller: &Principal) -> wire::ListAuditResponse {
+fn page(entries: Vec<wire::AuditEntry>, last: Option<AuditId>, caller: &Principal) -> wire::AuditServiceListResponse {
     let next = last.map(|last| token::after(LIST, &caller.scope, &last.to_string()));
-    wire::ListAuditResponse { entries, next_page_token: next.unwrap_or_default() }
+    wire::AuditServiceListResponse { entries, next_page_token: next.unwrap_or_default() }
 }
 
 /// A caller with tenants sees what is theirs alone; a program sees what it did itself.

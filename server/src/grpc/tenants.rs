@@ -35,19 +35,22 @@ impl<L: Ledger> TenantService for StoreApi<L> {
     /// INTERNAL.
     async fn create(
         &self,
-        request: Request<wire::CreateTenantRequest>,
-    ) -> Result<Response<wire::CreateTenantResponse>, Status> {
+        request: Request<wire::TenantServiceCreateRequest>,
+    ) -> Result<Response<wire::TenantServiceCreateResponse>, Status> {
         let by = by(&request);
         self.answer_newest(request, async |api: &Self, request, _| {
-            Ok(wire::CreateTenantResponse { tenant: Some(api.create_tenant(request, &by).await?) })
+            Ok(wire::TenantServiceCreateResponse { tenant: Some(api.create_tenant(request, &by).await?) })
         })
         .await
     }
 
     /// OK, INVALID_ARGUMENT, NOT_FOUND, FAILED_PRECONDITION, RESOURCE_EXHAUSTED, UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL.
-    async fn get(&self, request: Request<wire::GetTenantRequest>) -> Result<Response<wire::GetTenantResponse>, Status> {
+    async fn get(
+        &self,
+        request: Request<wire::TenantServiceGetRequest>,
+    ) -> Result<Response<wire::TenantServiceGetResponse>, Status> {
         self.answer_newest(request, async |api: &Self, request, _| {
-            Ok(wire::GetTenantResponse { tenant: Some(api.get_tenant(&request).await?) })
+            Ok(wire::TenantServiceGetResponse { tenant: Some(api.get_tenant(&request).await?) })
         })
         .await
     }
@@ -55,8 +58,8 @@ impl<L: Ledger> TenantService for StoreApi<L> {
     /// OK, INVALID_ARGUMENT, FAILED_PRECONDITION, RESOURCE_EXHAUSTED, UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL.
     async fn list(
         &self,
-        request: Request<wire::ListTenantsRequest>,
-    ) -> Result<Response<wire::ListTenantsResponse>, Status> {
+        request: Request<wire::TenantServiceListRequest>,
+    ) -> Result<Response<wire::TenantServiceListResponse>, Status> {
         self.answer_newest(request, async |api: &Self, request, _| api.list_tenants(request).await).await
     }
 
@@ -64,11 +67,11 @@ impl<L: Ledger> TenantService for StoreApi<L> {
     /// INTERNAL.
     async fn update(
         &self,
-        request: Request<wire::UpdateTenantRequest>,
-    ) -> Result<Response<wire::UpdateTenantResponse>, Status> {
+        request: Request<wire::TenantServiceUpdateRequest>,
+    ) -> Result<Response<wire::TenantServiceUpdateResponse>, Status> {
         let by = by(&request);
         self.answer_newest(request, async |api: &Self, request, _| {
-            Ok(wire::UpdateTenantResponse { tenant: Some(api.update_tenant(request, by).await?) })
+            Ok(wire::TenantServiceUpdateResponse { tenant: Some(api.update_tenant(request, by).await?) })
         })
         .await
     }
@@ -77,11 +80,11 @@ impl<L: Ledger> TenantService for StoreApi<L> {
     /// INTERNAL.
     async fn delete(
         &self,
-        request: Request<wire::DeleteTenantRequest>,
-    ) -> Result<Response<wire::DeleteTenantResponse>, Status> {
+        request: Request<wire::TenantServiceDeleteRequest>,
+    ) -> Result<Response<wire::TenantServiceDeleteResponse>, Status> {
         let by = by(&request);
         self.answer_newest(request, async |api: &Self, request, _| {
-            api.delete_tenant(request, by).await.map(|()| wire::DeleteTenantResponse {})
+            api.delete_tenant(request, by).await.map(|()| wire::TenantServiceDeleteResponse {})
         })
         .await
     }
@@ -99,10 +102,10 @@ struct Change {
 // === impl StoreApi ===
 
 impl<L: Ledger> StoreApi<L> {
-    async fn create_tenant(&self, request: wire::CreateTenantRequest, by: &By) -> Result<wire::Tenant, Refusal> {
+    async fn create_tenant(&self, request: wire::TenantServiceCreateRequest, by: &By) -> Result<wire::Tenant, Refusal> {
         let digest =
-            digest("tenant.create", &wire::CreateTenantRequest { request_id: String::new(), ..request.clone() });
-        let wire::CreateTenantRequest { request_id, id, display_name, limits } = request;
+            digest("tenant.create", &wire::TenantServiceCreateRequest { request_id: String::new(), ..request.clone() });
+        let wire::TenantServiceCreateRequest { request_id, id, display_name, limits } = request;
         let mut violations = Violations::default();
         let v = &mut violations;
         let operation = operation(v, &request_id, digest);
@@ -124,7 +127,7 @@ impl<L: Ledger> StoreApi<L> {
         }
     }
 
-    async fn get_tenant(&self, request: &wire::GetTenantRequest) -> Result<wire::Tenant, Refusal> {
+    async fn get_tenant(&self, request: &wire::TenantServiceGetRequest) -> Result<wire::Tenant, Refusal> {
         let mut violations = Violations::default();
         let id = violations.parse("id", &request.id);
         let id: TenantId = violations.finish(id)?;
@@ -134,8 +137,11 @@ impl<L: Ledger> StoreApi<L> {
         tenant.map(|tenant| shown(&tenant, mirror)).ok_or_else(|| Tenancy::TenantNotFound(id).into())
     }
 
-    async fn list_tenants(&self, request: wire::ListTenantsRequest) -> Result<wire::ListTenantsResponse, Refusal> {
-        let wire::ListTenantsRequest { page_size, page_token } = request;
+    async fn list_tenants(
+        &self,
+        request: wire::TenantServiceListRequest,
+    ) -> Result<wire::TenantServiceListResponse, Refusal> {
+        let wire::TenantServiceListRequest { page_size, page_token } = request;
         let mut violations = Violations::default();
         let most = parse::page_size(&mut violations, page_size);
         let most = violations.finish(most)?;
@@ -147,16 +153,16 @@ impl<L: Ledger> StoreApi<L> {
         let more = tenants.len() > most;
         tenants.truncate(most);
         let last = tenants.last().filter(|_| more);
-        Ok(wire::ListTenantsResponse {
+        Ok(wire::TenantServiceListResponse {
             next_page_token: last.map(|last| token::after(LIST, &all, last.id.as_str())).unwrap_or_default(),
             tenants: tenants.iter().map(|tenant| shown(tenant, mirror)).collect(),
         })
     }
 
-    async fn update_tenant(&self, request: wire::UpdateTenantRequest, by: By) -> Result<wire::Tenant, Refusal> {
+    async fn update_tenant(&self, request: wire::TenantServiceUpdateRequest, by: By) -> Result<wire::Tenant, Refusal> {
         let digest =
-            digest("tenant.update", &wire::UpdateTenantRequest { request_id: String::new(), ..request.clone() });
-        let wire::UpdateTenantRequest { request_id, id, display_name, limits } = request;
+            digest("tenant.update", &wire::TenantServiceUpdateRequest { request_id: String::new(), ..request.clone() });
+        let wire::TenantServiceUpdateRequest { request_id, id, display_name, limits } = request;
         let mut violations = Violations::default();
         let v = &mut violations;
         let operation = operation(v, &request_id, digest);
@@ -173,9 +179,9 @@ impl<L: Ledger> StoreApi<L> {
         Ok(shown(&tenant, &self.backend()?.mirror))
     }
 
-    async fn delete_tenant(&self, request: wire::DeleteTenantRequest, by: By) -> Result<(), Refusal> {
+    async fn delete_tenant(&self, request: wire::TenantServiceDeleteRequest, by: By) -> Result<(), Refusal> {
         let digest =
-            digest("tenant.delete", &wire::DeleteTenantRequest { request_id: String::new(), ..request.clone() });
+            digest("tenant.delete", &wire::TenantServiceDeleteRequest { request_id: String::new(), ..request.clone() });
         let mut violations = Violations::default();
         let operation = operation(&mut violations, &request.request_id, digest);
         let id = violations.parse("id", &request.id);

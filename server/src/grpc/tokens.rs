@@ -39,8 +39,8 @@ impl<L: Ledger> TokenService for StoreApi<L> {
     /// INTERNAL.
     async fn create(
         &self,
-        request: Request<wire::CreateTokenRequest>,
-    ) -> Result<Response<wire::CreateTokenResponse>, Status> {
+        request: Request<wire::TokenServiceCreateRequest>,
+    ) -> Result<Response<wire::TokenServiceCreateResponse>, Status> {
         let by = by(&request);
         self.answer_newest(request, async |api: &Self, request, caller| api.create_token(request, &caller, &by).await)
             .await
@@ -49,8 +49,8 @@ impl<L: Ledger> TokenService for StoreApi<L> {
     /// OK, INVALID_ARGUMENT, FAILED_PRECONDITION, RESOURCE_EXHAUSTED, UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL.
     async fn list(
         &self,
-        request: Request<wire::ListTokensRequest>,
-    ) -> Result<Response<wire::ListTokensResponse>, Status> {
+        request: Request<wire::TokenServiceListRequest>,
+    ) -> Result<Response<wire::TokenServiceListResponse>, Status> {
         self.answer_newest(request, async |api: &Self, request, caller| api.list_tokens(request, &caller.scope).await)
             .await
     }
@@ -59,8 +59,8 @@ impl<L: Ledger> TokenService for StoreApi<L> {
     /// INTERNAL.
     async fn revoke(
         &self,
-        request: Request<wire::RevokeTokenRequest>,
-    ) -> Result<Response<wire::RevokeTokenResponse>, Status> {
+        request: Request<wire::TokenServiceRevokeRequest>,
+    ) -> Result<Response<wire::TokenServiceRevokeResponse>, Status> {
         let by = by(&request);
         self.answer_newest(request, async |api: &Self, request, caller| {
             api.revoke_token(request, &caller.scope, &by).await
@@ -74,10 +74,10 @@ impl<L: Ledger> TokenService for StoreApi<L> {
 impl<L: Ledger> StoreApi<L> {
     async fn create_token(
         &self,
-        request: wire::CreateTokenRequest,
+        request: wire::TokenServiceCreateRequest,
         caller: &Principal,
         by: &By,
-    ) -> Result<wire::CreateTokenResponse, Refusal> {
+    ) -> Result<wire::TokenServiceCreateResponse, Refusal> {
         let now = SystemTime::now().into();
         let (text, (new, operation)) = (auth::generate(), parse_create(request, caller, now)?);
         let new = NewToken { id: text.id(), digest: auth::digest(&text), ..new };
@@ -92,23 +92,23 @@ impl<L: Ledger> StoreApi<L> {
             Written::Applied(token) => {
                 tracing::info!(token = %token.id, name = %token.name, role = %token.role, "a token was made");
                 let text = text.expose().to_owned();
-                Ok(wire::CreateTokenResponse { token: Some(shown(&token)), text })
+                Ok(wire::TokenServiceCreateResponse { token: Some(shown(&token)), text })
             }
             // A caller of several tenants shares request ids with those of the first.
             Written::Repeated(token) if !caller.scope.includes(&token.scope) => Err(Refusal::RequestIdReused),
             // Its text was in the first response, and is kept nowhere.
             Written::Repeated(token) => {
-                Ok(wire::CreateTokenResponse { token: Some(shown(&token)), text: String::new() })
+                Ok(wire::TokenServiceCreateResponse { token: Some(shown(&token)), text: String::new() })
             }
         }
     }
 
     async fn list_tokens(
         &self,
-        request: wire::ListTokensRequest,
+        request: wire::TokenServiceListRequest,
         scope: &Scope,
-    ) -> Result<wire::ListTokensResponse, Refusal> {
-        let wire::ListTokensRequest { page_size, page_token } = request;
+    ) -> Result<wire::TokenServiceListResponse, Refusal> {
+        let wire::TokenServiceListRequest { page_size, page_token } = request;
         let mut violations = Violations::default();
         let most = parse::page_size(&mut violations, page_size);
         let most = violations.finish(most)?;
@@ -119,7 +119,7 @@ impl<L: Ledger> StoreApi<L> {
         let more = tokens.len() > most;
         tokens.truncate(most);
         let last = tokens.last().filter(|_| more);
-        Ok(wire::ListTokensResponse {
+        Ok(wire::TokenServiceListResponse {
             next_page_token: last.map(|last| token::after(LIST, scope, last.id.as_str())).unwrap_or_default(),
             tokens: tokens.iter().map(|token| shown(token)).collect(),
         })
@@ -127,10 +127,10 @@ impl<L: Ledger> StoreApi<L> {
 
     async fn revoke_token(
         &self,
-        request: wire::RevokeTokenRequest,
+        request: wire::TokenServiceRevokeRequest,
         scope: &Scope,
         by: &By,
-    ) -> Result<wire::RevokeTokenResponse, Refusal> {
+    ) -> Result<wire::TokenServiceRevokeResponse, Refusal> {
         let mut violations = Violations::default();
         let id = violations.parse("id", &request.id);
         let id: TokenId = violations.finish(id)?;
@@ -139,7 +139,7 @@ impl<L: Ledger> StoreApi<L> {
             let found = ledger.load(&id).await?.filter(|token| scope.includes(&token.scope));
             let Some(token) = found else { return Err(Tenancy::TokenNotFound(id).into()) };
             if token.revoke_time.is_some() {
-                return Ok(wire::RevokeTokenResponse { token: Some(shown(&token)) });
+                return Ok(wire::TokenServiceRevokeResponse { token: Some(shown(&token)) });
             }
             let (resource, expected) = (token.revoked(SystemTime::now().into()), Expected::Revision(token.revision));
             let terms = by.terms(About::token(&resource), Terms::default());
@@ -149,7 +149,7 @@ impl<L: Ledger> StoreApi<L> {
                     let token = written.into_resource();
                     tracing::info!(token = %token.id, name = %token.name, "a token was revoked");
                     self.reach(token.revision).await?;
-                    return Ok(wire::RevokeTokenResponse { token: Some(shown(&token)) });
+                    return Ok(wire::TokenServiceRevokeResponse { token: Some(shown(&token)) });
                 }
                 Err(LedgerError::Conflict(_)) => {}
                 Err(error) => return Err(error.into()),
@@ -169,13 +169,13 @@ impl<L: Ledger> StoreApi<L> {
 
 /// The token to make, but for its text.
 fn parse_create(
-    request: wire::CreateTokenRequest,
+    request: wire::TokenServiceCreateRequest,
     caller: &Principal,
     now: Timestamp,
 ) -> Result<(NewToken, Option<Operation>), Refusal> {
-    let body = wire::CreateTokenRequest { request_id: String::new(), ..request.clone() };
+    let body = wire::TokenServiceCreateRequest { request_id: String::new(), ..request.clone() };
     let digest = digest("token.create", &body);
-    let wire::CreateTokenRequest { request_id, name, role, tenants, abilities, life, never_expires } = request;
+    let wire::TokenServiceCreateRequest { request_id, name, role, tenants, abilities, life, never_expires } = request;
     let mut violations = Violations::default();
     let v = &mut violations;
     let request_id = parse::request_id(v, &request_id);
