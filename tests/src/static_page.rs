@@ -93,6 +93,9 @@ async fn observe_front(context: &Context, store: &Store) -> Result<Seen<Progress
         Reply::Unreachable(why) => Err(why),
     };
     let sells = found.is_ok();
+    if !sells && !kit::workload::exist(context, store, &[PAGE]).await? {
+        return Ok(kit::partial("the page's workload is gone"));
+    }
     let evidence = vec![Evidence::new(PAGE_CHECK, found, Timestamp::from(std::time::SystemTime::now()))];
     Ok(Seen::Known(if sells { Progress::Done(evidence) } else { Progress::Failing(evidence) }))
 }

@@ -93,8 +93,12 @@ pub(super) async fn state(context: &Context, store: &Store, workload: Workload) 
     })
 }
 
-/// Whether all of `workloads` exist, however they are.
-pub(crate) async fn exist(context: &Context, store: &Store, workloads: &[Workload]) -> Result<bool, StepError> {
+/// Whether all of `workloads` exist, however they are. One that is gone is made again by a step that says it is partly done;
+/// one that fails is given time.
+///
+/// # Errors
+/// The cluster did not answer.
+pub async fn exist(context: &Context, store: &Store, workloads: &[Workload]) -> Result<bool, StepError> {
     for workload in workloads {
         if rollout(context, store, *workload).await?.is_none() {
             return Ok(false);
