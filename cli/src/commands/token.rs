@@ -28,7 +28,8 @@ async fn create(global: &Global, args: CreateTokenArgs) -> Result<(), Failure> {
     if made.text.is_empty() {
         let why =
             format!("token {} was made by an earlier call with this request id, and its text was shown then", token.id);
-        let hint = format!("if nobody has it, `sendstores token revoke {}`, then make another", text::line(&token.id));
+        let hint =
+            format!("if its text is lost, `sendstores token revoke {}`, then make another", text::line(&token.id));
         return Err(Failure::new(Exit::Failed, why).hint(hint));
     }
     if global.json {

@@ -3805,7 +3805,7 @@ pub mod token_service_client {
         /// Makes a token and returns its text. The text is in this response only: Redis has its digest.
         /// The token is on disk in Redis before the call returns, and is valid on every replica from then on.
         /// A repetition with the same `request_id` and the same body within 24 hours has no effect. It returns the token without its
-        /// text, which nobody knows any more: if the first response was lost, revoke the token and make another.
+        /// text, which the server does not keep: if the first response was lost, revoke the token and make another.
         ///
         /// A token never allows more than the token of the caller: no permission that the caller lacks, and no tenant that is not
         /// the caller's. It may be valid for longer. Revoking the caller's token does not revoke the tokens that it made; they name
@@ -3919,7 +3919,7 @@ pub mod token_service_server {
         /// Makes a token and returns its text. The text is in this response only: Redis has its digest.
         /// The token is on disk in Redis before the call returns, and is valid on every replica from then on.
         /// A repetition with the same `request_id` and the same body within 24 hours has no effect. It returns the token without its
-        /// text, which nobody knows any more: if the first response was lost, revoke the token and make another.
+        /// text, which the server does not keep: if the first response was lost, revoke the token and make another.
         ///
         /// A token never allows more than the token of the caller: no permission that the caller lacks, and no tenant that is not
         /// the caller's. It may be valid for longer. Revoking the caller's token does not revoke the tokens that it made; they name

@@ -25,7 +25,7 @@ pub struct RedisArgs {
     /// PEM file of the private key of --redis-cert.
     #[arg(long, env = "SENDSTORES_REDIS_KEY", requires = "redis_cert")]
     pub redis_key: Option<PathBuf>,
-    /// Use a Redis on another machine without TLS, or without a user and a password, because nobody else reaches the network
+    /// Use a Redis on another machine without TLS, or without a user and a password, because no other program reaches the network
     /// between. Records, and the password, are readable on the way.
     #[arg(long, env = "SENDSTORES_ALLOW_PLAINTEXT_REDIS")]
     pub allow_plaintext_redis: bool,

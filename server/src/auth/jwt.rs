@@ -79,7 +79,7 @@ impl Jwt {
 pub(super) mod tests {
     use super::*;
 
-    /// A JWT with these claims that nobody has signed.
+    /// A JWT with these claims, unsigned.
     pub(in crate::auth) fn unsigned(claims: &serde_json::Value) -> String {
         let part = |value: &str| URL_SAFE_NO_PAD.encode(value);
         format!("{}.{}.{}", part("{\"alg\":\"RS256\"}"), part(&claims.to_string()), part("signature"))

@@ -109,7 +109,7 @@ mod tests {
 
     const AVAILABLE: Option<&str> = Some("system:serviceaccount:shop:ci");
 
-    /// Callers whose tokens the API server is asked about: it accepts them while it is told to, and says nothing while it is not
+    /// Callers whose tokens the API server is asked about: it accepts them while a test sets that, and says nothing while it is not
     /// to be reached.
     fn authenticator(accepts: &Arc<AtomicBool>, reached: &Arc<AtomicBool>) -> (tempfile::NamedTempFile, Authenticator) {
         let file = tempfile::NamedTempFile::new().expect("a file");

@@ -15,7 +15,7 @@ use tower_http::cors::CorsLayer;
 
 use super::observe::REQUEST_ID;
 
-/// How long a browser may keep what it was told; longer is more than browsers keep.
+/// How long a browser may keep the answer; longer is more than browsers keep.
 const KEPT: Duration = Duration::from_secs(3600);
 /// What a client of gRPC-Web sends.
 const SENT: [HeaderName; 6] = [

@@ -13,7 +13,7 @@ use sendstores_core::{
     ledger::Ledger,
 };
 use sendstores_proto::access::{MethodAccess, Rule};
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, time::timeout};
 
 use super::{
     StoreApi,
@@ -24,9 +24,9 @@ use crate::auth::{
     AuthEpoch, AuthError, Authenticator, ClientCertificate, Credentials, Lapse, Recognised, ReflectionAccess, Standing,
 };
 
-/// How long a call with a token that is not known here waits for the ledger, and how many such calls wait at once: a token
-/// that was never made costs no more than that.
-const LEDGER_LIMIT: Duration = Duration::from_secs(5);
+/// How long a call with a token that is not known here waits for the ledger, or for the API server or the issuer, and how many
+/// calls wait for the ledger at once: a token that was never made costs no more than that.
+const LOOK_UP_LIMIT: Duration = Duration::from_secs(5);
 const LEDGER_CALLS: usize = 64;
 
 /// Decides for every call of the port.
@@ -170,7 +170,9 @@ impl Gate {
             return Err(Refusal::TokenOverPlaintext.into());
         }
         let credentials = session.credentials(header);
-        let recognised = match self.auth.authenticate(credentials).await {
+        // Of a token from elsewhere the API server or an issuer is asked, and may be slow.
+        let said = timeout(LOOK_UP_LIMIT, self.auth.authenticate(credentials)).await;
+        let recognised = match said.unwrap_or(Err(AuthError::Unavailable)) {
             Err(AuthError::Unknown) => {
                 // It may have been made on another replica a moment ago.
                 let _place = self.unknown.try_acquire().map_err(|_| Refusal::AuthUnavailable)?;
@@ -238,7 +240,7 @@ impl From<Lapse> for Refusal {
 /// that there is none.
 async fn catch_up<L: Ledger>(api: &StoreApi<L>) -> Result<(), Refusal> {
     let backend = api.backend()?;
-    let caught_up = tokio::time::timeout(LEDGER_LIMIT, backend.mirror.catch_up(&backend.ledger)).await;
+    let caught_up = timeout(LOOK_UP_LIMIT, backend.mirror.catch_up(&backend.ledger)).await;
     match caught_up {
         Ok(Ok(_)) if backend.mirror.doubt().borrow().is_none() => Ok(()),
         Ok(Err(crate::mirror::ReadError::Loading)) => Err(Refusal::Starting),

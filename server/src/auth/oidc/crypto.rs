@@ -14,7 +14,7 @@ use ring::signature::{
     RsaParameters, RsaPublicKeyComponents, UnparsedPublicKey, VerificationAlgorithm,
 };
 
-/// What is accepted. A shared secret (HS...) never is: whoever can check it could sign, too.
+/// What is accepted. A shared secret (HS...) never is: a server that checks it could sign, too.
 pub(super) const ALGORITHMS: [Algorithm; 9] = [
     Algorithm::RS256,
     Algorithm::RS384,

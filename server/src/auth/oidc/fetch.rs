@@ -78,7 +78,7 @@ fn from_file(path: &Path) -> Result<RootCertStore, String> {
     if roots.is_empty() { Err(wrong("it has no certificate in PEM")) } else { Ok(roots) }
 }
 
-/// Whoever is on the way to a plain address could name keys of their own, unless it is this machine.
+/// An attacker on the way to a plain address could name keys of its own, unless the address is this machine.
 pub(super) fn checked(url: &str) -> Result<Uri, String> {
     let uri: Uri = url.parse().map_err(|_| format!("{url:?} is no URL"))?;
     let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
