@@ -9,11 +9,12 @@ mod reload;
 mod signal;
 mod token;
 
-use std::{error::Error, process::ExitCode, time::Duration};
+use std::{process::ExitCode, time::Duration};
 
 use clap::Parser;
 use futures::FutureExt;
 use metrics_exporter_prometheus::PrometheusHandle;
+use sendstores_core::text::with_causes;
 
 use crate::{
     args::{Args, AuthCommand, CheckArgs, Command, Config, Problems},
@@ -92,7 +93,7 @@ fn run(config: Config, command: Option<Command>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!(error = chain(error.as_ref()), "this is the end");
+            tracing::error!(error = with_causes(error.as_ref()), "this is the end");
             ExitCode::FAILURE
         }
     }
@@ -105,15 +106,4 @@ async fn serve_until_told_twice(config: Config, metrics: PrometheusHandle) -> Re
         served = Box::pin(build::serve(config, metrics, first.boxed())) => served,
         () = second => Err("stopped at once, by a second signal".into()),
     }
-}
-
-/// An error with everything that caused it, on one line.
-fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }

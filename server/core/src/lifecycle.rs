@@ -43,9 +43,7 @@ pub enum DueTime {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifecycle {
     pub work: Work,
-    /// Shoppers may be in the storefront: it is exposed, and was not closed on purpose.
-    pub is_open: bool,
-    /// Its scheduled jobs (cron) run.
+    /// Its scheduled jobs (cron) run: shoppers may be in the storefront.
     pub runs_cron: bool,
     /// Its credentials can be read, as soon as they were generated.
     pub has_credentials: bool,
@@ -75,23 +73,23 @@ impl State {
     pub const fn lifecycle(self) -> Lifecycle {
         use DueTime::{EachProbe, Never, Now};
         use QueueClass::{Make, Probe, Remove, Repair};
-        // work, is_open, runs_cron, has_credentials, queue, due
-        let (work, is_open, runs_cron, has_credentials, queue, due) = match self {
-            Self::Provisioning => (Work::Make, false, false, true, Make, Now),
-            Self::Ready => (Work::Keep, true, true, true, Probe, EachProbe),
-            Self::Degraded => (Work::Keep, true, true, true, Repair, Now),
+        // work, runs_cron, has_credentials, queue, due
+        let (work, runs_cron, has_credentials, queue, due) = match self {
+            Self::Provisioning => (Work::Make, false, true, Make, Now),
+            Self::Ready => (Work::Keep, true, true, Probe, EachProbe),
+            Self::Degraded => (Work::Keep, true, true, Repair, Now),
             // A good update closes nothing, and a long one must not stop a merchant's mails.
-            Self::Updating => (Work::Make, true, true, true, Make, Now),
-            Self::Suspending => (Work::Sleep, false, false, true, Make, Never),
-            Self::Suspended => (Work::Nothing, false, false, true, Make, Never),
-            Self::Resuming => (Work::Make, false, false, true, Make, Now),
-            Self::Failed => (Work::Nothing, false, false, true, Make, Never),
-            Self::Deleting => (Work::Remove, false, false, false, Remove, Now),
-            Self::Deleted => (Work::Nothing, false, false, false, Remove, Never),
+            Self::Updating => (Work::Make, true, true, Make, Now),
+            Self::Suspending => (Work::Sleep, false, true, Make, Never),
+            Self::Suspended => (Work::Nothing, false, true, Make, Never),
+            Self::Resuming => (Work::Make, false, true, Make, Now),
+            Self::Failed => (Work::Nothing, false, true, Make, Never),
+            Self::Deleting => (Work::Remove, false, false, Remove, Now),
+            Self::Deleted => (Work::Nothing, false, false, Remove, Never),
             // A newer version knows what it means, and does it.
-            Self::Unknown(_) => (Work::Nothing, false, false, false, Make, Never),
+            Self::Unknown(_) => (Work::Nothing, false, false, Make, Never),
         };
-        Lifecycle { work, is_open, runs_cron, has_credentials, queue, due }
+        Lifecycle { work, runs_cron, has_credentials, queue, due }
     }
 
     /// Whether reconcile has something to bring to an end.
@@ -164,17 +162,17 @@ mod tests {
 
     /// One row a state, in the order of `State::ALL`.
     const TABLE: &str = "
-                      work     open  cron  credentials  queue   due
-        PROVISIONING  Make     -     -     yes          Make    Now
-        READY         Keep     yes   yes   yes          Probe   EachProbe
-        DEGRADED      Keep     yes   yes   yes          Repair  Now
-        UPDATING      Make     yes   yes   yes          Make    Now
-        SUSPENDING    Sleep    -     -     yes          Make    Never
-        SUSPENDED     Nothing  -     -     yes          Make    Never
-        RESUMING      Make     -     -     yes          Make    Now
-        FAILED        Nothing  -     -     yes          Make    Never
-        DELETING      Remove   -     -     -            Remove  Now
-        DELETED       Nothing  -     -     -            Remove  Never
+                      work     cron  credentials  queue   due
+        PROVISIONING  Make     -     yes          Make    Now
+        READY         Keep     yes   yes          Probe   EachProbe
+        DEGRADED      Keep     yes   yes          Repair  Now
+        UPDATING      Make     yes   yes          Make    Now
+        SUSPENDING    Sleep    -     yes          Make    Never
+        SUSPENDED     Nothing  -     yes          Make    Never
+        RESUMING      Make     -     yes          Make    Now
+        FAILED        Nothing  -     yes          Make    Never
+        DELETING      Remove   -     -            Remove  Now
+        DELETED       Nothing  -     -            Remove  Never
     ";
 
     fn in_state(state: State) -> Store {
@@ -187,9 +185,9 @@ mod tests {
         let rows: Vec<_> = rows.into_iter().filter(|row| !row.is_empty()).skip(1).collect();
         let yes = |is: bool| if is { "yes" } else { "-" }.to_owned();
         let actual = State::ALL.map(|state| {
-            let Lifecycle { work, is_open, runs_cron, has_credentials, queue, due } = state.lifecycle();
+            let Lifecycle { work, runs_cron, has_credentials, queue, due } = state.lifecycle();
             let (work, queue, due) = (format!("{work:?}"), format!("{queue:?}"), format!("{due:?}"));
-            vec![state.to_string(), work, yes(is_open), yes(runs_cron), yes(has_credentials), queue, due]
+            vec![state.to_string(), work, yes(runs_cron), yes(has_credentials), queue, due]
         });
         assert_eq!(actual.to_vec(), rows);
     }
@@ -207,7 +205,6 @@ mod tests {
     fn the_columns_agree_with_each_other() {
         for state in State::ALL {
             let row = state.lifecycle();
-            assert!(!row.runs_cron || row.is_open, "{state}: jobs run in an open storefront only");
             assert!(row.has_credentials || matches!(state, State::Deleting | State::Deleted), "{state}");
             assert!(row.due == DueTime::Never || row.work != Work::Nothing, "{state}");
         }

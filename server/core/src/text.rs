@@ -1,6 +1,6 @@
 //! Parsing text from outside: to parse is to validate.
 
-use std::fmt;
+use std::{error::Error, fmt};
 
 /// Why a text was refused: a sentence for the caller, without the refused text (it may be huge or hostile).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -13,6 +13,21 @@ impl Invalid {
     pub fn new(why: impl fmt::Display) -> Self {
         Self(why.to_string())
     }
+}
+
+/// An error with everything that caused it, on one line: the causes often say more than the error.
+pub fn with_causes(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
 }
 
 /// Checks length in characters and that there is no control character, line break or direction override.

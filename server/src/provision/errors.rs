@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sendstores_core::{failure::FailureReason, provisioner::StepError};
+use sendstores_core::{failure::FailureReason, provisioner::StepError, text::with_causes};
 
 use super::{answers, redact};
 
@@ -42,9 +42,9 @@ impl From<CallError> for StepError {
                 (cause.reason(), cause.explained(&format!("Kubernetes answered {}: {}", status.code, status.message)))
             }
             CallError::Kube(Error::SerdeError(_) | Error::BuildRequest(_) | Error::HttpError(_)) => {
-                (FailureReason::Internal, chain(&error))
+                (FailureReason::Internal, with_causes(&error))
             }
-            CallError::Kube(_) => (FailureReason::ClusterUnavailable, chain(&error)),
+            CallError::Kube(_) => (FailureReason::ClusterUnavailable, with_causes(&error)),
         };
         StepError::retryable(reason, redact::message(&message))
     }
@@ -53,21 +53,6 @@ impl From<CallError> for StepError {
 /// The reason of an object that Kubernetes refused in these words.
 pub(crate) fn refusal(words: &str) -> FailureReason {
     answers::cause(words).map_or(FailureReason::ObjectRefused, |cause| cause.reason())
-}
-
-/// The error with its sources: kube's and hyper's own texts leave the cause to them.
-pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -21,11 +21,11 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use rustls::{ClientConfig, RootCertStore};
+use sendstores_core::text::with_causes;
 use tokio::time::{Instant, timeout};
 use tower::util::BoxCloneSyncService;
 
 use super::{
-    errors,
     proxy::{Answer, Question},
     redact,
 };
@@ -78,7 +78,7 @@ impl Visitor {
         match timeout(limit, self.exchange(base, question)).await {
             Ok(Ok(answer)) => Visit::Answered(answer),
             Ok(Err(failed)) => {
-                let why = redact::message(&errors::chain(failed.as_ref()));
+                let why = redact::message(&with_causes(failed.as_ref()));
                 if !is_of_connecting(failed.as_ref()) {
                     return Visit::Unanswered(why);
                 }

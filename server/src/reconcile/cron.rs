@@ -113,7 +113,7 @@ impl<C: RunCron> CronDriver<C> {
             schedule.passed_over(id);
             return None;
         }
-        let Some(store) = self.mirror.get(id).filter(|store| schedule::is_open(store)) else {
+        let Some(store) = self.mirror.get(id).filter(|store| schedule::runs_jobs(store)) else {
             schedule.close(id);
             return None;
         };

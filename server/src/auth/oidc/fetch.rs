@@ -15,6 +15,7 @@ use rustls::{
     crypto::ring,
     pki_types::{CertificateDer, pem::PemObject},
 };
+use sendstores_core::text::with_causes;
 
 /// The largest document, in bytes.
 const LARGEST: usize = 1024 * 1024;
@@ -49,7 +50,7 @@ impl Fetch {
         let request = Request::get(uri).header(ACCEPT, "application/json").body(Full::default());
         let request = request.map_err(|error| error.to_string())?;
         let exchange = async {
-            let response = self.0.request(request).await.map_err(|error| chain(&error))?;
+            let response = self.0.request(request).await.map_err(|error| with_causes(&error))?;
             if !response.status().is_success() {
                 return Err(format!("the answer is {}", response.status()));
             }
@@ -88,17 +89,6 @@ pub(super) fn checked(url: &str) -> Result<Uri, String> {
         Some("http") if is_loopback => Ok(uri),
         _ => Err(format!("{url:?} is no https URL")),
     }
-}
-
-/// What caused an error says more than the error.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -9,16 +9,12 @@ use kube::{
     core::PartialObjectMeta,
 };
 use rand::RngExt;
-use sendstores_core::backoff::Backoff;
+use sendstores_core::{backoff::Backoff, text::with_causes};
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::topic::{Follower, Topic};
-use crate::provision::{
-    cluster::Cluster,
-    errors::{CallError, chain},
-    redact,
-};
+use crate::provision::{cluster::Cluster, errors::CallError, redact};
 
 type Event<K> = kube::Result<WatchEvent<PartialObjectMeta<K>>>;
 
@@ -96,7 +92,7 @@ where
         match self.open().await {
             Ok(events) => self.read(events).await,
             Err(error) if is_gone(&error) => Over::Gap,
-            Err(error) => Over::Broken(redact::message(&chain(&error))),
+            Err(error) => Over::Broken(redact::message(&with_causes(&error))),
         }
     }
 
@@ -146,7 +142,7 @@ where
                 }
                 Ok(Some(Ok(WatchEvent::Error(status)))) if status.code == 410 => return Over::Gap,
                 Ok(Some(Ok(WatchEvent::Error(status)))) => return Over::Broken(redact::message(&status.message)),
-                Ok(Some(Err(error))) => return Over::Broken(redact::message(&chain(&error))),
+                Ok(Some(Err(error))) => return Over::Broken(redact::message(&with_causes(&error))),
             };
             if let Some(key) = meta.namespace.as_ref().or(meta.name.as_ref()) {
                 self.topic().wake(key);

@@ -9,10 +9,10 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
-use sendstores_core::{Store, provisioner::StepError};
+use sendstores_core::{Store, provisioner::StepError, text::with_causes};
 
 use super::{Answer, MAX_BODY, Question, Reply, with_headers};
-use crate::provision::{errors, redact};
+use crate::provision::redact;
 
 /// Finding and reaching the Service.
 const REACH: Duration = Duration::from_secs(5);
@@ -55,7 +55,7 @@ impl Direct {
         };
         Ok(match tokio::time::timeout(limit, exchange).await {
             Err(_) => Reply::Unreachable(format!("no answer within {limit:?}")),
-            Ok(Err(error)) => Reply::Unreachable(redact::message(&errors::chain(error.as_ref()))),
+            Ok(Err(error)) => Reply::Unreachable(redact::message(&with_causes(error.as_ref()))),
             Ok(Ok(answer)) => Reply::Shop(answer),
         })
     }

@@ -30,7 +30,7 @@ struct Turn {
 }
 
 /// Whether its scheduled jobs run. Those of a DEGRADED store do, too: they may be what mends it.
-pub(super) fn is_open(store: &Store) -> bool {
+pub(super) fn runs_jobs(store: &Store) -> bool {
     store.state.lifecycle().runs_cron
 }
 
@@ -44,7 +44,7 @@ impl Schedule {
     /// All stores there are; a store that is not among them has no turn any more.
     pub(super) fn keep_only(&mut self, stores: &[Arc<Entry>]) {
         let open: HashMap<&StoreId, &Uid> =
-            stores.iter().filter(|store| is_open(store)).map(|store| (&store.id, &store.uid)).collect();
+            stores.iter().filter(|store| runs_jobs(store)).map(|store| (&store.id, &store.uid)).collect();
         let gone = self.turns.iter().filter(|(id, turn)| open.get(id) != Some(&&turn.uid)).map(|(id, _)| id.clone());
         gone.collect::<Vec<_>>().iter().for_each(|id| self.close(id));
         stores.iter().for_each(|store| self.notice(store));
@@ -53,10 +53,10 @@ impl Schedule {
     /// A store opens: its first turn is somewhere in the interval, so that stores that open together, or all of them
     /// when a replica starts, do not come together. A store closes: it has no turn.
     pub(super) fn notice(&mut self, store: &Store) {
-        if self.turns.get(&store.id).is_some_and(|turn| !is_open(store) || turn.uid != store.uid) {
+        if self.turns.get(&store.id).is_some_and(|turn| !runs_jobs(store) || turn.uid != store.uid) {
             self.close(&store.id);
         }
-        if is_open(store) && !self.turns.contains_key(&store.id) {
+        if runs_jobs(store) && !self.turns.contains_key(&store.id) {
             let (uid, tenant) = (store.uid.clone(), store.tenant.clone());
             self.turns.insert(store.id.clone(), Turn { uid, tenant: tenant.clone(), failures: 0, unwanted: None });
             self.queue.push(store.id.clone(), tenant, self.interval.mul_f64(rand::rng().random()));
