@@ -13,6 +13,7 @@ mod index;
 mod snapshot;
 mod stores;
 mod table;
+mod tables;
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 

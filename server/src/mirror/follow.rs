@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Mirror, Status,
     index::{Index, Records},
+    tables::Scans,
 };
 
 /// How many changes one read of the log may bring.
@@ -99,8 +100,7 @@ impl Mirror {
         self.set_status(Status::Loading);
         let begun = SystemTime::now().into();
         let end = ledger.last_revision().await?;
-        let records =
-            Records { stores: ledger.scan().await?, tenants: ledger.scan().await?, tokens: ledger.scan().await? };
+        let records = Records { stores: ledger.scan().await?, others: Scans::read(ledger).await? };
         let newest = records.newest().max(end);
         let ring_size = self.read().ring_size();
         let mut index = Index::of_records(ledger.epoch(), ring_size, records, end);

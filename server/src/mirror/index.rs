@@ -8,12 +8,15 @@ use std::{
 
 use bytes::Bytes;
 use sendstores_core::{
-    Epoch, Key, Record, Resource, Revision, Scope, State, Store, StoreFilter, StoreId, Tenant, TenantId, Timestamp,
-    Token, TokenId,
+    Epoch, Key, Kind, Revision, Scope, State, Store, StoreFilter, StoreId, Tenant, TenantId, Timestamp, Token, TokenId,
     ledger::{self, Before, LogEntry, Scan, Unreadable},
 };
 
-use super::{Entry, Position, stores::Stores, table::Table};
+use super::{
+    Entry, Position,
+    stores::Stores,
+    tables::{Scans, Tables, newest},
+};
 
 /// One change, shared by all watchers.
 #[derive(Debug)]
@@ -47,12 +50,12 @@ pub struct Encoded {
 /// 2. `ring` has each change of a store after `floor`, up to `revision`, in ascending order, except those whose record
 ///    cannot be read; at most `ring_size` of them. A watcher that has seen all up to `floor` lacks none of them. Entries
 ///    of other kinds of resources take a revision, and are not in the ring.
-/// 3. `stores`, `tenants` and `tokens` have the newest record that is known of each. Tombstones are in them until they are forgotten.
+/// 3. `stores` and `others` have the newest record that is known of each resource. Tombstones are in them until they are forgotten.
 /// 4. The records that the index began with contain every change up to `covered`, and some of them later changes, because
 ///    a scan is no snapshot. A change that a record contains already never replaces it: it goes to the ring alone.
 /// 5. While the index is loaded, `revision` may be before `covered` or before the newest record: `stores` is then newer
 ///    than `revision`, and the index is not published. From then on `stores` is exactly what the log says up to `revision`.
-///    The same is true of `tenants` and `tokens`.
+///    The same is true of `others`.
 /// 6. A store and the newest change of it in the ring share one [`Entry`], and so one cached encoding.
 ///
 /// Memory: a store is about 2 KiB (its texts, 7 steps, 3 evidences), kept once here and once more for each of its
@@ -64,8 +67,8 @@ pub struct Encoded {
 pub(super) struct Index {
     epoch: Epoch,
     stores: Stores,
-    tenants: Table<Tenant>,
-    tokens: Table<Token>,
+    /// The resources of all other kinds.
+    others: Tables,
     /// Grows with each change of a token, and of a tenant, whose limits hold for its tokens.
     token_changes: u64,
     ring: VecDeque<Arc<Change>>,
@@ -81,8 +84,7 @@ pub(super) struct Index {
 /// Every record of every kind.
 pub(super) struct Records {
     pub(super) stores: Scan<Store>,
-    pub(super) tenants: Scan<Tenant>,
-    pub(super) tokens: Scan<Token>,
+    pub(super) others: Scans,
 }
 
 // === impl Index ===
@@ -92,8 +94,7 @@ impl Index {
         Self {
             epoch,
             stores: Stores::default(),
-            tenants: Table::default(),
-            tokens: Table::default(),
+            others: Tables::default(),
             token_changes: 0,
             ring: VecDeque::new(),
             ring_size,
@@ -107,10 +108,10 @@ impl Index {
     /// before `end`, so that applying the log from there fills the ring. The caller publishes the index when everything up
     /// to the newest record was applied.
     pub(super) fn of_records(epoch: Epoch, ring_size: usize, records: Records, end: Revision) -> Self {
-        let Records { stores, tenants, tokens } = records;
-        let (stores, tenants, tokens) = (stores.into(), tenants.into(), tokens.into());
+        let Records { stores, others } = records;
+        let (stores, others) = (stores.into(), others.into());
         let begin = end.back(ring_size);
-        Self { stores, tenants, tokens, covered: end, floor: begin, revision: begin, ..Self::new(epoch, ring_size) }
+        Self { stores, others, covered: end, floor: begin, revision: begin, ..Self::new(epoch, ring_size) }
     }
 
     /// The log no longer has the changes up to `oldest`: the ring begins after it. False when the records do not contain
@@ -134,19 +135,23 @@ impl Index {
         }
         self.revision = revision;
         match entry {
-            LogEntry::Record(Record::Store(store)) => self.take(revision, before, store),
-            LogEntry::Record(Record::Tenant(tenant)) => {
-                put_newer(&mut self.tenants, self.covered, tenant);
-                self.token_changes += 1;
-            }
-            LogEntry::Record(Record::Token(token)) => {
-                put_newer(&mut self.tokens, self.covered, token);
-                self.token_changes += 1;
+            LogEntry::Record(record) => {
+                self.count_token_change(record.kind());
+                if let Some(store) = self.others.apply(self.covered, record) {
+                    self.take(revision, before, store);
+                }
             }
             LogEntry::OtherKind => {}
             LogEntry::Unreadable(unreadable) => return self.set_aside(unreadable),
         }
         true
+    }
+
+    /// The limits of a tenant hold for its tokens.
+    fn count_token_change(&mut self, kind: Kind) {
+        if matches!(kind, Kind::Tenant | Kind::Token) {
+            self.token_changes += 1;
+        }
     }
 
     fn take(&mut self, revision: Revision, before: Before, store: Store) {
@@ -186,14 +191,11 @@ impl Index {
             None => return revision <= self.covered,
             Some(_) if revision <= self.covered => {}
             Some(Key::Store(id)) if !self.has_passed(&id, revision) => self.stores.set_aside(id, unreadable),
-            Some(Key::Tenant(id)) if !self.tenants.has_passed(&id, revision) => {
-                self.tenants.set_aside(id, unreadable);
+            Some(Key::Store(_)) => {}
+            Some(key) => {
+                self.count_token_change(key.kind());
+                self.others.set_aside(key, unreadable);
             }
-            Some(Key::Token(id)) if !self.tokens.has_passed(&id, revision) => {
-                self.tokens.set_aside(id, unreadable);
-                self.token_changes += 1;
-            }
-            Some(_) => {}
         }
         true
     }
@@ -201,13 +203,12 @@ impl Index {
     pub(super) fn unreadable(&self, key: &Key) -> Option<&Unreadable> {
         match key {
             Key::Store(id) => self.stores.table().unreadable(id),
-            Key::Tenant(id) => self.tenants.unreadable(id),
-            Key::Token(id) => self.tokens.unreadable(id),
+            key => self.others.unreadable(key),
         }
     }
 
     pub(super) fn count_unreadable(&self) -> usize {
-        self.stores.table().count_unreadable() + self.tenants.count_unreadable() + self.tokens.count_unreadable()
+        self.stores.table().count_unreadable() + self.others.count_unreadable()
     }
 
     /// Empties the ring: it begins after the present revision.
@@ -238,21 +239,21 @@ impl Index {
     }
 
     pub(super) fn tenant(&self, id: &TenantId) -> Option<Arc<Entry<Tenant>>> {
-        self.tenants.get(id).cloned()
+        self.others.tenants.get(id).cloned()
     }
 
     /// Up to `most` tenants after the id `after` that are not deleted, in the order of ids.
     pub(super) fn tenants(&self, after: Option<&TenantId>, most: usize) -> Vec<Arc<Entry<Tenant>>> {
-        self.tenants.after(after).filter(|tenant| !tenant.is_deleted()).take(most).cloned().collect()
+        self.others.tenants.after(after).filter(|tenant| !tenant.is_deleted()).take(most).cloned().collect()
     }
 
     pub(super) fn token(&self, id: &TokenId) -> Option<Arc<Entry<Token>>> {
-        self.tokens.get(id).cloned()
+        self.others.tokens.get(id).cloned()
     }
 
     /// Up to `most` tokens after the id `after` that are in the scope, in the order of ids; revoked ones included.
     pub(super) fn tokens(&self, scope: &Scope, after: Option<&TokenId>, most: usize) -> Vec<Arc<Entry<Token>>> {
-        self.tokens.after(after).filter(|token| scope.includes(&token.scope)).take(most).cloned().collect()
+        self.others.tokens.after(after).filter(|token| scope.includes(&token.scope)).take(most).cloned().collect()
     }
 
     /// How many stores each tenant has that are not DELETED.
@@ -298,8 +299,7 @@ impl Index {
     /// Forgets what was DELETED before `then`.
     pub(super) fn forget_tombstones(&mut self, then: Timestamp) {
         self.stores.forget_tombstones(then);
-        self.tenants.forget_tombstones(then);
-        self.tokens.forget_tombstones(then);
+        self.others.forget_tombstones(then);
     }
 }
 
@@ -308,20 +308,8 @@ impl Index {
 impl Records {
     /// The newest revision of all.
     pub(super) fn newest(&self) -> Revision {
-        newest(&self.stores).max(newest(&self.tenants)).max(newest(&self.tokens))
+        newest(&self.stores).max(self.others.newest())
     }
-}
-
-/// Puts a record of the log in the place of what is known, unless that contains it already.
-fn put_newer<R: Resource>(table: &mut Table<R>, covered: Revision, resource: R) {
-    if resource.revision() > covered && !table.has_passed(resource.id(), resource.revision()) {
-        table.put(Arc::new(Entry::from(resource)));
-    }
-}
-
-fn newest<R: Resource>(records: &Scan<R>) -> Revision {
-    let revisions = records.resources.iter().map(Resource::revision);
-    revisions.chain(records.unreadable.iter().map(|record| record.revision)).max().unwrap_or(Revision::ZERO)
 }
 
 /// Where a range of ids after `after` begins.

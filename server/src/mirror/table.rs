@@ -43,6 +43,13 @@ impl<R: Resource> Table<R> {
         self.resources.insert(entry.id().clone(), entry);
     }
 
+    /// Puts a record in the place of what is known, unless that, or the records up to `covered`, contain it already.
+    pub(super) fn put_newer(&mut self, covered: Revision, resource: R) {
+        if resource.revision() > covered && !self.has_passed(resource.id(), resource.revision()) {
+            self.put(Arc::new(Entry::from(resource)));
+        }
+    }
+
     /// Puts a newer record that cannot be read in the place of what is known, which is returned.
     pub(super) fn set_aside(&mut self, id: R::Id, unreadable: Unreadable) -> Option<Arc<Entry<R>>> {
         tracing::error!(%unreadable, "the resource is set aside until a record that can be read is written");
