@@ -73,6 +73,7 @@ pub(super) async fn serve(
         let (provisioner, asked) = (provisioner.clone(), signal::reloads()?);
         |stop| reload::run(provisioner, asked, stop)
     });
+    spawn_safety(&mut tasks, ledger.clone());
     tasks.spawn("mirror", Phase::Back, {
         let (mirror, ledger) = (mirror.clone(), ledger.clone());
         |stop| mirror.follow(ledger, stop).map(Ok)
@@ -113,6 +114,14 @@ async fn first_look<L: Ledger>(cluster_guard: &mut ClusterGuard<L, KubeProvision
         Ok(Err(error)) => tracing::warn!(%error, "the cluster cannot be compared with Redis yet"),
         Err(_) => tracing::warn!("the cluster cannot be compared with Redis yet: no answer"),
     }
+}
+
+/// Starts what looks at the settings of Redis again.
+fn spawn_safety(tasks: &mut Tasks, ledger: RedisLedger) {
+    tasks.spawn("redis-safety", Phase::Front, |stop| async move {
+        stop.run_until_cancelled(ledger.watch_safety()).await;
+        Ok(())
+    });
 }
 
 /// Starts what reports whether calls are answered.

@@ -23,7 +23,7 @@ mod tls;
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, RwLock},
+    sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
 
@@ -38,7 +38,7 @@ use sendstores_core::{
         Unreadable, Write, Written,
     },
 };
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, time::timeout};
 
 use self::{
     connection::{Connection, Repeat},
@@ -64,6 +64,9 @@ const CONNECTIONS: usize = 4;
 /// About how many records one page of a scan holds.
 const SCAN_PAGE: u64 = 500;
 
+/// How often the settings of Redis are looked at.
+const SAFETY_INTERVAL: Duration = Duration::from_secs(10);
+
 /// The ledger on Redis. Clones share its connections.
 #[derive(Clone)]
 pub struct RedisLedger {
@@ -80,6 +83,9 @@ struct Shared {
     keys: Keys,
     scripts: Scripts,
     known: RwLock<Known>,
+    config: RedisConfig,
+    /// Why Redis may not be written to now.
+    refused: RwLock<Option<String>>,
     history: u32,
     /// How many entries of changes the audit keeps.
     audit: u32,
@@ -92,7 +98,9 @@ impl RedisLedger {
     /// Connects, refuses a Redis that is not set up safely, and begins a history if there is none.
     pub async fn connect(config: RedisConfig) -> Result<Self, LedgerError> {
         let commands = Pool::open(&config, CONNECTIONS).await?;
-        safety::check(commands.next(), &config).await?;
+        for warning in safety::check(commands.next(), &config).await? {
+            tracing::warn!("{warning}");
+        }
         let (keys, scripts) = (Keys::new(&config.prefix), Scripts::new());
         let known = history::begin(commands.next(), &keys, &scripts).await?;
         let blocking = Connection::open(&config).await?;
@@ -108,6 +116,8 @@ impl RedisLedger {
             history: config.history.get(),
             audit: config.audit.get(),
             slice: config.slice(),
+            refused: RwLock::default(),
+            config,
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -118,6 +128,40 @@ impl RedisLedger {
             return Err(LedgerError::Unavailable("not connected".to_owned()));
         }
         self.last_revision().await.map(drop)
+    }
+
+    /// Looks at the settings of Redis again: a while after the last look, and when a connection was made anew, as after a
+    /// restart. While they are not safe, nothing is promised to be kept. Runs for ever.
+    pub async fn watch_safety(&self) {
+        let mut reconnected = self.shared.commands.reconnections();
+        loop {
+            let looked = safety::check(self.shared.commands.next(), &self.shared.config).await;
+            match looked {
+                Ok(_) => self.refuse(None),
+                Err(LedgerError::Unsafe(why)) => self.refuse(Some(why)),
+                // It says nothing of its settings, so what was known of them holds.
+                Err(_) => {}
+            }
+            // Lagging is a reason to look, too.
+            let _ = timeout(SAFETY_INTERVAL, reconnected.recv()).await;
+        }
+    }
+
+    fn refuse(&self, why: Option<String>) {
+        let mut refused = self.shared.refused.write().unwrap_or_else(PoisonError::into_inner);
+        if *refused == why {
+            return;
+        }
+        match &why {
+            Some(why) => tracing::error!(%why, "Redis is not set up safely any more: nothing is written until it is"),
+            None => tracing::info!("Redis is set up safely again"),
+        }
+        metrics::gauge!("sendstores_redis_unsafe").set(if why.is_some() { 1.0 } else { 0.0 });
+        *refused = why;
+    }
+
+    fn refused(&self) -> Option<String> {
+        self.shared.refused.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Runs a script within this history.
@@ -135,6 +179,9 @@ impl RedisLedger {
     /// Runs a script within this history whose answer promises something: that survives a failover too, if it is asked
     /// for. What was found done is promised as what was done.
     async fn promise(&self, script: &Script, keys: Vec<String>, args: Vec<Value>) -> Result<Reply, LedgerError> {
+        if let Some(why) = self.refused() {
+            return Err(LedgerError::Unsafe(why));
+        }
         let Some(replicas) = &self.shared.replicas else {
             return self.run(Repeat::Safe, script, keys, args).await;
         };

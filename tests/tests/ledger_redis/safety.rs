@@ -94,6 +94,27 @@ async fn a_wrong_password_is_told_and_never_shown() {
     assert!(why.contains("WRONGPASS") && !why.contains("wr0ng"), "{why}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_becomes_unsafe_is_not_written_to_until_it_is_safe_again() {
+    let redis = RedisServer::start().await;
+    let server = ServerOptions::without_cluster(&redis.url()).start_ready().await;
+    let client = server.client().await;
+    client.create(CreateStore::new().id("store-a")).await.expect("created");
+    for (setting, value, safe) in
+        [("appendfsync", "everysec", "always"), ("maxmemory-policy", "allkeys-lru", "noeviction")]
+    {
+        redis.cli(["CONFIG", "SET", setting, value]).await;
+        let refused = async || client.create(CreateStore::new()).await.err();
+        let error = until("a write to be refused", refused).await;
+        assert_eq!(error.reason(), Some("LEDGER_UNAVAILABLE"), "{setting}: {error}");
+        assert_eq!(client.get("store-a").await.expect("readable").id, "store-a");
+        let told = format!("{setting} is {value}");
+        assert!(server.log().iter().any(|line| line.contains(&told)), "{told}");
+        redis.cli(["CONFIG", "SET", setting, safe]).await;
+        until("writes again", async || client.create(CreateStore::new()).await.ok()).await;
+    }
+}
+
 #[tokio::test]
 async fn a_right_that_was_taken_away_is_told() {
     let server = RedisServer::start().await;

@@ -12,13 +12,17 @@ use std::{
 use fred::{
     clients::{Client, WithOptions},
     error::{Error, ErrorKind},
+    interfaces::EventInterface,
     prelude::ClientLike,
-    types::{ConnectHandle, config::Options},
+    types::{
+        ConnectHandle,
+        config::{Options, Server},
+    },
 };
 use futures::FutureExt;
 use sendstores_core::ledger::LedgerError;
 use tokio::{
-    sync::Semaphore,
+    sync::{Semaphore, broadcast::Receiver},
     time::{Instant, timeout, timeout_at},
 };
 
@@ -75,6 +79,11 @@ impl Connection {
         let driver = Mutex::new(Driver { task, renewed: Instant::now() });
         let calls = Semaphore::new(MAX_CALLS);
         Ok(Self { client, driver, calls, patience: config.command_timeout, given_up: AtomicBool::new(false) })
+    }
+
+    /// Tells each time the connection was made anew.
+    pub(super) fn reconnections(&self) -> Receiver<Server> {
+        self.client.reconnect_rx()
     }
 
     /// Whether there is a connection now.

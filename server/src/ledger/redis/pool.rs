@@ -2,8 +2,10 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use fred::types::config::Server;
 use futures::future::try_join_all;
 use sendstores_core::ledger::LedgerError;
+use tokio::sync::broadcast::Receiver;
 
 use super::{config::RedisConfig, connection::Connection};
 
@@ -27,6 +29,11 @@ impl Pool {
         let turn = self.turns.fetch_add(1, Ordering::Relaxed) % size;
         let mut from_here = (turn..turn + size).map(|turn| &self.connections[turn % size]);
         from_here.find(|connection| connection.stands()).unwrap_or(&self.connections[turn])
+    }
+
+    /// Tells when one of the connections, which are lost together, was made anew.
+    pub(super) fn reconnections(&self) -> Receiver<Server> {
+        self.connections[0].reconnections()
     }
 
     /// Whether there is a connection now.

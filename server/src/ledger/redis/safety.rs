@@ -23,6 +23,11 @@ const APPENDFSYNC: &str = "appendfsync";
 /// within a write.
 const TORN: &str = "aof-load-truncated";
 
+const TORN_ADVICE: &str = "aof-load-truncated is yes: set it to no and run redis-check-aof --fix before each start, or run \
+                           BGREWRITEAOF when Redis has started after a power loss or a kill";
+
+const EVERYSEC: &str = "appendfsync is everysec: a power loss may take what was acknowledged in the last seconds";
+
 const RULES: [Rule; 4] = [
     Rule { setting: "appendonly", safe: &["yes"] },
     Rule { setting: APPENDFSYNC, safe: &["always"] },
@@ -32,26 +37,28 @@ const RULES: [Rule; 4] = [
     Rule { setting: "maxmemory-policy", safe: &["noeviction"] },
 ];
 
-/// Refuses a Redis that is not what the URL says, or not set up as `durability` asks, naming all that is wrong with it.
-pub(super) async fn check(connection: &Connection, config: &RedisConfig) -> Result<(), LedgerError> {
+/// Refuses a Redis that is not what the URL says, or not set up as `durability` asks, naming all that is wrong with it. Returns
+/// what an operator should know of one that is taken.
+pub(super) async fn check(connection: &Connection, config: &RedisConfig) -> Result<Vec<String>, LedgerError> {
     let durability = config.durability;
     if !config.is_of_cluster() && is_cluster(connection).await? {
         // It would work until the first slot moves to another node.
         return Err(LedgerError::Unsafe("this is a Redis Cluster: use redis-cluster:// in the URL".to_owned()));
     }
     if durability == Durability::Dev {
-        return Ok(());
+        return Ok(Vec::new());
     }
-    let mut problems = Vec::new();
+    let (mut problems, mut warnings) = (Vec::new(), Vec::new());
     for rule in &RULES {
         let read = connection.call(Repeat::Safe, Duration::ZERO, |client| commands::config_get(client, rule.setting));
         match read.await {
-            Ok(Some(value)) => problems.extend(rule.problem(&value, durability)),
+            Ok(Some(value)) if rule.is_lenient(&value, durability) => warnings.push(EVERYSEC.to_owned()),
+            Ok(Some(value)) => problems.extend(rule.problem(&value)),
             Ok(None) => {}
             Err(LedgerError::Unavailable(why)) => return Err(LedgerError::Unavailable(why)),
             Err(refused) if durability == Durability::TakeOperatorsWord => {
-                tracing::warn!(%refused, "the settings of Redis cannot be read, the operator vouches for its durability");
-                return Ok(());
+                let why = "the settings of Redis cannot be read, the operator vouches for its durability";
+                return Ok(vec![format!("{why} ({refused})")]);
             }
             Err(refused) => {
                 let why = format!("its settings cannot be read, so that an operator has to vouch for them ({refused})");
@@ -61,11 +68,9 @@ pub(super) async fn check(connection: &Connection, config: &RedisConfig) -> Resu
     }
     let torn = connection.call(Repeat::Safe, Duration::ZERO, |client| commands::config_get(client, TORN)).await;
     if matches!(torn.as_ref().map(Option::as_deref), Ok(Some("yes"))) {
-        tracing::warn!(
-            "aof-load-truncated is yes: set it to no and run redis-check-aof --fix before each start, or run BGREWRITEAOF when Redis has started after a power loss or a kill"
-        );
+        warnings.push(TORN_ADVICE.to_owned());
     }
-    if problems.is_empty() { Ok(()) } else { Err(LedgerError::Unsafe(problems.join("; "))) }
+    if problems.is_empty() { Ok(warnings) } else { Err(LedgerError::Unsafe(problems.join("; "))) }
 }
 
 /// Whether the server is one of a cluster, as far as it says so.
@@ -82,12 +87,13 @@ async fn is_cluster(connection: &Connection) -> Result<bool, LedgerError> {
 // === impl Rule ===
 
 impl Rule {
-    fn problem(&self, value: &str, durability: Durability) -> Option<String> {
-        let allowed = durability == Durability::AllowEverysec && self.setting == APPENDFSYNC && value == "everysec";
-        if allowed {
-            tracing::warn!("appendfsync is everysec: a power loss may take what was acknowledged in the last seconds");
-        }
+    /// Whether the operator allows a value that is not safe.
+    fn is_lenient(&self, value: &str, durability: Durability) -> bool {
+        durability == Durability::AllowEverysec && self.setting == APPENDFSYNC && value == "everysec"
+    }
+
+    fn problem(&self, value: &str) -> Option<String> {
         let wanted = self.safe.join(" or ");
-        (!allowed && !self.safe.contains(&value)).then(|| format!("{} is {value} and must be {wanted}", self.setting))
+        (!self.safe.contains(&value)).then(|| format!("{} is {value} and must be {wanted}", self.setting))
     }
 }
