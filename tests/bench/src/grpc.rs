@@ -26,6 +26,8 @@ const CONNECTION_WINDOW: u32 = 64 << 20;
 pub(crate) struct Call {
     uri: Uri,
     message: Bytes,
+    /// The value of the header `authorization`.
+    bearer: Option<HeaderValue>,
 }
 
 /// One HTTP/2 connection. Clones share it.
@@ -37,13 +39,21 @@ pub(crate) struct Connection(SendRequest<Bytes>);
 impl Call {
     pub(crate) fn new(server: SocketAddr, path: &str, message: &impl Message) -> Self {
         let uri = format!("http://{server}{path}").parse().expect("an address and a path");
-        Self { uri, message: framed(message) }
+        Self { uri, message: framed(message), bearer: None }
+    }
+
+    /// The same with a token.
+    pub(crate) fn with_token(self, token: &str) -> Self {
+        Self { bearer: Some(format!("Bearer {token}").parse().expect("a header")), ..self }
     }
 
     fn request(&self) -> Request<()> {
         let mut request = Request::post(self.uri.clone()).body(()).expect("a request");
         request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
         request.headers_mut().insert(header::TE, HeaderValue::from_static("trailers"));
+        if let Some(bearer) = &self.bearer {
+            request.headers_mut().insert(header::AUTHORIZATION, bearer.clone());
+        }
         request
     }
 }

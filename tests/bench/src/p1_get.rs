@@ -35,6 +35,8 @@ struct Costs {
 struct Sides {
     redis: Redis,
     ours: Ours,
+    /// The same server for callers with a token.
+    guarded: Ours,
     health: Health,
     etcd: Etcd,
 }
@@ -43,16 +45,21 @@ pub(crate) async fn measure(extent: Extent) -> Vec<Row> {
     let redis = Redis::start().await;
     stores::fill(&redis, extent.of(STORES)).await;
     let ours = Setup::on(&redis).start().await;
-    let sides = Sides { redis, ours, health: Health::start().await, etcd: Etcd::start().await };
-    let gets = sides.gets(extent.of(STORES), Consistency::Unspecified).await;
-    let stale_gets = sides.gets(extent.of(STORES), Consistency::Stale).await;
+    let setup = Setup::on(&redis).with_auth();
+    let (guarded, token) = (setup.start().await, setup.token());
+    let sides = Sides { redis, ours, guarded, health: Health::start().await, etcd: Etcd::start().await };
+    let (server, count) = (sides.ours.address, extent.of(STORES));
+    let gets = all_gets(server, count, Consistency::Unspecified, None).await;
+    let stale_gets = all_gets(server, count, Consistency::Stale, None).await;
+    let token_gets = all_gets(sides.guarded.address, count, Consistency::Unspecified, Some(&token)).await;
     let checks = vec![Question::ask(sides.health.address, sides.health.check()).await];
     let ranges = sides.ranges(&gets).await;
 
-    let [mut get, mut stale_get, mut check, mut range] = [(); 4].map(|()| Costs::default());
+    let [mut get, mut stale_get, mut token_get, mut check, mut range] = [(); 5].map(|()| Costs::default());
     for _ in 0..extent.rounds {
-        let Sides { redis, ours, health, etcd } = &sides;
+        let Sides { redis, ours, guarded, health, etcd } = &sides;
         get.round(extent, ours.address, &gets, || (ours.cpu(), redis.cpu())).await;
+        token_get.round(extent, guarded.address, &token_gets, || (guarded.cpu(), redis.cpu())).await;
         check.round(extent, health.address, &checks, || (health.program.cpu(), Duration::ZERO)).await;
         range.round(extent, etcd.address, &ranges, || (etcd.program.cpu(), Duration::ZERO)).await;
         stale_get.round(extent, ours.address, &stale_gets, || (ours.cpu(), redis.cpu())).await;
@@ -61,6 +68,7 @@ pub(crate) async fn measure(extent: Extent) -> Vec<Row> {
     vec![
         Row::beside("Get: processor time of the server, µs", &get.server, bare, &check.server, Goal::RatioAtMost(1.4)),
         Row::beside("the same, stale", &stale_get.server, bare, &check.server, Goal::RatioAtMost(1.4)),
+        Row::beside("the same, with a token", &token_get.server, "without one", &get.server, Goal::RatioAtMost(1.05)),
         Row::beside("the same, server and Redis, µs", &get.with_data, bare, &check.server, Goal::RatioAtMost(2.0)),
         Row::beside(
             "Get: calls a second of processor time, server and Redis",
@@ -72,26 +80,27 @@ pub(crate) async fn measure(extent: Extent) -> Vec<Row> {
     ]
 }
 
+/// A Get of each store.
+async fn all_gets(server: SocketAddr, stores: usize, consistency: Consistency, token: Option<&str>) -> Vec<Question> {
+    let mut gets = Vec::new();
+    for number in 0..stores {
+        let request = GetRequest { id: stores::id(number), consistency: consistency.into() };
+        let call = Call::new(server, "/sendstores.v1.StoreService/Get", &request);
+        let call = token.into_iter().fold(call, Call::with_token);
+        let mut get = Question::ask(server, call).await;
+        let mut response = GetResponse::decode(get.answer.clone()).expect("a GetResponse");
+        assert_eq!(response.store.as_ref().expect("a store").id, request.id);
+        // Behind the store stands how new the answer is.
+        response.fresh_time = None;
+        get.constant = response.encoded_len();
+        gets.push(get);
+    }
+    gets
+}
+
 // === impl Sides ===
 
 impl Sides {
-    async fn gets(&self, stores: usize, consistency: Consistency) -> Vec<Question> {
-        let server = self.ours.address;
-        let mut gets = Vec::new();
-        for number in 0..stores {
-            let request = GetRequest { id: stores::id(number), consistency: consistency.into() };
-            let call = Call::new(server, "/sendstores.v1.StoreService/Get", &request);
-            let mut get = Question::ask(server, call).await;
-            let mut response = GetResponse::decode(get.answer.clone()).expect("a GetResponse");
-            assert_eq!(response.store.as_ref().expect("a store").id, request.id);
-            // Behind the store stands how new the answer is.
-            response.fresh_time = None;
-            get.constant = response.encoded_len();
-            gets.push(get);
-        }
-        gets
-    }
-
     /// Keys of the same names with values of the same size.
     async fn ranges(&self, gets: &[Question]) -> Vec<Question> {
         let entry = |(number, get): (usize, &Question)| (stores::id(number), get.answer.clone());

@@ -4,6 +4,7 @@ use std::{
     fs,
     net::{SocketAddr, TcpListener},
     path::Path,
+    process::Command,
     time::Duration,
 };
 
@@ -21,6 +22,7 @@ pub(crate) struct Setup {
     redis_url: String,
     /// Where it listens; the same after a restart.
     pub(crate) address: SocketAddr,
+    access: &'static str,
 }
 
 pub(crate) struct Ours {
@@ -35,7 +37,20 @@ pub(crate) struct Ours {
 
 impl Setup {
     pub(crate) fn on(redis: &Redis) -> Self {
-        Self { redis_url: redis.url(), address: free_address() }
+        Self { redis_url: redis.url(), address: free_address(), access: "--insecure-no-auth" }
+    }
+
+    /// The same, for callers with a token.
+    pub(crate) fn with_auth(self) -> Self {
+        Self { access: "--reflection=authenticated", ..self }
+    }
+
+    /// A token of an administrator.
+    pub(crate) fn token(&self) -> String {
+        let args = ["--redis-url", &self.redis_url, "token", "create", "--name", "bench", "--role", "admin"];
+        let made = Command::new(program("sendstores-server")).args(args).output().expect("start the server's program");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        String::from_utf8(made.stdout).expect("a text").trim().to_owned()
     }
 
     /// Starts a server and waits until it serves.
@@ -53,7 +68,7 @@ impl Setup {
         let listen = self.address.to_string();
         let flags = ["--listen", &listen, "--admin-listen", "127.0.0.1:0", "--redis-url", &self.redis_url];
         // READY stores are left alone: what is measured is the API.
-        let quiet = ["--probe-interval=0s", "--cron-interval=0s", "--max-streams-per-peer=0", "--insecure-no-auth"];
+        let quiet = ["--probe-interval=0s", "--cron-interval=0s", "--max-streams-per-peer=0", self.access];
         let args = flags.into_iter().chain(quiet);
         let program = Program::start(&program("sendstores-server"), args, &[("KUBECONFIG", kubeconfig.as_path())]);
         Ours { program, address: self.address, _kubeconfig: folder, _cluster: cluster }
