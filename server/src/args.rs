@@ -3,6 +3,7 @@
 mod access;
 mod auth;
 mod bindings;
+mod charts;
 mod check;
 mod oidc;
 mod redis;
@@ -25,7 +26,7 @@ pub use token::{NewToken, TokenCommand};
 pub use url_template::UrlTemplate;
 
 use crate::{
-    provision::{Deadlines, ProbeVia, Quota},
+    provision::{Charts, Deadlines, ProbeVia, Quota},
     telemetry::LogFormat,
 };
 
@@ -55,12 +56,8 @@ pub struct Args {
     /// Path of the helm program, version 3 or 4.
     #[arg(long, env = "SENDSTORES_HELM", default_value = "helm")]
     pub helm: PathBuf,
-    /// Folder of the chart that is installed for each store.
-    #[arg(long, env = "SENDSTORES_CHART", default_value = "charts/woocommerce")]
-    pub chart: PathBuf,
-    /// Values file of this environment. May be repeated; later files override earlier ones.
-    #[arg(long = "values", env = "SENDSTORES_VALUES", value_delimiter = ',')]
-    pub values: Vec<PathBuf>,
+    #[command(flatten)]
+    pub charts: charts::ChartArgs,
     /// Public URL of a store. {id} is replaced by the store's id, which has up to 40 characters; a label of a host name has 63
     /// at most.
     #[arg(long, env = "SENDSTORES_STORE_URL", default_value = "http://{id}.localhost")]
@@ -152,8 +149,7 @@ pub struct Config {
     pub instance: String,
     pub kube_context: Option<String>,
     pub helm: PathBuf,
-    pub chart: PathBuf,
-    pub values: Vec<PathBuf>,
+    pub charts: Charts,
     pub store_url: UrlTemplate,
     pub concurrency: usize,
     pub lease: Duration,
@@ -189,8 +185,7 @@ impl Config {
             instance,
             kube_context,
             helm,
-            chart,
-            values,
+            charts,
             store_url,
             concurrency,
             lease,
@@ -206,14 +201,14 @@ impl Config {
             log_format,
             log,
         } = self;
-        let values = values.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(",");
+        let [chart, values] = charts::print(charts);
         vec![
             ("admin-listen", admin_listen.to_string()),
             ("instance", instance.clone()),
             ("kube-context", kube_context.clone().unwrap_or_else(|| "[current]".to_owned())),
             ("helm", helm.display().to_string()),
-            ("chart", chart.display().to_string()),
-            ("values", values),
+            chart,
+            values,
             ("store-url", store_url.to_string()),
             ("concurrency", concurrency.to_string()),
             ("lease", humantime::format_duration(*lease).to_string()),

@@ -34,7 +34,7 @@ mod wait;
 use std::{sync::Arc, time::Duration};
 
 use sendstores_core::{
-    Engines, Failure, FailureReason, Release, Store, StoreId,
+    Engine, Engines, Failure, FailureReason, Release, Store, StoreId,
     adoption::{Found, Inventory, ListNamespaces},
     cluster::{Identify, Identity},
     credentials::{ReadCredentials, Reading},
@@ -53,7 +53,7 @@ use self::{
 };
 use crate::permits::ClassPermits;
 pub use cluster::Clients;
-pub use config::{Config, Deadlines, HelmConfig, ProbeVia, Quota};
+pub use config::{ChartFiles, Charts, Config, Deadlines, EngineDeadline, HelmConfig, ProbeVia, Quota};
 
 /// What an engine is made of, also for one that is not in this crate: the types of its table, the steps that all engines
 /// share, and what its own steps work with.
@@ -61,6 +61,7 @@ pub mod kit {
     pub use super::{
         Context,
         advice::usual as usual_advice,
+        config::EngineDeadline,
         engines::{
             CredentialsDef, DiagnosisDef, Doing, ENGINES, EngineDef, Finding, LogDef, Registry, StepDef, Watches, facts,
         },
@@ -74,6 +75,15 @@ pub mod kit {
 
 /// The engines of this server, as far as the domain knows them.
 pub const ENGINES: Engines = engines::ENGINES.facts;
+
+/// Whether the volumes of a store of `engine`, whose chart has `files`, fit into `quota`.
+///
+/// # Errors
+/// They do not: what is too small, for an operator.
+pub fn fits(quota: &Quota, engine: Engine, files: &ChartFiles) -> Result<(), String> {
+    let sizes = engines::ENGINES.find(engine).map_or(&[][..], |engine| engine.volume_sizes);
+    quota.holds_volumes(sizes, &files.values_in_order())
+}
 
 /// Provisions stores into one cluster. Clones share everything.
 #[derive(Clone)]
@@ -134,13 +144,13 @@ impl KubeProvisioner {
         }
     }
 
-    /// Reads chart and values files anew: stores that are made from now on are made from these. What helm makes nothing of is
+    /// Reads charts and values files anew: stores that are made from now on are made from these. What helm makes nothing of is
     /// refused, and the files of before stay in use. Returns whether anything is different.
     ///
     /// # Errors
     /// A file cannot be read, helm refuses the chart with these values, or the volumes do not fit into the quota.
     pub async fn reload_files(&self) -> Result<bool, StepError> {
-        self.context.helm.reload(&self.context.quota).await
+        self.context.helm.reload(self.context.registry, &self.context.quota).await
     }
 
     /// Reads chart and values files now, and not only when the first store needs them: what is edited later has no effect before

@@ -16,7 +16,9 @@ use sendstores_core::{
     observed::{Progress, Remains, Seen},
     provisioner::Provisioner,
 };
-use sendstores_server::provision::{self, Clients, Deadlines, HelmConfig, KubeProvisioner, ProbeVia, Quota, kit};
+use sendstores_server::provision::{
+    self, ChartFiles, Charts, Clients, Deadlines, HelmConfig, KubeProvisioner, ProbeVia, Quota, kit,
+};
 use tempfile::TempDir;
 
 use crate::{
@@ -59,20 +61,14 @@ impl Rig {
     }
 
     pub fn provisioner(&self, helm: Helm, values: &[&Path]) -> KubeProvisioner {
-        let chart = "charts/woocommerce";
-        let local = workspace().join(chart).join("values-local.yaml");
-        let files: Vec<_> = [local.as_path()].into_iter().chain(values.iter().copied()).collect();
-        self.provisioner_of(helm, chart, &files, kit::ENGINES)
+        self.provisioner_of(helm, woocommerce(values), kit::ENGINES)
     }
 
-    /// One that makes stores of `engines` from `chart`, a folder of the workspace.
-    pub fn provisioner_of(&self, helm: Helm, chart: &str, values: &[&Path], engines: kit::Registry) -> KubeProvisioner {
-        let chart = workspace().join(chart);
-        let files = values.iter().map(|path| path.to_path_buf()).collect();
+    /// One that makes stores of `engines` from their `charts`.
+    pub fn provisioner_of(&self, helm: Helm, charts: Charts, engines: kit::Registry) -> KubeProvisioner {
         let helm = HelmConfig {
             program: helm.program(),
-            chart,
-            values: files,
+            charts,
             cache: Some(self.folder.path().join("helm")),
             kubeconfig: Some(self.kubeconfig.clone()),
             kube_context: None,
@@ -114,6 +110,14 @@ impl Helm {
         assert!(said.status.success(), "{script}: {}", String::from_utf8_lossy(&said.stderr));
         PathBuf::from(String::from_utf8_lossy(&said.stdout).trim())
     }
+}
+
+/// The chart of the real engine, with the values of a local cluster and then these.
+pub fn woocommerce(values: &[&Path]) -> Charts {
+    let chart = workspace().join("charts/woocommerce");
+    let local = chart.join("values-local.yaml");
+    let values = [local].into_iter().chain(values.iter().map(|path| path.to_path_buf())).collect();
+    Charts::default().with(kit::ENGINES.engines[0].facts.engine, ChartFiles { chart, values })
 }
 
 /// A store with an id and a uid that nobody had before.

@@ -13,8 +13,11 @@ use sendstores_server::provision::kit::{
     Workload,
 };
 
-/// The engine alone.
-pub const REGISTRY: Registry = Registry { engines: &[&ENGINE], facts: Engines::new(&[ENGINE.facts]) };
+/// The engine beside the real one, as a server would have it.
+pub const REGISTRY: Registry = Registry { engines: &ALL, facts: Engines::new(&ALL_FACTS) };
+
+const ALL: [&EngineDef; 2] = [kit::ENGINES.engines[0], &ENGINE];
+const ALL_FACTS: [EngineFacts; 2] = [ALL[0].facts, ALL[1].facts];
 
 pub const ENGINE: EngineDef = EngineDef {
     facts: EngineFacts {
@@ -24,6 +27,9 @@ pub const ENGINE: EngineDef = EngineDef {
     },
     steps: &STEPS,
     application: PAGE,
+    port: 8080,
+    volume_sizes: &[],
+    deadlines: &[],
     credentials: CredentialsDef {
         keys: &[("password", 24)],
         password: "password",

@@ -4,22 +4,28 @@
 use std::time::{Duration, SystemTime};
 
 use k8s_openapi::api::{apps::v1::Deployment, core::v1::Namespace, networking::v1::Ingress};
-use kube::{Api, api::DeleteParams};
+use kube::{
+    Api, ResourceExt,
+    api::{DeleteParams, ListParams},
+};
 use sendstores_core::{
     Event, State, Store,
     backoff::Backoff,
     credentials::ReadCredentials,
     ledger::{Expected, Ledger, Owner, Write},
+    provisioner::Provisioner,
 };
 use sendstores_server::{
     ledger::MemoryLedger,
     mirror::Mirror,
     permits::ClassPermits,
+    provision::{ChartFiles, Charts},
     reconcile::{Members, Policy, Reconciler},
 };
 use sendstores_tests::{
-    provisioning::{Helm, Rig, fresh_store},
-    static_page,
+    provisioning::{Helm, Rig, complete, fresh_store, remove, simulated_images, woocommerce},
+    server::workspace,
+    static_page, steps,
     wait::until,
 };
 use tokio_util::sync::CancellationToken;
@@ -39,10 +45,45 @@ fn page_store() -> Store {
     Store::new(new, SystemTime::now().into())
 }
 
+/// Those of both engines of a server.
+fn charts() -> Charts {
+    let chart = workspace().join("tests/fixtures/static-page");
+    let page = ChartFiles { chart, values: Vec::new() };
+    woocommerce(&[&simulated_images()]).with(static_page::ENGINE.facts.engine, page)
+}
+
+#[tokio::test]
+async fn each_engine_of_a_server_has_a_chart_and_values_of_its_own() {
+    let rig = Rig::light().await;
+    let provisioner = rig.provisioner_of(Helm::Four, charts(), static_page::REGISTRY);
+    provisioner.load_files().await.expect("read");
+    assert_eq!(provisioner.reload_files().await, Ok(false), "helm accepts both");
+    let deployments = async |store: &Store| {
+        let api: Api<Deployment> = Api::namespaced(rig.client.clone(), store.id.as_str());
+        let items = api.list(&ListParams::default()).await.expect("an answer").items;
+        items.into_iter().map(|item| item.name_any()).collect::<Vec<_>>()
+    };
+    for (store, name) in [(fresh_store(), "wordpress"), (page_store(), "page")] {
+        for step in [steps::NAMESPACE, steps::CREDENTIALS, steps::RELEASE] {
+            complete(&provisioner, &store, step).await;
+        }
+        assert_eq!(deployments(&store).await, [name]);
+        remove(&provisioner, &store).await;
+    }
+    let without = rig.provisioner_of(Helm::Four, woocommerce(&[]), static_page::REGISTRY);
+    let store = page_store();
+    for step in [steps::NAMESPACE, steps::CREDENTIALS] {
+        complete(&without, &store, step).await;
+    }
+    let error = without.ensure(&store, steps::RELEASE).await.expect_err("it has no chart");
+    assert!(!error.terminal && error.message.contains("no chart is given for the engine static-page"), "{error}");
+    remove(&without, &store).await;
+}
+
 #[tokio::test]
 async fn a_store_of_another_engine_is_made_probed_and_removed_by_the_same_runner() {
     let rig = Rig::light().await;
-    let provisioner = rig.provisioner_of(Helm::Four, "tests/fixtures/static-page", &[], static_page::REGISTRY);
+    let provisioner = rig.provisioner_of(Helm::Four, charts(), static_page::REGISTRY);
     let (ledger, mirror, stop) = (MemoryLedger::default(), Mirror::new(1_000), CancellationToken::new());
     let _guard = stop.clone().drop_guard();
     tokio::spawn(mirror.clone().follow(ledger.clone(), stop.clone()));

@@ -7,14 +7,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use base64::{Engine, prelude::BASE64_STANDARD};
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use sendstores_core::{
-    Release, Store,
+    Engine, Release, Store,
     failure::FailureReason,
     observed::{Progress, Seen},
     provisioner::{Provisioner, StepError},
 };
-use sendstores_server::provision::{Config, Deadlines, HelmConfig, KubeProvisioner, ProbeVia, Quota};
+use sendstores_server::provision::{
+    ChartFiles, Charts, Config, Deadlines, HelmConfig, KubeProvisioner, ProbeVia, Quota,
+};
 use sendstores_tests::{
     helm_shim::{Deed, HelmShim},
     samples::{self, parsed},
@@ -33,6 +35,10 @@ fn chart() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../charts/woocommerce")
 }
 
+fn charts(values: Vec<PathBuf>) -> Charts {
+    Charts::default().with(Engine::new("woocommerce"), ChartFiles { chart: chart(), values })
+}
+
 fn provisioner(shim: &HelmShim, deadline: Duration) -> KubeProvisioner {
     provisioner_with(shim, deadline, chart().join("values-local.yaml"))
 }
@@ -40,8 +46,7 @@ fn provisioner(shim: &HelmShim, deadline: Duration) -> KubeProvisioner {
 fn provisioner_with(shim: &HelmShim, deadline: Duration, values: PathBuf) -> KubeProvisioner {
     let helm = HelmConfig {
         program: shim.program(),
-        values: vec![values],
-        chart: chart(),
+        charts: charts(vec![values]),
         cache: Some(shim.path("cache")),
         kubeconfig: None,
         kube_context: None,
@@ -339,8 +344,7 @@ async fn role_of_a_server_that_will_be_killed() {
     let shim = HelmShim::new(Deed::Nothing);
     let helm = HelmConfig {
         program: program.into(),
-        chart: Path::new(env!("CARGO_MANIFEST_DIR")).join("../charts/woocommerce"),
-        values: Vec::new(),
+        charts: charts(Vec::new()),
         cache: Some(folder.join("cache")),
         kubeconfig: None,
         kube_context: None,

@@ -102,6 +102,16 @@ impl Engines {
         self.0.first()
     }
 
+    /// The name of each.
+    pub fn names(self) -> impl Iterator<Item = Engine> {
+        self.0.iter().map(|facts| facts.engine)
+    }
+
+    /// The engine that is called so. `None`: this server does not have it.
+    pub fn named(self, name: &str) -> Option<Engine> {
+        self.names().find(|engine| engine.as_str() == name)
+    }
+
     /// `None`: this server does not have the engine.
     pub fn get(self, engine: Engine) -> Option<&'static EngineFacts> {
         self.0.iter().find(|facts| facts.engine == engine)

@@ -228,15 +228,14 @@ pub(super) async fn provisioner(config: &Config) -> Result<KubeProvisioner, Task
     let clients = provision::Clients::read(config.kube_context.clone()).await.map_err(|error| no_cluster(&error))?;
     let helm = provision::HelmConfig {
         program: config.helm.clone(),
-        chart: config.chart.clone(),
-        values: config.values.clone(),
+        charts: config.charts.clone(),
         cache: None,
         kubeconfig: None,
         kube_context: config.kube_context.clone(),
     };
     let config = provision::Config {
         helm,
-        deadlines: config.deadlines,
+        deadlines: config.deadlines.clone(),
         cron_interval: config.cron_interval,
         quota: config.quota.clone(),
         probe_via: config.probe_via,

@@ -4,14 +4,13 @@ use std::{
     fmt,
     net::{SocketAddr, ToSocketAddrs},
     ops::RangeInclusive,
-    path::{Path, PathBuf},
     str::FromStr,
     time::Duration,
 };
 
 use super::{Args, Config, Listen};
 use crate::{
-    provision::{Deadlines, ProbeVia, Quota},
+    provision::{self, Charts, Deadlines, ProbeVia, Quota},
     telemetry::LogFormat,
 };
 
@@ -58,10 +57,9 @@ impl Args {
         let access = self.access.check(address_of(&listen), p);
         let log_format = p.take("log-format", log_format(&self.log_format));
         let log = p.take("log", log_filter(&self.log));
-        let chart = p.take("chart", chart(self.chart));
-        let values: Vec<_> = self.values.into_iter().filter_map(|path| p.take("values", file(path))).collect();
+        let charts = self.charts.check(p);
         let deadlines = deadlines(p, &self.deadlines);
-        let quota = quota(p, &self.quota, chart.as_deref(), &values);
+        let quota = quota(p, &self.quota, charts.as_ref());
 
         let config = (|| {
             Some(Config {
@@ -71,8 +69,7 @@ impl Args {
                 instance: instance?,
                 kube_context: self.kube_context,
                 helm: self.helm,
-                chart: chart?,
-                values,
+                charts: charts?,
                 store_url: store_url?,
                 concurrency: usize::try_from(concurrency?).ok()?,
                 lease: lease?,
@@ -105,15 +102,15 @@ fn deadlines(problems: &mut Problems, settings: &[String]) -> Deadlines {
     deadlines
 }
 
-/// The quota that these settings make of the default, if the volumes of this chart and environment fit into it.
-fn quota(problems: &mut Problems, settings: &[String], chart: Option<&Path>, values: &[PathBuf]) -> Quota {
+/// The quota that these settings make of the default, if the volumes of these charts and this environment fit into it.
+fn quota(problems: &mut Problems, settings: &[String], charts: Option<&Charts>) -> Quota {
     let mut quota = Quota::default();
     for setting in settings {
         problems.take("quota", quota.set(setting));
     }
-    let files: Vec<_> =
-        chart.map(|chart| chart.join("values.yaml")).into_iter().chain(values.iter().cloned()).collect();
-    problems.take("quota", quota.holds_volumes(&files));
+    for (engine, files) in charts.into_iter().flat_map(Charts::iter) {
+        problems.take("quota", provision::fits(&quota, engine, files));
+    }
     quota
 }
 
@@ -173,11 +170,6 @@ fn log_format(text: &str) -> Result<LogFormat, String> {
 fn log_filter(text: &str) -> Result<String, String> {
     let parsed = tracing_subscriber::EnvFilter::builder().parse(text);
     parsed.map(|_| text.to_owned()).map_err(|error| format!("{text:?} is not a filter such as \"info\": {error}"))
-}
-
-fn chart(path: std::path::PathBuf) -> Result<std::path::PathBuf, String> {
-    let found = path.join("Chart.yaml").is_file();
-    found.then(|| path.clone()).ok_or_else(|| format!("{} is not a folder with a Chart.yaml", path.display()))
 }
 
 pub(super) fn file(path: std::path::PathBuf) -> Result<std::path::PathBuf, String> {

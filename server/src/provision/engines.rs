@@ -16,6 +16,7 @@ use sendstores_core::{
 pub use super::steps::diagnosis::LogDef;
 use super::{
     Context,
+    config::EngineDeadline,
     steps::{Kind, Workload},
 };
 
@@ -37,6 +38,12 @@ pub struct EngineDef {
     pub steps: &'static [StepDef],
     /// What answers shoppers: its container's log may say something of them.
     pub application: Workload,
+    /// The port on which its pods answer.
+    pub port: u16,
+    /// Where its chart's values have the sizes of a store's volumes: paths such as `storage.database`.
+    pub volume_sizes: &'static [&'static str],
+    /// How long its own programs may take.
+    pub deadlines: &'static [EngineDeadline],
     pub credentials: CredentialsDef,
     /// Has the application do what it has scheduled. Safe to repeat, also while it is at work.
     pub run_jobs: for<'a> fn(&'a Context, &'a Store) -> Doing<'a, ()>,

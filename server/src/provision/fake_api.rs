@@ -14,7 +14,7 @@ use kube::client::Body;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::{Config, Context, HelmConfig, KubeProvisioner};
+use super::{Charts, Config, Context, HelmConfig, KubeProvisioner};
 
 type Answered = Result<Response<UnsyncBoxBody<Bytes, Infallible>>, Infallible>;
 
@@ -118,8 +118,7 @@ fn config() -> Config {
     Config {
         helm: HelmConfig {
             program: "helm".into(),
-            chart: "chart".into(),
-            values: Vec::new(),
+            charts: Charts::default(),
             cache: Some("cache".into()),
             kubeconfig: None,
             kube_context: None,

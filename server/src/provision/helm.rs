@@ -8,6 +8,7 @@ pub(crate) mod release;
 mod values;
 
 use std::{
+    collections::BTreeMap,
     ffi::OsString,
     fs::Permissions,
     os::unix::fs::PermissionsExt,
@@ -16,13 +17,14 @@ use std::{
     time::Duration,
 };
 
-use sendstores_core::{Store, failure::FailureReason, provisioner::StepError};
+use sendstores_core::{Engine, Store, failure::FailureReason, provisioner::StepError};
 use tempfile::TempDir;
 use tokio::{sync::OnceCell, time::Instant};
 
 use self::{content::Content, files::Files, flags::Major};
 use super::{
-    config::{HelmConfig, Quota},
+    config::{ChartFiles, HelmConfig, Quota},
+    engines::Registry,
     names,
     process::{self, End, Finished, Run},
     redact,
@@ -37,8 +39,8 @@ pub(crate) struct Helm {
     deadline: Duration,
     grace: Duration,
     tool: OnceCell<Tool>,
-    /// What is installed; `None` before it was read.
-    files: RwLock<Option<Arc<Files>>>,
+    /// What the stores of each engine are installed from, once it was read.
+    files: RwLock<BTreeMap<Engine, Arc<Files>>>,
     /// Where the configuration names no folder.
     scratch: OnceCell<TempDir>,
 }
@@ -69,14 +71,14 @@ impl Helm {
 
     /// The digest that a release of `store` made by us now would carry.
     pub(crate) async fn digest(&self, store: &Store) -> Result<String, StepError> {
-        Ok(self.files().await?.digest(store))
+        Ok(self.files(store.spec.engine).await?.digest(store))
     }
 
     /// Installs or upgrades, without waiting for the pods.
     pub(crate) async fn upgrade(&self, store: &Store, exposed: bool, base: Base<'_>) -> Result<(), StepError> {
         let mut arguments: Vec<OsString> = vec!["upgrade".into(), names::RELEASE.into()];
         // Held until helm has ended: their copy goes with them.
-        let files = self.files().await?;
+        let files = self.files(store.spec.engine).await?;
         let mut unpacked = None;
         let (labels, document) = match base {
             Base::Files | Base::Before => {
@@ -112,19 +114,32 @@ impl Helm {
         self.act(arguments, Vec::new()).await
     }
 
-    /// Reads the chart and the values anew and installs from them from now on, if helm can make something of them. Returns
-    /// whether they differ from what was read before; on an error, that stays in use.
-    pub(crate) async fn reload(&self, quota: &Quota) -> Result<bool, StepError> {
-        let files = self.read().await?;
-        let all: Vec<_> = [files.chart().join("values.yaml")].into_iter().chain(files.values()).collect();
-        quota.holds_volumes(&all).map_err(|why| self.unusable(&why))?;
+    /// Reads the charts and the values anew and installs from them from now on, if helm can make something of all of them.
+    /// Returns whether they differ from what was read before; on an error, that stays in use.
+    pub(crate) async fn reload(&self, registry: Registry, quota: &Quota) -> Result<bool, StepError> {
+        let mut read = Vec::new();
+        for (engine, sources) in self.config.charts.iter() {
+            let files = self.read(sources).await?;
+            let sizes = registry.find(engine).map_or(&[][..], |engine| engine.volume_sizes);
+            let values: Vec<_> = [files.chart().join("values.yaml")].into_iter().chain(files.values()).collect();
+            quota.holds_volumes(sizes, &values).map_err(|why| self.unusable(&format!("{engine}: {why}")))?;
+            self.render(&files).await?;
+            read.push((engine, files));
+        }
+        let mut differ = false;
+        for (engine, files) in read {
+            differ |= !self.files(engine).await?.is_like(&files);
+            self.install_from(engine, files);
+        }
+        Ok(differ)
+    }
+
+    /// Has helm render the chart for a store that there is not.
+    async fn render(&self, files: &Files) -> Result<(), StepError> {
         let mut arguments: Vec<OsString> = vec!["template".into(), names::RELEASE.into(), files.chart().into()];
         arguments.extend(files.values().flat_map(|file| ["--values".into(), file.into()]));
         arguments.extend(["--values", "-", "--namespace", values::CHECK].map(OsString::from));
-        self.act(arguments, values::of_a_check().into_bytes()).await?;
-        let differs = !self.files().await?.is_like(&files);
-        self.install_from(files);
-        Ok(differs)
+        self.act(arguments, values::of_a_check().into_bytes()).await
     }
 
     async fn act(&self, arguments: Vec<OsString>, input: Vec<u8>) -> Result<(), StepError> {
@@ -193,26 +208,29 @@ impl Helm {
 
     /// Has what is installed read now.
     pub(crate) async fn load(&self) -> Result<(), StepError> {
-        self.files().await.map(drop)
+        for (engine, _) in self.config.charts.iter() {
+            self.files(engine).await?;
+        }
+        Ok(())
     }
 
-    /// What is installed. It is read now if it was not before.
-    async fn files(&self) -> Result<Arc<Files>, StepError> {
-        let known = self.files.read().unwrap_or_else(PoisonError::into_inner).clone();
-        match known {
-            Some(files) => Ok(files),
-            None => Ok(self.install_from(self.read().await?)),
+    /// What stores of `engine` are installed from. It is read now if it was not before.
+    async fn files(&self, engine: Engine) -> Result<Arc<Files>, StepError> {
+        let known = self.files.read().unwrap_or_else(PoisonError::into_inner).get(&engine).cloned();
+        match (known, self.config.charts.get(engine)) {
+            (Some(files), _) => Ok(files),
+            (None, Some(sources)) => Ok(self.install_from(engine, self.read(sources).await?)),
+            (None, None) => Err(self.unusable(&format!("no chart is given for the engine {engine} (--chart)"))),
         }
     }
 
-    async fn read(&self) -> Result<Files, StepError> {
-        let HelmConfig { chart, values, .. } = &self.config;
-        Files::read(chart, values, self.cache().await?).map_err(|why| self.unusable(&why))
+    async fn read(&self, sources: &ChartFiles) -> Result<Files, StepError> {
+        Files::read(sources, self.cache().await?).map_err(|why| self.unusable(&why))
     }
 
-    fn install_from(&self, files: Files) -> Arc<Files> {
+    fn install_from(&self, engine: Engine, files: Files) -> Arc<Files> {
         let files = Arc::new(files);
-        *self.files.write().unwrap_or_else(PoisonError::into_inner) = Some(files.clone());
+        self.files.write().unwrap_or_else(PoisonError::into_inner).insert(engine, files.clone());
         files
     }
 
@@ -252,13 +270,13 @@ impl Helm {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::provision::config::Charts;
 
     #[tokio::test]
     async fn the_folder_of_a_process_is_its_own_and_goes_with_it() {
         let config = HelmConfig {
             program: "helm".into(),
-            chart: "chart".into(),
-            values: Vec::new(),
+            charts: Charts::default(),
             cache: None,
             kubeconfig: None,
             kube_context: None,

@@ -68,7 +68,8 @@ pub(crate) async fn ask(
         Reply::Shop(_) => context.reach.works(),
         Reply::Unreachable(why) if has_another && is_of_the_way(why) => {
             if let Some(answer) = Box::pin(at_address(context, store, &question, limit)).await {
-                context.reach.went_around(store, why, context.cluster.direct().is_some());
+                let port = context.engine(store)?.port;
+                context.reach.went_around(store, why, context.cluster.direct().is_some(), port);
                 return Ok(Reply::Shop(answer));
             }
         }
@@ -102,7 +103,7 @@ impl Reach {
     pub(crate) fn remark(&self, store: &Store) -> Option<&'static str> {
         let state = self.state();
         let is_so = state.closed.is_some() || state.stores.contains_key(store.uid.as_str());
-        is_so.then_some("asked at the public address, since the control plane does not reach the pods on port 8080")
+        is_so.then_some("asked at the public address, since the control plane does not reach the pods")
     }
 
     /// A store has answered by the way that is configured.
@@ -114,7 +115,7 @@ impl Reach {
         }
     }
 
-    fn went_around(&self, store: &Store, why: &str, direct: bool) {
+    fn went_around(&self, store: &Store, why: &str, direct: bool, port: u16) {
         let mut state = self.state();
         let uid = store.uid.as_str();
         if state.stores.len() < STORES || state.stores.contains_key(uid) {
@@ -129,7 +130,7 @@ impl Reach {
             let who = if direct { "the control plane" } else { "the API server" };
             tracing::error!(
                 why,
-                "{who} cannot reach the pods of stores on port 8080, and their public addresses answer: open the firewall \
+                "{who} cannot reach the pods of stores on port {port}, and their public addresses answer: open the firewall \
                  between them, and see network.apiServer in the chart's values; until then, stores are probed at their public \
                  addresses"
             );
@@ -261,7 +262,7 @@ mod tests {
     async fn the_way_is_tried_again_and_taken_when_it_is_open() {
         let (context, requests) = fake_api::context(|_| (200, json!({"shop": true})));
         let store = store(1, address(200).await);
-        context.reach.went_around(&store, LOST, false);
+        context.reach.went_around(&store, LOST, false, 8080);
         context.reach.state().closed = Some(Instant::now());
         assert!(matches!(asked(&context, &store).await, Reply::Shop(_)));
         assert_eq!(requests.count("GET /api/v1/namespaces/store-test0001/services"), 1);

@@ -3,6 +3,7 @@
 mod advice;
 mod bootstrap;
 mod checks;
+mod deadlines;
 mod jobs;
 mod log;
 mod look;
@@ -23,6 +24,8 @@ pub(crate) const STOREFRONT_STEP: StepName = StepName::new("storefront");
 pub(crate) const DATABASE: Workload = Workload { kind: Kind::StatefulSet, name: "mysql" };
 /// The application's Deployment, and its Service, Ingress and container.
 pub(crate) const APPLICATION: Workload = Workload { kind: Kind::Deployment, name: "wordpress" };
+/// Its pods' port; the chart's network policies open no other.
+const PORT: u16 = 8080;
 
 pub(crate) const ENGINE: EngineDef = EngineDef {
     facts: EngineFacts {
@@ -32,6 +35,9 @@ pub(crate) const ENGINE: EngineDef = EngineDef {
     },
     steps: &STEPS,
     application: APPLICATION,
+    port: PORT,
+    volume_sizes: &["storage.database", "storage.content"],
+    deadlines: &deadlines::ALL,
     credentials: CredentialsDef {
         keys: &KEYS,
         password: "admin-password",

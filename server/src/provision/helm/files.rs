@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 use super::values;
+use crate::provision::config::ChartFiles;
 
 const CHART: &str = "chart";
 
@@ -26,7 +27,8 @@ pub(super) struct Files {
 
 impl Files {
     /// Copies the chart and the values into a new folder of `scratch`.
-    pub(super) fn read(chart: &Path, values: &[PathBuf], scratch: &Path) -> Result<Self, String> {
+    pub(super) fn read(sources: &ChartFiles, scratch: &Path) -> Result<Self, String> {
+        let ChartFiles { chart, values } = sources;
         let mut files = Vec::new();
         collect(chart, &mut files).map_err(|error| format!("chart {}: {error}", chart.display()))?;
         files.sort();

@@ -17,7 +17,7 @@ use sendstores_core::{
 };
 
 use self::state::{Stage, State};
-use super::{APPLICATION, settings};
+use super::{APPLICATION, deadlines, settings};
 use crate::provision::{
     Context,
     exec::{self, Execution, Output},
@@ -104,28 +104,30 @@ pub(super) async fn ensure(context: &Context, store: &Store) -> Result<(), StepE
         Inside::Open { state: State::At(stage, _), .. } if is_lost(store, stage) => return Err(lost()),
         Inside::Open { pod, state: State::At(stage, _) } => (pod, stage),
     };
-    let deadlines = &context.deadlines;
+    let limit = |deadline| context.deadlines.of(deadline);
     let none = SecretString::default();
-    let (program, limit, secret, line) = match stage {
+    let (program, deadline, secret, line) = match stage {
         Stage::Restore => {
             let password = credentials::admin_password(context, store).await?;
             let line = settings::restore(store, password.expose_secret());
-            ("/opt/sendstores/restore", deadlines.restore, password, line)
+            ("/opt/sendstores/restore", limit(deadlines::RESTORE), password, line)
         }
         Stage::Install => {
             let password = credentials::admin_password(context, store).await?;
             let line = settings::install(store, password.expose_secret());
-            ("/opt/sendstores/install", deadlines.install, password, line)
+            ("/opt/sendstores/install", limit(deadlines::INSTALL), password, line)
         }
-        Stage::Activate => ("/opt/sendstores/activate", deadlines.activate, none, serde_json::json!({})),
-        Stage::Configure => ("/opt/sendstores/configure", deadlines.configure, none, settings::configure(store)),
+        Stage::Activate => ("/opt/sendstores/activate", limit(deadlines::ACTIVATE), none, serde_json::json!({})),
+        Stage::Configure => {
+            ("/opt/sendstores/configure", limit(deadlines::CONFIGURE), none, settings::configure(store))
+        }
     };
     let line = SecretString::from(line.to_string());
-    let output = run(context, store, &pod, &[program], Some(&line), limit).await?;
-    match answer::judge(program, &output, limit, &[secret.expose_secret()]) {
+    let output = run(context, store, &pod, &[program], Some(&line), deadline).await?;
+    match answer::judge(program, &output, deadline, &[secret.expose_secret()]) {
         Ok(()) => Ok(()),
         // What it wrote may quote any secret of the store, such as the database's password.
-        Err(_) => answer::judge(program, &output, limit, &known(&credentials::values(context, store).await?)),
+        Err(_) => answer::judge(program, &output, deadline, &known(&credentials::values(context, store).await?)),
     }
 }
 
@@ -137,7 +139,7 @@ async fn observe_pod(context: &Context, store: &Store) -> Result<Inside, StepErr
     let locale = format!("--locale={}", shop.locale);
     let argv = ["php", "/opt/sendstores/state.php", &url, &admin, &locale];
     let permit = context.requests.acquire(store).await;
-    let output = run(context, store, &pod, &argv, None, context.deadlines.state).await?;
+    let output = run(context, store, &pod, &argv, None, context.deadlines.of(deadlines::STATE)).await?;
     drop(permit);
     match State::parse(&output.stdout) {
         Some(state) => Ok(Inside::Open { pod, state }),

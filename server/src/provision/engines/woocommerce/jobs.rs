@@ -2,7 +2,7 @@
 
 use sendstores_core::{Store, failure::FailureReason, provisioner::StepError};
 
-use super::APPLICATION;
+use super::{APPLICATION, deadlines};
 use crate::provision::{
     Context,
     proxy::{Answer, Question, Reply},
@@ -19,7 +19,9 @@ pub(crate) async fn run(context: &Context, store: &Store) -> Result<(), StepErro
 
 /// The same; what is wrong with the shop is described in words.
 pub(crate) async fn ask(context: &Context, store: &Store) -> Result<Result<(), String>, StepError> {
-    let reply = reach::ask(context, store, Question::get(APPLICATION.name, ADDRESS), context.deadlines.cron).await?;
+    let reply =
+        reach::ask(context, store, Question::get(APPLICATION.name, ADDRESS), context.deadlines.of(deadlines::CRON))
+            .await?;
     Ok(judge(&reply))
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sendstores_core::{Failure, FailureReason, Store, evidence::Check, provisioner::StepError};
 
 use super::{
-    APPLICATION,
+    APPLICATION, PORT,
     advice::{self, CONTENT},
     bootstrap::{self, ReadyPod},
 };
@@ -56,9 +56,9 @@ async fn unreached(context: &Context, store: &Store) -> Result<Option<Finding>, 
     let Reply::Unreachable(why) = asked else { return Ok(None) };
     let who = if context.cluster.direct().is_some() { "the control plane" } else { "the API server" };
     Ok(reach::is_of_the_way(&why).then(|| Finding {
-        message: format!("the pod is ready, and {who} does not reach it on port 8080 ({why})"),
+        message: format!("the pod is ready, and {who} does not reach it on port {PORT} ({why})"),
         suggestion: format!(
-            "Open the firewall between the API server and the nodes for port 8080, and see network.apiServer in the chart's \
+            "Open the firewall between the API server and the nodes for port {PORT}, and see network.apiServer in the chart's \
              values; it is open when this answers: kubectl get --raw /api/v1/namespaces/{}/services/http:{}:80/proxy/healthz",
             store.id, APPLICATION.name
         ),

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use tokio::time::{Instant, sleep};
 
 use super::{
-    super::jobs,
+    super::{deadlines, jobs},
     get,
     judge::{self, Finding},
 };
@@ -48,7 +48,7 @@ pub(super) async fn quick_probe(context: &Context, store: &Store) -> Result<Opti
 /// The same, after a run that was asked for where the last is too long ago.
 pub(super) async fn probe(context: &Context, store: &Store) -> Result<Option<Finding>, StepError> {
     let Some(period) = period(context) else { return Ok(None) };
-    let until = Instant::now() + context.deadlines.cron;
+    let until = Instant::now() + context.deadlines.of(deadlines::CRON);
     let mut asked = false;
     loop {
         let last = match last_run(&get(context, store, ADDRESS).await?) {
