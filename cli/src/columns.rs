@@ -97,6 +97,19 @@ impl Column {
         }
     }
 
+    /// The server's name of the order of this column. `None`: it has none.
+    pub(crate) fn order_by(self, reverse: bool) -> Option<String> {
+        let (field, descending) = match self {
+            Self::Id => ("id", reverse),
+            // The youngest first is the one that was created last.
+            Self::Age => ("create_time", !reverse),
+            Self::Created => ("create_time", reverse),
+            Self::Updated => ("update_time", reverse),
+            _ => return None,
+        };
+        Some(format!("{field} {}", if descending { "desc" } else { "asc" }))
+    }
+
     /// The order of this column; the youngest store first by age, and numbers as numbers.
     fn compare(self, one: &Store, other: &Store) -> Ordering {
         let time = |at: Option<sendstores_client::Timestamp>| at.map(|at| (at.seconds, at.nanos));

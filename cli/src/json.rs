@@ -92,7 +92,10 @@ mod tests {
     #[test]
     fn an_empty_list_still_has_its_stores() {
         let value = value(&v1::ListResponse::default()).expect("json");
-        assert_eq!(value, serde_json::json!({"stores": [], "nextPageToken": "", "revision": "0", "resumeToken": ""}));
+        let empty = serde_json::json!({
+            "stores": [], "nextPageToken": "", "revision": "0", "resumeToken": "", "totalSize": 0
+        });
+        assert_eq!(value, empty);
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod get;
 mod interruption;
 mod list;
 mod retry;
+mod summary;
 mod tenants;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -40,6 +41,7 @@ pub use get::GetStore;
 pub use interruption::Interruption;
 pub use list::ListStores;
 pub use retry::RetryPolicy;
+pub use summary::CountStores;
 pub use tokens::CreateToken;
-pub use v1::{Catalogue, Engine, PaymentMethod, Store, StoreFilter, store::State};
+pub use v1::{Catalogue, Engine, PaymentMethod, Store, StoreFilter, StoreView, store::State};
 pub use watch::{Event, ResumeToken, Watch, WatchEvent};

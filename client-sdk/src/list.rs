@@ -11,7 +11,7 @@ use crate::{
     client::Client,
     error::Error,
     get::consistency,
-    v1::{ListRequest, ListResponse, Store, StoreFilter},
+    v1::{ListRequest, ListResponse, Store, StoreFilter, StoreView},
 };
 
 /// The most a server gives.
@@ -41,6 +41,26 @@ impl ListStores {
         Self { request: ListRequest { filter: Some(filter), ..ListRequest::default() } }
     }
 
+    /// Orders the stores: `id`, `create_time` or `update_time`, and after it nothing, ` asc` or ` desc`, as in
+    /// `ListRequest.order_by`. Without it they are ordered by id.
+    pub fn order_by(mut self, order: impl Into<String>) -> Self {
+        self.request.order_by = order.into();
+        self
+    }
+
+    /// Only stores whose id, title, URL or one of whose labels contains this text, whatever its case. See
+    /// `ListRequest.query`.
+    pub fn query(mut self, text: impl Into<String>) -> Self {
+        self.request.query = text.into();
+        self
+    }
+
+    /// How much of each store the answer has. The default is everything.
+    pub fn view(mut self, view: StoreView) -> Self {
+        self.request.set_view(view);
+        self
+    }
+
     /// Whatever the server has in memory will do: it answers at once, and also while Redis is away. The answer's
     /// `fresh_time` bounds how old it is.
     pub fn stale(mut self, stale: bool) -> Self {
@@ -58,7 +78,7 @@ impl From<StoreFilter> for ListStores {
 // === impl Client ===
 
 impl Client {
-    /// Returns the first stores that are meant, 50 at most, in the order of their ids; `next_page_token` is
+    /// Returns the first stores that are meant, 50 at most, in the order of their ids or another; `next_page_token` is
     /// empty when these are all. See [`Self::list_page`] and [`Self::list_all`] for more.
     ///
     /// # Errors
@@ -67,7 +87,7 @@ impl Client {
         self.list_page(stores.into().request).await
     }
 
-    /// All stores that are meant, in the order of their ids, read a page at a time as the stream is polled. The
+    /// All stores that are meant, in the order of their ids or another, read a page at a time as the stream is polled. The
     /// stream ends with the first error.
     pub fn list_all(&self, stores: impl Into<ListStores>) -> BoxStream<'static, Result<Store, Error>> {
         let request = ListRequest { page_size: PAGE_SIZE, ..stores.into().request };

@@ -1,5 +1,6 @@
 //! A server in this process, for the tests of programs that use this crate.
 
+mod list;
 mod memory;
 mod parse;
 mod refusal;

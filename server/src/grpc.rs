@@ -31,6 +31,7 @@ mod service;
 mod shop;
 mod status;
 mod streams;
+mod summary;
 mod tenants;
 mod token;
 mod tokens;

@@ -18,7 +18,8 @@ mod tables;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use sendstores_core::{
-    Epoch, ResourceId, Revision, Scope, StoreFilter, StoreId, Tenant, TenantId, Token, TokenId,
+    Epoch, Listing, Place, ResourceId, Revision, Scope, StoreFilter, StoreId, Summary, Tenant, TenantId, Timestamp,
+    Token, TokenId,
     ledger::{LedgerError, Unreadable},
 };
 use tokio::sync::watch;
@@ -93,7 +94,17 @@ pub struct Page {
     pub stores: Vec<Arc<Entry>>,
     /// Whether more stores follow.
     pub more: bool,
+    /// How many stores the list has, on all its pages.
+    pub total: usize,
     pub position: Position,
+}
+
+/// The stores by number, as of one revision.
+pub struct Counted {
+    pub summary: Summary,
+    /// The store that [`Summary::oldest`] names.
+    pub oldest: Option<Arc<Entry>>,
+    pub revision: Revision,
 }
 
 // === impl Mirror ===
@@ -155,13 +166,20 @@ impl Mirror {
         self.0.tokens.subscribe()
     }
 
-    /// Up to `most` stores that `filter` means, after the id `after`, in the order of ids.
-    pub fn list(&self, filter: &StoreFilter, after: Option<&StoreId>, most: usize) -> Page {
+    /// Up to `most` stores of the list after the place `after`, in its order.
+    pub fn list(&self, listing: &Listing, after: Option<&Place>, most: usize) -> Page {
         let index = self.read();
-        let mut stores = index.select(filter, after, most.saturating_add(1));
+        let (mut stores, total) = index.page(listing, after, most.saturating_add(1));
         let more = stores.len() > most;
         stores.truncate(most);
-        Page { stores, more, position: index.position() }
+        Page { stores, more, total, position: index.position() }
+    }
+
+    /// How many stores there are of what `filter` means, with the changes of the last hour before `now`.
+    pub fn summary(&self, filter: &StoreFilter, now: Timestamp) -> Counted {
+        let index = self.read();
+        let (summary, oldest) = index.summary(filter, now);
+        Counted { summary, oldest, revision: index.revision() }
     }
 
     /// Everything that `filter` means, and a cursor that goes on right after it.

@@ -97,6 +97,7 @@ fn request(method: Method, about: &Target) -> Bytes {
         }
         Method::Get => wire::GetRequest { id, ..Default::default() }.encode_to_vec(),
         Method::List => wire::ListRequest { filter, ..Default::default() }.encode_to_vec(),
+        Method::GetSummary => wire::GetSummaryRequest { filter, ..Default::default() }.encode_to_vec(),
         Method::Delete => wire::DeleteRequest { id, validate_only: true, ..Default::default() }.encode_to_vec(),
         Method::WatchStatus => wire::WatchStatusRequest { filter, ..Default::default() }.encode_to_vec(),
         Method::GetCredentials => wire::GetCredentialsRequest { id }.encode_to_vec(),

@@ -251,12 +251,15 @@ async fn lists_are_printed_in_the_form_and_order_that_is_asked_for() {
     );
     assert!(lines("-o wide").await.starts_with("ID       STATE         PROGRESS"));
     assert!(lines("-o wide").await.contains("My shop  woocommerce"));
+    assert_eq!(lines("-o name --sort created --reverse").await, "store-c\nstore-b\nstore-a\n");
+    assert_eq!(lines("-o name --sort updated").await, "store-c\nstore-b\nstore-a\n");
+    assert_eq!(lines("-o name --query TORE-B").await, "store-b\n");
     let yaml = lines("-o yaml --state ready").await;
     assert!(yaml.contains("id: store-b") && yaml.contains("state: STATE_READY"), "{yaml}");
     let stores = async |flags: &str| run(&rig.url, &format!("list {flags}")).await.json()["stores"].clone();
     assert_eq!(stores("-o json").await, stores("--json").await);
     let cut = run(&rig.url, "list --sort age --limit 2").await;
-    assert!(cut.stderr.contains("and more: these are the first 2"), "{cut:?}");
+    assert!(cut.stderr.contains("and more: these are the first 2 of 3"), "{cut:?}");
     for wrong in ["-o wide --json", "--columns id -o name", "--reverse", "--sort speed"] {
         assert_eq!(run(&rig.url, &format!("list {wrong}")).await.code, 2, "{wrong}");
     }

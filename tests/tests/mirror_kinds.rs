@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use futures::poll;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use sendstores_core::{
-    Event, Scope, State, Store, StoreFilter, StoreId, Tenant, TenantId, Timestamp,
+    Event, Listing, Order, OrderBy, Scope, State, Store, StoreFilter, StoreId, Summary, Tenant, TenantId, Timestamp,
     ledger::{Expected, Ledger, Scan, Write},
     tenant::TenantEvent,
 };
@@ -167,13 +167,27 @@ fn any_filter(random: &mut StdRng) -> StoreFilter {
     }
 }
 
+fn any_listing(random: &mut StdRng) -> Listing {
+    let by = [OrderBy::Id, OrderBy::CreateTime, OrderBy::UpdateTime][random.random_range(0..3)];
+    let search = ["", "STORE-0", "7", "team=a", "nothing"][random.random_range(0..5)];
+    Listing {
+        filter: any_filter(random),
+        search: (!search.is_empty()).then(|| parsed(search)),
+        order: Order { by, descending: random.random_bool(0.5) },
+    }
+}
+
 /// Page by page.
-fn listed(mirror: &Mirror, filter: &StoreFilter, most: usize) -> Vec<StoreId> {
-    let mut ids: Vec<StoreId> = Vec::new();
+fn listed(mirror: &Mirror, listing: &Listing, most: usize) -> Vec<StoreId> {
+    let (mut ids, mut after): (Vec<StoreId>, _) = (Vec::new(), None);
+    let mut totals = BTreeSet::new();
     loop {
-        let page = mirror.list(filter, ids.last(), most);
+        let page = mirror.list(listing, after.as_ref(), most);
         ids.extend(page.stores.iter().map(|store| store.id.clone()));
+        after = page.stores.last().map(|store| listing.order.place(store));
+        totals.insert(page.total);
         if !page.more {
+            assert_eq!(totals, [ids.len()].into(), "{listing:?}");
             return ids;
         }
         assert_eq!(page.stores.len(), most);
@@ -181,7 +195,7 @@ fn listed(mirror: &Mirror, filter: &StoreFilter, most: usize) -> Vec<StoreId> {
 }
 
 #[tokio::test]
-async fn a_list_by_tenant_and_state_is_what_reading_every_store_gives() {
+async fn a_list_in_any_order_and_its_summary_are_what_reading_every_store_gives() {
     for seed in 0..6 {
         let mut random = StdRng::seed_from_u64(seed);
         let ledger = MemoryLedger::default();
@@ -193,14 +207,18 @@ async fn a_list_by_tenant_and_state_is_what_reading_every_store_gives() {
             let (young, _young) = follow(&ledger, 100).await;
             reach(&old, &ledger).await;
             let Scan { resources: mut stores, .. }: Scan<Store> = ledger.scan().await.expect("a scan");
-            stores.sort_by(|one, other| one.id.cmp(&other.id));
-            for _ in 0..40 {
-                let filter = any_filter(&mut random);
+            let now = stores.iter().map(|store| store.update_time).max().expect("a store");
+            for plain in [true, false].repeat(20) {
+                let listing = if plain { any_filter(&mut random).into() } else { any_listing(&mut random) };
+                stores.sort_by(|one, other| listing.order.compare(one, other));
                 let wanted: Vec<_> =
-                    stores.iter().filter(|store| filter.matches(store)).map(|store| store.id.clone()).collect();
+                    stores.iter().filter(|store| listing.has(store)).map(|store| store.id.clone()).collect();
+                let mut summary = Summary::at(now);
+                stores.iter().for_each(|store| summary.add(&listing.filter, store));
                 for mirror in [&old, &young] {
                     let most = random.random_range(1..20);
-                    assert_eq!(listed(mirror, &filter, most), wanted, "seed {seed}, round {round}: {filter:?}");
+                    assert_eq!(listed(mirror, &listing, most), wanted, "seed {seed}, round {round}: {listing:?}");
+                    assert_eq!(mirror.summary(&listing.filter, now).summary, summary, "{listing:?}");
                 }
             }
         }

@@ -5,7 +5,8 @@ mod sdk_rig;
 use futures::{StreamExt, TryStreamExt, future::join_all};
 use sdk_rig::{Rig, refusal};
 use sendstores_client::{
-    Client, CreateStore, DeleteStore, Error, Event as Seen, ResumeToken, RetryPolicy, State, Store, StoreFilter, Watch,
+    Client, CreateStore, DeleteStore, Error, Event as Seen, ListStores, ResumeToken, RetryPolicy, State, Store,
+    StoreFilter, StoreView, Watch,
     testing::FakeServer,
     v1::{ListRequest, failure::Reason},
 };
@@ -111,6 +112,7 @@ on_both!(
     a_deletion_is_guarded_and_repeated,
     an_id_is_free_again_after_its_store,
     lists_are_in_order_filtered_and_in_pages,
+    stores_are_ordered_searched_and_counted,
     a_watch_is_a_snapshot_then_changes,
     what_leaves_a_filter_is_removed,
     a_watch_goes_on_after_its_token,
@@ -290,6 +292,48 @@ async fn lists_are_in_order_filtered_and_in_pages(subject: Subject) {
     ] {
         assert_eq!(refusal(client.list_page(request).await).reason(), Some(reason));
     }
+}
+
+async fn stores_are_ordered_searched_and_counted(subject: Subject) {
+    let client = subject.client();
+    for id in ["store-b", "store-c", "store-a", "store-d"] {
+        create(&client, id).await;
+    }
+    subject.ready("store-b").await;
+    subject.fail("store-c", "lost").await;
+    client.delete("store-d").await.expect("accepted");
+    subject.removed("store-d").await;
+    let listed = async |list: ListStores| {
+        let page = client.list(list.view(StoreView::Basic)).await.expect("a page");
+        let ids: Vec<String> = page.stores.into_iter().map(|store| store.id).collect();
+        (ids.join(" "), page.total_size)
+    };
+    let all = || ListStores::new(StoreFilter::default());
+    for (order, wanted) in [
+        ("id desc", "store-c store-b store-a"),
+        ("create_time", "store-b store-c store-a"),
+        ("create_time desc", "store-a store-c store-b"),
+        ("update_time  desc", "store-c store-b store-a"),
+    ] {
+        assert_eq!(listed(all().order_by(order)).await, (wanted.to_owned(), 3), "{order}");
+    }
+    assert_eq!(listed(all().query("E-B")).await, ("store-b".to_owned(), 1));
+    let request = ListRequest { order_by: "create_time".to_owned(), page_size: 2, ..ListRequest::default() };
+    let first = client.list_page(request.clone()).await.expect("a page");
+    let next = ListRequest { page_token: first.next_page_token, ..request };
+    let other = ListRequest { order_by: "create_time desc".to_owned(), ..next.clone() };
+    assert_eq!(refusal(client.list_page(other).await).reason(), Some("PAGE_TOKEN_INVALID"));
+    let last = client.list_page(next).await.expect("a page");
+    assert_eq!((last.stores[0].id.as_str(), last.stores.len(), last.total_size), ("store-a", 1, 3));
+
+    let summary = client.summary(StoreFilter::default()).await.expect("a summary");
+    let states: Vec<_> = summary.states.iter().map(|one| (one.state(), one.stores)).collect();
+    assert_eq!(states, [(State::Provisioning, 1), (State::Ready, 1), (State::Failed, 1)]);
+    let reasons: Vec<_> = summary.failure_reasons.iter().map(|one| (one.reason(), one.stores)).collect();
+    assert_eq!((summary.total_size, reasons), (3, vec![(Reason::ValuesRefused, 1)]));
+    let (hour, oldest) = (summary.last_hour.expect("an hour"), summary.oldest_not_ready.expect("a store"));
+    assert_eq!((hour.created, hour.became_ready, hour.deleted, hour.changed), (4, 1, 1, 4));
+    assert_eq!((oldest.id.as_str(), summary.oldest_not_ready_since), ("store-c", oldest.create_time));
 }
 
 async fn a_watch_is_a_snapshot_then_changes(subject: Subject) {

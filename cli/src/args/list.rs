@@ -10,7 +10,8 @@ use crate::columns::Column;
 Examples:
   sendstores list
   sendstores list --state failed,degraded --label team=a
-  sendstores list -o wide --sort updated --reverse
+  sendstores list --query tea
+  sendstores list -o wide --sort updated --reverse --limit 20
   sendstores list --columns id,reason,url --state failed
   sendstores list -o name --state failed | xargs -n 1 sendstores get
   sendstores list --json | jq -r '.stores[] | .id + \" \" + .url'")]
@@ -20,6 +21,9 @@ pub(crate) struct ListArgs {
     /// Read from the server's memory, without Redis. The result may be out of date.
     #[arg(long)]
     pub(crate) stale: bool,
+    /// Only stores whose id, title, URL or label contains this text, in upper or lower case. A label is KEY=VALUE.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) query: Option<String>,
     /// Show at most this many stores. Default: all.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) limit: Option<u32>,

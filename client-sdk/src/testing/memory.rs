@@ -170,12 +170,17 @@ impl Memory {
         store
     }
 
-    /// The stores that the filter means, after this id, and the revision that they show.
-    pub(super) fn list(&self, filter: &StoreFilter, after: &str) -> (Vec<Store>, u64) {
+    /// The stores that the filter means, and the revision that they show.
+    pub(super) fn list(&self, filter: &StoreFilter) -> (Vec<Store>, u64) {
         let state = self.state();
-        let listed =
-            |store: &&Store| store.state() != State::Deleted && store.id.as_str() > after && means(filter, store);
+        let listed = |store: &&Store| store.state() != State::Deleted && means(filter, store);
         (state.stores.values().filter(listed).cloned().collect(), state.revision)
+    }
+
+    /// Every store, deleted ones included, and the revision that they show.
+    pub(super) fn all(&self) -> (Vec<Store>, u64) {
+        let state = self.state();
+        (state.stores.values().cloned().collect(), state.revision)
     }
 
     /// A token for watches of this filter.

@@ -5,8 +5,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use prost::Message;
 use tonic::Status;
 
-use super::refusal::{bad_text, invalid};
-use crate::v1::{CreateRequest, ListRequest, ShopSettings, Store, StoreFilter, StoreSpec, store::State};
+use super::refusal::invalid;
+use crate::v1::{CreateRequest, ShopSettings, Store, StoreFilter, StoreSpec, store::State};
 
 const PREFIX: &str = "store-";
 
@@ -57,26 +57,6 @@ pub(super) fn create(request: &CreateRequest) -> Result<(), Status> {
     let is_code = currency.len() == 3 && currency.chars().all(|c| c.is_ascii_uppercase());
     violations.check(currency.is_empty() || is_code, "spec.shop.currency", "must be an ISO 4217 code");
     violations.finish()
-}
-
-/// The filter and where the page begins: after this id.
-pub(super) fn list(request: &ListRequest) -> Result<(StoreFilter, String), Status> {
-    let mut violations = Violations::default();
-    let filter = self::filter(&mut violations, request.filter.clone());
-    violations.check((0..=500).contains(&request.page_size), "page_size", "must be 0 to 500");
-    violations.finish()?;
-    if request.page_token.is_empty() {
-        return Ok((filter, String::new()));
-    }
-    match request.page_token.split_once(' ') {
-        Some((after, of)) if of == key(&filter) => Ok((filter, after.to_owned())),
-        _ => Err(bad_text("PAGE_TOKEN_INVALID", "page_token", "was not given out by this service for this filter")),
-    }
-}
-
-/// The token of the page after this id.
-pub(super) fn page_token(after: &str, filter: &StoreFilter) -> String {
-    format!("{after} {}", key(filter))
 }
 
 /// The same for filters that mean the same; `-` for one that means every store.

@@ -9,20 +9,19 @@ use tonic::{Code, Request, Response, Status};
 use uuid::Uuid;
 
 use super::{
+    list::{self, Listing},
     memory::Memory,
-    parse::{self, Violations, page_token, with_defaults},
+    parse::{self, Violations, with_defaults},
     refusal::{about, not_found, refused},
     watch::Watcher,
 };
 use crate::v1::{
     CreateRequest, CreateResponse, DeleteRequest, DeleteResponse, GetCredentialsRequest, GetCredentialsResponse,
-    GetPrincipalRequest, GetPrincipalResponse, GetRequest, GetResponse, ListRequest, ListResponse, Principal, Store,
-    WatchStatusRequest, WatchStatusResponse, account_service_server::AccountService, principal::Kind, store::State,
-    store_service_server::StoreService,
+    GetPrincipalRequest, GetPrincipalResponse, GetRequest, GetResponse, GetSummaryRequest, GetSummaryResponse,
+    ListRequest, ListResponse, Principal, Store, WatchStatusRequest, WatchStatusResponse,
+    account_service_server::AccountService, principal::Kind, store::State, store_service_server::StoreService,
 };
 
-/// Pages of this size are the default.
-const PAGE: i32 = 50;
 /// What an administrator may do.
 const PERMISSIONS: [&str; 10] = [
     "account.read",
@@ -150,20 +149,23 @@ impl StoreService for Service {
     async fn list(&self, request: Request<ListRequest>) -> Result<Response<ListResponse>, Status> {
         self.admit(&request)?;
         let request = request.into_inner();
-        let (filter, after) = parse::list(&request)?;
-        let size = if request.page_size == 0 { PAGE } else { request.page_size };
-        let size = usize::try_from(size).unwrap_or_default();
-        let (mut stores, revision) = self.0.list(&filter, &after);
-        let more = stores.len() > size;
-        stores.truncate(size);
-        let last = stores.last().filter(|_| more).map(|store| page_token(&store.id, &filter));
+        let listing = Listing::parse(&request)?;
+        let (stores, revision) = self.0.list(&listing.filter);
         Ok(Response::new(ListResponse {
-            stores,
-            next_page_token: last.unwrap_or_default(),
             revision,
-            resume_token: self.0.token(revision, &filter),
+            resume_token: self.0.token(revision, &listing.filter),
             fresh_time: Some(SystemTime::now().into()),
+            ..listing.page(stores)
         }))
+    }
+
+    async fn get_summary(&self, request: Request<GetSummaryRequest>) -> Result<Response<GetSummaryResponse>, Status> {
+        self.admit(&request)?;
+        let mut violations = Violations::default();
+        let filter = parse::filter(&mut violations, request.into_inner().filter);
+        violations.finish()?;
+        let (stores, revision) = self.0.all();
+        Ok(Response::new(GetSummaryResponse { revision, ..list::summary(&filter, &stores, SystemTime::now()) }))
     }
 
     async fn delete(&self, request: Request<DeleteRequest>) -> Result<Response<DeleteResponse>, Status> {

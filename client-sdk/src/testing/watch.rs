@@ -111,7 +111,7 @@ impl Watcher {
 }
 
 fn snapshot(memory: &Memory, filter: &StoreFilter) -> (u64, VecDeque<WatchStatusResponse>) {
-    let (stores, revision) = memory.list(filter, "");
+    let (stores, revision) = memory.list(filter);
     let synced = Event::Synced(Synced { stores: i64::try_from(stores.len()).unwrap_or(i64::MAX) });
     let snapshots = stores.into_iter().map(|store| WatchStatusResponse {
         event: Some(Event::Snapshot(store)),

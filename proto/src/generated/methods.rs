@@ -8,6 +8,7 @@ pub enum Method {
     Create,
     Get,
     List,
+    GetSummary,
     Delete,
     WatchStatus,
     GetCredentials,
@@ -25,7 +26,7 @@ pub enum Method {
 
 impl Method {
     /// Every method once.
-    pub const ALL: &[Self] = &[Self::GetPrincipal, Self::AuditList, Self::Create, Self::Get, Self::List, Self::Delete, Self::WatchStatus, Self::GetCredentials, Self::TenantCreate, Self::TenantGet, Self::TenantList, Self::TenantUpdate, Self::TenantDelete, Self::TokenCreate, Self::TokenList, Self::TokenRevoke, Self::Health, Self::Reflection];
+    pub const ALL: &[Self] = &[Self::GetPrincipal, Self::AuditList, Self::Create, Self::Get, Self::List, Self::GetSummary, Self::Delete, Self::WatchStatus, Self::GetCredentials, Self::TenantCreate, Self::TenantGet, Self::TenantList, Self::TenantUpdate, Self::TenantDelete, Self::TokenCreate, Self::TokenList, Self::TokenRevoke, Self::Health, Self::Reflection];
 
     /// The name, which is short and belongs to one method.
     pub const fn name(self) -> &'static str {
@@ -35,6 +36,7 @@ impl Method {
             Self::Create => "Create",
             Self::Get => "Get",
             Self::List => "List",
+            Self::GetSummary => "GetSummary",
             Self::Delete => "Delete",
             Self::WatchStatus => "WatchStatus",
             Self::GetCredentials => "GetCredentials",
@@ -93,6 +95,15 @@ pub const METHODS: &[MethodAccess] = &[
     MethodAccess {
         method: Method::List,
         path: "/sendstores.v1.StoreService/List",
+        rule: Rule::Permission("stores.read"),
+        scope: Scope::Filter,
+        effect: Effect::Read,
+        idempotent: true,
+        audit: false,
+    },
+    MethodAccess {
+        method: Method::GetSummary,
+        path: "/sendstores.v1.StoreService/GetSummary",
         rule: Rule::Permission("stores.read"),
         scope: Scope::Filter,
         effect: Effect::Read,
@@ -252,22 +263,23 @@ fn index(path: &str) -> Option<usize> {
         "/sendstores.v1.StoreService/Create" => Some(2),
         "/sendstores.v1.StoreService/Get" => Some(3),
         "/sendstores.v1.StoreService/List" => Some(4),
-        "/sendstores.v1.StoreService/Delete" => Some(5),
-        "/sendstores.v1.StoreService/WatchStatus" => Some(6),
-        "/sendstores.v1.StoreService/GetCredentials" => Some(7),
-        "/sendstores.v1.TenantService/Create" => Some(8),
-        "/sendstores.v1.TenantService/Get" => Some(9),
-        "/sendstores.v1.TenantService/List" => Some(10),
-        "/sendstores.v1.TenantService/Update" => Some(11),
-        "/sendstores.v1.TenantService/Delete" => Some(12),
-        "/sendstores.v1.TokenService/Create" => Some(13),
-        "/sendstores.v1.TokenService/List" => Some(14),
-        "/sendstores.v1.TokenService/Revoke" => Some(15),
-        "/grpc.health.v1.Health/Check" => Some(16),
-        "/grpc.health.v1.Health/List" => Some(17),
-        "/grpc.health.v1.Health/Watch" => Some(18),
-        "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo" => Some(19),
-        "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo" => Some(20),
+        "/sendstores.v1.StoreService/GetSummary" => Some(5),
+        "/sendstores.v1.StoreService/Delete" => Some(6),
+        "/sendstores.v1.StoreService/WatchStatus" => Some(7),
+        "/sendstores.v1.StoreService/GetCredentials" => Some(8),
+        "/sendstores.v1.TenantService/Create" => Some(9),
+        "/sendstores.v1.TenantService/Get" => Some(10),
+        "/sendstores.v1.TenantService/List" => Some(11),
+        "/sendstores.v1.TenantService/Update" => Some(12),
+        "/sendstores.v1.TenantService/Delete" => Some(13),
+        "/sendstores.v1.TokenService/Create" => Some(14),
+        "/sendstores.v1.TokenService/List" => Some(15),
+        "/sendstores.v1.TokenService/Revoke" => Some(16),
+        "/grpc.health.v1.Health/Check" => Some(17),
+        "/grpc.health.v1.Health/List" => Some(18),
+        "/grpc.health.v1.Health/Watch" => Some(19),
+        "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo" => Some(20),
+        "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo" => Some(21),
         _ => None,
     }
 }

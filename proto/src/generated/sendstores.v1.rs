@@ -1740,17 +1740,30 @@ pub struct ListRequest {
     /// take at most: only an empty `next_page_token` means that there are no more stores.
     #[prost(int32, tag = "2")]
     pub page_size: i32,
-    /// The `next_page_token` of the previous page. The filter must be the same. Empty: the first page.
+    /// The `next_page_token` of the previous page. The filter, `order_by` and `query` must be the same. Empty: the first page.
     #[prost(string, tag = "3")]
     pub page_token: ::prost::alloc::string::String,
     /// How old this page may be. It may differ from page to page.
     #[prost(enumeration = "Consistency", tag = "4")]
     pub consistency: i32,
+    /// The order of the stores: "id", "create_time" or "update_time", and after it nothing or " asc" for the lowest or earliest
+    /// first, " desc" for the highest or latest first. Stores of the same time are ordered by id, in the same direction.
+    /// Empty: "id". A server of an older version ignores it, and orders by id.
+    #[prost(string, tag = "5")]
+    pub order_by: ::prost::alloc::string::String,
+    /// Only stores whose id, title, `url` or one of whose labels contains this text. A label is compared as "KEY=VALUE". Upper
+    /// and lower case are the same. At most 100 characters, without control characters. Empty: all that the filter selects.
+    /// A server of an older version ignores it: then `total_size` is 0 although there are stores.
+    #[prost(string, tag = "6")]
+    pub query: ::prost::alloc::string::String,
+    /// How much of each store is in the response. It may differ from page to page. A server of an older version ignores it.
+    #[prost(enumeration = "StoreView", tag = "7")]
+    pub view: i32,
 }
 /// The response of List.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListResponse {
-    /// The stores of this page, ordered by id.
+    /// The stores of this page, in the order of `order_by`.
     #[prost(message, repeated, tag = "1")]
     pub stores: ::prost::alloc::vec::Vec<Store>,
     /// The token of the next page. Empty: this is the last page.
@@ -1766,6 +1779,125 @@ pub struct ListResponse {
     /// This page includes every change that was acknowledged before this time, as in GetResponse.
     #[prost(message, optional, tag = "5")]
     pub fresh_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// The number of stores that the list has on all its pages, at the time of this page. A server of an older version does not
+    /// count: 0.
+    #[prost(int32, tag = "6")]
+    pub total_size: i32,
+}
+/// The request of GetSummary.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetSummaryRequest {
+    /// Selects the stores. The stores that were deleted in the last hour are counted in `last_hour` if they match everything but
+    /// the states.
+    #[prost(message, optional, tag = "1")]
+    pub filter: ::core::option::Option<StoreFilter>,
+    /// How old the response may be.
+    #[prost(enumeration = "Consistency", tag = "2")]
+    pub consistency: i32,
+}
+/// The response of GetSummary.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetSummaryResponse {
+    /// The number of stores that the filter selects.
+    #[prost(int32, tag = "1")]
+    pub total_size: i32,
+    /// By state, in the order of the contract.
+    #[prost(message, repeated, tag = "2")]
+    pub states: ::prost::alloc::vec::Vec<get_summary_response::StateCount>,
+    /// By the reason of `Store.failure`, the most frequent reason first. Stores without a failure are in none.
+    #[prost(message, repeated, tag = "3")]
+    pub failure_reasons: ::prost::alloc::vec::Vec<get_summary_response::ReasonCount>,
+    /// By tenant, the tenant with the most stores first. At most 100 tenants.
+    #[prost(message, repeated, tag = "4")]
+    pub tenants: ::prost::alloc::vec::Vec<get_summary_response::TenantCount>,
+    /// The number of tenants, stores without one counting as one more; those that `tenants` leaves out included.
+    #[prost(int32, tag = "5")]
+    pub tenants_total: i32,
+    /// By engine, in the order of the contract.
+    #[prost(message, repeated, tag = "6")]
+    pub engines: ::prost::alloc::vec::Vec<get_summary_response::EngineCount>,
+    /// The store that has not been READY for the longest time, as STORE_VIEW_BASIC. Absent: every store is READY or
+    /// SUSPENDED, or in a state that this server does not know.
+    #[prost(message, optional, tag = "7")]
+    pub oldest_not_ready: ::core::option::Option<Store>,
+    /// Since when `oldest_not_ready` is certainly not READY: the creation of a store that never was READY, the acceptance of
+    /// Delete for one that is DELETING, the last change of any other.
+    #[prost(message, optional, tag = "8")]
+    pub oldest_not_ready_since: ::core::option::Option<::prost_types::Timestamp>,
+    /// What happened in the last hour.
+    #[prost(message, optional, tag = "9")]
+    pub last_hour: ::core::option::Option<get_summary_response::Changes>,
+    /// The revision of the log that the response shows.
+    #[prost(uint64, tag = "10")]
+    pub revision: u64,
+    /// The response includes every change that was acknowledged before this time, as in GetResponse.
+    #[prost(message, optional, tag = "11")]
+    pub fresh_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// Nested message and enum types in `GetSummaryResponse`.
+pub mod get_summary_response {
+    /// The stores in one state.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct StateCount {
+        /// The state. STATE_UNSPECIFIED: those that this server does not know, together.
+        #[prost(enumeration = "super::store::State", tag = "1")]
+        pub state: i32,
+        /// The number of stores. Never 0.
+        #[prost(int32, tag = "2")]
+        pub stores: i32,
+    }
+    /// The stores that make no progress for one reason.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct ReasonCount {
+        /// The reason. REASON_UNSPECIFIED: those that this server does not know, together.
+        #[prost(enumeration = "super::failure::Reason", tag = "1")]
+        pub reason: i32,
+        /// The number of stores. Never 0.
+        #[prost(int32, tag = "2")]
+        pub stores: i32,
+    }
+    /// The stores of one tenant.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct TenantCount {
+        /// The tenant. Empty: the stores without one.
+        #[prost(string, tag = "1")]
+        pub tenant: ::prost::alloc::string::String,
+        /// The number of its stores. Never 0.
+        #[prost(int32, tag = "2")]
+        pub stores: i32,
+        /// How many of them are READY.
+        #[prost(int32, tag = "3")]
+        pub ready: i32,
+    }
+    /// The stores of one engine.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct EngineCount {
+        /// The engine. ENGINE_UNSPECIFIED: those that this server does not know, together.
+        #[prost(enumeration = "super::Engine", tag = "1")]
+        pub engine: i32,
+        /// The number of stores. Never 0.
+        #[prost(int32, tag = "2")]
+        pub stores: i32,
+    }
+    /// What happened to stores in one hour. A store may be in more than one of the numbers.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Changes {
+        /// The hour begins at this time of the server's clock, and ends at the time of the response.
+        #[prost(message, optional, tag = "1")]
+        pub since: ::core::option::Option<::prost_types::Timestamp>,
+        /// How many were created.
+        #[prost(int32, tag = "2")]
+        pub created: i32,
+        /// How many became READY for the first time.
+        #[prost(int32, tag = "3")]
+        pub became_ready: i32,
+        /// How many became DELETED. One whose id was taken again is not counted.
+        #[prost(int32, tag = "4")]
+        pub deleted: i32,
+        /// How many changed in any way, deleted ones included.
+        #[prost(int32, tag = "5")]
+        pub changed: i32,
+    }
 }
 /// The request of Delete.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1919,6 +2051,40 @@ impl Consistency {
             "CONSISTENCY_UNSPECIFIED" => Some(Self::Unspecified),
             "CONSISTENCY_LINEARIZABLE" => Some(Self::Linearizable),
             "CONSISTENCY_STALE" => Some(Self::Stale),
+            _ => None,
+        }
+    }
+}
+/// How much of a store a response has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum StoreView {
+    /// Not set: the server uses STORE_VIEW_FULL.
+    Unspecified = 0,
+    /// What a table shows: all but the following. `spec` has only `engine` and `shop.title`, `steps` has only the steps that are
+    /// running or have failed, `failure` has no `diagnosis` and no `suggestion`, and there is no `evidence` and no `history`.
+    Basic = 1,
+    /// Everything.
+    Full = 2,
+}
+impl StoreView {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "STORE_VIEW_UNSPECIFIED",
+            Self::Basic => "STORE_VIEW_BASIC",
+            Self::Full => "STORE_VIEW_FULL",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "STORE_VIEW_UNSPECIFIED" => Some(Self::Unspecified),
+            "STORE_VIEW_BASIC" => Some(Self::Basic),
+            "STORE_VIEW_FULL" => Some(Self::Full),
             _ => None,
         }
     }
@@ -2093,8 +2259,8 @@ pub mod store_service_client {
                 .insert(GrpcMethod::new("sendstores.v1.StoreService", "Get"));
             self.inner.unary(req, path, codec).await
         }
-        /// Returns stores ordered by id, one page per call. DELETED stores are not listed, and neither are those of tenants that are
-        /// not the caller's.
+        /// Returns stores in the order of `order_by`, one page per call. DELETED stores are not listed, and neither are those of tenants
+        /// that are not the caller's.
         /// Each page includes every change that was acknowledged or reported to any caller before that call, on any replica,
         /// unless `consistency` is CONSISTENCY_STALE.
         /// Each page shows the stores at the time of its call. The pages of one list are not a snapshot of one moment.
@@ -2103,10 +2269,11 @@ pub mod store_service_client {
         ///
         /// To list and then watch without a gap: read all pages, then call WatchStatus with the `resume_token` and the same filter.
         /// Ignore an event whose revision is not higher than the `revision` of the listed store with the same id.
+        /// Ordered by `update_time`, a store that changes between two pages moves, and may be on both of them or on none: the watch
+        /// has its change.
         ///
-        /// - INVALID_ARGUMENT: INVALID_FIELD. PAGE_TOKEN_INVALID, the token is damaged, belongs to another filter or
-        ///   to a caller of other tenants, or is older than
-        ///   the last replacement of the log.
+        /// - INVALID_ARGUMENT: INVALID_FIELD. PAGE_TOKEN_INVALID, the token is damaged, belongs to another filter, `order_by` or
+        ///   `query`, or to a caller of other tenants, or is older than the last replacement of the log.
         pub async fn list(
             &mut self,
             request: impl tonic::IntoRequest<super::ListRequest>,
@@ -2126,6 +2293,37 @@ pub mod store_service_client {
             let mut req = request.into_request();
             req.extensions_mut()
                 .insert(GrpcMethod::new("sendstores.v1.StoreService", "List"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Counts the stores that the filter selects and that the caller may see: by state, by reason of failure, by tenant and by
+        /// engine. Names the store that has not been READY for the longest time, and counts what happened in the last hour.
+        /// All parts of the response are of one moment. It includes every change that was acknowledged or reported to any caller
+        /// before the call, on any replica, unless `consistency` is CONSISTENCY_STALE.
+        /// A store whose record cannot be read is not counted.
+        ///
+        /// - INVALID_ARGUMENT: INVALID_FIELD.
+        pub async fn get_summary(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetSummaryRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetSummaryResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/sendstores.v1.StoreService/GetSummary",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("sendstores.v1.StoreService", "GetSummary"));
             self.inner.unary(req, path, codec).await
         }
         /// Accepts the removal of a store with everything it owns and returns it in state DELETING.
@@ -2293,8 +2491,8 @@ pub mod store_service_server {
             &self,
             request: tonic::Request<super::GetRequest>,
         ) -> std::result::Result<tonic::Response<super::GetResponse>, tonic::Status>;
-        /// Returns stores ordered by id, one page per call. DELETED stores are not listed, and neither are those of tenants that are
-        /// not the caller's.
+        /// Returns stores in the order of `order_by`, one page per call. DELETED stores are not listed, and neither are those of tenants
+        /// that are not the caller's.
         /// Each page includes every change that was acknowledged or reported to any caller before that call, on any replica,
         /// unless `consistency` is CONSISTENCY_STALE.
         /// Each page shows the stores at the time of its call. The pages of one list are not a snapshot of one moment.
@@ -2303,14 +2501,29 @@ pub mod store_service_server {
         ///
         /// To list and then watch without a gap: read all pages, then call WatchStatus with the `resume_token` and the same filter.
         /// Ignore an event whose revision is not higher than the `revision` of the listed store with the same id.
+        /// Ordered by `update_time`, a store that changes between two pages moves, and may be on both of them or on none: the watch
+        /// has its change.
         ///
-        /// - INVALID_ARGUMENT: INVALID_FIELD. PAGE_TOKEN_INVALID, the token is damaged, belongs to another filter or
-        ///   to a caller of other tenants, or is older than
-        ///   the last replacement of the log.
+        /// - INVALID_ARGUMENT: INVALID_FIELD. PAGE_TOKEN_INVALID, the token is damaged, belongs to another filter, `order_by` or
+        ///   `query`, or to a caller of other tenants, or is older than the last replacement of the log.
         async fn list(
             &self,
             request: tonic::Request<super::ListRequest>,
         ) -> std::result::Result<tonic::Response<super::ListResponse>, tonic::Status>;
+        /// Counts the stores that the filter selects and that the caller may see: by state, by reason of failure, by tenant and by
+        /// engine. Names the store that has not been READY for the longest time, and counts what happened in the last hour.
+        /// All parts of the response are of one moment. It includes every change that was acknowledged or reported to any caller
+        /// before the call, on any replica, unless `consistency` is CONSISTENCY_STALE.
+        /// A store whose record cannot be read is not counted.
+        ///
+        /// - INVALID_ARGUMENT: INVALID_FIELD.
+        async fn get_summary(
+            &self,
+            request: tonic::Request<super::GetSummaryRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetSummaryResponse>,
+            tonic::Status,
+        >;
         /// Accepts the removal of a store with everything it owns and returns it in state DELETING.
         /// The store is gone when WatchStatus reports DELETED or Get returns NOT_FOUND. A deletion cannot be undone.
         /// If the store is already DELETING, the call changes nothing and returns the store.
@@ -2607,6 +2820,51 @@ pub mod store_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ListSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/sendstores.v1.StoreService/GetSummary" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetSummarySvc<T: StoreService>(pub Arc<T>);
+                    impl<
+                        T: StoreService,
+                    > tonic::server::UnaryService<super::GetSummaryRequest>
+                    for GetSummarySvc<T> {
+                        type Response = super::GetSummaryResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetSummaryRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as StoreService>::get_summary(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetSummarySvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

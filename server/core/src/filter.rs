@@ -30,7 +30,7 @@ impl StoreFilter {
     pub fn matches(&self, store: &Store) -> bool {
         let state =
             if self.states.is_empty() { store.state != State::Deleted } else { self.states.contains(&store.state) };
-        state && self.matches_identity(store)
+        state && self.matches_in_any_state(store)
     }
 
     /// As [`Self::matches`], but without regard to deletion: a watcher gets the end of what it saw.
@@ -40,7 +40,7 @@ impl StoreFilter {
 
     /// Whether a watcher saw `store` while it was in `state`.
     pub fn matches_in(&self, store: &Store, state: State) -> bool {
-        (self.states.is_empty() || self.states.contains(&state)) && self.matches_identity(store)
+        (self.states.is_empty() || self.states.contains(&state)) && self.matches_in_any_state(store)
     }
 
     /// Whether it selects every store of its scope.
@@ -48,7 +48,8 @@ impl StoreFilter {
         *self == Self { scope: self.scope.clone(), ..Self::default() }
     }
 
-    fn matches_identity(&self, store: &Store) -> bool {
+    /// As [`Self::matches`], whatever state it is in.
+    pub fn matches_in_any_state(&self, store: &Store) -> bool {
         (self.ids.is_empty() || self.ids.contains(&store.id))
             && (self.engines.is_empty() || self.engines.contains(&store.spec.engine))
             && (self.tenant.is_none() || self.tenant == store.tenant)

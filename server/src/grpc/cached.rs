@@ -39,6 +39,16 @@ pub(super) struct ListResponse {
     pub(super) resume_token: String,
     #[prost(message, optional, tag = "5")]
     pub(super) fresh_time: Option<Timestamp>,
+    #[prost(int32, tag = "6")]
+    pub(super) total_size: i32,
+}
+
+/// How much of a store is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum View {
+    /// Encoded for each response: it is a fourth of the whole, and lists of it are read by people.
+    Basic,
+    Full,
 }
 
 /// The tag of `WatchStatusResponse.resume_token`, the last field of its encoding.
@@ -73,6 +83,18 @@ pub(super) enum Event {
 /// The encoding of the store as a `wire::Store`; encoded on the first call for this revision.
 pub(super) fn store(entry: &Entry, engines: Engines) -> Bytes {
     entry.encoded(|store| convert::store(store, engines).encode_to_vec().into())
+}
+
+// === impl View ===
+
+impl View {
+    /// The encoding of as much of the store, a `wire::Store`.
+    pub(super) fn encode(self, entry: &Entry, engines: Engines) -> Bytes {
+        match self {
+            Self::Full => store(entry, engines),
+            Self::Basic => convert::basic(entry).encode_to_vec().into(),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -125,9 +147,11 @@ pub(super) mod tests {
             revision,
             resume_token: resume_token.clone(),
             fresh_time,
+            total_size: 2,
         };
-        let stores = vec![store_message; 2];
-        assert_same(&list, &wire::ListResponse { stores, next_page_token, revision, resume_token, fresh_time });
+        let (stores, total_size) = (vec![store_message; 2], 2);
+        let contract = wire::ListResponse { stores, next_page_token, revision, resume_token, fresh_time, total_size };
+        assert_same(&list, &contract);
     }
 
     #[test]

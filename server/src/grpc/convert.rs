@@ -58,13 +58,40 @@ pub(super) fn store(store: &Store, engines: Engines) -> wire::Store {
     }
 }
 
+/// What a table shows of the store. A new field of the contract is in it or is named in the contract as left out.
+pub(super) fn basic(store: &Store) -> wire::Store {
+    let shown = |step: &&Step| matches!(step.state, StepState::Running | StepState::Failed);
+    let shop = wire::ShopSettings { title: store.spec.shop.title.to_string(), ..wire::ShopSettings::default() };
+    wire::Store {
+        id: store.id.to_string(),
+        uid: store.uid.to_string(),
+        tenant: store.tenant.as_ref().map(ToString::to_string).unwrap_or_default(),
+        labels: store.labels.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
+        spec: Some(wire::StoreSpec { engine: engine(store.spec.engine).into(), shop: Some(shop) }),
+        state: state(store.state).into(),
+        failure: store.failure.as_ref().map(|failure| wire::Failure { diagnosis: None, ..self::failure(failure) }),
+        steps: store.steps.iter().filter(shown).map(step).collect(),
+        evidence: Vec::new(),
+        url: store.url.clone(),
+        generation: i64::try_from(store.generation).unwrap_or(i64::MAX),
+        observed_generation: i64::try_from(store.observed_generation).unwrap_or(i64::MAX),
+        revision: store.revision.0,
+        etag: super::token::etag(store),
+        create_time: Some(time(store.create_time)),
+        update_time: Some(time(store.update_time)),
+        ready_time: store.ready_time.map(time),
+        delete_time: store.delete_time.map(time),
+        history: Vec::new(),
+    }
+}
+
 fn spec(spec: &StoreSpec) -> wire::StoreSpec {
     let StoreSpec { engine, shop } = spec;
     wire::StoreSpec { engine: self::engine(*engine).into(), shop: Some(super::shop::wire(shop)) }
 }
 
 /// The contract's name of an engine; the unspecified one for an engine that this version of the contract does not have.
-fn engine(engine: Engine) -> wire::Engine {
+pub(super) fn engine(engine: Engine) -> wire::Engine {
     let name = format!("ENGINE_{}", engine.as_str().to_ascii_uppercase());
     wire::Engine::from_str_name(&name).unwrap_or_default()
 }
@@ -136,7 +163,7 @@ fn diagnosis(diagnosis: &Diagnosis) -> wire::Diagnosis {
 }
 
 /// The contract's name of a reason; the unspecified one for a reason that this version of the contract does not have.
-fn reason(reason: FailureReason) -> wire::failure::Reason {
+pub(super) fn reason(reason: FailureReason) -> wire::failure::Reason {
     wire::failure::Reason::from_str_name(&format!("REASON_{reason}")).unwrap_or_default()
 }
 

@@ -49,29 +49,33 @@ impl<L: Ledger> StoreApi<L> {
         request: wire::ListRequest,
         caller: Arc<Principal>,
     ) -> Result<cached::ListResponse, Refusal> {
-        let wire::ListRequest { filter, page_size, page_token, consistency } = request;
+        let wire::ListRequest { filter, page_size, page_token, consistency, order_by, query, view } = request;
         let mut violations = Violations::default();
-        let filter = parse::filter(&mut violations, filter, &caller.scope);
+        let listing = parse::listing(&mut violations, filter, (&query, &order_by), &caller.scope);
         let most = parse::page_size(&mut violations, page_size);
         let consistency = parse::consistency(&mut violations, consistency);
-        let ((filter, consistency), most) = violations.finish(filter.zip(consistency).zip(most))?;
-        let next = if page_token.is_empty() { None } else { Some(token::open_page(&page_token, &filter)?) };
+        let view = parse::view(&mut violations, view);
+        let parsed = listing.zip(consistency).zip(most.zip(view));
+        let ((listing, consistency), (most, view)) = violations.finish(parsed)?;
+        let next = if page_token.is_empty() { None } else { Some(token::open_page(&page_token, &listing)?) };
 
         let backend = self.backend()?;
         let fresh = backend.ready(consistency, next.as_ref()).await?;
         backend.all_are_known()?;
-        let Page { stores, more, position } = backend.mirror.list(&filter, next.as_ref().map(|next| &next.after), most);
-        let encoded = page(stores.iter().map(|store| cached::store(store, self.engines())), MAX_PAGE_BYTES);
+        let after = next.as_ref().map(|next| &next.after);
+        let Page { stores, more, total, position } = backend.mirror.list(&listing, after, most);
+        let encoded = page(stores.iter().map(|store| view.encode(store, self.engines())), MAX_PAGE_BYTES);
         let more = more || encoded.len() < stores.len();
         let first = next.map_or(position, |next| next.first);
         let last = stores[..encoded.len()].last().filter(|_| more);
-        let last = last.map(|last| NextPage { first: first.clone(), after: last.id.clone() });
+        let last = last.map(|last| NextPage { first: first.clone(), after: listing.order.place(last) });
         Ok(cached::ListResponse {
-            next_page_token: last.map(|next| token::page(&next, &filter)).unwrap_or_default(),
+            next_page_token: last.map(|next| token::page(&next, &listing)).unwrap_or_default(),
             stores: encoded,
             revision: first.revision.0,
-            resume_token: token::resume(&first, &ResumeBinding::of(&filter)),
+            resume_token: token::resume(&first, &ResumeBinding::of(&listing.filter)),
             fresh_time: Some(convert::time(fresh)),
+            total_size: i32::try_from(total).unwrap_or(i32::MAX),
         })
     }
 }

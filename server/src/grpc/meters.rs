@@ -102,6 +102,7 @@ mod tests {
                 &Method::AuditList,
                 &Method::Get,
                 &Method::List,
+                &Method::GetSummary,
                 &Method::TenantGet,
                 &Method::TenantList,
                 &Method::TokenList,

@@ -3,11 +3,12 @@
 use std::{collections::BTreeMap, str::FromStr};
 
 use sendstores_core::{
-    Engine, Engines, Invalid, Labels, RequestId, Scope, State, StoreFilter, StoreId, StoreSpec, TenantId, shop::NewShop,
+    Engine, Engines, Invalid, Labels, Listing, Order, RequestId, Scope, State, StoreFilter, StoreId, StoreSpec,
+    TenantId, shop::NewShop,
 };
 use sendstores_proto::v1 as wire;
 
-use super::{shop, status::Refusal, violations::Violation};
+use super::{cached::View, shop, status::Refusal, violations::Violation};
 use crate::mirror::Consistency;
 
 const DEFAULT_PAGE: usize = 50;
@@ -131,6 +132,30 @@ pub(super) fn filter(
     let labels = self::labels(violations, "filter.labels", labels);
     let tenant = self::tenant(violations, "filter.tenant", &tenant);
     Some(StoreFilter { ids, states, engines, labels, tenant, scope: scope.clone() })
+}
+
+/// The stores that a list has, and their order.
+pub(super) fn listing(
+    violations: &mut Violations,
+    filter: Option<wire::StoreFilter>,
+    (query, order_by): (&str, &str),
+    scope: &Scope,
+) -> Option<Listing> {
+    let filter = self::filter(violations, filter, scope);
+    let search = violations.optional("query", query);
+    let order: Option<Order> = violations.optional("order_by", order_by);
+    Some(Listing { filter: filter?, search, order: order.unwrap_or_default() })
+}
+
+pub(super) fn view(violations: &mut Violations, view: i32) -> Option<View> {
+    match wire::StoreView::try_from(view) {
+        Ok(wire::StoreView::Unspecified | wire::StoreView::Full) => Some(View::Full),
+        Ok(wire::StoreView::Basic) => Some(View::Basic),
+        Err(_) => {
+            violations.add("view", "is not one this server knows");
+            None
+        }
+    }
 }
 
 pub(super) fn consistency(violations: &mut Violations, consistency: i32) -> Option<Consistency> {

@@ -281,6 +281,15 @@ impl<L: Ledger> StoreService for StoreApi<L> {
         decoded(list.encode_to_vec().as_slice()).map(Response::new)
     }
 
+    /// OK, INVALID_ARGUMENT, FAILED_PRECONDITION, RESOURCE_EXHAUSTED, UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL.
+    async fn get_summary(
+        &self,
+        request: Request<wire::GetSummaryRequest>,
+    ) -> Result<Response<wire::GetSummaryResponse>, Status> {
+        let consistency = asked(request.get_ref().consistency());
+        self.answer(consistency, request, Self::handle_get_summary).await
+    }
+
     /// OK, INVALID_ARGUMENT, NOT_FOUND, FAILED_PRECONDITION, ABORTED, RESOURCE_EXHAUSTED, UNAVAILABLE,
     /// DEADLINE_EXCEEDED, INTERNAL.
     async fn delete(&self, request: Request<wire::DeleteRequest>) -> Result<Response<wire::DeleteResponse>, Status> {

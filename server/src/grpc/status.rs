@@ -191,7 +191,7 @@ impl Refusal {
                 return self.about_the_token().to_owned();
             }
             Self::PageTokenInvalid => {
-                "page_token: was not given out by this service for this filter; begin at the first page"
+                "page_token: was not given out by this service for this filter, order and query; begin at the first page"
             }
             Self::ResumeTokenInvalid => "resume_token: was not given out by this service; watch without one",
             Self::HistoryCompacted { .. } => "what follows the resume token is no longer kept; watch again without one",

@@ -6,7 +6,7 @@
 use std::str::FromStr;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use sendstores_core::{Revision, Scope, Store, StoreFilter, StoreId, TenantId};
+use sendstores_core::{Listing, Place, Revision, Scope, Store, StoreFilter, TenantId, Timestamp};
 use sha2::{Digest, Sha256};
 
 use super::status::Refusal;
@@ -20,19 +20,25 @@ const CHECK: usize = 8;
 pub(super) struct NextPage {
     /// What the first page was as new as: the whole list can be watched on from there.
     pub(super) first: Position,
-    /// The last store of the page before.
-    pub(super) after: StoreId,
+    /// Where the last store of the page before is.
+    pub(super) after: Place,
 }
 
-/// For the list of `filter` only.
-pub(super) fn page(next: &NextPage, filter: &StoreFilter) -> String {
-    let NextPage { first: Position { epoch, revision }, after } = next;
-    seal("page", &digest(filter), &format!("{epoch} {revision} {after}"))
+/// For `listing` only. That of a plain list is as it was before lists could be ordered: a version before reads it.
+pub(super) fn page(next: &NextPage, listing: &Listing) -> String {
+    let NextPage { first: Position { epoch, revision }, after: Place { time, id } } = next;
+    let place = if listing.is_plain() { id.to_string() } else { format!("{} {id}", time.as_micros()) };
+    seal("page", &of_listing(listing), &format!("{epoch} {revision} {place}"))
 }
 
-pub(super) fn open_page(token: &str, filter: &StoreFilter) -> Result<NextPage, Refusal> {
-    let text = open("page", &digest(filter), token);
-    text.and_then(|text| next_page(&text)).ok_or(Refusal::PageTokenInvalid)
+pub(super) fn open_page(token: &str, listing: &Listing) -> Result<NextPage, Refusal> {
+    let text = open("page", &of_listing(listing), token);
+    text.and_then(|text| next_page(&text, listing.is_plain())).ok_or(Refusal::PageTokenInvalid)
+}
+
+fn of_listing(listing: &Listing) -> String {
+    let Listing { filter, search, order } = listing;
+    if listing.is_plain() { digest(filter) } else { hashed(&format!("{filter:?} {search:?} {order:?}")) }
 }
 
 /// For the next page of the list that is called `list`, of callers of this scope: it begins after the id `after`.
@@ -49,9 +55,11 @@ pub(super) fn open_after<I: FromStr>(list: &str, scope: &Scope, token: &str) -> 
     id.map(Some).ok_or(Refusal::PageTokenInvalid)
 }
 
-fn next_page(text: &str) -> Option<NextPage> {
-    let (first, after) = text.rsplit_once(' ')?;
-    Some(NextPage { first: position(first)?, after: after.parse().ok()? })
+fn next_page(text: &str, is_plain: bool) -> Option<NextPage> {
+    let (before, id) = text.rsplit_once(' ')?;
+    let (first, time) = if is_plain { (before, "0") } else { before.rsplit_once(' ')? };
+    let after = Place { time: Timestamp::from_micros(time.parse().ok()?), id: id.parse().ok()? };
+    Some(NextPage { first: position(first)?, after })
 }
 
 /// The watches that a resume token is good for: those of one filter. With another one a client would lack stores that were
@@ -144,25 +152,59 @@ fn checksum(kind: &str, bound_to: &str, text: &str) -> [u8; CHECK] {
 
 /// The filter's Debug form names every field, and sets and maps are sorted: equal filters have equal digests.
 fn digest(filter: &StoreFilter) -> String {
-    URL_SAFE_NO_PAD.encode(Sha256::digest(format!("{filter:?}")))
+    hashed(&format!("{filter:?}"))
+}
+
+fn hashed(text: &str) -> String {
+    URL_SAFE_NO_PAD.encode(Sha256::digest(text))
 }
 
 #[cfg(test)]
 mod tests {
-    use sendstores_core::State;
+    use sendstores_core::{State, StoreId};
 
     use super::*;
 
-    #[test]
-    fn a_page_token_is_bound_to_its_filter() {
-        let id: StoreId = "store-a".parse().expect("valid");
-        let all = StoreFilter::default();
-        let some = StoreFilter { tenant: Some("acme".parse().expect("valid")), ..StoreFilter::default() };
+    fn next(time: i64) -> NextPage {
         let first = Position { epoch: "e1".parse().expect("valid"), revision: Revision(42) };
-        let next = NextPage { first, after: id };
-        let token = page(&next, &all);
-        assert_eq!(open_page(&token, &all), Ok(next));
-        assert_eq!(open_page(&token, &some), Err(Refusal::PageTokenInvalid));
+        let after = Place { time: Timestamp::from_micros(time), id: "store-a".parse().expect("valid") };
+        NextPage { first, after }
+    }
+
+    #[test]
+    fn a_page_token_is_bound_to_its_filter_its_order_and_its_search() {
+        let filter = |tenant: Option<&str>| StoreFilter {
+            tenant: tenant.map(|id| id.parse().expect("valid")),
+            ..StoreFilter::default()
+        };
+        let mut listings = Vec::new();
+        for filter in [filter(None), filter(Some("acme"))] {
+            for order in ["id", "id desc", "create_time", "create_time desc", "update_time desc"] {
+                for search in [None, Some("tea"), Some("team")] {
+                    let search = search.map(|text| text.parse().expect("valid"));
+                    let order = order.parse().expect("valid");
+                    listings.push(Listing { filter: filter.clone(), search, order });
+                }
+            }
+        }
+        for given in &listings {
+            let next = next(if given.is_plain() { 0 } else { -7 });
+            let token = page(&next, given);
+            for shown in &listings {
+                let wanted = if given == shown { Ok(next.clone()) } else { Err(Refusal::PageTokenInvalid) };
+                assert_eq!(open_page(&token, shown), wanted, "{given:?} {shown:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_page_token_of_the_version_before_is_good_for_the_same_list() {
+        let all = StoreFilter::default();
+        let token = seal("page", &digest(&all), "e1 42 store-a");
+        assert_eq!(open_page(&token, &all.clone().into()), Ok(next(0)));
+        assert_eq!(page(&next(0), &all.clone().into()), token, "and the version before reads ours");
+        let ordered = Listing { order: "create_time".parse().expect("valid"), ..all.into() };
+        assert_eq!(open_page(&token, &ordered), Err(Refusal::PageTokenInvalid));
     }
 
     #[test]
@@ -180,7 +222,7 @@ mod tests {
             }
         }
         assert_eq!(open_resume("", &all), Err(Refusal::ResumeTokenInvalid));
-        assert_eq!(open_page(&token, &StoreFilter::default()), Err(Refusal::PageTokenInvalid));
+        assert_eq!(open_page(&token, &Listing::default()), Err(Refusal::PageTokenInvalid));
     }
 
     #[test]
@@ -200,13 +242,13 @@ mod tests {
         let scope = |ids: &[&str]| Scope::of_tenants(ids.iter().map(|id| id.parse().expect("valid"))).expect("a scope");
         let scopes = [Scope::All, scope(&["acme"]), scope(&["bolt"]), scope(&["acme", "bolt"])];
         let position = Position { epoch: "e1".parse().expect("valid"), revision: Revision(42) };
-        let next = NextPage { first: position.clone(), after: "store-a".parse().expect("valid") };
+        let next = next(0);
         for given in &scopes {
             for shown in &scopes {
                 let [of_given, of_shown] =
                     [given, shown].map(|scope| StoreFilter { scope: scope.clone(), ..StoreFilter::default() });
                 let resumed = open_resume(&resume(&position, &ResumeBinding::of(&of_given)), &of_shown);
-                let paged = open_page(&page(&next, &of_given), &of_shown);
+                let paged = open_page(&page(&next, &of_given.into()), &of_shown.into());
                 assert_eq!((resumed.is_ok(), paged.is_ok()), (given == shown, given == shown), "{given:?} {shown:?}");
             }
         }

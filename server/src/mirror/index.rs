@@ -8,7 +8,8 @@ use std::{
 
 use bytes::Bytes;
 use sendstores_core::{
-    Epoch, Key, Kind, Revision, Scope, State, Store, StoreFilter, StoreId, Tenant, TenantId, Timestamp, Token, TokenId,
+    Epoch, Key, Kind, Listing, Place, Revision, Scope, State, Store, StoreFilter, StoreId, Summary, Tenant, TenantId,
+    Timestamp, Token, TokenId,
     ledger::{self, Before, LogEntry, Scan, Unreadable},
 };
 
@@ -227,6 +228,14 @@ impl Index {
 
     pub(super) fn select(&self, filter: &StoreFilter, after: Option<&StoreId>, most: usize) -> Vec<Arc<Entry>> {
         self.stores.select(filter, after, most)
+    }
+
+    pub(super) fn page(&self, listing: &Listing, after: Option<&Place>, most: usize) -> (Vec<Arc<Entry>>, usize) {
+        self.stores.page(listing, after, most)
+    }
+
+    pub(super) fn summary(&self, filter: &StoreFilter, now: Timestamp) -> (Summary, Option<Arc<Entry>>) {
+        self.stores.summary(filter, now)
     }
 
     /// Every store in the order of ids, tombstones included.

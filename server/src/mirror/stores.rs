@@ -8,7 +8,7 @@ use std::{
 };
 
 use sendstores_core::{
-    Scope, State, Store, StoreFilter, StoreId, TenantId, Timestamp,
+    Listing, Order, Place, Scope, State, Store, StoreFilter, StoreId, Summary, TenantId, Timestamp,
     ledger::{Scan, Unreadable},
 };
 
@@ -91,6 +91,54 @@ impl Stores {
         }
     }
 
+    /// Up to `most` stores of the list after the place `after`, in its order, and how many the list has in all.
+    pub(super) fn page(&self, listing: &Listing, after: Option<&Place>, most: usize) -> (Vec<Arc<Entry>>, usize) {
+        let by_id = listing.order == Order::default();
+        if by_id && *listing == Listing::default() {
+            let deleted = self.by_state.get(&State::Deleted).map_or(0, BTreeSet::len);
+            let stores = self.select(&listing.filter, after.map(|place| &place.id), most);
+            return (stores, self.table.len() - deleted);
+        }
+        let (mut total, mut stores) = (0, Vec::new());
+        for store in self.candidates(&listing.filter).filter(|store| listing.has(store)) {
+            total += 1;
+            // In the order of ids the first ones are the right ones.
+            if listing.is_after(after, store) && !(by_id && stores.len() == most) {
+                stores.push(store);
+            }
+        }
+        if !by_id {
+            let order = |one: &&Arc<Entry>, other: &&Arc<Entry>| listing.order.compare(one, other);
+            if stores.len() > most {
+                stores.select_nth_unstable_by(most, order);
+                stores.truncate(most);
+            }
+            stores.sort_unstable_by(order);
+        }
+        (stores.into_iter().cloned().collect(), total)
+    }
+
+    /// Counts the stores of the filter.
+    pub(super) fn summary(&self, filter: &StoreFilter, now: Timestamp) -> (Summary, Option<Arc<Entry>>) {
+        let mut summary = Summary::at(now);
+        // Stores that were deleted in the last hour count in any case.
+        let any_state = StoreFilter { states: BTreeSet::new(), ..filter.clone() };
+        self.candidates(&any_state).for_each(|store| summary.add(filter, store));
+        let oldest = summary.oldest.as_ref().and_then(|(_, id)| self.table.get(id)).cloned();
+        (summary, oldest)
+    }
+
+    /// At least every store that `filter` means, and every one that it would mean if it was not DELETED, in the order of ids.
+    fn candidates<'a>(&'a self, filter: &'a StoreFilter) -> Box<dyn Iterator<Item = &'a Arc<Entry>> + 'a> {
+        if !filter.ids.is_empty() {
+            return Box::new(filter.ids.iter().filter_map(|id| self.table.get(id)));
+        }
+        match self.few(filter) {
+            Some(lists) => Box::new(merged(&lists, None).filter_map(|id| self.table.get(id))),
+            None => Box::new(self.table.values()),
+        }
+    }
+
     /// Up to `most` stores that `filter` means, after the id `after`, in the order of ids.
     pub(super) fn select(&self, filter: &StoreFilter, after: Option<&StoreId>, most: usize) -> Vec<Arc<Entry>> {
         if !filter.ids.is_empty() {
@@ -165,7 +213,7 @@ fn remove<K: Ord>(lists: &mut BTreeMap<K, Ids>, key: &K, id: &StoreId) {
 }
 
 /// The ids of all lists after `after`, in their order. No id is in two of them.
-fn merged<'a>(lists: &[&'a Ids], after: Option<&StoreId>) -> impl Iterator<Item = &'a StoreId> {
+fn merged<'a>(lists: &[&'a Ids], after: Option<&StoreId>) -> impl Iterator<Item = &'a StoreId> + use<'a> {
     let rest = |list: &&'a Ids| list.range::<StoreId, _>((start(after), Bound::Unbounded)).peekable();
     let mut rests: Vec<_> = lists.iter().map(rest).collect();
     iter::from_fn(move || {

@@ -164,6 +164,7 @@ const OF_CALLS: &[(&str, &[&str])] = &[
     ),
     ("Get", &["INVALID_FIELD", "STORE_NOT_FOUND"]),
     ("List", &["INVALID_FIELD", "PAGE_TOKEN_INVALID"]),
+    ("GetSummary", &["INVALID_FIELD"]),
     (
         "Delete",
         &[
