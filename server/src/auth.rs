@@ -103,6 +103,20 @@ pub enum ReflectionAccess {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AuthEpoch(u64);
 
+// === impl AuthError ===
+
+impl AuthError {
+    /// Whether a token was shown that may be a guess.
+    pub fn is_guess(&self) -> bool {
+        match self {
+            Self::Invalid | Self::Unknown => true,
+            // These are proven, and not good any more or for nothing here.
+            Self::Expired | Self::Revoked | Self::Unbound(_) | Self::Certificate | Self::Mismatch => false,
+            Self::Missing | Self::Unavailable => false,
+        }
+    }
+}
+
 // === impl Authenticator ===
 
 impl Authenticator {

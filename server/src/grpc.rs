@@ -18,6 +18,7 @@ mod health;
 mod hosts;
 mod ids;
 mod list;
+mod logins;
 mod meters;
 mod needs;
 mod observe;

@@ -2,9 +2,12 @@
 
 use std::{fs, time::Duration};
 
-use futures::StreamExt;
+use futures::{StreamExt, future::join_all};
 use http::uri::PathAndQuery;
-use sendstores_client::{Client, CreateStore, Error, Event, GetStore, Watch, WatchEvent, v1::StoreFilter};
+use sendstores_client::{
+    Client, CreateStore, Error, Event, GetStore, Watch, WatchEvent,
+    v1::{Allowance, StoreFilter},
+};
 use sendstores_tests::{
     redis::RedisServer,
     server::{Server, ServerOptions},
@@ -27,17 +30,21 @@ fn refusal<T: std::fmt::Debug>(said: Result<T, Error>) -> (Code, String) {
     (error.status().expect("a status").code(), error.reason().expect("a reason").to_owned())
 }
 
+/// Why the token is refused; who guesses so often waits now and then.
 async fn refused(client: &Client) -> String {
-    let (code, reason) = refusal(client.get("store-none").await);
-    assert!(code == Code::Unauthenticated, "{code:?} {reason}");
-    reason
+    let refused = async || {
+        let (code, reason) = refusal(client.get("store-none").await);
+        assert!(code == Code::Unauthenticated || reason == "RATE_LIMITED", "{code:?} {reason}");
+        (reason != "RATE_LIMITED").then_some(reason)
+    };
+    until("an answer about the token", refused).await
 }
 
 /// Waits for a refusal with this reason. Until then, the token is good.
 async fn refused_as(client: &Client, reason: &str) {
     until(reason, async || {
         let (code, said) = refusal(client.get("store-none").await);
-        assert!(said == "STORE_NOT_FOUND" || code == Code::Unauthenticated, "{said}");
+        assert!(matches!(said.as_str(), "STORE_NOT_FOUND" | "RATE_LIMITED") || code == Code::Unauthenticated, "{said}");
         (said == reason).then_some(())
     })
     .await;
@@ -219,8 +226,10 @@ async fn a_role_without_a_permission_is_told_which_and_the_log_says_who() {
 #[tokio::test]
 async fn a_caller_can_ask_who_it_is_and_what_it_may_do() {
     let mut redis = RedisServer::start().await;
-    let options = ServerOptions::without_cluster(&redis.url()).with_auth();
+    let options = ServerOptions::without_cluster(&redis.url()).with_auth().flag("--tenant-limit=stores=7");
     let server = options.start_ready().await;
+    let admin = client(&server, &make_token(&options, "--role admin")).await;
+    admin.create(CreateStore::new().tenant("acme")).await.expect("created");
     let token = make_token(&options, "--role agent --tenant bolt --tenant acme --ability stores.read");
     let agent = client(&server, &token).await;
     let principal = agent.principal().await.expect("a principal");
@@ -228,9 +237,38 @@ async fn a_caller_can_ask_who_it_is_and_what_it_may_do() {
     assert_eq!((principal.role.as_str(), principal.tenants.join(" ").as_str()), ("agent", "acme bolt"));
     assert_eq!(principal.permissions, ["stores.read", "account.read"]);
     assert!(principal.expire_time.is_some());
+    let has = |allowance: &Allowance| {
+        let (limits, used) = (allowance.limits.expect("limits"), allowance.used.expect("what it has"));
+        (allowance.tenant.clone(), limits.stores, limits.watches, used.stores)
+    };
+    let allowances: Vec<_> = principal.allowances.iter().map(has).collect();
+    assert_eq!(allowances, [("acme".to_owned(), Some(7), None, 1), ("bolt".to_owned(), Some(7), None, 0)]);
+    assert!(admin.principal().await.expect("a principal").allowances.is_empty(), "it has no tenants");
     redis.kill9();
     assert_eq!(agent.principal().await.expect("it needs no Redis"), principal);
     assert_eq!(refusal(server.client().await.principal().await), (Code::Unauthenticated, "TOKEN_MISSING".to_owned()));
+}
+
+#[tokio::test]
+async fn who_guesses_is_slowed_down_and_nobody_else_of_its_address() {
+    let redis = RedisServer::start().await;
+    let options = ServerOptions::without_cluster(&redis.url()).with_auth();
+    let server = options.start_ready().await;
+    let admin = make_token(&options, "--role admin");
+    client(&server, &admin).await.create(CreateStore::new().id("store-a")).await.expect("created");
+    let guesses = (0..50).map(async |_| {
+        let guess = sendstores_server::auth::generate();
+        client(&server, guess.expose()).await.get("store-a").await.expect_err("no such token")
+    });
+    let said = join_all(guesses).await;
+    let told = |reason| said.iter().filter(|error| error.reason() == Some(reason)).count();
+    let (invalid, slowed) = (told("TOKEN_INVALID"), told("RATE_LIMITED"));
+    assert!(invalid >= 10 && slowed > 0 && invalid + slowed == said.len(), "{invalid} {slowed} of {}", said.len());
+    for error in said.iter().filter(|error| error.reason() == Some("RATE_LIMITED")) {
+        assert!(error.retry_after().is_some_and(|wait| wait <= Duration::from_millis(1_001)), "{error}");
+    }
+    // A new connection, so that the token is looked up.
+    client(&server, &admin).await.get("store-a").await.expect("a good token is good");
 }
 
 #[derive(Clone, PartialEq, prost::Message)]

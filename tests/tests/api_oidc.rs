@@ -44,8 +44,13 @@ async fn principal(server: &Server, token: &str) -> Result<sendstores_client::v1
     client(server, token).await.principal().await
 }
 
+/// Why the token is refused; who guesses so often waits now and then.
 async fn refusal(server: &Server, token: &str) -> String {
-    reason(&principal(server, token).await.expect_err("refused")).1.to_owned()
+    let refused = async || {
+        let reason = reason(&principal(server, token).await.expect_err("refused")).1.to_owned();
+        (reason != "RATE_LIMITED").then_some(reason)
+    };
+    until("an answer about the token", refused).await
 }
 
 fn with(claims: &Value, name: &str, value: Value) -> Value {

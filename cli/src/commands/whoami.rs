@@ -1,6 +1,6 @@
 //! `sendstores whoami`.
 
-use sendstores_client::v1::Principal;
+use sendstores_client::v1::{Allowance, Principal, TenantLimits};
 
 use crate::{args::Global, failure::Failure, output, text};
 
@@ -27,12 +27,34 @@ fn view(principal: &Principal) -> String {
         ("may", principal.permissions.join(", ")),
         ("expires", expires),
     ];
-    let shown = lines.iter().filter(|(_, value)| !value.is_empty());
-    shown.map(|(name, value)| format!("{name:<10}{}", text::line(value))).collect::<Vec<_>>().join("\n")
+    let lines = lines.into_iter().chain(principal.allowances.iter().map(|allowance| ("has", has(allowance))));
+    let shown = lines.filter(|(_, value)| !value.is_empty());
+    shown.map(|(name, value)| format!("{name:<10}{}", text::line(&value))).collect::<Vec<_>>().join("\n")
+}
+
+/// What a tenant has and may have, such as `acme: 3 of 10 stores, 6 creates a minute`.
+fn has(allowance: &Allowance) -> String {
+    let TenantLimits { stores, creates_per_minute, calls_per_second, watches } = allowance.limits.unwrap_or_default();
+    let used = allowance.used.map(|used| used.stores.to_string());
+    let stores = match (used, stores) {
+        (Some(used), Some(most)) => Some(format!("{used} of {most} stores")),
+        (Some(used), None) => Some(format!("{used} stores")),
+        (None, most) => most.map(|most| format!("at most {most} stores")),
+    };
+    let limit = |most: Option<i32>, what: &str| most.map(|most| format!("{most} {what}"));
+    let parts = [
+        stores,
+        limit(creates_per_minute, "creates a minute"),
+        limit(calls_per_second, "calls a second"),
+        limit(watches, "watches"),
+    ];
+    format!("{}: {}", allowance.tenant, parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
 }
 
 #[cfg(test)]
 mod tests {
+    use sendstores_client::v1::TenantUsage;
+
     use super::*;
 
     #[test]
@@ -45,6 +67,14 @@ mod tests {
             permissions: vec!["stores.read".to_owned(), "stores.watch".to_owned()],
             tenants: vec!["acme".to_owned(), "bolt".to_owned()],
             expire_time: None,
+            allowances: vec![
+                Allowance {
+                    tenant: "acme".to_owned(),
+                    limits: Some(TenantLimits { stores: Some(10), watches: Some(5), ..TenantLimits::default() }),
+                    used: Some(TenantUsage { stores: 3 }),
+                },
+                Allowance { tenant: "bolt".to_owned(), used: Some(TenantUsage { stores: 1 }), ..Allowance::default() },
+            ],
         };
         let lines = [
             "name      ci",
@@ -54,6 +84,8 @@ mod tests {
             "tenants   acme, bolt",
             "may       stores.read, stores.watch",
             "expires   never",
+            "has       acme: 3 of 10 stores, 5 watches",
+            "has       bolt: 1 stores",
         ];
         assert_eq!(view(&principal), lines.join("\n"));
         assert_eq!(view(&Principal::default()).lines().nth(1), Some("tenants   all"));

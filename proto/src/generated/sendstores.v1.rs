@@ -115,8 +115,823 @@ pub mod access {
         }
     }
 }
-/// Who a caller is, and what it may do.
+/// An owner of stores.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Tenant {
+    /// The id: at most 63 characters of a-z, 0-9, '-', '.', '_', starting and ending with a letter or digit.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// The UUID. It tells the tenant from an earlier one of the same id.
+    #[prost(string, tag = "2")]
+    pub uid: ::prost::alloc::string::String,
+    /// What people call it.
+    #[prost(string, tag = "3")]
+    pub display_name: ::prost::alloc::string::String,
+    /// Its own limits, which go before those that the operator has set for all.
+    #[prost(message, optional, tag = "4")]
+    pub limits: ::core::option::Option<TenantLimits>,
+    /// What it has. As new as the server's memory, which is milliseconds old while Redis is reachable.
+    #[prost(message, optional, tag = "5")]
+    pub used: ::core::option::Option<TenantUsage>,
+    /// When it was declared.
+    #[prost(message, optional, tag = "6")]
+    pub create_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// When it was changed.
+    #[prost(message, optional, tag = "7")]
+    pub update_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// What a tenant may have. `stores` and `creates_per_minute` hold exactly over all replicas: Redis checks them in the step that
+/// writes the store. The others are counted by each replica.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TenantLimits {
+    /// The number of stores that are not DELETED: 0 to 1,000,000. Absent: what the operator has set for all.
+    #[prost(int32, optional, tag = "1")]
+    pub stores: ::core::option::Option<i32>,
+    /// The number of new stores in a minute: 1 to 6,000. So many may be created at once; after that, one more each time a part
+    /// of a minute has passed. Absent: what the operator has set for all.
+    #[prost(int32, optional, tag = "2")]
+    pub creates_per_minute: ::core::option::Option<i32>,
+    /// The number of calls in a second of each caller with this tenant, on each replica: 1 to 1,000,000. Of a caller with
+    /// several tenants, the lowest number holds. Absent: what the operator has set for all.
+    #[prost(int32, optional, tag = "3")]
+    pub calls_per_second: ::core::option::Option<i32>,
+    /// The number of open watches of all callers with this tenant, on each replica: 0 to 1,000,000. Absent: what the operator has
+    /// set for all.
+    #[prost(int32, optional, tag = "4")]
+    pub watches: ::core::option::Option<i32>,
+}
+/// What a tenant has.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TenantUsage {
+    /// The number of its stores that are not DELETED.
+    #[prost(int64, tag = "1")]
+    pub stores: i64,
+}
+/// The request of Create.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TenantServiceCreateRequest {
+    /// Identifies the request, so that a retry has no second effect. At most 64 printable ASCII characters without spaces.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// The id.
+    #[prost(string, tag = "2")]
+    pub id: ::prost::alloc::string::String,
+    /// What people call it: one line of at most 100 characters. Empty: the id.
+    #[prost(string, tag = "3")]
+    pub display_name: ::prost::alloc::string::String,
+    /// Its own limits.
+    #[prost(message, optional, tag = "4")]
+    pub limits: ::core::option::Option<TenantLimits>,
+}
+/// The response of Create.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TenantServiceCreateResponse {
+    /// The declared tenant.
+    #[prost(message, optional, tag = "1")]
+    pub tenant: ::core::option::Option<Tenant>,
+}
+/// The request of Get.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TenantServiceGetRequest {
+    /// The id of the tenant.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+}
+/// The response of Get.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TenantServiceGetResponse {
+    /// The tenant.
+    #[prost(message, optional, tag = "1")]
+    pub tenant: ::core::option::Option<Tenant>,
+}
+/// The request of List.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TenantServiceListRequest {
+    /// The largest number of tenants on the page: 1 to 500. 0: 50.
+    #[prost(int32, tag = "1")]
+    pub page_size: i32,
+    /// The `next_page_token` of the previous page. Empty: the first page.
+    #[prost(string, tag = "2")]
+    pub page_token: ::prost::alloc::string::String,
+}
+/// The response of List.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct TenantServiceListResponse {
+    /// The tenants of this page, ordered by id.
+    #[prost(message, repeated, tag = "1")]
+    pub tenants: ::prost::alloc::vec::Vec<Tenant>,
+    /// The token of the next page. Empty: this is the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+/// The request of Update.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TenantServiceUpdateRequest {
+    /// Identifies the request, so that a retry has no second effect. Limits as in Create.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// The id of the tenant.
+    #[prost(string, tag = "2")]
+    pub id: ::prost::alloc::string::String,
+    /// The new name. Empty: unchanged.
+    #[prost(string, tag = "3")]
+    pub display_name: ::prost::alloc::string::String,
+    /// The new limits, all of them: a limit that is absent here is taken back. Absent: unchanged.
+    #[prost(message, optional, tag = "4")]
+    pub limits: ::core::option::Option<TenantLimits>,
+}
+/// The response of Update.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TenantServiceUpdateResponse {
+    /// The tenant after the change.
+    #[prost(message, optional, tag = "1")]
+    pub tenant: ::core::option::Option<Tenant>,
+}
+/// The request of Delete.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TenantServiceDeleteRequest {
+    /// Identifies the request, so that a retry has no second effect. Limits as in Create.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// The id of the tenant.
+    #[prost(string, tag = "2")]
+    pub id: ::prost::alloc::string::String,
+}
+/// The response of Delete.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TenantServiceDeleteResponse {}
+/// Generated client implementations.
+#[cfg(feature = "client")]
+pub mod tenant_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Declares tenants, the owners of stores, and limits what each may have.
+    ///
+    /// A store names its tenant whether it is declared or not, unless the operator has closed the server to tenants that are not
+    /// (--tenants closed). A tenant that is not declared has the limits that the operator has set for all (--tenant-limit).
+    ///
+    /// Every call can also return the errors that every call of StoreService can return.
+    #[derive(Debug, Clone)]
+    pub struct TenantServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> TenantServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> TenantServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            TenantServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Declares a tenant. Stores that name this id already belong to it.
+        /// The tenant is on disk in Redis before the call returns, and its limits hold for the next Create of a store on any replica.
+        /// A repetition with the same `request_id` and the same body within 24 hours has no effect and returns the first response.
+        ///
+        /// - INVALID_ARGUMENT: INVALID_FIELD. REQUEST_ID_REUSED, the `request_id` was used with another body.
+        /// - ALREADY_EXISTS: TENANT_EXISTS, the id is taken.
+        /// - RESOURCE_EXHAUSTED: LEDGER_FULL, Redis has no room. Nothing was written.
+        pub async fn create(
+            &mut self,
+            request: impl tonic::IntoRequest<super::TenantServiceCreateRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::TenantServiceCreateResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/sendstores.v1.TenantService/Create",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("sendstores.v1.TenantService", "Create"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Returns one tenant.
+        /// The response includes every change that was acknowledged to any caller before the call, on any replica.
+        ///
+        /// - INVALID_ARGUMENT: INVALID_FIELD.
+        /// - NOT_FOUND: TENANT_NOT_FOUND, no tenant of this id is declared.
+        pub async fn get(
+            &mut self,
+            request: impl tonic::IntoRequest<super::TenantServiceGetRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::TenantServiceGetResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/sendstores.v1.TenantService/Get",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("sendstores.v1.TenantService", "Get"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Returns the declared tenants ordered by id, one page per call.
+        /// Each page includes every change that was acknowledged to any caller before that call, on any replica.
+        ///
+        /// - INVALID_ARGUMENT: INVALID_FIELD. PAGE_TOKEN_INVALID, the page token is damaged.
+        pub async fn list(
+            &mut self,
+            request: impl tonic::IntoRequest<super::TenantServiceListRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::TenantServiceListResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/sendstores.v1.TenantService/List",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("sendstores.v1.TenantService", "List"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Changes the name or the limits of a tenant and returns it. A limit below what the tenant has takes nothing away: it
+        /// refuses new stores until there are fewer.
+        /// A repetition with the same `request_id` and the same body within 24 hours has no effect and returns the first response.
+        ///
+        /// - INVALID_ARGUMENT: INVALID_FIELD. REQUEST_ID_REUSED, the `request_id` was used with another body.
+        /// - NOT_FOUND: TENANT_NOT_FOUND.
+        /// - ABORTED: WRITE_CONFLICT, the tenant changes too often; retry.
+        /// - RESOURCE_EXHAUSTED: LEDGER_FULL, Redis has no room. Nothing was written.
+        pub async fn update(
+            &mut self,
+            request: impl tonic::IntoRequest<super::TenantServiceUpdateRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::TenantServiceUpdateResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/sendstores.v1.TenantService/Update",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("sendstores.v1.TenantService", "Update"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Removes the declaration of a tenant that has no stores. Its tokens stay valid; revoke them with TokenService.
+        /// A repetition with the same `request_id` and the same body within 24 hours has no effect and returns the first response.
+        ///
+        /// - INVALID_ARGUMENT: INVALID_FIELD. REQUEST_ID_REUSED, the `request_id` was used with another body.
+        /// - NOT_FOUND: TENANT_NOT_FOUND.
+        /// - FAILED_PRECONDITION: TENANT_NOT_EMPTY, the tenant has stores that are not DELETED.
+        /// - ABORTED: WRITE_CONFLICT, the tenant changes too often; retry.
+        /// - RESOURCE_EXHAUSTED: LEDGER_FULL, Redis has no room. Nothing was written.
+        pub async fn delete(
+            &mut self,
+            request: impl tonic::IntoRequest<super::TenantServiceDeleteRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::TenantServiceDeleteResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/sendstores.v1.TenantService/Delete",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("sendstores.v1.TenantService", "Delete"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+#[cfg(feature = "server")]
+pub mod tenant_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with TenantServiceServer.
+    #[async_trait]
+    pub trait TenantService: std::marker::Send + std::marker::Sync + 'static {
+        /// Declares a tenant. Stores that name this id already belong to it.
+        /// The tenant is on disk in Redis before the call returns, and its limits hold for the next Create of a store on any replica.
+        /// A repetition with the same `request_id` and the same body within 24 hours has no effect and returns the first response.
+        ///
+        /// - INVALID_ARGUMENT: INVALID_FIELD. REQUEST_ID_REUSED, the `request_id` was used with another body.
+        /// - ALREADY_EXISTS: TENANT_EXISTS, the id is taken.
+        /// - RESOURCE_EXHAUSTED: LEDGER_FULL, Redis has no room. Nothing was written.
+        async fn create(
+            &self,
+            request: tonic::Request<super::TenantServiceCreateRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::TenantServiceCreateResponse>,
+            tonic::Status,
+        >;
+        /// Returns one tenant.
+        /// The response includes every change that was acknowledged to any caller before the call, on any replica.
+        ///
+        /// - INVALID_ARGUMENT: INVALID_FIELD.
+        /// - NOT_FOUND: TENANT_NOT_FOUND, no tenant of this id is declared.
+        async fn get(
+            &self,
+            request: tonic::Request<super::TenantServiceGetRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::TenantServiceGetResponse>,
+            tonic::Status,
+        >;
+        /// Returns the declared tenants ordered by id, one page per call.
+        /// Each page includes every change that was acknowledged to any caller before that call, on any replica.
+        ///
+        /// - INVALID_ARGUMENT: INVALID_FIELD. PAGE_TOKEN_INVALID, the page token is damaged.
+        async fn list(
+            &self,
+            request: tonic::Request<super::TenantServiceListRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::TenantServiceListResponse>,
+            tonic::Status,
+        >;
+        /// Changes the name or the limits of a tenant and returns it. A limit below what the tenant has takes nothing away: it
+        /// refuses new stores until there are fewer.
+        /// A repetition with the same `request_id` and the same body within 24 hours has no effect and returns the first response.
+        ///
+        /// - INVALID_ARGUMENT: INVALID_FIELD. REQUEST_ID_REUSED, the `request_id` was used with another body.
+        /// - NOT_FOUND: TENANT_NOT_FOUND.
+        /// - ABORTED: WRITE_CONFLICT, the tenant changes too often; retry.
+        /// - RESOURCE_EXHAUSTED: LEDGER_FULL, Redis has no room. Nothing was written.
+        async fn update(
+            &self,
+            request: tonic::Request<super::TenantServiceUpdateRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::TenantServiceUpdateResponse>,
+            tonic::Status,
+        >;
+        /// Removes the declaration of a tenant that has no stores. Its tokens stay valid; revoke them with TokenService.
+        /// A repetition with the same `request_id` and the same body within 24 hours has no effect and returns the first response.
+        ///
+        /// - INVALID_ARGUMENT: INVALID_FIELD. REQUEST_ID_REUSED, the `request_id` was used with another body.
+        /// - NOT_FOUND: TENANT_NOT_FOUND.
+        /// - FAILED_PRECONDITION: TENANT_NOT_EMPTY, the tenant has stores that are not DELETED.
+        /// - ABORTED: WRITE_CONFLICT, the tenant changes too often; retry.
+        /// - RESOURCE_EXHAUSTED: LEDGER_FULL, Redis has no room. Nothing was written.
+        async fn delete(
+            &self,
+            request: tonic::Request<super::TenantServiceDeleteRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::TenantServiceDeleteResponse>,
+            tonic::Status,
+        >;
+    }
+    /// Declares tenants, the owners of stores, and limits what each may have.
+    ///
+    /// A store names its tenant whether it is declared or not, unless the operator has closed the server to tenants that are not
+    /// (--tenants closed). A tenant that is not declared has the limits that the operator has set for all (--tenant-limit).
+    ///
+    /// Every call can also return the errors that every call of StoreService can return.
+    #[derive(Debug)]
+    pub struct TenantServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> TenantServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for TenantServiceServer<T>
+    where
+        T: TenantService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/sendstores.v1.TenantService/Create" => {
+                    #[allow(non_camel_case_types)]
+                    struct CreateSvc<T: TenantService>(pub Arc<T>);
+                    impl<
+                        T: TenantService,
+                    > tonic::server::UnaryService<super::TenantServiceCreateRequest>
+                    for CreateSvc<T> {
+                        type Response = super::TenantServiceCreateResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::TenantServiceCreateRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TenantService>::create(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CreateSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/sendstores.v1.TenantService/Get" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetSvc<T: TenantService>(pub Arc<T>);
+                    impl<
+                        T: TenantService,
+                    > tonic::server::UnaryService<super::TenantServiceGetRequest>
+                    for GetSvc<T> {
+                        type Response = super::TenantServiceGetResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::TenantServiceGetRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TenantService>::get(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/sendstores.v1.TenantService/List" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListSvc<T: TenantService>(pub Arc<T>);
+                    impl<
+                        T: TenantService,
+                    > tonic::server::UnaryService<super::TenantServiceListRequest>
+                    for ListSvc<T> {
+                        type Response = super::TenantServiceListResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::TenantServiceListRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TenantService>::list(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/sendstores.v1.TenantService/Update" => {
+                    #[allow(non_camel_case_types)]
+                    struct UpdateSvc<T: TenantService>(pub Arc<T>);
+                    impl<
+                        T: TenantService,
+                    > tonic::server::UnaryService<super::TenantServiceUpdateRequest>
+                    for UpdateSvc<T> {
+                        type Response = super::TenantServiceUpdateResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::TenantServiceUpdateRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TenantService>::update(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = UpdateSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/sendstores.v1.TenantService/Delete" => {
+                    #[allow(non_camel_case_types)]
+                    struct DeleteSvc<T: TenantService>(pub Arc<T>);
+                    impl<
+                        T: TenantService,
+                    > tonic::server::UnaryService<super::TenantServiceDeleteRequest>
+                    for DeleteSvc<T> {
+                        type Response = super::TenantServiceDeleteResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::TenantServiceDeleteRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TenantService>::delete(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = DeleteSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for TenantServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "sendstores.v1.TenantService";
+    impl<T> tonic::server::NamedService for TenantServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+/// Who a caller is, and what it may do.
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Principal {
     /// How the caller was recognised.
     #[prost(enumeration = "principal::Kind", tag = "1")]
@@ -139,6 +954,9 @@ pub struct Principal {
     /// When the credential expires. Absent: never.
     #[prost(message, optional, tag = "7")]
     pub expire_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// What each of its tenants may have, and has. Empty where `tenants` is.
+    #[prost(message, repeated, tag = "8")]
+    pub allowances: ::prost::alloc::vec::Vec<Allowance>,
 }
 /// Nested message and enum types in `Principal`.
 pub mod principal {
@@ -202,11 +1020,24 @@ pub mod principal {
         }
     }
 }
+/// What a tenant may have, and has.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Allowance {
+    /// The id of the tenant.
+    #[prost(string, tag = "1")]
+    pub tenant: ::prost::alloc::string::String,
+    /// The limits that hold: its own, or those that the operator has set for all. A limit that is absent does not exist.
+    #[prost(message, optional, tag = "2")]
+    pub limits: ::core::option::Option<TenantLimits>,
+    /// What it has. Absent while the server does not know its stores yet.
+    #[prost(message, optional, tag = "3")]
+    pub used: ::core::option::Option<TenantUsage>,
+}
 /// The request of GetPrincipal.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetPrincipalRequest {}
 /// The response of GetPrincipal.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct GetPrincipalResponse {
     /// The caller.
     #[prost(message, optional, tag = "1")]
@@ -2117,7 +2948,8 @@ pub mod store_service_client {
     /// - RESOURCE_EXHAUSTED: TOO_MANY_REQUESTS, the server is answering 1,024 calls. Reads with CONSISTENCY_STALE have a separate
     ///   limit of 1,024; WatchStatus has limits of its own. TOO_MANY_CONNECTIONS, the caller's address has too many open
     ///   connections: 10,000, unless the operator configured another limit. HEADERS_TOO_LARGE, the metadata of the call has more
-    ///   than 16 KiB. RATE_LIMITED, with a RetryInfo: the caller has tenants, and has made as many calls in a second as it may.
+    ///   than 16 KiB. RATE_LIMITED, with a RetryInfo: the caller has tenants, and has made as many calls in a second as it may;
+    ///   or the call has no valid credential, and neither had ten others from its address in the same second.
     /// - UNAUTHENTICATED: TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED or TOKEN_REVOKED: the metadata `authorization` must be
     ///   "Bearer " and a valid token. Get another token, then repeat the call. TOKEN_OVER_PLAINTEXT, the token came from another
     ///   machine without TLS: replace it, and call over TLS. CERTIFICATE_INVALID, the client certificate of the connection is not
@@ -2617,7 +3449,8 @@ pub mod store_service_server {
     /// - RESOURCE_EXHAUSTED: TOO_MANY_REQUESTS, the server is answering 1,024 calls. Reads with CONSISTENCY_STALE have a separate
     ///   limit of 1,024; WatchStatus has limits of its own. TOO_MANY_CONNECTIONS, the caller's address has too many open
     ///   connections: 10,000, unless the operator configured another limit. HEADERS_TOO_LARGE, the metadata of the call has more
-    ///   than 16 KiB. RATE_LIMITED, with a RetryInfo: the caller has tenants, and has made as many calls in a second as it may.
+    ///   than 16 KiB. RATE_LIMITED, with a RetryInfo: the caller has tenants, and has made as many calls in a second as it may;
+    ///   or the call has no valid credential, and neither had ten others from its address in the same second.
     /// - UNAUTHENTICATED: TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED or TOKEN_REVOKED: the metadata `authorization` must be
     ///   "Bearer " and a valid token. Get another token, then repeat the call. TOKEN_OVER_PLAINTEXT, the token came from another
     ///   machine without TLS: replace it, and call over TLS. CERTIFICATE_INVALID, the client certificate of the connection is not
@@ -3053,821 +3886,6 @@ pub mod store_service_server {
     /// Generated gRPC service name
     pub const SERVICE_NAME: &str = "sendstores.v1.StoreService";
     impl<T> tonic::server::NamedService for StoreServiceServer<T> {
-        const NAME: &'static str = SERVICE_NAME;
-    }
-}
-/// An owner of stores.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Tenant {
-    /// The id: at most 63 characters of a-z, 0-9, '-', '.', '_', starting and ending with a letter or digit.
-    #[prost(string, tag = "1")]
-    pub id: ::prost::alloc::string::String,
-    /// The UUID. It tells the tenant from an earlier one of the same id.
-    #[prost(string, tag = "2")]
-    pub uid: ::prost::alloc::string::String,
-    /// What people call it.
-    #[prost(string, tag = "3")]
-    pub display_name: ::prost::alloc::string::String,
-    /// Its own limits, which go before those that the operator has set for all.
-    #[prost(message, optional, tag = "4")]
-    pub limits: ::core::option::Option<TenantLimits>,
-    /// What it has. As new as the server's memory, which is milliseconds old while Redis is reachable.
-    #[prost(message, optional, tag = "5")]
-    pub used: ::core::option::Option<TenantUsage>,
-    /// When it was declared.
-    #[prost(message, optional, tag = "6")]
-    pub create_time: ::core::option::Option<::prost_types::Timestamp>,
-    /// When it was changed.
-    #[prost(message, optional, tag = "7")]
-    pub update_time: ::core::option::Option<::prost_types::Timestamp>,
-}
-/// What a tenant may have. `stores` and `creates_per_minute` hold exactly over all replicas: Redis checks them in the step that
-/// writes the store. The others are counted by each replica.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct TenantLimits {
-    /// The number of stores that are not DELETED: 0 to 1,000,000. Absent: what the operator has set for all.
-    #[prost(int32, optional, tag = "1")]
-    pub stores: ::core::option::Option<i32>,
-    /// The number of new stores in a minute: 1 to 6,000. So many may be created at once; after that, one more each time a part
-    /// of a minute has passed. Absent: what the operator has set for all.
-    #[prost(int32, optional, tag = "2")]
-    pub creates_per_minute: ::core::option::Option<i32>,
-    /// The number of calls in a second of each caller with this tenant, on each replica: 1 to 1,000,000. Of a caller with
-    /// several tenants, the lowest number holds. Absent: what the operator has set for all.
-    #[prost(int32, optional, tag = "3")]
-    pub calls_per_second: ::core::option::Option<i32>,
-    /// The number of open watches of all callers with this tenant, on each replica: 0 to 1,000,000. Absent: what the operator has
-    /// set for all.
-    #[prost(int32, optional, tag = "4")]
-    pub watches: ::core::option::Option<i32>,
-}
-/// What a tenant has.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct TenantUsage {
-    /// The number of its stores that are not DELETED.
-    #[prost(int64, tag = "1")]
-    pub stores: i64,
-}
-/// The request of Create.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct TenantServiceCreateRequest {
-    /// Identifies the request, so that a retry has no second effect. At most 64 printable ASCII characters without spaces.
-    #[prost(string, tag = "1")]
-    pub request_id: ::prost::alloc::string::String,
-    /// The id.
-    #[prost(string, tag = "2")]
-    pub id: ::prost::alloc::string::String,
-    /// What people call it: one line of at most 100 characters. Empty: the id.
-    #[prost(string, tag = "3")]
-    pub display_name: ::prost::alloc::string::String,
-    /// Its own limits.
-    #[prost(message, optional, tag = "4")]
-    pub limits: ::core::option::Option<TenantLimits>,
-}
-/// The response of Create.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct TenantServiceCreateResponse {
-    /// The declared tenant.
-    #[prost(message, optional, tag = "1")]
-    pub tenant: ::core::option::Option<Tenant>,
-}
-/// The request of Get.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct TenantServiceGetRequest {
-    /// The id of the tenant.
-    #[prost(string, tag = "1")]
-    pub id: ::prost::alloc::string::String,
-}
-/// The response of Get.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct TenantServiceGetResponse {
-    /// The tenant.
-    #[prost(message, optional, tag = "1")]
-    pub tenant: ::core::option::Option<Tenant>,
-}
-/// The request of List.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct TenantServiceListRequest {
-    /// The largest number of tenants on the page: 1 to 500. 0: 50.
-    #[prost(int32, tag = "1")]
-    pub page_size: i32,
-    /// The `next_page_token` of the previous page. Empty: the first page.
-    #[prost(string, tag = "2")]
-    pub page_token: ::prost::alloc::string::String,
-}
-/// The response of List.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct TenantServiceListResponse {
-    /// The tenants of this page, ordered by id.
-    #[prost(message, repeated, tag = "1")]
-    pub tenants: ::prost::alloc::vec::Vec<Tenant>,
-    /// The token of the next page. Empty: this is the last page.
-    #[prost(string, tag = "2")]
-    pub next_page_token: ::prost::alloc::string::String,
-}
-/// The request of Update.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct TenantServiceUpdateRequest {
-    /// Identifies the request, so that a retry has no second effect. Limits as in Create.
-    #[prost(string, tag = "1")]
-    pub request_id: ::prost::alloc::string::String,
-    /// The id of the tenant.
-    #[prost(string, tag = "2")]
-    pub id: ::prost::alloc::string::String,
-    /// The new name. Empty: unchanged.
-    #[prost(string, tag = "3")]
-    pub display_name: ::prost::alloc::string::String,
-    /// The new limits, all of them: a limit that is absent here is taken back. Absent: unchanged.
-    #[prost(message, optional, tag = "4")]
-    pub limits: ::core::option::Option<TenantLimits>,
-}
-/// The response of Update.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct TenantServiceUpdateResponse {
-    /// The tenant after the change.
-    #[prost(message, optional, tag = "1")]
-    pub tenant: ::core::option::Option<Tenant>,
-}
-/// The request of Delete.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct TenantServiceDeleteRequest {
-    /// Identifies the request, so that a retry has no second effect. Limits as in Create.
-    #[prost(string, tag = "1")]
-    pub request_id: ::prost::alloc::string::String,
-    /// The id of the tenant.
-    #[prost(string, tag = "2")]
-    pub id: ::prost::alloc::string::String,
-}
-/// The response of Delete.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct TenantServiceDeleteResponse {}
-/// Generated client implementations.
-#[cfg(feature = "client")]
-pub mod tenant_service_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    use tonic::codegen::http::Uri;
-    /// Declares tenants, the owners of stores, and limits what each may have.
-    ///
-    /// A store names its tenant whether it is declared or not, unless the operator has closed the server to tenants that are not
-    /// (--tenants closed). A tenant that is not declared has the limits that the operator has set for all (--tenant-limit).
-    ///
-    /// Every call can also return the errors that every call of StoreService can return.
-    #[derive(Debug, Clone)]
-    pub struct TenantServiceClient<T> {
-        inner: tonic::client::Grpc<T>,
-    }
-    impl<T> TenantServiceClient<T>
-    where
-        T: tonic::client::GrpcService<tonic::body::Body>,
-        T::Error: Into<StdError>,
-        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
-        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
-    {
-        pub fn new(inner: T) -> Self {
-            let inner = tonic::client::Grpc::new(inner);
-            Self { inner }
-        }
-        pub fn with_origin(inner: T, origin: Uri) -> Self {
-            let inner = tonic::client::Grpc::with_origin(inner, origin);
-            Self { inner }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> TenantServiceClient<InterceptedService<T, F>>
-        where
-            F: tonic::service::Interceptor,
-            T::ResponseBody: Default,
-            T: tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-                Response = http::Response<
-                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
-                >,
-            >,
-            <T as tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
-        {
-            TenantServiceClient::new(InterceptedService::new(inner, interceptor))
-        }
-        /// Compress requests with the given encoding.
-        ///
-        /// This requires the server to support it otherwise it might respond with an
-        /// error.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.send_compressed(encoding);
-            self
-        }
-        /// Enable decompressing responses.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.accept_compressed(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_decoding_message_size(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_encoding_message_size(limit);
-            self
-        }
-        /// Declares a tenant. Stores that name this id already belong to it.
-        /// The tenant is on disk in Redis before the call returns, and its limits hold for the next Create of a store on any replica.
-        /// A repetition with the same `request_id` and the same body within 24 hours has no effect and returns the first response.
-        ///
-        /// - INVALID_ARGUMENT: INVALID_FIELD. REQUEST_ID_REUSED, the `request_id` was used with another body.
-        /// - ALREADY_EXISTS: TENANT_EXISTS, the id is taken.
-        /// - RESOURCE_EXHAUSTED: LEDGER_FULL, Redis has no room. Nothing was written.
-        pub async fn create(
-            &mut self,
-            request: impl tonic::IntoRequest<super::TenantServiceCreateRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::TenantServiceCreateResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/sendstores.v1.TenantService/Create",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("sendstores.v1.TenantService", "Create"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// Returns one tenant.
-        /// The response includes every change that was acknowledged to any caller before the call, on any replica.
-        ///
-        /// - INVALID_ARGUMENT: INVALID_FIELD.
-        /// - NOT_FOUND: TENANT_NOT_FOUND, no tenant of this id is declared.
-        pub async fn get(
-            &mut self,
-            request: impl tonic::IntoRequest<super::TenantServiceGetRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::TenantServiceGetResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/sendstores.v1.TenantService/Get",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("sendstores.v1.TenantService", "Get"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// Returns the declared tenants ordered by id, one page per call.
-        /// Each page includes every change that was acknowledged to any caller before that call, on any replica.
-        ///
-        /// - INVALID_ARGUMENT: INVALID_FIELD. PAGE_TOKEN_INVALID, the page token is damaged.
-        pub async fn list(
-            &mut self,
-            request: impl tonic::IntoRequest<super::TenantServiceListRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::TenantServiceListResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/sendstores.v1.TenantService/List",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("sendstores.v1.TenantService", "List"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// Changes the name or the limits of a tenant and returns it. A limit below what the tenant has takes nothing away: it
-        /// refuses new stores until there are fewer.
-        /// A repetition with the same `request_id` and the same body within 24 hours has no effect and returns the first response.
-        ///
-        /// - INVALID_ARGUMENT: INVALID_FIELD. REQUEST_ID_REUSED, the `request_id` was used with another body.
-        /// - NOT_FOUND: TENANT_NOT_FOUND.
-        /// - ABORTED: WRITE_CONFLICT, the tenant changes too often; retry.
-        /// - RESOURCE_EXHAUSTED: LEDGER_FULL, Redis has no room. Nothing was written.
-        pub async fn update(
-            &mut self,
-            request: impl tonic::IntoRequest<super::TenantServiceUpdateRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::TenantServiceUpdateResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/sendstores.v1.TenantService/Update",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("sendstores.v1.TenantService", "Update"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// Removes the declaration of a tenant that has no stores. Its tokens stay valid; revoke them with TokenService.
-        /// A repetition with the same `request_id` and the same body within 24 hours has no effect and returns the first response.
-        ///
-        /// - INVALID_ARGUMENT: INVALID_FIELD. REQUEST_ID_REUSED, the `request_id` was used with another body.
-        /// - NOT_FOUND: TENANT_NOT_FOUND.
-        /// - FAILED_PRECONDITION: TENANT_NOT_EMPTY, the tenant has stores that are not DELETED.
-        /// - ABORTED: WRITE_CONFLICT, the tenant changes too often; retry.
-        /// - RESOURCE_EXHAUSTED: LEDGER_FULL, Redis has no room. Nothing was written.
-        pub async fn delete(
-            &mut self,
-            request: impl tonic::IntoRequest<super::TenantServiceDeleteRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::TenantServiceDeleteResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/sendstores.v1.TenantService/Delete",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("sendstores.v1.TenantService", "Delete"));
-            self.inner.unary(req, path, codec).await
-        }
-    }
-}
-/// Generated server implementations.
-#[cfg(feature = "server")]
-pub mod tenant_service_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    /// Generated trait containing gRPC methods that should be implemented for use with TenantServiceServer.
-    #[async_trait]
-    pub trait TenantService: std::marker::Send + std::marker::Sync + 'static {
-        /// Declares a tenant. Stores that name this id already belong to it.
-        /// The tenant is on disk in Redis before the call returns, and its limits hold for the next Create of a store on any replica.
-        /// A repetition with the same `request_id` and the same body within 24 hours has no effect and returns the first response.
-        ///
-        /// - INVALID_ARGUMENT: INVALID_FIELD. REQUEST_ID_REUSED, the `request_id` was used with another body.
-        /// - ALREADY_EXISTS: TENANT_EXISTS, the id is taken.
-        /// - RESOURCE_EXHAUSTED: LEDGER_FULL, Redis has no room. Nothing was written.
-        async fn create(
-            &self,
-            request: tonic::Request<super::TenantServiceCreateRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::TenantServiceCreateResponse>,
-            tonic::Status,
-        >;
-        /// Returns one tenant.
-        /// The response includes every change that was acknowledged to any caller before the call, on any replica.
-        ///
-        /// - INVALID_ARGUMENT: INVALID_FIELD.
-        /// - NOT_FOUND: TENANT_NOT_FOUND, no tenant of this id is declared.
-        async fn get(
-            &self,
-            request: tonic::Request<super::TenantServiceGetRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::TenantServiceGetResponse>,
-            tonic::Status,
-        >;
-        /// Returns the declared tenants ordered by id, one page per call.
-        /// Each page includes every change that was acknowledged to any caller before that call, on any replica.
-        ///
-        /// - INVALID_ARGUMENT: INVALID_FIELD. PAGE_TOKEN_INVALID, the page token is damaged.
-        async fn list(
-            &self,
-            request: tonic::Request<super::TenantServiceListRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::TenantServiceListResponse>,
-            tonic::Status,
-        >;
-        /// Changes the name or the limits of a tenant and returns it. A limit below what the tenant has takes nothing away: it
-        /// refuses new stores until there are fewer.
-        /// A repetition with the same `request_id` and the same body within 24 hours has no effect and returns the first response.
-        ///
-        /// - INVALID_ARGUMENT: INVALID_FIELD. REQUEST_ID_REUSED, the `request_id` was used with another body.
-        /// - NOT_FOUND: TENANT_NOT_FOUND.
-        /// - ABORTED: WRITE_CONFLICT, the tenant changes too often; retry.
-        /// - RESOURCE_EXHAUSTED: LEDGER_FULL, Redis has no room. Nothing was written.
-        async fn update(
-            &self,
-            request: tonic::Request<super::TenantServiceUpdateRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::TenantServiceUpdateResponse>,
-            tonic::Status,
-        >;
-        /// Removes the declaration of a tenant that has no stores. Its tokens stay valid; revoke them with TokenService.
-        /// A repetition with the same `request_id` and the same body within 24 hours has no effect and returns the first response.
-        ///
-        /// - INVALID_ARGUMENT: INVALID_FIELD. REQUEST_ID_REUSED, the `request_id` was used with another body.
-        /// - NOT_FOUND: TENANT_NOT_FOUND.
-        /// - FAILED_PRECONDITION: TENANT_NOT_EMPTY, the tenant has stores that are not DELETED.
-        /// - ABORTED: WRITE_CONFLICT, the tenant changes too often; retry.
-        /// - RESOURCE_EXHAUSTED: LEDGER_FULL, Redis has no room. Nothing was written.
-        async fn delete(
-            &self,
-            request: tonic::Request<super::TenantServiceDeleteRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::TenantServiceDeleteResponse>,
-            tonic::Status,
-        >;
-    }
-    /// Declares tenants, the owners of stores, and limits what each may have.
-    ///
-    /// A store names its tenant whether it is declared or not, unless the operator has closed the server to tenants that are not
-    /// (--tenants closed). A tenant that is not declared has the limits that the operator has set for all (--tenant-limit).
-    ///
-    /// Every call can also return the errors that every call of StoreService can return.
-    #[derive(Debug)]
-    pub struct TenantServiceServer<T> {
-        inner: Arc<T>,
-        accept_compression_encodings: EnabledCompressionEncodings,
-        send_compression_encodings: EnabledCompressionEncodings,
-        max_decoding_message_size: Option<usize>,
-        max_encoding_message_size: Option<usize>,
-    }
-    impl<T> TenantServiceServer<T> {
-        pub fn new(inner: T) -> Self {
-            Self::from_arc(Arc::new(inner))
-        }
-        pub fn from_arc(inner: Arc<T>) -> Self {
-            Self {
-                inner,
-                accept_compression_encodings: Default::default(),
-                send_compression_encodings: Default::default(),
-                max_decoding_message_size: None,
-                max_encoding_message_size: None,
-            }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> InterceptedService<Self, F>
-        where
-            F: tonic::service::Interceptor,
-        {
-            InterceptedService::new(Self::new(inner), interceptor)
-        }
-        /// Enable decompressing requests with the given encoding.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.accept_compression_encodings.enable(encoding);
-            self
-        }
-        /// Compress responses with the given encoding, if the client supports it.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.send_compression_encodings.enable(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.max_decoding_message_size = Some(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.max_encoding_message_size = Some(limit);
-            self
-        }
-    }
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for TenantServiceServer<T>
-    where
-        T: TenantService,
-        B: Body + std::marker::Send + 'static,
-        B::Error: Into<StdError> + std::marker::Send + 'static,
-    {
-        type Response = http::Response<tonic::body::Body>;
-        type Error = std::convert::Infallible;
-        type Future = BoxFuture<Self::Response, Self::Error>;
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
-            Poll::Ready(Ok(()))
-        }
-        fn call(&mut self, req: http::Request<B>) -> Self::Future {
-            match req.uri().path() {
-                "/sendstores.v1.TenantService/Create" => {
-                    #[allow(non_camel_case_types)]
-                    struct CreateSvc<T: TenantService>(pub Arc<T>);
-                    impl<
-                        T: TenantService,
-                    > tonic::server::UnaryService<super::TenantServiceCreateRequest>
-                    for CreateSvc<T> {
-                        type Response = super::TenantServiceCreateResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::TenantServiceCreateRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as TenantService>::create(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = CreateSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/sendstores.v1.TenantService/Get" => {
-                    #[allow(non_camel_case_types)]
-                    struct GetSvc<T: TenantService>(pub Arc<T>);
-                    impl<
-                        T: TenantService,
-                    > tonic::server::UnaryService<super::TenantServiceGetRequest>
-                    for GetSvc<T> {
-                        type Response = super::TenantServiceGetResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::TenantServiceGetRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as TenantService>::get(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = GetSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/sendstores.v1.TenantService/List" => {
-                    #[allow(non_camel_case_types)]
-                    struct ListSvc<T: TenantService>(pub Arc<T>);
-                    impl<
-                        T: TenantService,
-                    > tonic::server::UnaryService<super::TenantServiceListRequest>
-                    for ListSvc<T> {
-                        type Response = super::TenantServiceListResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::TenantServiceListRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as TenantService>::list(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ListSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/sendstores.v1.TenantService/Update" => {
-                    #[allow(non_camel_case_types)]
-                    struct UpdateSvc<T: TenantService>(pub Arc<T>);
-                    impl<
-                        T: TenantService,
-                    > tonic::server::UnaryService<super::TenantServiceUpdateRequest>
-                    for UpdateSvc<T> {
-                        type Response = super::TenantServiceUpdateResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::TenantServiceUpdateRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as TenantService>::update(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = UpdateSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/sendstores.v1.TenantService/Delete" => {
-                    #[allow(non_camel_case_types)]
-                    struct DeleteSvc<T: TenantService>(pub Arc<T>);
-                    impl<
-                        T: TenantService,
-                    > tonic::server::UnaryService<super::TenantServiceDeleteRequest>
-                    for DeleteSvc<T> {
-                        type Response = super::TenantServiceDeleteResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::TenantServiceDeleteRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as TenantService>::delete(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = DeleteSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                _ => {
-                    Box::pin(async move {
-                        let mut response = http::Response::new(
-                            tonic::body::Body::default(),
-                        );
-                        let headers = response.headers_mut();
-                        headers
-                            .insert(
-                                tonic::Status::GRPC_STATUS,
-                                (tonic::Code::Unimplemented as i32).into(),
-                            );
-                        headers
-                            .insert(
-                                http::header::CONTENT_TYPE,
-                                tonic::metadata::GRPC_CONTENT_TYPE,
-                            );
-                        Ok(response)
-                    })
-                }
-            }
-        }
-    }
-    impl<T> Clone for TenantServiceServer<T> {
-        fn clone(&self) -> Self {
-            let inner = self.inner.clone();
-            Self {
-                inner,
-                accept_compression_encodings: self.accept_compression_encodings,
-                send_compression_encodings: self.send_compression_encodings,
-                max_decoding_message_size: self.max_decoding_message_size,
-                max_encoding_message_size: self.max_encoding_message_size,
-            }
-        }
-    }
-    /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "sendstores.v1.TenantService";
-    impl<T> tonic::server::NamedService for TenantServiceServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use sendstores_core::{Principal, access::PrincipalKind, ledger::Ledger};
+use sendstores_core::{Principal, TenantId, access::PrincipalKind, ledger::Ledger};
 use sendstores_proto::v1::{self as wire, account_service_server::AccountService};
 use tonic::{Request, Response, Status};
 
-use super::{StoreApi, convert};
+use super::{StoreApi, convert, tenants};
 
 #[tonic::async_trait]
 impl<L: Ledger> AccountService for StoreApi<L> {
@@ -15,10 +15,21 @@ impl<L: Ledger> AccountService for StoreApi<L> {
         &self,
         request: Request<wire::GetPrincipalRequest>,
     ) -> Result<Response<wire::GetPrincipalResponse>, Status> {
-        self.answer_from_memory(request, async |_: &Self, _, caller| {
-            Ok(wire::GetPrincipalResponse { principal: Some(shown(&caller)) })
+        self.answer_from_memory(request, async |api: &Self, _, caller| {
+            let allowances = caller.scope.tenants().map(|tenant| api.allowance(tenant)).collect();
+            Ok(wire::GetPrincipalResponse { principal: Some(wire::Principal { allowances, ..shown(&caller) }) })
         })
         .await
+    }
+}
+
+impl<L: Ledger> StoreApi<L> {
+    fn allowance(&self, tenant: &TenantId) -> wire::Allowance {
+        wire::Allowance {
+            tenant: tenant.to_string(),
+            limits: Some(tenants::shown_limits(self.limits_of(tenant))),
+            used: self.backend().ok().map(|backend| tenants::usage(tenant, &backend.mirror)),
+        }
     }
 }
 
@@ -40,5 +51,6 @@ fn shown(principal: &Arc<Principal>) -> wire::Principal {
         permissions: principal.permissions().map(|permission| permission.to_string()).collect(),
         tenants: principal.scope.tenants().map(ToString::to_string).collect(),
         expire_time: principal.expires.map(convert::time),
+        allowances: Vec::new(),
     }
 }

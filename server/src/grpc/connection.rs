@@ -95,7 +95,7 @@ pub(super) async fn serve<L: Ledger>(
     let Accepted { stream, peer, exposed, refusal } = accepted;
     let due = Instant::now() + PREFACE_DEADLINE;
     let Some(acceptor) = port.tls_acceptor() else {
-        let caller = Caller { peer, session: Arc::new(Session::new(exposed, None)), refusal };
+        let caller = Caller { peer, session: Arc::new(Session::new(peer, exposed, None)), refusal };
         return speak(stream, caller, port, spawner, due, stop).await;
     };
     let shaken = tokio::select! {
@@ -105,7 +105,7 @@ pub(super) async fn serve<L: Ledger>(
     match shaken {
         Ok(Ok(stream)) => {
             let certificate = ClientCertificate::of(stream.get_ref().1.peer_certificates());
-            let caller = Caller { peer, session: Arc::new(Session::new(None, certificate)), refusal };
+            let caller = Caller { peer, session: Arc::new(Session::new(peer, None, certificate)), refusal };
             Box::pin(speak(stream, caller, port, spawner, due, stop)).await;
         }
         Ok(Err(error)) => {

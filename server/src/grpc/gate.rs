@@ -17,6 +17,8 @@ use tokio::{sync::Semaphore, time::timeout};
 
 use super::{
     StoreApi,
+    logins::Logins,
+    peers::Peer,
     rates::{Cell, Rates},
     status::Refusal,
 };
@@ -35,10 +37,12 @@ pub(super) struct Gate {
     reflection: ReflectionAccess,
     unknown: Semaphore,
     rates: Rates,
+    logins: Logins,
 }
 
 /// What one connection remembers: its calls nearly always have the same token.
 pub(super) struct Session {
+    peer: Peer,
     /// The address of a peer whose tokens others can read on the way.
     exposed: Option<IpAddr>,
     certificate: Option<Arc<ClientCertificate>>,
@@ -64,8 +68,8 @@ pub(super) struct Refused {
 // === impl Session ===
 
 impl Session {
-    pub(super) fn new(exposed: Option<IpAddr>, certificate: Option<ClientCertificate>) -> Self {
-        Self { exposed, certificate: certificate.map(Arc::new), known: Mutex::new(None) }
+    pub(super) fn new(peer: Peer, exposed: Option<IpAddr>, certificate: Option<ClientCertificate>) -> Self {
+        Self { peer, exposed, certificate: certificate.map(Arc::new), known: Mutex::new(None) }
     }
 
     fn credentials<'a>(&'a self, header: Option<&'a HeaderValue>) -> Credentials<'a> {
@@ -78,7 +82,13 @@ impl Session {
 impl Gate {
     pub(super) fn new(auth: Authenticator) -> Self {
         let unknown = Semaphore::new(LEDGER_CALLS);
-        Self { auth, reflection: ReflectionAccess::Authenticated, unknown, rates: Rates::default() }
+        Self {
+            auth,
+            reflection: ReflectionAccess::Authenticated,
+            unknown,
+            rates: Rates::default(),
+            logins: Logins::default(),
+        }
     }
 
     pub(super) fn with_reflection(self, reflection: ReflectionAccess) -> Self {
@@ -174,6 +184,7 @@ impl Gate {
         let said = timeout(LOOK_UP_LIMIT, self.auth.authenticate(credentials)).await;
         let recognised = match said.unwrap_or(Err(AuthError::Unavailable)) {
             Err(AuthError::Unknown) => {
+                self.logins.check(session.peer)?;
                 // It may have been made on another replica a moment ago.
                 let _place = self.unknown.try_acquire().map_err(|_| Refusal::AuthUnavailable)?;
                 catch_up(api).await?;
@@ -181,6 +192,9 @@ impl Gate {
             }
             said => said,
         };
+        if recognised.as_ref().is_err_and(AuthError::is_guess) {
+            self.logins.fail(session.peer)?;
+        }
         let recognised = recognised.map_err(Refusal::from)?;
         let principal = recognised.principal.clone();
         let cell = self.rates.cell(&principal, most_calls(&principal, api));

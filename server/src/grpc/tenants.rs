@@ -271,20 +271,29 @@ fn limits(violations: &mut Violations, limits: wire::TenantLimits) -> Option<Ten
     Some(TenantLimits { stores: stores?, creates_per_minute: creates?, calls_per_second: calls?, watches: watches? })
 }
 
+pub(super) fn shown_limits(limits: TenantLimits) -> wire::TenantLimits {
+    let wire_limit = |limit: Option<u32>| limit.and_then(|limit| i32::try_from(limit).ok());
+    wire::TenantLimits {
+        stores: wire_limit(limits.stores),
+        creates_per_minute: wire_limit(limits.creates_per_minute),
+        calls_per_second: wire_limit(limits.calls_per_second),
+        watches: wire_limit(limits.watches),
+    }
+}
+
+/// What the tenant has, as of the mirror.
+pub(super) fn usage(tenant: &TenantId, mirror: &Mirror) -> wire::TenantUsage {
+    wire::TenantUsage { stores: i64::try_from(mirror.count_stores_of(tenant)).unwrap_or(i64::MAX) }
+}
+
 fn shown(tenant: &Tenant, mirror: &Mirror) -> wire::Tenant {
     let Tenant { id, uid, display_name, limits, create_time, update_time, .. } = tenant;
-    let wire_limit = |limit: Option<u32>| limit.and_then(|limit| i32::try_from(limit).ok());
     wire::Tenant {
         id: id.to_string(),
         uid: uid.to_string(),
         display_name: display_name.to_string(),
-        limits: Some(wire::TenantLimits {
-            stores: wire_limit(limits.stores),
-            creates_per_minute: wire_limit(limits.creates_per_minute),
-            calls_per_second: wire_limit(limits.calls_per_second),
-            watches: wire_limit(limits.watches),
-        }),
-        used: Some(wire::TenantUsage { stores: i64::try_from(mirror.count_stores_of(id)).unwrap_or(i64::MAX) }),
+        limits: Some(shown_limits(*limits)),
+        used: Some(usage(id, mirror)),
         create_time: Some(convert::time(*create_time)),
         update_time: Some(convert::time(*update_time)),
     }

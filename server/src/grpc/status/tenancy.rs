@@ -20,6 +20,11 @@ pub(in crate::grpc) enum Tenancy {
         most: u32,
         retry_after: Duration,
     },
+    /// The peer has failed to prove who it is as often as it may in a second.
+    Logins {
+        most: u32,
+        retry_after: Duration,
+    },
     /// `None`: it was not said of which tenant.
     Denied(Option<TenantId>, Denial),
 }
@@ -36,7 +41,9 @@ impl Tenancy {
             Self::Denied(_, Denial::Undeclared) => (Code::FailedPrecondition, "TENANT_UNDECLARED"),
             Self::Denied(_, Denial::NotEmpty { .. }) => (Code::FailedPrecondition, "TENANT_NOT_EMPTY"),
             Self::Denied(_, Denial::Stores { .. }) => (Code::ResourceExhausted, "QUOTA_EXCEEDED"),
-            Self::Calls { .. } | Self::Denied(_, Denial::Rate { .. }) => (Code::ResourceExhausted, "RATE_LIMITED"),
+            Self::Calls { .. } | Self::Logins { .. } | Self::Denied(_, Denial::Rate { .. }) => {
+                (Code::ResourceExhausted, "RATE_LIMITED")
+            }
         }
     }
 
@@ -50,6 +57,9 @@ impl Tenancy {
             Self::Calls { most, .. } => {
                 format!("callers of this tenant may make {most} calls in a second each; try again more slowly")
             }
+            Self::Logins { most, .. } => format!(
+                "more than {most} calls in a second from this address had no valid credential; try again with a valid one"
+            ),
             Self::Denied(id, denial) => {
                 let id = id.as_ref().map_or_else(|| "of the store".to_owned(), ToString::to_string);
                 match denial {
@@ -74,13 +84,13 @@ impl Tenancy {
         let first = match self {
             Self::TokenNotFound(id) | Self::TokenConflict(id) => Some(("token_id", id.to_string())),
             Self::TenantExists(id) | Self::TenantNotFound(id) | Self::TenantConflict(id) => Some(of(id)),
-            Self::Calls { .. } => None,
+            Self::Calls { .. } | Self::Logins { .. } => None,
             Self::Denied(id, _) => id.as_ref().map(of),
         };
         let second = match self {
-            Self::Calls { most, .. } | Self::Denied(_, Denial::Stores { most } | Denial::Rate { most, .. }) => {
-                Some(("limit", most.to_string()))
-            }
+            Self::Calls { most, .. }
+            | Self::Logins { most, .. }
+            | Self::Denied(_, Denial::Stores { most } | Denial::Rate { most, .. }) => Some(("limit", most.to_string())),
             Self::Denied(_, Denial::NotEmpty { stores }) => Some(("stores", stores.to_string())),
             _ => None,
         };
@@ -104,7 +114,9 @@ impl Tenancy {
                 let subject = id.as_ref().map(|id| format!("tenant:{id}")).unwrap_or_default();
                 details.add_quota_failure_violation(subject, self.message());
             }
-            Self::Calls { retry_after, .. } | Self::Denied(_, Denial::Rate { retry_after, .. }) => {
+            Self::Calls { retry_after, .. }
+            | Self::Logins { retry_after, .. }
+            | Self::Denied(_, Denial::Rate { retry_after, .. }) => {
                 // In whole milliseconds, none too early.
                 let wait = Duration::from_millis(u64::try_from(retry_after.as_millis()).unwrap_or(u64::MAX - 1) + 1);
                 details.set_retry_info(Some(wait));

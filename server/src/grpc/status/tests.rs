@@ -12,6 +12,7 @@ fn token() -> TokenId {
     "4fKq0ZpL2x".parse().expect("valid")
 }
 
+const LOGINS: Tenancy = Tenancy::Logins { most: 1, retry_after: Duration::from_micros(1_500) };
 const CALLS: Tenancy = Tenancy::Calls { most: 1, retry_after: Duration::from_micros(1_500) };
 
 const RATE: Denial = Denial::Rate { most: 1, retry_after: Duration::from_micros(1_500) };
@@ -66,6 +67,7 @@ fn every_refusal() -> Vec<(Refusal, Code, &'static str)> {
         (denied(Denial::NotEmpty { stores: 1 }), Code::FailedPrecondition, "TENANT_NOT_EMPTY"),
         (denied(Denial::Stores { most: 1 }), Code::ResourceExhausted, "QUOTA_EXCEEDED"),
         (CALLS.into(), Code::ResourceExhausted, "RATE_LIMITED"),
+        (LOGINS.into(), Code::ResourceExhausted, "RATE_LIMITED"),
         (denied(RATE), Code::ResourceExhausted, "RATE_LIMITED"),
         (Refusal::AuthUnavailable, Code::Unavailable, "AUTH_UNAVAILABLE"),
         (
