@@ -147,14 +147,26 @@ impl Client {
     /// # Errors
     /// [`Error::Unauthenticated`] when the token is missing, invalid, expired or revoked.
     pub async fn principal(&self) -> Result<Principal, Error> {
+        let no_principal = || Error::Other(Cause::new(Status::internal("the response has no principal")));
+        self.get_principal().await?.principal.ok_or_else(no_principal)
+    }
+
+    /// The version of the server, such as `0.1.0`, as its own answer has it; empty if it is too old to say. A server and a client
+    /// whose versions are one minor number apart work together.
+    ///
+    /// # Errors
+    /// As [`principal`](Self::principal).
+    pub async fn server_version(&self) -> Result<String, Error> {
+        Ok(self.get_principal().await?.server_version)
+    }
+
+    async fn get_principal(&self) -> Result<wire::GetPrincipalResponse, Error> {
         let accounts = self.accounts.clone();
-        let answer = self
-            .unary(Repetition::Harmless, wire::GetPrincipalRequest {}, |_, request| {
-                let mut accounts = accounts.clone();
-                async move { accounts.get_principal(request).await }
-            })
-            .await?;
-        answer.principal.ok_or_else(|| Error::Other(Cause::new(Status::internal("the response has no principal"))))
+        self.unary(Repetition::Harmless, wire::GetPrincipalRequest {}, |_, request| {
+            let mut accounts = accounts.clone();
+            async move { accounts.get_principal(request).await }
+        })
+        .await
     }
 
     /// Watches the stores that `filter` means: each as it is, then `Synced`, then every change. The watch goes on by itself

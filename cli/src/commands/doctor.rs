@@ -54,6 +54,7 @@ async fn examine(global: &Global, findings: &mut Findings) -> Result<(), Ended> 
     reach(global, &target, findings).await?;
     let client = connect(global, &target, findings).await?;
     let principal = identify(&client, &target, findings).await?;
+    compare_versions(&client, findings).await;
     read(&client, &principal, findings).await;
     Ok(())
 }
@@ -110,6 +111,36 @@ async fn connect(global: &Global, target: &Target, findings: &mut Findings) -> R
     let encrypted = target.server.starts_with("https://");
     findings.ok("connection", if encrypted { "encrypted; the certificate is trusted" } else { "not encrypted" });
     Ok(client)
+}
+
+/// Whether the server's version and this program's belong together.
+async fn compare_versions(client: &Client, findings: &mut Findings) {
+    let ours = env!("CARGO_PKG_VERSION");
+    match client.server_version().await {
+        Ok(theirs) if theirs.is_empty() => {
+            findings.ok("versions", "the server is too old to say its own");
+        }
+        Ok(theirs) if are_apart(ours, &theirs) => {
+            let fix = "use versions that are one minor number apart at most".to_owned();
+            findings.failed("versions", format!("the server is {theirs}, this program {ours}"), fix);
+        }
+        Ok(theirs) => findings.ok("versions", format!("the server is {theirs}")),
+        Err(error) => findings.failed("versions", error.to_string(), "try again".to_owned()),
+    }
+}
+
+/// Whether two versions are more than one minor number apart.
+fn are_apart(one: &str, other: &str) -> bool {
+    let numbers = |text: &str| {
+        let mut parts = text.split('.').map(|part| part.parse::<u64>().ok());
+        Some((parts.next()??, parts.next()??))
+    };
+    match (numbers(one), numbers(other)) {
+        (Some((major, minor)), Some((other_major, other_minor))) => {
+            major != other_major || minor.abs_diff(other_minor) > 1
+        }
+        _ => one != other,
+    }
 }
 
 /// Who the caller is, and what it may do.
@@ -229,6 +260,20 @@ impl Findings {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn versions_belong_together_that_are_one_minor_number_apart() {
+        for (one, other, apart) in [
+            ("0.1.0", "0.1.7", false),
+            ("0.1.0", "0.2.0-rc.1", false),
+            ("0.3.0", "0.1.0", true),
+            ("1.0.0", "0.9.0", true),
+            ("0.1.0", "main", true),
+        ] {
+            assert_eq!(are_apart(one, other), apart, "{one} {other}");
+            assert_eq!(are_apart(other, one), apart, "{other} {one}");
+        }
+    }
 
     #[test]
     fn a_clock_is_compared_with_room_for_the_call() {

@@ -241,6 +241,9 @@ impl AccountService for Service {
         let mut principal = Principal { name: "test".to_owned(), role: "admin".to_owned(), ..Principal::default() };
         principal.permissions = PERMISSIONS.iter().map(|name| (*name).to_owned()).collect();
         principal.set_kind(if token.is_some() { Kind::Token } else { Kind::Anonymous });
-        Ok(Response::new(GetPrincipalResponse { principal: Some(principal) }))
+        Ok(Response::new(GetPrincipalResponse {
+            principal: Some(principal),
+            server_version: env!("CARGO_PKG_VERSION").to_owned(),
+        }))
     }
 }

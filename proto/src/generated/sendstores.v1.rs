@@ -1042,6 +1042,10 @@ pub struct GetPrincipalResponse {
     /// The caller.
     #[prost(message, optional, tag = "1")]
     pub principal: ::core::option::Option<Principal>,
+    /// The version of the server that answered, such as "0.1.0". Behind a balancer, another replica may have another one while
+    /// they are updated. Empty: a server older than this field.
+    #[prost(string, tag = "2")]
+    pub server_version: ::prost::alloc::string::String,
 }
 /// Generated client implementations.
 #[cfg(feature = "client")]

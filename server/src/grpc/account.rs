@@ -17,7 +17,8 @@ impl<L: Ledger> AccountService for StoreApi<L> {
     ) -> Result<Response<wire::GetPrincipalResponse>, Status> {
         self.answer_from_memory(request, async |api: &Self, _, caller| {
             let allowances = caller.scope.tenants().map(|tenant| api.allowance(tenant)).collect();
-            Ok(wire::GetPrincipalResponse { principal: Some(wire::Principal { allowances, ..shown(&caller) }) })
+            let principal = Some(wire::Principal { allowances, ..shown(&caller) });
+            Ok(wire::GetPrincipalResponse { principal, server_version: env!("CARGO_PKG_VERSION").to_owned() })
         })
         .await
     }
