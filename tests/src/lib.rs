@@ -2,6 +2,7 @@
 
 pub mod api_proxy;
 pub mod authority;
+pub mod balancer;
 pub mod cluster;
 pub mod counters;
 pub mod cycles;

@@ -71,6 +71,18 @@ impl Recorder {
         Ok(())
     }
 
+    /// Reads on the stream that was opened last until everything in `log` that its filter means has been seen; fails if that
+    /// takes too long.
+    pub async fn read_all(&mut self, watch: &mut Watch, log: &[Entry]) -> Result<(), Error> {
+        let last = self.watcher.filter.last_due(log);
+        if !self.has_seen(last) {
+            let seen = self.read(watch, |message| message.revision >= last && message.token.is_some());
+            within("everything in the log to be seen", seen).await?;
+        }
+        self.watcher.until = log.last().map_or(0, |entry| entry.revision);
+        Ok(())
+    }
+
     /// Begins anew with the next stream, as who was told that its place is lost.
     pub fn forget_token(&mut self) {
         self.token = None;
