@@ -1,17 +1,20 @@
-"""Runs every check on the chart of the control plane's identity: python -m checks.control_plane --helm PROGRAM ... CHART"""
+"""Runs every check on the chart of the control plane: python -m checks.control_plane --helm PROGRAM ... CHART"""
 
 import argparse
+import json
 import os
 import subprocess
 from pathlib import Path
 
-from . import golden, source
-from .helm import KUBERNETES, Outcome, objects
+import yaml
+
+from . import golden, server, source
+from .helm import KUBERNETES, Outcome, merged, objects
 from .main import HERE, Report, rule_name, schema_problems
 
 NAMESPACE = "sendstores-system"
-ALLOWED_KINDS = {"ServiceAccount", "ClusterRole", "ClusterRoleBinding", "ValidatingAdmissionPolicy",
-                 "ValidatingAdmissionPolicyBinding"}
+IDENTITY_KINDS = {"ServiceAccount", "ClusterRole", "ClusterRoleBinding", "ValidatingAdmissionPolicy",
+                  "ValidatingAdmissionPolicyBinding"}
 # Whoever has one of these can give himself everything else.
 FORBIDDEN_VERBS = {"*", "escalate", "bind", "impersonate", "approve", "sign"}
 FORBIDDEN_RESOURCES = {"*", "roles", "rolebindings", "clusterroles", "clusterrolebindings", "nodes", "nodes/proxy",
@@ -24,13 +27,16 @@ class Helm:
         self.chart = chart
         self.version = self.run("version", "--template", "{{.Version}}").stdout.strip()
 
-    def run(self, *argv: str) -> Outcome:
-        done = subprocess.run([self.program, *argv], capture_output=True, text=True, timeout=60)
+    def run(self, *argv: str, stdin: str = "") -> Outcome:
+        done = subprocess.run([self.program, *argv], input=stdin, capture_output=True, text=True, timeout=60)
         return Outcome(done.returncode, done.stdout, done.stderr)
 
-    def template(self, *more: str) -> Outcome:
-        return self.run("template", "sendstores", str(self.chart), "--namespace", NAMESPACE,
-                        "--kube-version", KUBERNETES, *more)
+    def template(self, values: dict, namespace: str = NAMESPACE) -> Outcome:
+        return self.run("template", "sendstores", str(self.chart), "--namespace", namespace,
+                        "--kube-version", KUBERNETES, "-f", "-", stdin=json.dumps(values))
+
+    def lint(self, values: dict) -> Outcome:
+        return self.run("lint", "--strict", str(self.chart), "--namespace", NAMESPACE, "-f", "-", stdin=json.dumps(values))
 
 
 def of_kind(rendered: list[dict], kind: str) -> dict:
@@ -42,7 +48,7 @@ def of_kind(rendered: list[dict], kind: str) -> dict:
 
 def only_the_identity(rendered: list[dict]) -> list[str]:
     return [f"{item['kind']} {item['metadata']['name']} does not belong here" for item in rendered
-            if item["kind"] not in ALLOWED_KINDS]
+            if item["kind"] not in IDENTITY_KINDS]
 
 
 def no_right_gives_others(rendered: list[dict]) -> list[str]:
@@ -91,42 +97,90 @@ def the_fence_denies(rendered: list[dict]) -> list[str]:
     return found
 
 
-RULES = [only_the_identity, no_right_gives_others, each_resource_stands_once, the_role_is_the_accounts_alone, the_fence_denies]
+# The identity is the same with a server and without.
+RULES = [no_right_gives_others, each_resource_stands_once, the_role_is_the_accounts_alone, the_fence_denies]
 
 
-def tokens_need_one_right_more(helm: Helm, rendered: list[dict]) -> list[str]:
-    outcome = helm.template("--set", "auth.kubernetes.enabled=true")
+def rights(rendered: list[dict]) -> list[dict]:
+    return of_kind(rendered, "ClusterRole")["rules"]
+
+
+def only_values_change_rights(helm: Helm, identity: list[dict]) -> list[str]:
+    """What a value adds to the identity's rights, or takes from them."""
+    found = []
+    proxy = [{"apiGroups": [""], "resources": ["services/proxy"], "verbs": ["create", "get"]}]
+    review = [{"apiGroups": ["authentication.k8s.io"], "resources": ["tokenreviews"], "verbs": ["create"]}]
+    dev = case("control-plane-dev")["values"]
+    for what, values, more, fewer in [
+        ("auth.kubernetes", {"auth": {"kubernetes": {"enabled": True}}}, review, []),
+        ("pod-network", dev, [], proxy),
+        ("api-server", merged(dev, {"server.probeVia": "api-server"}), [], []),
+    ]:
+        outcome = helm.template(values)
+        if outcome.code:
+            found.append(f"{what}: {outcome.stderr.strip()}")
+            continue
+        rendered = objects(outcome.stdout)
+        added = [rule for rule in rights(rendered) if rule not in rights(identity)]
+        taken = [rule for rule in rights(identity) if rule not in rights(rendered)]
+        found += [] if (added, taken) == (more, fewer) else [f"{what}: {added} more, {taken} fewer"]
+    return found
+
+
+def case(name: str) -> dict:
+    return next(one for one in cases() if one["name"] == name)
+
+
+def cases() -> list[dict]:
+    return yaml.safe_load((HERE / "cases-control-plane.yaml").read_text())
+
+
+def known(rendered: list[dict]) -> list[dict]:
+    """Without the kinds of other projects, whose schemas are not at hand."""
+    others = ("cert-manager.io/", "gateway.networking.k8s.io/", "monitoring.coreos.com/")
+    return [item for item in rendered if not item["apiVersion"].startswith(others)]
+
+
+def refusal_problems(helm: Helm, refusal: dict) -> list[str]:
+    outcome = helm.template(merged(case("control-plane-dev")["values"], refusal["set"]))
+    if outcome.code == 0:
+        return ["was accepted"]
+    return [] if refusal["says"] in outcome.stderr else [f"does not say {refusal['says']!r}: {outcome.stderr.strip()}"]
+
+
+def stores_namespace_problems(helm: Helm) -> list[str]:
+    outcome = helm.template(case("control-plane-dev")["values"], namespace="store-sendstores")
+    return [] if outcome.code and "begins with store-" in outcome.stderr else [f"{outcome.code}: {outcome.stderr.strip()}"]
+
+
+def check_case(report: Report, helm: Helm, one: dict, update: bool) -> None:
+    label = f"{helm.version} {one['name']}"
+    report.check(f"{label}: helm lint --strict", lambda: lint_problems(helm, one["values"]))
+    outcome = helm.template(one["values"])
+    report.check(f"{label}: renders", lambda: [outcome.stderr.strip()] if outcome.code else [])
     if outcome.code:
-        return [outcome.stderr.strip()]
-    enabled = objects(outcome.stdout)
-    more = [rule for rule in of_kind(enabled, "ClusterRole")["rules"] if rule not in of_kind(rendered, "ClusterRole")["rules"]]
-    wanted = [{"apiGroups": ["authentication.k8s.io"], "resources": ["tokenreviews"], "verbs": ["create"]}]
-    found = [] if more == wanted else [f"{more} more"]
-    return found + schema_problems(enabled) + [problem for rule in RULES for problem in rule(enabled)]
-
-
-def unknown_value(helm: Helm) -> list[str]:
-    outcome = helm.template("--set", "rules=all")
-    return ["was accepted"] if outcome.code == 0 else []
+        return
+    report.check(f"{label}: golden", lambda: golden.problems(HERE / "golden" / one["name"], outcome.stdout, update))
+    rendered = objects(outcome.stdout)
+    report.check(f"{label}: Kubernetes {KUBERNETES} schema", lambda: schema_problems(known(rendered)))
+    for rule in RULES:
+        report.check(f"{label}: {rule_name(rule)}", lambda: rule(rendered))
+    for rule in server.RULES if one["values"] else [only_the_identity]:
+        report.check(f"{label}: {rule_name(rule)}", lambda: rule(rendered))
 
 
 def check_helm(report: Report, helm: Helm, update: bool) -> None:
-    report.check(f"{helm.version}: helm lint --strict", lambda: lint_problems(helm))
-    outcome = helm.template()
-    report.check(f"{helm.version}: renders", lambda: [outcome.stderr.strip()] if outcome.code else [])
-    if outcome.code:
-        return
-    report.check(f"{helm.version}: golden", lambda: golden.problems(HERE / "golden" / "control-plane", outcome.stdout, update))
-    rendered = objects(outcome.stdout)
-    report.check(f"{helm.version}: Kubernetes {KUBERNETES} schema", lambda: schema_problems(rendered))
-    for rule in RULES:
-        report.check(f"{helm.version}: {rule_name(rule)}", lambda: rule(rendered))
-    report.check(f"{helm.version}: tokens need one right more", lambda: tokens_need_one_right_more(helm, rendered))
-    report.check(f"{helm.version}: a value is refused", lambda: unknown_value(helm))
+    for one in cases():
+        check_case(report, helm, one, update)
+    identity = objects(helm.template({}).stdout)
+    report.check(f"{helm.version}: only values change rights", lambda: only_values_change_rights(helm, identity))
+    for refusal in yaml.safe_load((HERE / "refusals-control-plane.yaml").read_text()):
+        report.check(f"{helm.version} refused: {refusal['name']}", lambda: refusal_problems(helm, refusal))
+    report.check(f"{helm.version} refused: a namespace of stores", lambda: stores_namespace_problems(helm))
 
 
-def lint_problems(helm: Helm) -> list[str]:
-    outcome = helm.run("lint", "--strict", str(helm.chart))
+def lint_problems(helm: Helm, values: dict) -> list[str]:
+    outcome = helm.lint(values)
     return [] if outcome.code == 0 else [outcome.stdout.strip(), outcome.stderr.strip()]
 
 
