@@ -85,8 +85,13 @@ import_root() {
   esac
 }
 
+# build_image CONTEXT NAME BASE [ARGUMENT=VALUE...]
 build_image() {
-  local context=$1 args=(--tag "$2" --build-arg "BASE=$3" --build-arg "PACKAGES_AS_OF=$PACKAGES_AS_OF")
+  local context=$1 argument args=(--tag "$2" --build-arg "BASE=$3" --build-arg "PACKAGES_AS_OF=$PACKAGES_AS_OF")
+  shift 3
+  for argument in "$@"; do
+    args+=(--build-arg "$argument")
+  done
   case $engine in
     docker) docker build "${args[@]}" "$context" ;;
     podman) podman build "${args[@]}" --layers "$context" ;;
