@@ -77,11 +77,11 @@
 - {name: SENDSTORES_REDIS_REPLICAS_ACKNOWLEDGE, value: {{ $redis.replicasAcknowledge | toString | quote }}}
 {{- if $redis.embedded.enabled }}
 {{- $scheme := ternary "rediss" "redis" (not (empty $redis.embedded.tls.existingSecret)) }}
-- name: REDIS_PASSWORD
+- name: SENDSTORES_REDIS_PASSWORD
   valueFrom: {secretKeyRef: {name: {{ $redis.embedded.existingSecret }}, key: password}}
-# Kubernetes puts the password in.
+# Kubernetes puts the password in. What begins with SENDSTORES_ is kept from the programs that the server starts.
 - name: SENDSTORES_REDIS_URL
-  value: {{ printf "%s://sendstores:$(REDIS_PASSWORD)@%s-redis.%s.svc:6379" $scheme .Release.Name .Release.Namespace | quote }}
+  value: {{ printf "%s://sendstores:$(SENDSTORES_REDIS_PASSWORD)@%s-redis.%s.svc:6379" $scheme .Release.Name .Release.Namespace | quote }}
 {{- if $redis.embedded.tls.existingSecret }}
 - {name: SENDSTORES_REDIS_CA, value: /etc/sendstores/redis-ca/ca.crt}
 {{- else }}

@@ -51,9 +51,9 @@ def passwords_come_from_secrets(objects: list[dict]) -> list[str]:
     found = [f"a {item['kind']} is made" for item in objects if item["kind"] == "Secret"]
     environment = _environment(objects)
     url = environment["SENDSTORES_REDIS_URL"]
-    if "valueFrom" not in url and "$(REDIS_PASSWORD)@" not in url["value"]:
+    if "valueFrom" not in url and "$(SENDSTORES_REDIS_PASSWORD)@" not in url["value"]:
         found.append(f"the URL of Redis is {url}")
-    if "REDIS_PASSWORD" in environment and "secretKeyRef" not in environment["REDIS_PASSWORD"].get("valueFrom", {}):
+    if "SENDSTORES_REDIS_PASSWORD" in environment and "secretKeyRef" not in environment["SENDSTORES_REDIS_PASSWORD"].get("valueFrom", {}):
         found.append("the password of Redis is a value")
     return found
 
