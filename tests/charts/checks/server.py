@@ -105,7 +105,7 @@ def redis_loses_nothing_and_lets_nobody_else_in(objects: list[dict]) -> list[str
         if item["kind"] == "StatefulSet":
             start = item["spec"]["template"]["spec"]["containers"][0]["args"][0]
             found += [f"no {setting!r}" for setting in ("appendonly yes", "appendfsync always", "aof-load-truncated no",
-                      "maxmemory-policy noeviction", "user default reset off", "user sendstores reset on #$digest ~{")
+                      "maxmemory-policy noeviction", "user default reset off ~* &* +@all", "user sendstores reset on #$digest ~{")
                       if setting not in start]
         if item["kind"] == "NetworkPolicy" and item["metadata"]["name"].endswith("-redis"):
             peers = [peer for rule in item["spec"]["ingress"] for peer in rule["from"]]
