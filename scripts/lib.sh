@@ -89,6 +89,18 @@ use_token() {
   export SENDSTORES_TOKEN
 }
 
+# use_server: has the CLI call the server that `make up` started, with its token.
+use_server() {
+  source "$dev/server.env"
+  if [[ -d $dev/in-cluster ]]; then
+    export SENDSTORES_SERVER=https://127.0.0.1:$grpc_port SENDSTORES_CA=$dev/in-cluster/ca.crt
+  else
+    export SENDSTORES_SERVER=http://127.0.0.1:$grpc_port
+    unset SENDSTORES_CA # what a shell was told for another server
+  fi
+  use_token
+}
+
 gone() { ! running "$1"; }
 
 # image_archives: where images/build keeps the two images of a store, a line each.
@@ -98,4 +110,13 @@ image_archives() {
     image=${name##*/}
     echo "$cache/images/${image/:/-}.tar"
   done < <("$root/images/build" --print)
+}
+
+# server_archives: where images/build-server keeps the image of the control plane and that of its Redis, a line each.
+server_archives() {
+  local name image
+  while read -r name; do
+    image=${name##*/}
+    echo "$cache/images/${image/:/-}.tar"
+  done < <(SENDSTORES_IMAGE_PROGRAMS=$bin "$root/images/build-server" --print)
 }

@@ -43,6 +43,11 @@ pub fn image_variant(name: &str) -> PathBuf {
     PathBuf::from(given("SENDSTORES_TEST_IMAGE_VARIANTS")).join(format!("values-{name}.yaml"))
 }
 
+/// Values for the chart of the control plane that name its image, and that of its Redis (images/build-server).
+pub fn server_image() -> PathBuf {
+    given("SENDSTORES_TEST_SERVER_IMAGE").into()
+}
+
 fn programs() -> PathBuf {
     given("SENDSTORES_TEST_PROGRAMS").into()
 }
@@ -101,6 +106,21 @@ impl Cluster {
 
     pub fn program(&self, name: &str) -> PathBuf {
         self.programs.join(name)
+    }
+
+    /// The values of all its stores.
+    pub fn values(&self) -> &[PathBuf] {
+        &self.values
+    }
+
+    /// The public address of a store, with `{id}` in it.
+    pub fn store_url(&self) -> &str {
+        &self.store_url
+    }
+
+    /// Where the node's ports are reached from this machine.
+    pub fn node_address(&self) -> String {
+        given(&format!("{}_NODE_IP", self.told_by))
     }
 
     /// Where the API server writes down who did what.

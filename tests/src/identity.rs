@@ -7,7 +7,8 @@ use tempfile::NamedTempFile;
 
 use crate::{cluster::Cluster, server::workspace, wait::until};
 
-const NAME: &str = "sendstores";
+/// The release, and the names that follow from it.
+pub const NAME: &str = "sendstores";
 
 /// Leave to do one thing with one kind of objects, such as `deployments.apps: get`.
 pub type Right = String;
@@ -58,37 +59,12 @@ impl Identity {
 
     /// The right for each verb and resource of its ClusterRole.
     pub fn granted(&self) -> BTreeSet<Right> {
-        let role = self.cluster.get(&["clusterrole", &format!("{}-{NAME}", self.namespace)]);
-        let texts = |rule: &Value, field: &str| -> Vec<String> {
-            let list = rule[field].as_array().expect("a list").iter();
-            list.map(|text| text.as_str().expect("a text").to_owned()).collect()
-        };
-        let mut granted = BTreeSet::new();
-        for rule in role["rules"].as_array().expect("rules") {
-            for (group, resource) in texts(rule, "apiGroups")
-                .iter()
-                .flat_map(|group| texts(rule, "resources").into_iter().map(move |resource| (group.clone(), resource)))
-            {
-                granted.extend(texts(rule, "verbs").iter().map(|verb| right(&group, &resource, verb)));
-            }
-        }
-        granted
+        granted(&self.cluster, &self.namespace)
     }
 
     /// What the API server has written down so far.
     pub fn seen(&self) -> Seen {
-        let user = format!("system:serviceaccount:{}:{NAME}", self.namespace);
-        let log = std::fs::read_to_string(self.cluster.audit_log()).expect("the audit log");
-        // Behind the last line end there may be a line that is just being written.
-        let log = log.rsplit_once('\n').map_or("", |(whole, _)| whole);
-        let mut seen = Seen::default();
-        for line in log.lines().filter(|line| line.contains(&user)) {
-            let entry: Value = serde_json::from_str(line).expect("an entry");
-            if entry["user"]["username"] == user.as_str() {
-                seen.note(&entry);
-            }
-        }
-        seen
+        seen(&self.cluster, &self.namespace)
     }
 }
 
@@ -97,6 +73,41 @@ impl Drop for Identity {
         helm(&self.cluster, &self.namespace, &["uninstall", NAME]);
         self.cluster.kubectl(&["delete", "namespace", &self.namespace, "--wait=false"]);
     }
+}
+
+/// The right for each verb and resource that the release in this namespace gives its account.
+pub fn granted(cluster: &Cluster, namespace: &str) -> BTreeSet<Right> {
+    let role = cluster.get(&["clusterrole", &format!("{namespace}-{NAME}")]);
+    let texts = |rule: &Value, field: &str| -> Vec<String> {
+        let list = rule[field].as_array().expect("a list").iter();
+        list.map(|text| text.as_str().expect("a text").to_owned()).collect()
+    };
+    let mut granted = BTreeSet::new();
+    for rule in role["rules"].as_array().expect("rules") {
+        for (group, resource) in texts(rule, "apiGroups")
+            .iter()
+            .flat_map(|group| texts(rule, "resources").into_iter().map(move |resource| (group.clone(), resource)))
+        {
+            granted.extend(texts(rule, "verbs").iter().map(|verb| right(&group, &resource, verb)));
+        }
+    }
+    granted
+}
+
+/// What the API server has written down so far of the account of the release in this namespace.
+pub fn seen(cluster: &Cluster, namespace: &str) -> Seen {
+    let user = format!("system:serviceaccount:{namespace}:{NAME}");
+    let log = std::fs::read_to_string(cluster.audit_log()).expect("the audit log");
+    // Behind the last line end there may be a line that is just being written.
+    let log = log.rsplit_once('\n').map_or("", |(whole, _)| whole);
+    let mut seen = Seen::default();
+    for line in log.lines().filter(|line| line.contains(&user)) {
+        let entry: Value = serde_json::from_str(line).expect("an entry");
+        if entry["user"]["username"] == user.as_str() {
+            seen.note(&entry);
+        }
+    }
+    seen
 }
 
 // === impl Seen ===
@@ -134,11 +145,13 @@ fn right(group: &str, resource: &str, verb: &str) -> Right {
     format!("{resource}{dot}{group}: {verb}")
 }
 
-fn chart() -> String {
+/// The chart of the control plane.
+pub fn chart() -> String {
     workspace().join("charts/sendstores").display().to_string()
 }
 
-fn helm(cluster: &Cluster, namespace: &str, args: &[&str]) {
+/// Runs helm as the administrator.
+pub fn helm(cluster: &Cluster, namespace: &str, args: &[&str]) {
     let mut command = Command::new(cluster.program("helm"));
     command.args(["--kubeconfig", &cluster.kubeconfig, "--namespace", namespace]).args(args);
     let output = command.output().expect("run helm");

@@ -11,6 +11,7 @@ pub mod helm_records;
 pub mod helm_shim;
 pub mod http;
 pub mod identity;
+pub mod installed;
 pub mod interposed;
 pub mod issuer;
 pub mod ledger;
