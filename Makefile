@@ -7,7 +7,7 @@ help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: up
-up: ## Start everything and create a store; again: one store more
+up: ## Start everything and create a store; again: one store more. IN_CLUSTER=1: with the server in the cluster
 	@scripts/up
 
 .PHONY: down

@@ -52,19 +52,23 @@ start_cluster() {
 load_images() {
   local archives
   mapfile -t archives < <(image_archives)
+  load_archives "${archives[@]}"
+}
+
+load_archives() {
   if [[ $cluster_kind == local ]]; then
-    "$local_cluster" load --name dev "${archives[@]}"
+    "$local_cluster" load --name dev "$@"
     return
   fi
   local archive context
   context=$(kubectl config current-context)
-  for archive in "${archives[@]}"; do
+  for archive in "$@"; do
     case $context in
       kind-*) kind load image-archive "$archive" --name "${context#kind-}" ;;
       minikube) minikube image load "$archive" ;;
       k3d-*) k3d image import "$archive" --cluster "${context#k3d-}" ;;
       docker-desktop | rancher-desktop) docker load --input "$archive" ;;
-      *) die "cannot load images into the context $context: push ${archives[*]} to a registry it pulls from, name them in a copy of $dev/values-images.yaml, and run: SENDSTORES_IMAGE_VALUES=/path/of/the/copy make up" ;;
+      *) die "cannot load images into the context $context: push $* to a registry it pulls from, name them in a copy of $dev/values-images.yaml, and run: SENDSTORES_IMAGE_VALUES=/path/of/the/copy make up" ;;
     esac
   done
 }
