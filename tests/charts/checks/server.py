@@ -1,7 +1,11 @@
 """What the server of the control plane's chart must be, as it is rendered. Each rule returns its problems as text."""
 
+import re
+from pathlib import Path
+
 from .security import containers, containers_are_restricted, containers_state_resources, pods, pods_are_restricted
 
+ROOT = Path(__file__).resolve().parents[3]
 SERVER = {"app.kubernetes.io/name": "sendstores", "app.kubernetes.io/instance": "sendstores",
           "app.kubernetes.io/component": "control-plane"}
 
@@ -118,7 +122,28 @@ def images_are_named(objects: list[dict]) -> list[str]:
             if not container["image"].rpartition("/")[2].partition(":")[2]]
 
 
+def _alerts(objects: list[dict]) -> list[dict]:
+    groups = [group for item in objects if item["kind"] == "PrometheusRule" for group in item["spec"]["groups"]]
+    return [rule for group in groups for rule in group["rules"]]
+
+
+def alerts_ask_for_metrics_that_there_are(objects: list[dict]) -> list[str]:
+    alerts = _alerts(objects)
+    source = "".join(file.read_text() for file in (ROOT / "server/src").rglob("*.rs")) if alerts else ""
+    return [f"{alert['alert']}: the server has no {name}" for alert in alerts
+            for name in re.findall(r"sendstores_\w+", alert["expr"]) if f'"{name}"' not in source]
+
+
+def alerts_lead_to_a_section_of_the_operations(objects: list[dict]) -> list[str]:
+    """A heading's anchor: lower case, without punctuation, words joined by hyphens."""
+    headings = re.findall(r"^#+ (.*)$", (ROOT / "docs/operations.md").read_text(), re.M)
+    anchors = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    return [f"{alert['alert']}: no section {alert['annotations']['runbook_url'].partition('#')[2]}" for alert in _alerts(objects)
+            if alert["annotations"]["runbook_url"].partition("#")[2] not in anchors]
+
+
 RULES = [pods_are_restricted, containers_are_restricted, containers_state_resources,
          a_rolling_update_never_takes_a_replica_first, a_pod_has_time_to_end, probes_ask_the_admin_port,
          only_the_server_has_a_token, passwords_come_from_secrets, a_port_without_protection_says_so, every_path_is_mounted,
-         whoever_selects_means_the_server, redis_loses_nothing_and_lets_nobody_else_in, images_are_named]
+         whoever_selects_means_the_server, redis_loses_nothing_and_lets_nobody_else_in, images_are_named,
+         alerts_ask_for_metrics_that_there_are, alerts_lead_to_a_section_of_the_operations]
