@@ -5,6 +5,7 @@ mod context;
 mod create;
 mod filter;
 mod list;
+mod report;
 mod shop;
 mod tenant;
 mod token;
@@ -19,6 +20,7 @@ pub(crate) use context::{ContextCommand, LoginArgs};
 pub(crate) use create::CreateArgs;
 pub(crate) use filter::FilterArgs;
 pub(crate) use list::{Format, ListArgs};
+pub(crate) use report::{ReportArgs, ReportFormat};
 pub(crate) use tenant::TenantCommand;
 pub(crate) use token::{CreateTokenArgs, TokenCommand};
 
@@ -128,6 +130,8 @@ pub(crate) enum Command {
     Credentials(CredentialsArgs),
     /// List stores.
     List(ListArgs),
+    /// Say what sells, what does not and why, and what to do first.
+    Report(ReportArgs),
     /// Delete a store with everything it owns.
     Delete(DeleteArgs),
     /// Show every change of stores as it happens.

@@ -10,6 +10,7 @@ mod doctor;
 mod get;
 mod list;
 mod login;
+mod report;
 mod tenant;
 mod token;
 mod watch;
@@ -35,6 +36,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Get(args) => get::run(&global, args).await,
         Command::Credentials(args) => credentials::run(&global, args).await,
         Command::List(args) => list::run(&global, args).await,
+        Command::Report(args) => report::run(&global, args).await,
         Command::Delete(args) => delete::run(&global, args).await,
         Command::Watch(args) => watch::run(&global, args).await,
         Command::Token(command) => token::run(&global, command).await,

@@ -9,6 +9,7 @@ mod json;
 mod notices;
 mod output;
 mod progress;
+mod report;
 mod target;
 mod text;
 mod view;
