@@ -5,6 +5,7 @@ mod context;
 mod create;
 mod filter;
 mod list;
+mod mcp;
 mod report;
 mod shop;
 mod tenant;
@@ -20,6 +21,7 @@ pub(crate) use context::{ContextCommand, LoginArgs};
 pub(crate) use create::CreateArgs;
 pub(crate) use filter::FilterArgs;
 pub(crate) use list::{Format, ListArgs};
+pub(crate) use mcp::McpArgs;
 pub(crate) use report::{ReportArgs, ReportFormat};
 pub(crate) use tenant::TenantCommand;
 pub(crate) use token::{CreateTokenArgs, TokenCommand};
@@ -146,6 +148,8 @@ pub(crate) enum Command {
     Audit(AuditArgs),
     /// Show who you are to the server, and what you may do.
     Whoami,
+    /// Serve tools for assistants (Model Context Protocol) on stdin and stdout.
+    Mcp(McpArgs),
     /// Find out what keeps this machine from using the server, and what to do about it.
     Doctor,
     /// Keep a server and its token as a context, and use it from now on.

@@ -10,6 +10,7 @@ mod doctor;
 mod get;
 mod list;
 mod login;
+mod mcp;
 mod report;
 mod tenant;
 mod token;
@@ -43,6 +44,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Tenant(command) => tenant::run(&global, command).await,
         Command::Audit(args) => audit::run(&global, args).await,
         Command::Whoami => whoami::run(&global).await,
+        Command::Mcp(args) => Box::pin(mcp::run(&global, args)).await,
         Command::Doctor => doctor::run(&global).await,
         Command::Login(args) => login::run(&global, args).await,
         Command::Context(command) => context::run(&global, command),

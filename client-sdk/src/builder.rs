@@ -29,6 +29,7 @@ pub struct Builder {
     settings: Settings,
     connect_timeout: Duration,
     plaintext_token: bool,
+    program: Option<&'static str>,
     #[cfg(feature = "tls")]
     tls: Tls,
 }
@@ -61,9 +62,16 @@ impl Builder {
             settings: Settings::default(),
             connect_timeout: CONNECT_TIMEOUT,
             plaintext_token: false,
+            program: None,
             #[cfg(feature = "tls")]
             tls: Tls::default(),
         }
+    }
+
+    /// The program that calls, such as `shop-ui/2.1`. It comes first in the `user-agent` of each call, and the audit has it.
+    pub fn program(mut self, program: &'static str) -> Self {
+        self.program = Some(program);
+        self
     }
 
     /// How long one try of a call may take until its answer is complete. Default: 10 s. A stream of changes has no such end.
@@ -216,8 +224,13 @@ impl Builder {
             .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
             .keep_alive_while_idle(true)
             .tcp_nodelay(true)
-            .user_agent(concat!("sendstores-client/", env!("CARGO_PKG_VERSION")))
+            .user_agent(self.user_agent())
             .map_err(|error| Error::transport(Status::from_error(error.into())))
+    }
+
+    fn user_agent(&self) -> String {
+        let client = concat!("sendstores-client/", env!("CARGO_PKG_VERSION"));
+        self.program.map_or_else(|| client.to_owned(), |program| format!("{program} {client}"))
     }
 
     #[cfg(feature = "tls")]

@@ -1,0 +1,88 @@
+"""Talks to the tools of `sendstores mcp` with the official client: usage: converse.py PROGRAM SERVER TOKEN
+
+The client checks each result against the tool's output schema by itself. The server has the store store-a, and the token is that
+of an operator. Prints one line of JSON.
+"""
+
+import asyncio
+import json
+import sys
+
+import mcp_types as types
+from jsonschema import Draft202012Validator
+from mcp import Client, StdioServerParameters
+
+program, server, token = sys.argv[1:]
+
+
+def parameters(*flags: str) -> StdioServerParameters:
+    env = {"SENDSTORES_SERVER": server, "SENDSTORES_TOKEN": token}
+    return StdioServerParameters(command=program, args=["mcp", *flags], env=env)
+
+
+def typing(text: str):
+    async def answer(_context, params):
+        assert "store-a" in params.message, params.message
+        return types.ElicitResult(action="accept", content={"id": text})
+
+    return answer
+
+
+async def reads(mode: str) -> dict:
+    async with Client(parameters(), mode=mode) as client:
+        tools = (await client.list_tools()).tools
+        for tool in tools:
+            Draft202012Validator.check_schema(tool.input_schema)
+            Draft202012Validator.check_schema(tool.output_schema)
+        progress = []
+
+        async def note(done, total, message):
+            progress.append(message)
+
+        results = {
+            "whoami": await client.call_tool("whoami"),
+            "summary": await client.call_tool("summarize_stores", {}),
+            "list": await client.call_tool("list_stores", {"query": "STORE", "limit": 1}),
+            "get": await client.call_tool("get_store", {"id": "store-a", "sections": ["status", "spec", "history"]}),
+            "explain": await client.call_tool("explain_store", {"id": "store-a"}),
+            "reason": await client.call_tool("explain_reason", {"reason": "INVALID_FIELD"}),
+            "changes": await client.call_tool("changes_since", {}),
+            "audit": await client.call_tool("list_audit", {"limit": 5}),
+            "wait": await client.call_tool(
+                "wait_for_store", {"id": "store-a", "timeout_seconds": 1}, progress_callback=note
+            ),
+        }
+        wrong = await client.call_tool("get_store", {"id": "store-none"})
+        assert wrong.is_error and wrong.content[0].text.startswith("STORE_NOT_FOUND"), wrong
+        assert all(not result.is_error for result in results.values()), results
+        return {"protocol": client.protocol_version, "tools": [tool.name for tool in tools]}
+
+
+async def delete(typed: str, mode: str = "auto") -> str:
+    async with Client(parameters("--allow-write"), mode=mode, elicitation_callback=typing(typed)) as client:
+        for _ in range(50):
+            store = await client.call_tool("get_store", {"id": "store-a"})
+            etag = store.structured_content["etag"]
+            result = await client.call_tool("delete_store", {"id": "store-a", "etag": etag})
+            text = result.content[0].text
+            # The server works on the store, and it changes.
+            if not text.startswith("ETAG_MISMATCH"):
+                return text
+        raise SystemExit("the store never stays the same")
+
+
+async def main() -> None:
+    print(
+        json.dumps(
+            {
+                "modern": await reads("auto"),
+                "legacy": await reads("legacy"),
+                "other_id": await delete("store-b"),
+                "old_client": await delete("store-a", "legacy"),
+                "deleted": await delete("store-a"),
+            }
+        )
+    )
+
+
+asyncio.run(main())
