@@ -14,6 +14,10 @@ pub mod v1 {
 /// The encoded `google.protobuf.FileDescriptorSet` of the contract with all it imports, for reflection.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!("generated/sendstores.v1.bin");
 
+/// The JSON Schema (2020-12) of every request, with the rules of its fields and the comments of the contract, as JSON. Fields
+/// have the names of the contract: `page_size`.
+pub const CONTRACT_SCHEMA: &str = include_str!("generated/contract.schema.json");
+
 // === impl GetCredentialsResponse ===
 
 /// Without the password, so that no log line can have it.

@@ -1343,6 +1343,38 @@ pub mod account_service_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+/// What the field of a request must be, for programs that check it before they send it. The server checks all of it, and
+/// more. Except for `required`, a rule is about a field that is set.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Rules {
+    /// The field must be set.
+    #[prost(bool, tag = "1")]
+    pub required: bool,
+    /// A text has at least so many characters.
+    #[prost(uint32, tag = "2")]
+    pub min_len: u32,
+    /// A text has at most so many characters; so have the keys and values of a map.
+    #[prost(uint32, tag = "3")]
+    pub max_len: u32,
+    /// A text matches this regular expression as a whole.
+    #[prost(string, tag = "4")]
+    pub pattern: ::prost::alloc::string::String,
+    /// A text is one of these.
+    #[prost(string, repeated, tag = "5")]
+    pub values: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// A list or a map has at most so many entries.
+    #[prost(uint32, tag = "6")]
+    pub max_items: u32,
+    /// A number is at most this, and not negative.
+    #[prost(uint32, tag = "7")]
+    pub maximum: u32,
+    /// The server's value for a field that is not set.
+    #[prost(string, tag = "8")]
+    pub default_value: ::prost::alloc::string::String,
+    /// A valid value.
+    #[prost(string, tag = "9")]
+    pub example: ::prost::alloc::string::String,
+}
 /// What a caller did, or was refused. It has no request body and no secret.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AuditEntry {

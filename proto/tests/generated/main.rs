@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod methods;
 #[cfg(test)]
+mod schema;
+#[cfg(test)]
 mod settings;
 
 use std::{
@@ -12,10 +14,11 @@ use std::{
 
 use prost::Message;
 
-const PROTOS: [&str; 7] = [
+const PROTOS: [&str; 8] = [
     "sendstores/v1/access.proto",
     "sendstores/v1/account_service.proto",
     "sendstores/v1/audit_service.proto",
+    "sendstores/v1/rules.proto",
     "sendstores/v1/store.proto",
     "sendstores/v1/store_service.proto",
     "sendstores/v1/tenant_service.proto",
@@ -70,12 +73,13 @@ fn checked_in_code_is_what_the_protos_generate() {
 }
 
 /// Writes what is for this crate into `out`, and returns what is for others.
-fn generate(root: &Path, out: &Path) -> [(&'static str, String); 3] {
+fn generate(root: &Path, out: &Path) -> [(&'static str, String); 4] {
     let mut compiler = protox::Compiler::new([root]).expect("open the include path");
     compiler.include_imports(true).include_source_info(true).open_files(PROTOS).expect("compile the protos");
     let with_comments = compiler.file_descriptor_set();
     let [builder, flags] = settings::files(&with_comments);
-    let others = [builder, flags, methods::file(&compiler.descriptor_pool())];
+    let pool = compiler.descriptor_pool();
+    let others = [builder, flags, methods::file(&pool), schema::file(&pool, &with_comments)];
 
     tonic_prost_build::configure()
         .build_transport(false)
