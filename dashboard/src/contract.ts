@@ -1,0 +1,31 @@
+// The contract, in one place for all who import it.
+export { AccountService, Principal_Kind, type Principal } from "./generated/sendstores/v1/account_service_pb";
+export {
+  Catalogue,
+  Engine,
+  Failure_Reason,
+  HistoryEntry_Event,
+  PaymentMethod,
+  StoreFilterSchema,
+  StoreSpecSchema,
+  Step_State,
+  Store_State,
+  type Diagnosis,
+  type Evidence,
+  type Failure,
+  type HistoryEntry,
+  type ShopSettings,
+  type Step,
+  type Store,
+  type StoreFilter,
+} from "./generated/sendstores/v1/store_pb";
+export {
+  CreateRequestSchema,
+  StoreService,
+  StoreView,
+  type CreateRequest,
+  type GetCredentialsResponse,
+  type GetSummaryResponse,
+  type ListResponse,
+  type WatchStatusResponse,
+} from "./generated/sendstores/v1/store_service_pb";
