@@ -3,6 +3,7 @@
 pub mod app;
 pub mod args;
 pub mod auth;
+pub mod dashboard;
 pub mod files;
 pub mod grpc;
 pub mod ledger;

@@ -190,7 +190,7 @@ async fn grpc_web_can_watch() {
 async fn a_browser_at_the_wrong_port_gets_a_word_and_an_unknown_method_a_status() {
     let redis = RedisServer::start().await;
     let server = ServerOptions::without_cluster(&redis.url()).start_ready().await;
-    let (code, body) = http::get(server.grpc, "/").await.expect("an answer");
+    let (code, body) = http::get(server.grpc, "/no/such/path").await.expect("an answer");
     assert_eq!(code, 404);
     assert!(body.contains("gRPC"), "{body}");
     let mut grpc = tonic::client::Grpc::new(channel(&server).await);

@@ -102,7 +102,7 @@ async fn port(
     let (server, reporter) = Server::new(api, callers.auth.clone()).await?;
     let hosts = config.access.allowed_hosts.clone().map_or(AllowedHosts::Any, AllowedHosts::Named);
     let server = server.allow(config.access.max_connections_per_peer, hosts).reflection(config.auth.reflection);
-    let server = server.origins(config.access.cors_origins.clone());
+    let server = server.origins(config.access.cors_origins.clone()).dashboard(config.access.dashboard);
     Ok((server.tls(callers.tls.clone()).plaintext(config.listen.allow_plaintext), reporter))
 }
 

@@ -5,7 +5,7 @@ use std::{
     num::{NonZeroU32, NonZeroUsize},
 };
 
-use clap::Args;
+use clap::{ArgAction, Args};
 
 use sendstores_core::admission::Quota;
 
@@ -39,6 +39,16 @@ pub struct AccessArgs {
     /// Origin of web pages that may call (CORS), such as `https://dashboard.example.com`. May be repeated. Default: none.
     #[arg(long = "cors-origin", env = "SENDSTORES_CORS_ORIGINS", value_name = "ORIGIN", value_delimiter = ',')]
     pub cors_origins: Vec<String>,
+    /// Whether the port has the dashboard, too: web pages for browsers, at "/".
+    #[arg(
+        long,
+        env = "SENDSTORES_DASHBOARD",
+        default_value_t = true,
+        action = ArgAction::Set,
+        hide_possible_values = true,
+        value_name = "true|false"
+    )]
+    pub dashboard: bool,
 }
 
 /// The same, checked.
@@ -52,6 +62,7 @@ pub struct Access {
     pub audit_history: NonZeroU32,
     pub tenants: Quota,
     pub cors_origins: Vec<WebOrigin>,
+    pub dashboard: bool,
 }
 
 // === impl AccessArgs ===
@@ -74,6 +85,7 @@ impl AccessArgs {
             audit_history: NonZeroU32::new(u32::try_from(audit_history?).ok()?)?,
             tenants: tenants?,
             cors_origins: cors_origins?,
+            dashboard: self.dashboard,
         })
     }
 }
@@ -93,7 +105,7 @@ fn allowed_hosts(listen: SocketAddr, given: &[String]) -> Option<Vec<String>> {
 
 impl Access {
     /// As `name = value`, one a flag.
-    pub(super) fn print(&self) -> [(&'static str, String); 8] {
+    pub(super) fn print(&self) -> [(&'static str, String); 9] {
         let most = |bound: Option<NonZeroUsize>| bound.map_or(0, NonZeroUsize::get).to_string();
         let hosts = self.allowed_hosts.as_ref().map_or_else(|| "*".to_owned(), |names| names.join(","));
         let [tenants, limits] = tenants::print(&self.tenants);
@@ -106,6 +118,7 @@ impl Access {
             tenants,
             limits,
             ("cors-origin", self.cors_origins.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")),
+            ("dashboard", self.dashboard.to_string()),
         ]
     }
 }

@@ -7,6 +7,7 @@ use std::{convert::Infallible, sync::Arc};
 
 use axum::Router;
 use http::{HeaderMap, Request, Response, StatusCode};
+use http_body_util::Full;
 use hyper::body::Incoming;
 use sendstores_core::ledger::Ledger;
 use sendstores_proto::{
@@ -33,7 +34,7 @@ use super::{
     peers::Peer,
     status::Refusal,
 };
-use crate::{auth::ReflectionAccess, tls::Tls};
+use crate::{auth::ReflectionAccess, dashboard, tls::Tls};
 
 /// All headers of one call together, in bytes; each counts 32 more than it has, as in HTTP/2.
 pub(super) const MAX_METADATA: usize = 16 * 1024;
@@ -52,6 +53,7 @@ pub(super) struct Port<L: Ledger> {
     hosts: AllowedHosts,
     tls: Option<Tls>,
     cors: Option<Cors>,
+    dashboard: bool,
 }
 
 // === impl Port ===
@@ -66,7 +68,8 @@ impl<L: Ledger> Port<L> {
         let tenants = TenantServiceServer::new(api.clone()).max_decoding_message_size(sizes.request);
         let audit = AuditServiceServer::new(api.clone()).max_decoding_message_size(sizes.request);
         let hosts = AllowedHosts::Any;
-        Self { api, service, accounts, audit, tenants, tokens, sizes, rest, gate, hosts, tls: None, cors: None }
+        let (tls, cors, dashboard) = (None, None, false);
+        Self { api, service, accounts, audit, tenants, tokens, sizes, rest, gate, hosts, tls, cors, dashboard }
     }
 
     /// The same, for browsers that come by one of these names.
@@ -82,6 +85,11 @@ impl<L: Ledger> Port<L> {
     /// The same, also for web pages of these origins.
     pub(super) fn for_origins(self, origins: Vec<WebOrigin>) -> Self {
         Self { cors: Cors::of(origins), ..self }
+    }
+
+    /// The same, also with the dashboard, or without it.
+    pub(super) fn with_dashboard(self, dashboard: bool) -> Self {
+        Self { dashboard, ..self }
     }
 
     /// The same, over TLS if there is one.
@@ -107,6 +115,9 @@ impl<L: Ledger> Port<L> {
     }
 
     async fn answer_call(&self, peer: Peer, session: &Session, mut request: Request<Incoming>) -> Response<Body> {
+        if self.dashboard && dashboard::is_for(&request) {
+            return self.page(&request);
+        }
         request.extensions_mut().insert(peer);
         if let Err(refusal) = self.hosts.check(&request).and_then(|()| check_metadata(request.headers())) {
             return refuse(request, refusal).await;
@@ -153,6 +164,13 @@ impl<L: Ledger> Port<L> {
             response
         })
         .await
+    }
+
+    /// A file of the dashboard. It is no call: it has no caller, and the token comes with the calls of the page.
+    fn page(&self, request: &Request<Incoming>) -> Response<Body> {
+        let allowed = self.hosts.check(request).is_ok();
+        let response = if allowed { dashboard::answer(request) } else { dashboard::wrong_host() };
+        response.map(|bytes| Body::new(Full::new(bytes)))
     }
 
     /// Calls a method of the service.

@@ -119,6 +119,12 @@ impl<L: Ledger> Server<L> {
         Self { port: self.port.for_origins(origins), ..self }
     }
 
+    /// The same, also with the dashboard, or without it.
+    #[must_use]
+    pub fn dashboard(self, served: bool) -> Self {
+        Self { port: self.port.with_dashboard(served), ..self }
+    }
+
     /// The same, taking tokens also over connections without TLS of peers that are not this machine. The default is to refuse
     /// them.
     #[must_use]
