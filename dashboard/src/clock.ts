@@ -18,10 +18,10 @@ setInterval(() => {
 
 export const ms = (time: Timestamp | undefined): number | undefined => time && timestampMs(time);
 
-/** A length of time in two units at most: "0.4 s", "12 s", "3 min 20 s", "5 h 2 min", "3 d 4 h". */
+/** A length of time in two units at most: "0.4 s", "12.3 s", "3 min 20 s", "5 h 2 min", "3 d 4 h". */
 export function duration(length: number): string {
   const seconds = Math.max(0, length) / 1000;
-  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  if (seconds < 60) return `${seconds.toFixed(1)} s`;
   const units: [string, number][] = [["d", 86_400], ["h", 3_600], ["min", 60], ["s", 1]];
   const first = units.findIndex(([, size]) => seconds >= size);
   const shown = units.slice(first, first + 2);

@@ -62,7 +62,8 @@ export function refusalOf(error: unknown): Refusal {
   );
 }
 
-const sentence = (text: string): string => {
+/** A message as a sentence of its own. */
+export const sentence = (text: string): string => {
   const whole = text.charAt(0).toUpperCase() + text.slice(1);
   return /[.!?]$/.test(whole) ? whole : `${whole}.`;
 };

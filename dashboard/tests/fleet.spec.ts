@@ -10,7 +10,7 @@ test.describe("the fleet", () => {
   });
 
   test("has a tile for each state, and pages whose address leads back to them", async ({ page, plane, admin }) => {
-    await open(page, plane, admin, "/?tenant=acme");
+    await open(page, plane, admin, "/?tenant=initech");
     await expect(page.locator(".tile").first()).toHaveText(/30\s*All/);
     await expect(page.locator(".pager")).toContainText("1–30 of 30");
     await page.goto(`${plane.url}/`);
@@ -29,7 +29,7 @@ test.describe("the fleet", () => {
   });
 
   test("is narrowed by state, text, tenant and label, each in the address", async ({ page, plane, admin }) => {
-    await open(page, plane, admin);
+    await open(page, plane, admin, "/?tenant=umbrella");
     await page.locator(".tile", { hasText: "Failed" }).click();
     await expect(page).toHaveURL(/state=failed/);
     await expect(rows(page)).toHaveCount(3);
@@ -79,7 +79,7 @@ test.describe("the fleet", () => {
     await plane.stage("degrade", id);
     await expect(row(page, id)).toContainText("Degraded");
     await plane.stage("create", newId(), "Elsewhere");
-    const newer = page.getByRole("button", { name: /1 store outside of this page/ });
+    const newer = page.getByRole("button", { name: /1 store more since this page was read/ });
     await newer.click();
     await expect(newer).toBeHidden();
     await expect(rows(page).first()).toContainText("Elsewhere");

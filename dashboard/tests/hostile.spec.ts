@@ -9,7 +9,9 @@ test.describe("texts of others", () => {
     await plane.stage("fail", id, CANARY);
     for (const path of [`/?q=${id}`, `/stores/${id}`, `/?label=${encodeURIComponent(CANARY)}`, `/?q=${encodeURIComponent(CANARY.slice(0, 99))}`]) {
       await open(page, plane, admin, path);
-      await live(page);
+      // The server refuses what is no label at all.
+      if (path.startsWith("/?label")) await expect(page.getByRole("alert")).toContainText("INVALID_FIELD");
+      else await live(page);
       await expect(page.locator("main")).not.toHaveText("");
       expect(await page.evaluate(() => (window as { hit?: number }).hit), path).toBeUndefined();
       expect(await page.locator("main img, main script, main iframe").count()).toBe(0);
@@ -36,7 +38,11 @@ test.describe("texts of others", () => {
       expect(outcome).toContain("TrustedHTML");
       const inline = await page.evaluate(() => {
         const link = document.createElement("a");
-        link.setAttribute("onclick", "window.hit=4");
+        try {
+          link.setAttribute("onclick", "window.hit=4");
+        } catch {
+          // Browsers that know Trusted Types refuse it at once.
+        }
         document.body.append(link);
         link.click();
         return (window as { hit?: number }).hit;

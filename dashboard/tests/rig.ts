@@ -3,7 +3,7 @@
 import { test as base, expect, type Page } from "@playwright/test";
 import { execFile, spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -14,6 +14,10 @@ import { Cluster } from "./cluster";
 const run = promisify(execFile);
 const root = resolve(import.meta.dirname, "../..");
 const bin = join(process.env["CARGO_TARGET_DIR"] ?? join(root, "target"), "debug");
+
+/** While one works on it: the page of dashboard/dist, whatever the server was built with. Its headers are the server's. */
+const unbuilt = process.env["DASHBOARD_UNBUILT"] === "1";
+const made = (file: string) => readFile(join(root, "dashboard/dist", file), "utf8");
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
@@ -77,6 +81,9 @@ export class Plane {
     }).catch((error: unknown) => {
       throw new Error(`the server does not serve: ${log.join("\n")}`, { cause: error });
     });
+    if (!unbuilt && (await (await fetch(`${this.url}/assets/app.js`)).text()) !== (await made("app.js"))) {
+      throw new Error("the server has another dashboard than dashboard/dist: cargo build --workspace --bins");
+    }
   }
 
   private common(): string[] {
@@ -142,6 +149,13 @@ export const test = base.extend<{ mayViolate: boolean; guarded: void }, Shared>(
   // No page of any test may throw, be stopped by its own policy, or ask another host for anything.
   guarded: [
     async ({ page, plane, mayViolate }, use) => {
+      if (unbuilt) {
+        await page.route("**/assets/*", async (route) => {
+          const response = await route.fetch({ headers: { "accept-encoding": "identity" } });
+          const headers = { ...response.headers(), "content-length": "" };
+          await route.fulfill({ response, headers, body: await made(new URL(route.request().url()).pathname.slice(8)) });
+        });
+      }
       const wrong: string[] = [];
       page.on("pageerror", (error) => wrong.push(`thrown: ${error.message}`));
       page.on("console", (message) => {

@@ -99,7 +99,7 @@ function CreateForm() {
       <p>Nothing has to be filled in. An empty field takes what it shows.</p>
       {GROUPS.map((group) => (
         <Section key={group.title} group={group} faults={shown}>
-          {group.fields.filter(isShown).map(field)}
+          <div class="grid">{group.fields.filter(isShown).map(field)}</div>
           {group.title === "Shop" && <Choices draft={draft} faults={shown} onChange={setDraft} onLeave={(path) => void check(path)} />}
         </Section>
       ))}

@@ -2,7 +2,7 @@
 import { signal } from "@preact/signals";
 import { Code } from "@connectrpc/connect";
 import { stores, UNARY } from "../api";
-import { learnTime } from "../clock";
+import { learnTime, ms } from "../clock";
 import { Store_State, StoreView, type GetSummaryResponse, type Store, type WatchStatusResponse } from "../contract";
 import { follow, type Follower } from "../live";
 import { refusalOf, type Refusal } from "../refusal";
@@ -36,7 +36,7 @@ export class Fleet {
   /** How many stores all pages have. */
   readonly total = signal(0);
   readonly next = signal("");
-  /** How many stores that are not on this page were created or changed since it was read. */
+  /** How many stores that are not on this page would be on it, or on another one, that was not there when it was read. */
   readonly elsewhere = signal(0);
   readonly follower = signal<Follower | undefined>(undefined);
   readonly summary = signal<GetSummaryResponse | undefined>(undefined);
@@ -47,6 +47,8 @@ export class Fleet {
   private counting: ReturnType<typeof setTimeout> | undefined;
   private retrying: ReturnType<typeof setTimeout> | undefined;
   private revision = 0n;
+  /** When the page was read, by the server's clock. */
+  private listed = 0;
   private reading = 0;
   private readonly forget: () => void;
 
@@ -88,6 +90,7 @@ export class Fleet {
       if (turn !== this.reading) return;
       this.show(page.stores, page.nextPageToken, page.totalSize, page.revision);
       learnTime(page.freshTime);
+      this.listed = ms(page.freshTime) ?? Date.now();
       this.watch(page.resumeToken);
       void this.count();
     } catch (error) {
@@ -162,7 +165,9 @@ export class Fleet {
     const { text, order, page } = this.query;
     if (store.revision <= this.revision || store.state === Store_State.DELETED || !finds(text, store)) return;
     if (page > 1 || this.next.value || rows.length >= GROWN) {
-      this.others.add(store.id);
+      // A large fleet changes all the time; what matters is what has come, or what the order brings to the top.
+      const isNew = (ms(store.createTime) ?? 0) > this.listed;
+      if (isNew || order.field === "update_time") this.others.add(store.id);
       return;
     }
     const at = rows.findIndex((row) => compare(order, store, row.store) < 0);

@@ -1,10 +1,11 @@
 // The whole fleet at a glance: a bar of the states, a tile for each, and what happened in the last hour.
-import { age, ms, now } from "../clock";
+import { Fragment } from "preact";
+import { ms } from "../clock";
 import { Store_State, type GetSummaryResponse } from "../contract";
 import { storePath } from "../route";
 import { Icon } from "../ui/icon";
-import { Link } from "../ui/parts";
-import { LISTED, lookOf } from "../words";
+import { Ago, Link } from "../ui/parts";
+import { LISTED, lookOf, reasonWords } from "../words";
 import { pathOf, type FleetQuery } from "./query";
 
 interface Count {
@@ -12,6 +13,8 @@ interface Count {
   count: number;
 }
 
+/** So many reasons of stores without progress are named. */
+const MOST_REASONS = 3;
 const number = new Intl.NumberFormat();
 
 /** Every state that has stores, and two that people look for even when they have none. */
@@ -78,8 +81,21 @@ function Bar({ counts, total }: { counts: Count[]; total: number }) {
 function LastHour({ summary }: { summary: GetSummaryResponse }) {
   const { lastHour, oldestNotReady: oldest, oldestNotReadySince } = summary;
   const since = ms(oldestNotReadySince);
+  const stuck = summary.failureReasons.slice(0, MOST_REASONS);
   return (
     <p class="hour">
+      {stuck.length > 0 && (
+        <span>
+          Without progress:{" "}
+          {stuck.map(({ reason, stores }, at) => (
+            <Fragment key={reason}>
+              {at > 0 && ", "}
+              <b>{number.format(stores)}</b> “{reasonWords(reason)}”
+            </Fragment>
+          ))}
+          .
+        </span>
+      )}
       {lastHour && (
         <span>
           Last hour: <b>{number.format(lastHour.created)}</b> created, <b>{number.format(lastHour.becameReady)}</b> became ready,{" "}
@@ -89,7 +105,7 @@ function LastHour({ summary }: { summary: GetSummaryResponse }) {
       {oldest && since !== undefined && (
         <span>
           Longest without being ready: <Link href={storePath(oldest.id)}>{oldest.id}</Link>,{" "}
-          {lookOf(oldest.state).word.toLowerCase()} for {age(since, now.value).replace("now", "a moment")}.
+          {lookOf(oldest.state).word.toLowerCase()}, since <Ago time={since} />.
         </span>
       )}
     </p>

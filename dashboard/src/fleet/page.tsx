@@ -49,8 +49,7 @@ function List({ fleet, query }: { fleet: Fleet; query: FleetQuery }) {
     <>
       {elsewhere > 0 && (
         <button type="button" class="newer" onClick={() => void fleet.load()}>
-          {elsewhere === 1 ? "1 store outside of this page is new or has changed" : `${elsewhere} stores outside of this page are new or have changed`}
-          . Read the page again
+          {elsewhereWords(elsewhere, query)} Read the page again
         </button>
       )}
       <div aria-busy={fleet.reread.value} class={fleet.reread.value ? "rereading" : undefined}>
@@ -59,6 +58,11 @@ function List({ fleet, query }: { fleet: Fleet; query: FleetQuery }) {
       <Pager fleet={fleet} query={query} />
     </>
   );
+}
+
+function elsewhereWords(count: number, { order }: FleetQuery): string {
+  const stores = count === 1 ? "1 store" : `${count.toLocaleString()} stores`;
+  return order.field === "update_time" ? `${stores} outside of this page changed.` : `${stores} more since this page was read.`;
 }
 
 function Empty({ query }: { query: FleetQuery }) {

@@ -60,7 +60,7 @@ function StoreRow({ row: { store, left } }: { row: Row }) {
       </th>
       <td>
         <StateBadge state={store.state} />
-        <span class="under">{progressOf(store)}</span>
+        <Progress store={store} />
       </td>
       <td class="wide">{store.tenant || <span class="fine">none</span>}</td>
       <td class="mid">
@@ -75,10 +75,15 @@ function StoreRow({ row: { store, left } }: { row: Row }) {
 }
 
 /** Why it makes no progress, or what is done now. */
-function progressOf(store: Store): string {
-  if (store.failure) return reasonWords(store.failure.reason);
-  if (store.state === Store_State.READY) return "";
-  const step = store.steps.find((step) => step.state === Step_State.RUNNING);
-  if (!step) return "";
-  return STEPS[step.name] ?? step.name;
+function Progress({ store }: { store: Store }) {
+  if (store.failure) {
+    return (
+      <span class="under warn stuck">
+        <Icon name="warning" />
+        {reasonWords(store.failure.reason)}
+      </span>
+    );
+  }
+  const step = store.state !== Store_State.READY && store.steps.find((step) => step.state === Step_State.RUNNING);
+  return step ? <span class="under">{STEPS[step.name] ?? step.name}</span> : null;
 }

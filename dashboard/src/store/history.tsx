@@ -1,6 +1,6 @@
 // What happened to a store, and who did it.
 import { exact, ms } from "../clock";
-import type { HistoryEntry } from "../contract";
+import { HistoryEntry_Event, type HistoryEntry } from "../contract";
 import { Ago, Card } from "../ui/parts";
 import { actorOf, EVENTS } from "../words";
 
@@ -16,7 +16,7 @@ export function HistoryCard({ history }: { history: HistoryEntry[] }) {
               <Ago time={ms(entry.time)} />
             </span>
             <span class="detail">
-              {entry.principal ? <Actor principal={entry.principal} /> : "by the server itself"}
+              <By entry={entry} />
               <When time={ms(entry.time)} />
               {entry.requestId && (
                 <span>
@@ -29,6 +29,13 @@ export function HistoryCard({ history }: { history: HistoryEntry[] }) {
       </ol>
     </Card>
   );
+}
+
+/** Two events come about by the server itself. Others without a caller are of a server that asks for no tokens. */
+function By({ entry }: { entry: HistoryEntry }) {
+  if (entry.principal) return <Actor principal={entry.principal} />;
+  const own = entry.event === HistoryEntry_Event.READY || entry.event === HistoryEntry_Event.ADOPTED;
+  return own ? <span>by the server itself</span> : null;
 }
 
 const When = ({ time }: { time: number | undefined }) => (time === undefined ? null : <span>{exact(time)}</span>);

@@ -58,14 +58,16 @@ function Shown({ store, model }: { store: Store; model: OneStore }) {
     <>
       <div class="title">
         <div class="name">
-          <PageTitle title={store.spec?.shop?.title || store.id} />
+          <div class="title">
+            <PageTitle title={store.spec?.shop?.title || store.id} />
+            <StateBadge state={model.gone.value ? Store_State.DELETED : store.state} />
+            <LiveDot follower={model.follower.value} />
+          </div>
           <p class="under">
             <code>{store.id}</code>
             <CopyButton text={store.id} what="the id" />
           </p>
         </div>
-        <StateBadge state={model.gone.value ? Store_State.DELETED : store.state} />
-        <LiveDot follower={model.follower.value} />
         {!deleted && <Actions store={store} model={model} />}
       </div>
       {model.problem.value && <Problem why={model.problem.value} />}

@@ -63,9 +63,8 @@ function StepRow({ span: { step, took, from, width } }: { span: Span }) {
       </span>
       <span class="what">
         {STEPS[step.name] ?? step.name}
-        {look.tone !== "good" && <span class="fine"> {look.word}</span>}
-        {look.tone === "good" && <span class="unseen"> {look.word}</span>}
-        {step.attempt > 1 && <span class="fine"> attempt {step.attempt}</span>}
+        <span class={look.tone === "good" ? "unseen" : "fine"}> {look.word}</span>
+        {step.attempt > 1 && <span class="fine"> · attempt {step.attempt}</span>}
       </span>
       <span class="took">{took === undefined ? "" : duration(took)}</span>
       <svg class="bar" viewBox="0 0 1000 6" preserveAspectRatio="none" aria-hidden="true">

@@ -1,7 +1,7 @@
 // Why the store is stuck, and the one thing to do about it.
 import { duration, exact, ms, now, timeOfDay } from "../clock";
 import { Store_State, type Diagnosis, type Failure, type Store } from "../contract";
-import { explained } from "../refusal";
+import { explained, sentence } from "../refusal";
 import { Icon } from "../ui/icon";
 import { Outside } from "../ui/parts";
 import { reasonName, reasonWords, STEPS } from "../words";
@@ -17,7 +17,7 @@ export function Trouble({ store, failure }: { store: Store; failure: Failure }) 
           <Outside href={explained(reasonName(failure.reason))}>{reasonName(failure.reason)}</Outside>
         </span>
       </header>
-      <p class="message">{failure.message}</p>
+      <p class="message">{sentence(failure.message)}</p>
       <div class="todo">
         <h3>What to do</h3>
         <p>{failure.suggestion || (failure.retryTime ? "Nothing yet: the server tries again by itself." : "The explanation of the reason says what an operator can do.")}</p>

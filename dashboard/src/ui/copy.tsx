@@ -35,9 +35,8 @@ export function CopyButton({ text, what }: { text: string; what: string }) {
     setTimeout(() => setDone(undefined), 2000);
   };
   return (
-    <button type="button" class="quiet small" aria-label={`Copy ${what}`} onClick={click}>
+    <button type="button" class="quiet small copy" aria-label={`Copy ${what}`} title={`Copy ${what}`} onClick={click}>
       <Icon name={done ? "check" : done === false ? "cross" : "copy"} />
-      {done ? "Copied" : done === false ? "Select and copy" : "Copy"}
     </button>
   );
 }

@@ -15,7 +15,11 @@ export function Dialog({ title, onClose, children }: Props) {
     const before = document.activeElement;
     box.current?.showModal();
     return () => {
-      if (before instanceof HTMLElement && before.isConnected) before.focus();
+      if (before instanceof HTMLElement) before.focus();
+      // What opened it may be gone with what was done: then the page's heading is where the reader goes on.
+      requestAnimationFrame(() => {
+        if (document.activeElement === document.body) document.querySelector<HTMLElement>("h1")?.focus();
+      });
     };
   }, []);
   const cancel = (event: Event) => {

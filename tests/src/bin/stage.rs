@@ -95,21 +95,22 @@ fn blocked(store: &Store, text: &str, again: bool) -> Store {
         message: message.to_owned(),
     };
     let image = "registry.example/sendstores/woocommerce:11.0.1";
+    let found = format!("not found {text}").trim_end().to_owned();
     let diagnosis = Diagnosis {
         object: "Pod wordpress-7c9d8bf6-x2x8q".to_owned(),
         events: vec![
             event(64, "Pulling", &format!("Pulling image \"{image}\"")),
-            event(61, "Failed", &format!("Failed to pull image \"{image}\": not found {text}")),
+            event(61, "Failed", &format!("Failed to pull image \"{image}\": {found}")),
             event(20, "BackOff", &format!("Back-off pulling image \"{image}\"")),
         ],
-        log_tail: format!("wordpress: waiting for the image\nwordpress: {text}\n"),
+        log_tail: format!("waiting for the image\n{text}").trim_end().to_owned(),
         suggestion:
             "Push the image to the registry, or correct the image in the values file. The store goes on by itself then."
                 .to_owned(),
     };
     let failure = Failure {
         reason: FailureReason::ImageUnavailable,
-        message: format!("the image {image} cannot be pulled: not found {text}"),
+        message: format!("the image {image} cannot be pulled: {found}"),
         step: Some(steps::APPLICATION),
         attempt: 3,
         retry_time: again.then(|| (SystemTime::now() + Duration::from_secs(45)).into()),
