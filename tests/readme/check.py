@@ -13,7 +13,7 @@ import sys
 # How long a command may take, and how long one that goes on for ever is listened to.
 PATIENCE, LISTEN = 1_800, 5
 # What is shown of these depends on how fast the machine is and what is built already: only these lines of it are compared.
-PARTLY = {"make up": re.compile(r"✓|^Your store|^Its admin|is READY$")}
+PARTLY = {"make up": re.compile(r"✓|^Your store|^Its admin|^The dashboard|is READY$")}
 # These show what a wrong call is told.
 FAILS = ("-format-error",)
 KINDS = [
