@@ -36,10 +36,14 @@ async function check() {
     await make(folder);
     const stale = [];
     for (const file of files) {
-      const [made, kept] = await Promise.all([readFile(join(folder, file)), readFile(join(dist, file)).catch(() => null)]);
+      const [made, kept] = await Promise.all([
+        readFile(join(folder, file)),
+        readFile(join(dist, file)).catch(() => null),
+      ]);
       if (!kept || !made.equals(kept)) stale.push(file);
     }
-    if (stale.length) throw new Error(`dashboard/dist is not what src/ makes (${stale.join(", ")}): run scripts/dashboard`);
+    if (stale.length)
+      throw new Error(`dashboard/dist is not what src/ makes (${stale.join(", ")}): run scripts/dashboard`);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -19,6 +19,9 @@ export default defineConfig({
     colorScheme: "light",
     trace: "off",
     // The system's own browser: this test downloads none. A container's root has no sandbox.
-    launchOptions: { executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium", args: ["--no-sandbox", "--disable-dev-shm-usage"] },
+    launchOptions: {
+      executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium",
+      args: ["--no-sandbox", "--disable-dev-shm-usage"],
+    },
   },
 });

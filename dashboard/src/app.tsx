@@ -37,7 +37,11 @@ function Main() {
   const state = session.value;
   switch (state.is) {
     case "starting":
-      return <p class="waiting" role="status">Asking the server who you are…</p>;
+      return (
+        <p class="waiting" role="status">
+          Asking the server who you are…
+        </p>
+      );
     case "unknown":
       return (
         <>
@@ -119,10 +123,22 @@ function Who() {
       </summary>
       <div class="menu">
         <dl class="facts">
-          {who.id && (<><dt>Token</dt><dd><code>{who.id}</code></dd></>)}
+          {who.id && (
+            <>
+              <dt>Token</dt>
+              <dd>
+                <code>{who.id}</code>
+              </dd>
+            </>
+          )}
           <dt>Tenants</dt>
           <dd>{who.tenants.length ? who.tenants.join(", ") : "all"}</dd>
-          {!anonymous && (<><dt>Expires</dt><dd>{end === undefined ? "never" : exact(end)}</dd></>)}
+          {!anonymous && (
+            <>
+              <dt>Expires</dt>
+              <dd>{end === undefined ? "never" : exact(end)}</dd>
+            </>
+          )}
           <dt>May</dt>
           <dd>{who.permissions.join(", ")}</dd>
         </dl>

@@ -22,7 +22,12 @@ export const ms = (time: Timestamp | undefined): number | undefined => time && t
 export function duration(length: number): string {
   const seconds = Math.max(0, length) / 1000;
   if (seconds < 60) return `${seconds.toFixed(1)} s`;
-  const units: [string, number][] = [["d", 86_400], ["h", 3_600], ["min", 60], ["s", 1]];
+  const units: [string, number][] = [
+    ["d", 86_400],
+    ["h", 3_600],
+    ["min", 60],
+    ["s", 1],
+  ];
   const first = units.findIndex(([, size]) => seconds >= size);
   const shown = units.slice(first, first + 2);
   let rest = Math.floor(seconds);

@@ -6,7 +6,8 @@ const here = (): string => location.pathname + location.search;
 export const address = signal(here());
 addEventListener("popstate", () => (address.value = here()));
 
-export type Route = { page: "fleet"; query: URLSearchParams } | { page: "create" } | { page: "store"; id: string } | { page: "none" };
+export type Route =
+  { page: "fleet"; query: URLSearchParams } | { page: "create" } | { page: "store"; id: string } | { page: "none" };
 
 export const route = computed<Route>(() => {
   const url = new URL(address.value, location.origin);

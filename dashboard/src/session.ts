@@ -45,7 +45,8 @@ export async function begin(): Promise<void> {
 /** Logs in, or says why not. The token before stays in use until the new one is known to work. */
 export async function logIn(text: string, keep: boolean): Promise<Refusal | undefined> {
   const given = text.trim().replace(/^Bearer\s+/i, "");
-  if (!canBeToken(given)) return new Refusal(Code.InvalidArgument, "", "A token is one line of letters, digits and signs.");
+  if (!canBeToken(given))
+    return new Refusal(Code.InvalidArgument, "", "A token is one line of letters, digits and signs.");
   const before = token.value;
   token.value = given;
   try {

@@ -15,7 +15,10 @@ const axe = readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js
 async function violations(page: Page): Promise<string[]> {
   const session = await page.context().newCDPSession(page);
   const { frameTree } = await session.send("Page.getFrameTree");
-  const { executionContextId } = await session.send("Page.createIsolatedWorld", { frameId: frameTree.frame.id, worldName: "axe" });
+  const { executionContextId } = await session.send("Page.createIsolatedWorld", {
+    frameId: frameTree.frame.id,
+    worldName: "axe",
+  });
   const script = `${await axe}; axe.run({ runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }).then((found) => JSON.stringify(found.violations))`;
   const { result, exceptionDetails } = await session.send("Runtime.evaluate", {
     expression: script,
@@ -26,7 +29,9 @@ async function violations(page: Page): Promise<string[]> {
   await session.detach();
   if (exceptionDetails) throw new Error(exceptionDetails.exception?.description ?? exceptionDetails.text);
   const found = JSON.parse(String(result.value)) as Violation[];
-  return found.flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => `${id} ${target.join(" ")}: ${failureSummary}`));
+  return found.flatMap(({ id, nodes }) =>
+    nodes.map(({ target, failureSummary }) => `${id} ${target.join(" ")}: ${failureSummary}`),
+  );
 }
 
 /** Each view of the dashboard, drawn to its end. */
@@ -43,38 +48,54 @@ async function views(page: Page, plane: Plane, admin: string): Promise<[string, 
     await live(page);
   };
   return [
-    ["login", async () => {
-      await page.goto(plane.url);
-      await page.getByLabel("Token").fill("none of ours");
-      await page.getByRole("button", { name: "Log in" }).click();
-      await page.getByRole("alert").waitFor();
-    }],
-    ["fleet", async () => {
-      await open(page, plane, admin, "/?tenant=views");
-      await live(page);
-      await page.locator(".tile").first().waitFor();
-    }],
+    [
+      "login",
+      async () => {
+        await page.goto(plane.url);
+        await page.getByLabel("Token").fill("none of ours");
+        await page.getByRole("button", { name: "Log in" }).click();
+        await page.getByRole("alert").waitFor();
+      },
+    ],
+    [
+      "fleet",
+      async () => {
+        await open(page, plane, admin, "/?tenant=views");
+        await live(page);
+        await page.locator(".tile").first().waitFor();
+      },
+    ],
     ["ready", () => to(`/stores/${ready}`)],
     ["stuck", () => to(`/stores/${stuck}`)],
     ["going", () => to(`/stores/${going}`)],
-    ["delete", async () => {
-      await to(`/stores/${ready}`);
-      await page.getByRole("button", { name: "Delete" }).click();
-    }],
-    ["create", async () => {
-      await page.goto(`${plane.url}/stores/new`);
-      for (const details of await page.locator("details.card > summary").all()) await details.click();
-      await page.getByLabel("Country").fill("Germany");
-      await page.getByRole("button", { name: "Create the store" }).click();
-      await page.locator("[aria-invalid=true]").waitFor();
-    }],
+    [
+      "delete",
+      async () => {
+        await to(`/stores/${ready}`);
+        await page.getByRole("button", { name: "Delete" }).click();
+      },
+    ],
+    [
+      "create",
+      async () => {
+        await page.goto(`${plane.url}/stores/new`);
+        for (const details of await page.locator("details.card > summary").all()) await details.click();
+        await page.getByLabel("Country").fill("Germany");
+        await page.getByRole("button", { name: "Create the store" }).click();
+        await page.locator("[aria-invalid=true]").waitFor();
+      },
+    ],
     ["nowhere", async () => void (await page.goto(`${plane.url}/nowhere`))],
   ];
 }
 
 for (const scheme of ["light", "dark"] as const) {
   for (const width of [1280, 360]) {
-    test(`no view has a violation in the ${scheme} theme at ${width} px, nor is wider than the window`, async ({ page, plane, admin }) => {
+    test(`no view has a violation in the ${scheme} theme at ${width} px, nor is wider than the window`, async ({
+      page,
+      plane,
+      admin,
+    }) => {
       await page.emulateMedia({ colorScheme: scheme, reducedMotion: "reduce" });
       await page.setViewportSize({ width, height: 900 });
       for (const [name, draw] of await views(page, plane, admin)) {
@@ -107,7 +128,9 @@ async function tabTo(page: Page, name: RegExp): Promise<void> {
     await page.keyboard.press("Tab");
     const focused = await page.evaluate(() => {
       const element = document.activeElement;
-      return element && element !== document.body ? `${element.getAttribute("aria-label") ?? ""} ${element.textContent ?? ""} ${element.id}` : "";
+      return element && element !== document.body
+        ? `${element.getAttribute("aria-label") ?? ""} ${element.textContent ?? ""} ${element.id}`
+        : "";
     });
     if (name.test(focused)) return;
   }

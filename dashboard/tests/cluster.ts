@@ -13,9 +13,21 @@ export class Cluster {
     this.server = createServer((request, response) => {
       const [, id, rest] = /^\/api\/v1\/namespaces\/([^/?]+)(.*)$/.exec(request.url ?? "") ?? [];
       const uid = id && this.namespaces.get(id);
-      const found = uid && request.method === "GET" && (rest === "" ? this.namespace(id, uid) : this.secret(id, uid, rest ?? ""));
+      const found =
+        uid && request.method === "GET" && (rest === "" ? this.namespace(id, uid) : this.secret(id, uid, rest ?? ""));
       response.writeHead(found ? 200 : 503, { "content-type": "application/json" });
-      response.end(JSON.stringify(found || { kind: "Status", apiVersion: "v1", status: "Failure", code: 503, reason: "ServiceUnavailable", message: "out of order" }));
+      response.end(
+        JSON.stringify(
+          found || {
+            kind: "Status",
+            apiVersion: "v1",
+            status: "Failure",
+            code: 503,
+            reason: "ServiceUnavailable",
+            message: "out of order",
+          },
+        ),
+      );
     }).listen(0, "127.0.0.1");
     await once(this.server, "listening");
   }
@@ -39,13 +51,23 @@ export class Cluster {
   }
 
   private namespace(id: string, uid: string) {
-    return { kind: "Namespace", apiVersion: "v1", metadata: { name: id, uid, labels: this.marks(id, uid) }, status: { phase: "Active" } };
+    return {
+      kind: "Namespace",
+      apiVersion: "v1",
+      metadata: { name: id, uid, labels: this.marks(id, uid) },
+      status: { phase: "Active" },
+    };
   }
 
   private secret(id: string, uid: string, path: string) {
     if (!path.startsWith("/secrets/")) return undefined;
     const data = { "admin-password": Buffer.from(PASSWORD).toString("base64") };
-    return { kind: "Secret", apiVersion: "v1", metadata: { name: "store-credentials", namespace: id, labels: this.marks(id, uid) }, data };
+    return {
+      kind: "Secret",
+      apiVersion: "v1",
+      metadata: { name: "store-credentials", namespace: id, labels: this.marks(id, uid) },
+      data,
+    };
   }
 
   kubeconfig(): string {

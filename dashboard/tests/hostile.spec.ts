@@ -7,7 +7,12 @@ test.describe("texts of others", () => {
     const id = newId();
     await plane.stage("create", id, CANARY.slice(0, 95), "acme", "team=javascript");
     await plane.stage("fail", id, CANARY);
-    for (const path of [`/?q=${id}`, `/stores/${id}`, `/?label=${encodeURIComponent(CANARY)}`, `/?q=${encodeURIComponent(CANARY.slice(0, 99))}`]) {
+    for (const path of [
+      `/?q=${id}`,
+      `/stores/${id}`,
+      `/?label=${encodeURIComponent(CANARY)}`,
+      `/?q=${encodeURIComponent(CANARY.slice(0, 99))}`,
+    ]) {
       await open(page, plane, admin, path);
       // The server refuses what is no label at all.
       if (path.startsWith("/?label")) await expect(page.getByRole("alert")).toContainText("INVALID_FIELD");

@@ -52,10 +52,21 @@ export class Plane {
   async start(): Promise<void> {
     this.folder = await mkdtemp(join(tmpdir(), "dashboard-"));
     [this.redisPort, this.port] = [await freePort(), await freePort()];
-    const durable = ["--appendonly", "yes", "--appendfsync", "always", "--maxmemory-policy", "noeviction", "--save", ""];
+    const durable = [
+      "--appendonly",
+      "yes",
+      "--appendfsync",
+      "always",
+      "--maxmemory-policy",
+      "noeviction",
+      "--save",
+      "",
+    ];
     const listen = ["--bind", "127.0.0.1", "--port", String(this.redisPort), "--dir", this.folder];
     this.redis = spawn("redis-server", [...listen, ...durable], { stdio: "ignore" });
-    await until("Redis", async () => (await run("redis-cli", ["-p", String(this.redisPort), "ping"])).stdout.includes("PONG"));
+    await until("Redis", async () =>
+      (await run("redis-cli", ["-p", String(this.redisPort), "ping"])).stdout.includes("PONG"),
+    );
     await this.cluster.start();
     await writeFile(join(this.folder, "kubeconfig"), this.cluster.kubeconfig());
     await this.serve();
@@ -100,7 +111,16 @@ export class Plane {
   }
 
   async token(name: string, role: string, ...flags: string[]): Promise<string> {
-    const made = await run(join(bin, "sendstores-server"), [...this.common(), "token", "create", "--name", name, "--role", role, ...flags]);
+    const made = await run(join(bin, "sendstores-server"), [
+      ...this.common(),
+      "token",
+      "create",
+      "--name",
+      name,
+      "--role",
+      role,
+      ...flags,
+    ]);
     return made.stdout.trim();
   }
 
@@ -153,7 +173,11 @@ export const test = base.extend<{ mayViolate: boolean; guarded: void }, Shared>(
         await page.route("**/assets/*", async (route) => {
           const response = await route.fetch({ headers: { "accept-encoding": "identity" } });
           const headers = { ...response.headers(), "content-length": "" };
-          await route.fulfill({ response, headers, body: await made(new URL(route.request().url()).pathname.slice(8)) });
+          await route.fulfill({
+            response,
+            headers,
+            body: await made(new URL(route.request().url()).pathname.slice(8)),
+          });
         });
       }
       const wrong: string[] = [];
@@ -162,7 +186,8 @@ export const test = base.extend<{ mayViolate: boolean; guarded: void }, Shared>(
         if (!mayViolate && /Content Security Policy|TrustedHTML/.test(message.text())) wrong.push(message.text());
       });
       page.on("request", (request) => {
-        if (!request.url().startsWith(plane.url) && !request.url().startsWith("data:")) wrong.push(`asked: ${request.url()}`);
+        if (!request.url().startsWith(plane.url) && !request.url().startsWith("data:"))
+          wrong.push(`asked: ${request.url()}`);
       });
       await use();
       expect(wrong).toEqual([]);

@@ -35,8 +35,19 @@ export const GROUPS: Group[] = [
     open: true,
     fields: [
       { path: "spec.shop.title", label: "Title", hint: "Shown on every page.", placeholder: "My shop" },
-      { path: "spec.shop.country", label: "Country", hint: "Two letters, where needed with a state: DE, US:CA.", placeholder: "US:CA" },
-      { path: "spec.shop.currency", label: "Currency", hint: "Of all prices.", placeholder: "USD", choices: offered("currency") },
+      {
+        path: "spec.shop.country",
+        label: "Country",
+        hint: "Two letters, where needed with a state: DE, US:CA.",
+        placeholder: "US:CA",
+      },
+      {
+        path: "spec.shop.currency",
+        label: "Currency",
+        hint: "Of all prices.",
+        placeholder: "USD",
+        choices: offered("currency"),
+      },
       {
         path: "spec.shop.admin_email",
         label: "The merchant's e-mail address",
@@ -50,27 +61,71 @@ export const GROUPS: Group[] = [
     title: "Language, time and units",
     open: false,
     fields: [
-      { path: "spec.shop.locale", label: "Language", hint: "A WordPress locale that the image has.", placeholder: "en_US" },
-      { path: "spec.shop.timezone", label: "Time zone", hint: "Its IANA name.", placeholder: "UTC", choices: offered("timeZone") },
-      { path: "spec.shop.weight_unit", label: "Weights in", hint: "kg, g, lbs or oz.", placeholder: "kg", choices: () => ["kg", "g", "lbs", "oz"] },
-      { path: "spec.shop.dimension_unit", label: "Lengths in", hint: "m, cm, mm, in or yd.", placeholder: "cm", choices: () => ["m", "cm", "mm", "in", "yd"] },
+      {
+        path: "spec.shop.locale",
+        label: "Language",
+        hint: "A WordPress locale that the image has.",
+        placeholder: "en_US",
+      },
+      {
+        path: "spec.shop.timezone",
+        label: "Time zone",
+        hint: "Its IANA name.",
+        placeholder: "UTC",
+        choices: offered("timeZone"),
+      },
+      {
+        path: "spec.shop.weight_unit",
+        label: "Weights in",
+        hint: "kg, g, lbs or oz.",
+        placeholder: "kg",
+        choices: () => ["kg", "g", "lbs", "oz"],
+      },
+      {
+        path: "spec.shop.dimension_unit",
+        label: "Lengths in",
+        hint: "m, cm, mm, in or yd.",
+        placeholder: "cm",
+        choices: () => ["m", "cm", "mm", "in", "yd"],
+      },
     ],
   },
   {
     title: "Shipping",
     open: false,
     fields: [
-      { path: "spec.shop.flat_rate", label: "Cost of shipping", hint: "Of one order, in the shop's currency.", placeholder: "5.00", inputMode: "decimal" },
+      {
+        path: "spec.shop.flat_rate",
+        label: "Cost of shipping",
+        hint: "Of one order, in the shop's currency.",
+        placeholder: "5.00",
+        inputMode: "decimal",
+      },
     ],
   },
   {
     title: "Name and owner of the store",
     open: false,
     fields: [
-      { path: "store_id", label: "Id", hint: "“store-” and small letters, digits and “-”. It cannot be changed later.", placeholder: "chosen by the server" },
+      {
+        path: "store_id",
+        label: "Id",
+        hint: "“store-” and small letters, digits and “-”. It cannot be changed later.",
+        placeholder: "chosen by the server",
+      },
       { path: "tenant", label: "Tenant", hint: "Who owns the store.", placeholder: "none" },
-      { path: "spec.shop.admin_user", label: "The merchant's login name", hint: "For the administration of the shop.", placeholder: "merchant" },
-      { path: "labels", label: "Labels", hint: "For your own use: key=value, with commas between them.", placeholder: "team=a, campaign=spring" },
+      {
+        path: "spec.shop.admin_user",
+        label: "The merchant's login name",
+        hint: "For the administration of the shop.",
+        placeholder: "merchant",
+      },
+      {
+        path: "labels",
+        label: "Labels",
+        hint: "For your own use: key=value, with commas between them.",
+        placeholder: "team=a, campaign=spring",
+      },
     ],
   },
 ];
@@ -96,7 +151,10 @@ export const EMPTY: Draft = {
 
 /** "a=b, c" as a map. What has no "=" is a key without a value, and the server says what is wrong with it. */
 export function labelsOf(text: string): Record<string, string> {
-  const pairs = text.split(",").map((pair) => pair.trim()).filter(Boolean);
+  const pairs = text
+    .split(",")
+    .map((pair) => pair.trim())
+    .filter(Boolean);
   return Object.fromEntries(
     pairs.map((pair) => {
       const at = pair.indexOf("=");

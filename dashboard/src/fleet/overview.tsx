@@ -31,7 +31,12 @@ export function Overview({ summary, query }: { summary: GetSummaryResponse; quer
     <section class="overview" aria-label="The fleet by state">
       <Bar counts={counts} total={summary.totalSize} />
       <ul class="tiles">
-        <Tile href={pathOf(query, { state: undefined })} chosen={query.state === undefined} count={summary.totalSize} word="All" />
+        <Tile
+          href={pathOf(query, { state: undefined })}
+          chosen={query.state === undefined}
+          count={summary.totalSize}
+          word="All"
+        />
         {counts.map(({ state, count }) => {
           const chosen = query.state === state;
           const href = pathOf(query, { state: chosen ? undefined : state });
@@ -48,7 +53,11 @@ function Tile(props: { href: string; chosen: boolean; count: number; word: strin
   const look = state === undefined ? undefined : lookOf(state);
   return (
     <li>
-      <Link href={href} class={`tile ${look?.tone ?? ""}${count ? "" : " none"}`} aria-current={chosen ? "true" : undefined}>
+      <Link
+        href={href}
+        class={`tile ${look?.tone ?? ""}${count ? "" : " none"}`}
+        aria-current={chosen ? "true" : undefined}
+      >
         <span class="count">{number.format(count)}</span>
         <span class="word">
           {look && <Icon name={look.icon} />}
@@ -98,8 +107,8 @@ function LastHour({ summary }: { summary: GetSummaryResponse }) {
       )}
       {lastHour && (
         <span>
-          Last hour: <b>{number.format(lastHour.created)}</b> created, <b>{number.format(lastHour.becameReady)}</b> became ready,{" "}
-          <b>{number.format(lastHour.deleted)}</b> deleted.
+          Last hour: <b>{number.format(lastHour.created)}</b> created, <b>{number.format(lastHour.becameReady)}</b>{" "}
+          became ready, <b>{number.format(lastHour.deleted)}</b> deleted.
         </span>
       )}
       {oldest && since !== undefined && (

@@ -43,7 +43,12 @@ export function FleetPage({ query: parameters }: { query: URLSearchParams }) {
 
 function List({ fleet, query }: { fleet: Fleet; query: FleetQuery }) {
   const rows = fleet.rows.value;
-  if (!fleet.loaded.value) return fleet.problem.value ? null : <p class="waiting" role="status">Reading the stores…</p>;
+  if (!fleet.loaded.value)
+    return fleet.problem.value ? null : (
+      <p class="waiting" role="status">
+        Reading the stores…
+      </p>
+    );
   const elsewhere = fleet.elsewhere.value;
   return (
     <>
@@ -62,7 +67,9 @@ function List({ fleet, query }: { fleet: Fleet; query: FleetQuery }) {
 
 function elsewhereWords(count: number, { order }: FleetQuery): string {
   const stores = count === 1 ? "1 store" : `${count.toLocaleString()} stores`;
-  return order.field === "update_time" ? `${stores} outside of this page changed.` : `${stores} more since this page was read.`;
+  return order.field === "update_time"
+    ? `${stores} outside of this page changed.`
+    : `${stores} more since this page was read.`;
 }
 
 function Empty({ query }: { query: FleetQuery }) {

@@ -78,7 +78,9 @@ export function filterOf(query: FleetQuery, states: boolean): MessageInitShape<t
 export function finds(text: string, store: Store): boolean {
   const wanted = text.toLowerCase();
   const labels = Object.entries(store.labels).map(([key, value]) => `${key}=${value}`);
-  return [store.id, store.spec?.shop?.title ?? "", store.url, ...labels].some((one) => one.toLowerCase().includes(wanted));
+  return [store.id, store.spec?.shop?.title ?? "", store.url, ...labels].some((one) =>
+    one.toLowerCase().includes(wanted),
+  );
 }
 
 /** Which of two stores comes first. */

@@ -14,12 +14,22 @@ export function StoreTable({ rows, query }: { rows: Row[]; query: FleetQuery }) 
       <caption class="unseen">Stores</caption>
       <thead>
         <tr>
-          <Head field="id" query={query}>Store</Head>
+          <Head field="id" query={query}>
+            Store
+          </Head>
           <th scope="col">State</th>
-          <th scope="col" class="wide">Tenant</th>
-          <Head field="create_time" query={query} class="mid">Created</Head>
-          <Head field="update_time" query={query} class="wide">Changed</Head>
-          <th scope="col" class="mid">Shop</th>
+          <th scope="col" class="wide">
+            Tenant
+          </th>
+          <Head field="create_time" query={query} class="mid">
+            Created
+          </Head>
+          <Head field="update_time" query={query} class="wide">
+            Changed
+          </Head>
+          <th scope="col" class="mid">
+            Shop
+          </th>
         </tr>
       </thead>
       <tbody>
@@ -69,7 +79,13 @@ function StoreRow({ row: { store, left } }: { row: Row }) {
       <td class="wide">
         <Ago time={ms(store.updateTime)} />
       </td>
-      <td class="mid">{store.readyTime && !deleted && <Outside href={store.url}>Open<span class="unseen"> {store.id}</span></Outside>}</td>
+      <td class="mid">
+        {store.readyTime && !deleted && (
+          <Outside href={store.url}>
+            Open<span class="unseen"> {store.id}</span>
+          </Outside>
+        )}
+      </td>
     </tr>
   );
 }

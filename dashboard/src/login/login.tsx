@@ -50,7 +50,15 @@ function LoginForm({ why }: { why?: Refusal }) {
       {refused && <Problem why={refused} />}
       <div class="field">
         <label for="token">Token</label>
-        <input ref={field} id="token" type="password" autocomplete="off" spellcheck={false} required aria-describedby="token-hint" />
+        <input
+          ref={field}
+          id="token"
+          type="password"
+          autocomplete="off"
+          spellcheck={false}
+          required
+          aria-describedby="token-hint"
+        />
         <p class="hint" id="token-hint">
           It begins with “sst_”. It is sent to this server only.
         </p>

@@ -33,7 +33,10 @@ export function CredentialsDialog({ id, onClose }: { id: string; onClose(): void
       {found ? (
         <Shown found={found} onEnd={() => setFound(undefined)} />
       ) : (
-        <p>The login to the administration of this shop. Who reads it is recorded in the store's history and in the audit.</p>
+        <p>
+          The login to the administration of this shop. Who reads it is recorded in the store's history and in the
+          audit.
+        </p>
       )}
       <div class="answers">
         {!found && (

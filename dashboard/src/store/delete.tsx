@@ -61,7 +61,9 @@ export function DeleteDialog({ model, onClose }: { model: OneStore; onClose(): v
       <form onSubmit={submit}>
         {why && (
           <Problem why={why}>
-            {why.reason === "ETAG_MISMATCH" && <p>It is shown as it is now. If that is still what you want, delete again.</p>}
+            {why.reason === "ETAG_MISMATCH" && (
+              <p>It is shown as it is now. If that is still what you want, delete again.</p>
+            )}
           </Problem>
         )}
         <Loss store={store} />

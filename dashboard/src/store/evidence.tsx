@@ -8,7 +8,15 @@ import { CHECKS } from "../words";
 export function EvidenceCard({ evidence }: { evidence: Evidence[] }) {
   const passed = evidence.filter((one) => one.passed).length;
   return (
-    <Card title="What the last probe found" id="evidence" aside={<span class="fine">{passed} of {evidence.length} checks pass</span>}>
+    <Card
+      title="What the last probe found"
+      id="evidence"
+      aside={
+        <span class="fine">
+          {passed} of {evidence.length} checks pass
+        </span>
+      }
+    >
       <ul class="checks">
         {evidence.map((one) => (
           <li key={one.check} class={one.passed ? "good" : "bad"}>

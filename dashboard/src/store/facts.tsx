@@ -13,7 +13,8 @@ export function FactsCard({ store }: { store: Store }) {
       <dl class="facts">
         <dt>Address</dt>
         <dd>
-          {store.readyTime ? <Outside href={store.url}>{store.url}</Outside> : store.url} <CopyButton text={store.url} what="the address" />
+          {store.readyTime ? <Outside href={store.url}>{store.url}</Outside> : store.url}{" "}
+          <CopyButton text={store.url} what="the address" />
         </dd>
         <dt>Tenant</dt>
         <dd>{store.tenant ? <Link href={fleetPath({ tenant: store.tenant })}>{store.tenant}</Link> : "none"}</dd>

@@ -83,7 +83,12 @@ export class OneStore {
   private watch(): void {
     this.follower.peek()?.stop();
     const { id } = this;
-    this.follower.value = follow({ filter: { ids: [id] }, resumeToken: "", onMessage: this.hear, onGap: () => void this.load() });
+    this.follower.value = follow({
+      filter: { ids: [id] },
+      resumeToken: "",
+      onMessage: this.hear,
+      onGap: () => void this.load(),
+    });
   }
 
   private hear = ({ event }: WatchStatusResponse): void => {

@@ -41,11 +41,18 @@ function Missing({ model }: { model: OneStore }) {
   return (
     <>
       <PageTitle title={model.id} />
-      {!why && <p class="waiting" role="status">Reading the store…</p>}
+      {!why && (
+        <p class="waiting" role="status">
+          Reading the store…
+        </p>
+      )}
       {why && !unknown && <Problem why={why} />}
       {unknown && (
         <Notice tone="idle" icon="question">
-          <p>There is no store of this name. It was never created, it is deleted, or it belongs to a tenant that is not yours.</p>
+          <p>
+            There is no store of this name. It was never created, it is deleted, or it belongs to a tenant that is not
+            yours.
+          </p>
         </Notice>
       )}
     </>

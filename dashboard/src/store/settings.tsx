@@ -4,7 +4,9 @@ import { Card } from "../ui/parts";
 import { CATALOGUES, PAYMENTS } from "../words";
 
 export function SettingsCard({ shop }: { shop: ShopSettings }) {
-  const taxes = shop.taxes ? `${shop.taxRate || "no standard rate"} %, prices ${shop.pricesIncludeTax ? "with" : "without"} tax` : "none";
+  const taxes = shop.taxes
+    ? `${shop.taxRate || "no standard rate"} %, prices ${shop.pricesIncludeTax ? "with" : "without"} tax`
+    : "none";
   const payments = PAYMENTS.filter(([method]) => shop.paymentMethods.includes(method)).map(([, word]) => word);
   const catalogue = CATALOGUES.find(([value]) => value === shop.catalogue)?.[1] ?? "unknown";
   const facts: [string, string][] = [

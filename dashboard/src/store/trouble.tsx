@@ -20,10 +20,19 @@ export function Trouble({ store, failure }: { store: Store; failure: Failure }) 
       <p class="message">{sentence(failure.message)}</p>
       <div class="todo">
         <h3>What to do</h3>
-        <p>{failure.suggestion || (failure.retryTime ? "Nothing yet: the server tries again by itself." : "The explanation of the reason says what an operator can do.")}</p>
+        <p>
+          {failure.suggestion ||
+            (failure.retryTime
+              ? "Nothing yet: the server tries again by itself."
+              : "The explanation of the reason says what an operator can do.")}
+        </p>
       </div>
       <p class="fine">
-        {failure.step && <>In the step “{STEPS[failure.step] ?? failure.step}”, attempt {failure.attempt}. </>}
+        {failure.step && (
+          <>
+            In the step “{STEPS[failure.step] ?? failure.step}”, attempt {failure.attempt}.{" "}
+          </>
+        )}
         <Retry failure={failure} />
       </p>
       {failure.diagnosis && <Found diagnosis={failure.diagnosis} />}
@@ -38,7 +47,8 @@ function Retry({ failure }: { failure: Failure }) {
   if (left < 1000) return <>The server tries again now.</>;
   return (
     <>
-      The server tries again in <time dateTime={new Date(at).toISOString()}>{duration(Math.ceil(left / 1000) * 1000).replace(".0", "")}</time>.
+      The server tries again in{" "}
+      <time dateTime={new Date(at).toISOString()}>{duration(Math.ceil(left / 1000) * 1000).replace(".0", "")}</time>.
     </>
   );
 }

@@ -19,7 +19,15 @@ interface LinkProps {
 /** A link within the dashboard: an ordinary one to the browser, without a load. */
 export function Link({ href, children, ...rest }: LinkProps) {
   const click = (event: MouseEvent) => {
-    if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    if (
+      event.defaultPrevented ||
+      event.button !== 0 ||
+      event.metaKey ||
+      event.ctrlKey ||
+      event.shiftKey ||
+      event.altKey
+    )
+      return;
     event.preventDefault();
     go(href);
     scrollTo(0, 0);
@@ -32,7 +40,15 @@ export function Link({ href, children, ...rest }: LinkProps) {
 }
 
 /** A link to another site. What is no web address is shown as text. */
-export function Outside({ href, children, class: name }: { href: string; children: ComponentChildren; class?: string }) {
+export function Outside({
+  href,
+  children,
+  class: name,
+}: {
+  href: string;
+  children: ComponentChildren;
+  class?: string;
+}) {
   if (!/^https?:\/\//i.test(href)) return <span>{children}</span>;
   return (
     <a href={href} target="_blank" rel="noopener noreferrer" class={name}>
@@ -111,7 +127,17 @@ export function Notice({ tone, icon, children }: { tone: Look["tone"]; icon: Ico
 }
 
 /** One section of a page. */
-export function Card({ title, id, children, aside }: { title: string; id: string; children: ComponentChildren; aside?: ComponentChildren }) {
+export function Card({
+  title,
+  id,
+  children,
+  aside,
+}: {
+  title: string;
+  id: string;
+  children: ComponentChildren;
+  aside?: ComponentChildren;
+}) {
   return (
     <section class="card" aria-labelledby={id}>
       <header>

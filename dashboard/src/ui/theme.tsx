@@ -36,7 +36,13 @@ function choose(next: Theme): void {
 export function ThemeButton() {
   const label = `Colours: ${theme.value}. Change to ${NEXT[theme.value]}`;
   return (
-    <button type="button" class="quiet round" aria-label={label} title={label} onClick={() => choose(NEXT[theme.value])}>
+    <button
+      type="button"
+      class="quiet round"
+      aria-label={label}
+      title={label}
+      onClick={() => choose(NEXT[theme.value])}
+    >
       <Icon name={ICONS[theme.value]} />
     </button>
   );

@@ -1,0 +1,77 @@
+// What the form holds, and what the server says of it.
+import { signal } from "@preact/signals";
+import { toBinary } from "@bufbuild/protobuf";
+import { requestId, stores, UNARY } from "../api";
+import { CreateRequestSchema } from "../contract";
+import { refusalOf, type FieldFault, type Refusal } from "../refusal";
+import { go, storePath } from "../route";
+import { noteRefusal } from "../session";
+import { EMPTY, requestOf, type Draft } from "./fields";
+
+let pressed = false;
+addEventListener("pointerdown", () => (pressed = true), true);
+for (const end of ["pointerup", "pointercancel"]) addEventListener(end, () => (pressed = false), true);
+
+/** Once no pointer is pressed: what a click was begun on must not move away under it. */
+const released = (): Promise<void> =>
+  pressed
+    ? new Promise((resolve) => {
+        for (const end of ["pointerup", "pointercancel"])
+          addEventListener(end, () => setTimeout(resolve), { once: true });
+      })
+    : Promise.resolve();
+
+export class Form {
+  readonly draft = signal<Draft>(EMPTY);
+  /** What is wrong, at fields that the reader has left or sent. */
+  readonly faults = signal<FieldFault[]>([]);
+  /** Why it was not created. */
+  readonly why = signal<Refusal | undefined>(undefined);
+  readonly busy = signal(false);
+  private readonly left = new Set<string>();
+  private asked = 0;
+  private sent: { body: string; id: string } | undefined;
+
+  write(path: string, text: string): void {
+    const { texts, ...rest } = this.draft.peek();
+    this.draft.value = { ...rest, texts: { ...texts, [path]: text } };
+  }
+
+  /** Asks the server about what is filled in, when the reader leaves a field. Whether it can be reached matters later. */
+  async check(path: string): Promise<void> {
+    this.left.add(path);
+    const turn = ++this.asked;
+    const request = { ...requestOf(this.draft.peek()), validateOnly: true };
+    const why = await stores.create(request, UNARY).then(() => undefined, refusalOf);
+    await released();
+    if (turn === this.asked && (!why || why.faults.length)) this.show(why?.faults ?? []);
+  }
+
+  async send(): Promise<void> {
+    this.asked++;
+    this.busy.value = true;
+    this.why.value = undefined;
+    try {
+      const { store } = await stores.create({ ...requestOf(this.draft.peek()), requestId: this.requestId() }, UNARY);
+      if (store) go(storePath(store.id));
+    } catch (error) {
+      const why = refusalOf(error);
+      noteRefusal(why);
+      for (const { field } of why.faults) this.left.add(field);
+      this.show(why.faults);
+      this.why.value = why;
+    }
+    this.busy.value = false;
+  }
+
+  private show(faults: FieldFault[]): void {
+    this.faults.value = faults.filter((fault) => this.left.has(fault.field));
+  }
+
+  /** One id for one request: sent again, it makes no second store. */
+  private requestId(): string {
+    const body = toBinary(CreateRequestSchema, requestOf(this.draft.peek())).join();
+    if (this.sent?.body !== body) this.sent = { body, id: requestId() };
+    return this.sent.id;
+  }
+}
