@@ -110,18 +110,29 @@ function Header() {
   );
 }
 
+function closeByEscape(event: KeyboardEvent & { currentTarget: HTMLDetailsElement }): void {
+  if (event.key !== "Escape" || !event.currentTarget.open) return;
+  event.currentTarget.open = false;
+  event.currentTarget.querySelector("summary")?.focus();
+}
+
+function closeWhenLeft(event: FocusEvent & { currentTarget: HTMLDetailsElement }): void {
+  const to = event.relatedTarget;
+  if (!(to instanceof Node && event.currentTarget.contains(to))) event.currentTarget.open = false;
+}
+
 function Who() {
   const who = principal.value;
   if (!who) return null;
   const end = ms(who.expireTime);
   const anonymous = who.kind === Principal_Kind.ANONYMOUS;
   return (
-    <details class="who">
+    <details class="who" onKeyDown={closeByEscape} onFocusOut={closeWhenLeft}>
       <summary>
         <span class="name">{anonymous ? "everybody" : who.name}</span>
         <span class="role">{who.role}</span>
       </summary>
-      <div class="menu">
+      <div class="menu" tabIndex={-1}>
         <dl class="facts">
           {who.id && (
             <>

@@ -17,6 +17,19 @@ test("a token that works opens the fleet, is kept in this tab, and is forgotten 
   await expect(page.getByRole("heading", { level: 1, name: "Stores" })).toBeVisible();
   expect(await page.evaluate(() => localStorage.length)).toBe(0);
 
+  // The menu closes by Escape, and by whatever is done beside it.
+  const menu = page.locator(".who .menu");
+  for (const close of [
+    () => page.keyboard.press("Escape"),
+    () => page.locator("main").click({ position: { x: 5, y: 5 } }),
+  ]) {
+    await page.locator(".who summary").click();
+    await expect(menu).toBeVisible();
+    await menu.getByText("Tenants", { exact: true }).click();
+    await expect(menu).toBeVisible();
+    await close();
+    await expect(menu).toBeHidden();
+  }
   await page.locator(".who summary").click();
   await page.getByRole("button", { name: "Log out" }).click();
   await expect(page.getByRole("heading", { level: 1, name: "Log in" })).toBeVisible();
