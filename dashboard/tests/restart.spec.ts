@@ -13,8 +13,9 @@ test("leaves no silently old page, and nothing is missed when it is back", async
   // What another replica records meanwhile.
   await plane.stage("ready", a);
   await plane.stage("fail", b);
-  await plane.serve();
   await banner.getByRole("button", { name: "Try now" }).click();
+  await expect(banner).toBeVisible();
+  await plane.serve();
   await expect(banner).toBeHidden();
   await live(page);
   const row = (id: string) => page.locator("table.stores tbody tr").filter({ hasText: id });
@@ -51,4 +52,55 @@ test("a stream that falls silent without an end is given up and opened again", a
   await plane.stage("step", id, "release", "helm runs");
   await page.clock.runFor(2_000);
   await expect(page.locator(".steps")).toContainText("helm runs");
+});
+
+test("a list whose changes are not kept any more is read again", async ({ page, plane, admin }) => {
+  const id = newId();
+  await plane.stage("create", id, "Compacted", "compacted");
+  let lists = 0;
+  page.on("request", (request) => {
+    if (request.url().endsWith("/List")) lists++;
+  });
+  // What the server answers when the resume token is older than the history: OUT_OF_RANGE.
+  await page.route(
+    "**/WatchStatus",
+    async (route) => {
+      await plane.stage("ready", id);
+      await route.fulfill({ headers: { "content-type": "application/grpc-web+proto", "grpc-status": "11" } });
+    },
+    { times: 1 },
+  );
+  await open(page, plane, admin, "/?tenant=compacted");
+  await live(page);
+  expect(lists).toBe(2);
+  await expect(page.locator("table.stores")).toContainText("Ready");
+});
+
+test("a tab that nobody looks at gives its connection back, and misses nothing", async ({ page, plane, admin }) => {
+  await page.clock.install();
+  const id = newId();
+  await plane.stage("create", id, "Hidden", "hidden");
+  let [opened, ended] = [0, 0];
+  page.on("request", (request) => (opened += Number(request.url().endsWith("/WatchStatus"))));
+  page.on("requestfailed", (request) => (ended += Number(request.url().endsWith("/WatchStatus"))));
+  await open(page, plane, admin, "/?tenant=hidden");
+  await live(page);
+  const show = (state: string) =>
+    page.evaluate((state) => {
+      Object.defineProperty(document, "visibilityState", { configurable: true, get: () => state });
+      document.dispatchEvent(new Event("visibilitychange"));
+    }, state);
+  await show("hidden");
+  await page.clock.fastForward(20_000);
+  expect(ended).toBe(0);
+  await page.clock.fastForward(41_000);
+  await expect.poll(() => ended).toBe(1);
+  await plane.stage("ready", id);
+  await page.clock.fastForward(60_000);
+  expect(opened).toBe(1);
+  await show("visible");
+  await live(page);
+  expect(opened).toBe(2);
+  await page.clock.runFor(1_000);
+  await expect(page.locator("table.stores")).toContainText("Ready");
 });
