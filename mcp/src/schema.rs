@@ -175,7 +175,7 @@ pub(crate) fn create(is_check: bool) -> JsonObject {
         return object(properties, &[]);
     }
     properties["request_id"] = json!({
-        "type": "string", "pattern": "^[!-~]{1,64}$", "maxLength": 64,
+        "type": "string", "pattern": "^[!-~]+$", "maxLength": 64,
         "description": "A UUID of this request. Repeat the call with the same one if its outcome is unknown: it has one effect."
     });
     object(properties, &["request_id"])

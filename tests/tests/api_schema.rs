@@ -66,10 +66,37 @@ fn map(entries: usize) -> Value {
     (0..entries).map(|i| (format!("k{i}"), json!("v"))).collect::<Map<_, _>>().into()
 }
 
+/// Those of the settings of a shop.
+fn shop_rows() -> Vec<Row> {
+    let text = |length: usize| json!("a".repeat(length));
+    let mail = |length: usize| json!(format!("{}@b.co", "a".repeat(length - 5)));
+    vec![
+        ("ShopSettings", "title", "maxLength", text(100), text(101)),
+        ("ShopSettings", "admin_email", "minLength", mail(6), json!("@b.co")),
+        ("ShopSettings", "admin_email", "maxLength", mail(100), mail(101)),
+        ("ShopSettings", "admin_user", "maxLength", text(60), text(61)),
+        ("ShopSettings", "admin_user", "pattern", json!("a.b-c_9"), json!("9a")),
+        ("ShopSettings", "country", "pattern", json!("BD:BD-05"), json!("de")),
+        ("ShopSettings", "currency", "maxLength", json!("EUR"), json!("EURO")),
+        ("ShopSettings", "currency", "pattern", json!("EUR"), json!("eur")),
+        ("ShopSettings", "locale", "pattern", json!("de_DE_formal"), json!("de-DE")),
+        ("ShopSettings", "weight_unit", "enum", json!("oz"), json!("stone")),
+        ("ShopSettings", "dimension_unit", "enum", json!("yd"), json!("ft")),
+        (
+            "ShopSettings",
+            "payment_methods",
+            "maxItems",
+            json!(["PAYMENT_METHOD_BANK_TRANSFER", "PAYMENT_METHOD_CASH_ON_DELIVERY"]),
+            json!(vec!["PAYMENT_METHOD_BANK_TRANSFER"; 3]),
+        ),
+        ("ShopSettings", "flat_rate", "pattern", json!("123456789.00"), json!("1234567890")),
+        ("ShopSettings", "tax_rate", "pattern", json!("19.1234"), json!("19.12345")),
+    ]
+}
+
 fn table() -> Vec<Row> {
     let text = |length: usize| json!("a".repeat(length));
     let ids = |count: usize| json!((0..count).map(|i| format!("store-{i}")).collect::<Vec<_>>());
-    let mail = |length: usize| json!(format!("{}@b.co", "a".repeat(length - 5)));
     let mut rows: Vec<Row> = vec![
         ("CreateRequest", "labels", "maxLength", json!({"k": "v".repeat(63)}), json!({"k": "v".repeat(64)})),
         ("CreateRequest", "labels", "maxProperties", map(16), map(17)),
@@ -92,27 +119,8 @@ fn table() -> Vec<Row> {
         ("ListRequest", "order_by", "enum", json!("update_time desc"), json!("title")),
         ("AuditServiceListRequest", "page_size", "maximum", json!(500), json!(501)),
         ("AuditServiceListRequest", "page_size", "minimum", json!(0), json!(-1)),
-        ("ShopSettings", "title", "maxLength", text(100), text(101)),
-        ("ShopSettings", "admin_email", "minLength", mail(6), json!("@b.co")),
-        ("ShopSettings", "admin_email", "maxLength", mail(100), mail(101)),
-        ("ShopSettings", "admin_user", "maxLength", text(60), text(61)),
-        ("ShopSettings", "admin_user", "pattern", json!("a.b-c_9"), json!("9a")),
-        ("ShopSettings", "country", "pattern", json!("BD:BD-05"), json!("de")),
-        ("ShopSettings", "currency", "maxLength", json!("EUR"), json!("EURO")),
-        ("ShopSettings", "currency", "pattern", json!("EUR"), json!("eur")),
-        ("ShopSettings", "locale", "pattern", json!("de_DE_formal"), json!("de-DE")),
-        ("ShopSettings", "weight_unit", "enum", json!("oz"), json!("stone")),
-        ("ShopSettings", "dimension_unit", "enum", json!("yd"), json!("ft")),
-        (
-            "ShopSettings",
-            "payment_methods",
-            "maxItems",
-            json!(["PAYMENT_METHOD_BANK_TRANSFER", "PAYMENT_METHOD_CASH_ON_DELIVERY"]),
-            json!(vec!["PAYMENT_METHOD_BANK_TRANSFER"; 3]),
-        ),
-        ("ShopSettings", "flat_rate", "pattern", json!("123456789.00"), json!("1234567890")),
-        ("ShopSettings", "tax_rate", "pattern", json!("19.1234"), json!("19.12345")),
     ];
+    rows.extend(shop_rows());
     for message in ["CreateRequest", "StoreFilter"] {
         rows.push((message, "tenant", "maxLength", text(63), text(64)));
         rows.push((message, "tenant", "pattern", json!("a.b-c_9"), json!("a-")));

@@ -185,3 +185,31 @@ async fn a_server_that_is_away_is_said_and_found_again() {
     assert_eq!(assistant.done("list_stores", json!({})).await["total"], 1);
     assert_eq!(rig.client.list(StoreFilter::default()).await.expect("a page").stores[0].state(), State::Provisioning);
 }
+
+#[tokio::test]
+async fn the_limits_of_the_tools_are_those_of_the_contract() {
+    let rig = Rig::start().await;
+    let contract: Value = serde_json::from_str(sendstores_proto::CONTRACT_SCHEMA).expect("JSON");
+    let tools = Assistant::new(&rig.url, "--allow-write", "", json!({})).await.tools().await;
+    let of =
+        |tool: &str| tools.iter().find(|one| one["name"] == tool).expect("a tool")["inputSchema"]["properties"].clone();
+    let same = |shown: &Value, message: &str| {
+        let fields = &contract["$defs"][message]["properties"];
+        let mut compared = 0;
+        for (name, property) in shown.as_object().expect("properties") {
+            for keyword in ["maxLength", "pattern"].iter().filter(|keyword| !fields[name][**keyword].is_null()) {
+                let shown = &property[*keyword];
+                // The tool may leave what is a pattern in the contract to the server.
+                assert!(shown.is_null() || *shown == fields[name][*keyword], "{message}.{name} {keyword}: {property}");
+                compared += usize::from(!shown.is_null());
+            }
+        }
+        compared
+    };
+    let create = of("create_store");
+    assert!(same(&create, "CreateRequest") >= 4, "{create}");
+    assert!(same(&create["shop"]["properties"], "ShopSettings") >= 4, "{create}");
+    assert!(same(&of("list_stores"), "ListRequest") >= 1);
+    assert!(same(&of("get_store"), "GetRequest") == 2);
+    assert!(same(&of("delete_store"), "DeleteRequest") >= 2);
+}
