@@ -8,10 +8,14 @@ mod arguments;
 mod docs;
 mod fit;
 mod gate;
+#[cfg(feature = "http")]
+mod http;
 mod render;
 mod schema;
 mod server;
 mod tools;
 mod untrusted;
 
+#[cfg(feature = "http")]
+pub use http::Tools;
 pub use server::{Mcp, Settings};

@@ -48,7 +48,11 @@ pub struct Mcp {
 impl Mcp {
     /// A server whose tools are calls of `client`.
     pub fn new(client: Client, settings: Settings) -> Self {
-        Self { client, settings, gate: Arc::new(Gate::new()) }
+        Self::with_gate(client, settings, Arc::new(Gate::new()))
+    }
+
+    pub(crate) fn with_gate(client: Client, settings: Settings, gate: Arc<Gate>) -> Self {
+        Self { client, settings, gate }
     }
 
     /// Serves on stdin and stdout until the client closes them.

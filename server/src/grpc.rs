@@ -19,6 +19,7 @@ mod hosts;
 mod ids;
 mod list;
 mod logins;
+mod mcp;
 mod meters;
 mod needs;
 mod observe;

@@ -9,6 +9,7 @@ use sendstores_core::{
     backoff::Backoff,
     ledger::{Ledger, LedgerError, Owner},
 };
+use sendstores_mcp::Tools;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic_health::server::HealthReporter;
@@ -103,6 +104,7 @@ async fn port(
     let hosts = config.access.allowed_hosts.clone().map_or(AllowedHosts::Any, AllowedHosts::Named);
     let server = server.allow(config.access.max_connections_per_peer, hosts).reflection(config.auth.reflection);
     let server = server.origins(config.access.cors_origins.clone()).dashboard(config.access.dashboard);
+    let server = server.tools(config.access.mcp.map(Tools::new));
     Ok((server.tls(callers.tls.clone()).plaintext(config.listen.allow_plaintext), reporter))
 }
 

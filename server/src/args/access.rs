@@ -8,6 +8,7 @@ use std::{
 use clap::{ArgAction, Args};
 
 use sendstores_core::admission::Quota;
+use sendstores_mcp::Settings;
 
 use super::{
     check::{Problems, number},
@@ -49,6 +50,9 @@ pub struct AccessArgs {
         value_name = "true|false"
     )]
     pub dashboard: bool,
+    /// Tools for assistants (Model Context Protocol) at /mcp: off, read-only, or on (also create and delete stores).
+    #[arg(long, env = "SENDSTORES_MCP", default_value = "off")]
+    pub mcp: String,
 }
 
 /// The same, checked.
@@ -63,6 +67,8 @@ pub struct Access {
     pub tenants: Quota,
     pub cors_origins: Vec<WebOrigin>,
     pub dashboard: bool,
+    /// `None`: no tools for assistants.
+    pub mcp: Option<Settings>,
 }
 
 // === impl AccessArgs ===
@@ -77,6 +83,7 @@ impl AccessArgs {
         let tenants = self.tenants.check(problems);
         let parsed: Result<Vec<_>, _> = self.cors_origins.iter().map(|origin| origin.parse()).collect();
         let cors_origins = problems.take("cors-origin", parsed);
+        let mcp = problems.take("mcp", mcp(&self.mcp));
         Some(Access {
             max_streams: usize::try_from(max_streams?).ok()?,
             max_streams_per_peer: bound(streams?),
@@ -86,7 +93,17 @@ impl AccessArgs {
             tenants: tenants?,
             cors_origins: cors_origins?,
             dashboard: self.dashboard,
+            mcp: mcp?,
         })
+    }
+}
+
+fn mcp(text: &str) -> Result<Option<Settings>, String> {
+    match text {
+        "off" => Ok(None),
+        "read-only" => Ok(Some(Settings::default())),
+        "on" => Ok(Some(Settings { write: true, ..Settings::default() })),
+        _ => Err("must be off, read-only or on".to_owned()),
     }
 }
 
@@ -117,6 +134,7 @@ impl Access {
             ("audit-history", self.audit_history.to_string()),
             tenants,
             limits,
+            ("mcp", self.mcp.map_or("off", |mcp| if mcp.write { "on" } else { "read-only" }).to_owned()),
             ("cors-origin", self.cors_origins.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")),
             ("dashboard", self.dashboard.to_string()),
         ]

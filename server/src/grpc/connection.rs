@@ -17,7 +17,8 @@ use std::{
     time::Duration,
 };
 
-use hyper::{rt::Executor, service::service_fn};
+use http::{Request, Response};
+use hyper::{body::Incoming, rt::Executor, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::conn::auto,
@@ -25,15 +26,17 @@ use hyper_util::{
 use pin_project_lite::pin_project;
 use sendstores_core::ledger::Ledger;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf},
     net::TcpStream,
     time::{Instant, sleep_until, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
+use tonic::body::Body;
 
 use super::{
     coalesce::Coalescer,
     gate::Session,
+    mcp::{self, Inside},
     peers::Peer,
     port::{Port, refuse},
     status::Refusal,
@@ -79,7 +82,8 @@ pub(super) struct Accepted {
 }
 
 /// Who speaks on a connection.
-struct Caller {
+#[derive(Clone)]
+pub(super) struct Caller {
     peer: Peer,
     session: Arc<Session>,
     refusal: Option<Refusal>,
@@ -116,6 +120,17 @@ pub(super) async fn serve<L: Ledger>(
     }
 }
 
+/// Serves a connection inside of this process, for a caller of another one.
+pub(super) fn serve_inside<L: Ledger>(
+    stream: DuplexStream,
+    caller: Caller,
+    port: Arc<Port<L>>,
+    spawner: Spawner,
+    stop: CancellationToken,
+) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    Box::pin(speak(stream, caller, port, spawner, Instant::now() + PREFACE_DEADLINE, stop))
+}
+
 /// Serves a peer that has to say which protocol it speaks until `due`.
 async fn speak<S, L>(
     stream: S,
@@ -128,19 +143,14 @@ async fn speak<S, L>(
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     L: Ledger,
 {
-    let Caller { peer, session, refusal } = caller;
     let read = Arc::new(AtomicU64::new(0));
-    let builder = builder(spawner);
+    let builder = builder(spawner.clone());
     let io = TokioIo::new(Counted { stream, read: read.clone() });
+    let until = stop.clone();
     let service = service_fn(move |request| {
-        let (port, session, refusal) = (port.clone(), session.clone(), refusal.clone());
+        let inside = Inside { port: port.clone(), spawner: spawner.clone(), stop: until.clone() };
         // On the heap at once, because it is large and would be moved at each hand-over.
-        Box::pin(async move {
-            Ok::<_, Infallible>(match refusal {
-                Some(refusal) => refuse(request, refusal).await,
-                None => port.answer(peer, &session, request).await,
-            })
-        })
+        Box::pin(answer(inside, caller.clone(), request))
     });
     let connection = builder.serve_connection(io, service);
     tokio::pin!(connection);
@@ -177,6 +187,20 @@ async fn speak<S, L>(
             }
         }
     }
+}
+
+/// Answers one request of the caller.
+async fn answer<L: Ledger>(
+    inside: Inside<L>,
+    caller: Caller,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Infallible> {
+    let Caller { peer, session, refusal } = &caller;
+    Ok(match (refusal, inside.port.tools_for(&request)) {
+        (Some(refusal), _) => refuse(request, refusal.clone()).await,
+        (None, Some(tools)) => Box::pin(mcp::answer(tools, inside, caller, request)).await,
+        (None, None) => inside.port.answer(*peer, session, request).await,
+    })
 }
 
 fn builder(spawner: Spawner) -> auto::Builder<Spawner> {

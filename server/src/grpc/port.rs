@@ -10,6 +10,7 @@ use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use sendstores_core::ledger::Ledger;
+use sendstores_mcp::Tools;
 use sendstores_proto::{
     access::Method,
     v1::{
@@ -30,6 +31,7 @@ use super::{
     cors::{Cors, WebOrigin},
     gate::{Gate, Refused, Session},
     hosts::{AllowedHosts, is_plain_grpc},
+    mcp,
     observe::observe,
     peers::Peer,
     status::Refusal,
@@ -54,6 +56,7 @@ pub(super) struct Port<L: Ledger> {
     tls: Option<Tls>,
     cors: Option<Cors>,
     dashboard: bool,
+    tools: Option<Tools>,
 }
 
 // === impl Port ===
@@ -68,8 +71,8 @@ impl<L: Ledger> Port<L> {
         let tenants = TenantServiceServer::new(api.clone()).max_decoding_message_size(sizes.request);
         let audit = AuditServiceServer::new(api.clone()).max_decoding_message_size(sizes.request);
         let hosts = AllowedHosts::Any;
-        let (tls, cors, dashboard) = (None, None, false);
-        Self { api, service, accounts, audit, tenants, tokens, sizes, rest, gate, hosts, tls, cors, dashboard }
+        let (tls, cors, dashboard, tools) = (None, None, false, None);
+        Self { api, service, accounts, audit, tenants, tokens, sizes, rest, gate, hosts, tls, cors, dashboard, tools }
     }
 
     /// The same, for browsers that come by one of these names.
@@ -90,6 +93,21 @@ impl<L: Ledger> Port<L> {
     /// The same, also with the dashboard, or without it.
     pub(super) fn with_dashboard(self, dashboard: bool) -> Self {
         Self { dashboard, ..self }
+    }
+
+    /// The same, with these tools for assistants.
+    pub(super) fn with_tools(self, tools: Option<Tools>) -> Self {
+        Self { tools, ..self }
+    }
+
+    /// The tools, if the request is for them.
+    pub(super) fn tools_for<B>(&self, request: &Request<B>) -> Option<Tools> {
+        self.tools.as_ref().filter(|_| request.uri().path() == mcp::PATH && !is_grpc(request)).cloned()
+    }
+
+    /// Refuses what comes by a wrong name, or has too many headers.
+    pub(super) fn check<B>(&self, request: &Request<B>) -> Result<(), Refusal> {
+        self.hosts.check(request).and_then(|()| check_metadata(request.headers()))
     }
 
     /// The same, over TLS if there is one.
@@ -119,7 +137,7 @@ impl<L: Ledger> Port<L> {
             return self.page(&request);
         }
         request.extensions_mut().insert(peer);
-        if let Err(refusal) = self.hosts.check(&request).and_then(|()| check_metadata(request.headers())) {
+        if let Err(refusal) = self.check(&request) {
             return refuse(request, refusal).await;
         }
         observe(request, async |called, mut request| {

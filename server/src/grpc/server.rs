@@ -3,6 +3,7 @@
 use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
 use sendstores_core::ledger::Ledger;
+use sendstores_mcp::Tools;
 use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
@@ -130,6 +131,12 @@ impl<L: Ledger> Server<L> {
     #[must_use]
     pub fn plaintext(self, allowed: bool) -> Self {
         Self { plaintext: allowed, ..self }
+    }
+
+    /// The same, with tools for assistants at `/mcp`.
+    #[must_use]
+    pub fn tools(self, tools: Option<Tools>) -> Self {
+        Self { port: self.port.with_tools(tools), ..self }
     }
 
     /// The same, over TLS if there is one. It has to be kept up to date by [`Tls::keep`].

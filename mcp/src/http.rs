@@ -1,0 +1,117 @@
+//! Requests of HTTP (streamable HTTP): no sessions, one answer each.
+
+use std::{fmt::Display, io, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{
+    HeaderValue, Request, Response, StatusCode, Uri,
+    header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE},
+};
+use http_body_util::{BodyExt, Full};
+use hyper_util::rt::TokioIo;
+use rmcp::transport::streamable_http_server::{
+    StreamableHttpServerConfig, StreamableHttpService, session::never::NeverSessionManager,
+};
+use sendstores_client::{Client, Error, RetryPolicy};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tonic::transport::Endpoint;
+use tower::service_fn;
+
+use crate::{Mcp, Settings, gate::Gate};
+
+/// The largest request.
+const MAX_REQUEST: usize = 64 * 1024;
+/// How long one call of the API may take.
+const CALL: Duration = Duration::from_secs(10);
+
+/// The tools of one server, for all callers.
+#[derive(Clone)]
+pub struct Tools {
+    settings: Settings,
+    gate: Arc<Gate>,
+}
+
+/// An answer; nothing goes wrong while it is read.
+type Answer = Response<http_body_util::combinators::BoxBody<Bytes, std::convert::Infallible>>;
+
+// === impl Tools ===
+
+impl Tools {
+    /// With the settings for all callers.
+    pub fn new(settings: Settings) -> Self {
+        Self { settings, gate: Arc::new(Gate::new()) }
+    }
+
+    /// Answers one request. Its calls of the API go through `stream`, on which the server's own port must answer, with the
+    /// token of the request: the caller has the rights that it has anywhere else.
+    ///
+    /// - 401, with `WWW-Authenticate: Bearer`: the token is missing, invalid, expired or revoked.
+    /// - 403: the caller is bound to no role, or the request is of a web page of another origin.
+    /// - 503: who calls cannot be checked now.
+    pub async fn answer<S, B>(&self, stream: S, request: Request<B>) -> Answer
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        B: http_body::Body<Data: Send, Error: Display> + Send + 'static,
+    {
+        let client = match caller(stream, request.headers().get(AUTHORIZATION)).await {
+            Ok(client) => client,
+            Err(error) => return refused(&error),
+        };
+        if let Err(error) = client.principal().await {
+            return refused(&error);
+        }
+        let (settings, gate) = (self.settings, self.gate.clone());
+        let mcp = move || Ok(Mcp::with_gate(client.clone(), settings, gate.clone()));
+        // By which host names browsers may come is the port's to say. A page of another origin has no business here.
+        let config = StreamableHttpServerConfig::default()
+            .with_legacy_session_mode(false)
+            .with_json_response(true)
+            .disable_allowed_hosts()
+            .enforce_origin_validation()
+            .with_max_request_body_bytes(MAX_REQUEST);
+        StreamableHttpService::new(mcp, Arc::new(NeverSessionManager::default()), config).handle(request).await
+    }
+}
+
+/// A client with the token of the request.
+async fn caller<S>(stream: S, authorization: Option<&HeaderValue>) -> Result<Client, Error>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let mut builder = Client::builder().timeout(CALL).retry(RetryPolicy::none());
+    let bearer = authorization.map(|value| value.to_str().unwrap_or_default());
+    if let Some(text) = bearer {
+        // What is no bearer token is sent as it is, and refused as it is anywhere else.
+        builder = builder.token(text.strip_prefix("Bearer ").unwrap_or(text));
+    }
+    let mut stream = Some(stream);
+    let connector = service_fn(move |_: Uri| {
+        let stream = stream.take().map(TokioIo::new);
+        std::future::ready(stream.ok_or_else(|| io::Error::other("the request has one connection")))
+    });
+    let program = concat!("sendstores-mcp/", env!("CARGO_PKG_VERSION"));
+    let endpoint = Endpoint::from_static("http://sendstores").user_agent(program);
+    let channel = match endpoint {
+        Ok(endpoint) => endpoint.connect_with_connector(connector).await,
+        Err(error) => Err(error),
+    };
+    channel.map(|channel| builder.channel(channel)).map_err(|error| tonic::Status::from_error(error.into()).into())
+}
+
+/// The answer to a caller that is not known, or may do nothing.
+fn refused(error: &Error) -> Answer {
+    let status = match error {
+        Error::Unauthenticated(_) | Error::Token { .. } => StatusCode::UNAUTHORIZED,
+        Error::PermissionDenied(_) => StatusCode::FORBIDDEN,
+        Error::ResourceExhausted { .. } => StatusCode::TOO_MANY_REQUESTS,
+        _ => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    let reason = error.reason().unwrap_or("UNAVAILABLE");
+    let mut answer = Response::new(Full::new(Bytes::from(format!("{reason}: {error}\n"))).boxed());
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    if status == StatusCode::UNAUTHORIZED {
+        answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    answer
+}
