@@ -78,6 +78,11 @@ async fn a_list_of_many_stores_fits_and_its_pages_have_each_once() {
         let page = assistant.done("list_stores", json!({"limit": 50, "cursor": cursor})).await;
         assert_eq!(page["total"], 130);
         let stores = page["stores"].as_array().expect("stores");
+        assert!(
+            stores.len() < 50,
+            "a page of the longest ids does not fit, and is smaller: {}",
+            page.to_string().len()
+        );
         assert!(stores.iter().all(|store| store["reason"] == "VALUES_REFUSED"), "{page}");
         ids.extend(stores.iter().map(|store| store["id"].as_str().expect("an id").to_owned()));
         match page["cursor"].as_str() {
