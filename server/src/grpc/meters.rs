@@ -98,13 +98,13 @@ mod tests {
         assert_eq!(
             frequent,
             [
+                &Method::TenantGet,
+                &Method::TenantList,
                 &Method::GetPrincipal,
                 &Method::AuditList,
                 &Method::Get,
                 &Method::List,
                 &Method::GetSummary,
-                &Method::TenantGet,
-                &Method::TenantList,
                 &Method::TokenList,
                 &Method::Health,
                 &Method::Reflection

@@ -75,6 +75,23 @@ async fn what_a_power_loss_may_do_to_the_log_is_told() {
 }
 
 #[tokio::test]
+async fn a_redis_that_may_not_read_its_own_log_is_refused() {
+    let server = RedisServer::start().await;
+    server.cli(["ACL", "SETUSER", "owner", "on", ">s3cret", "~*", "+@all"]).await;
+    let url = format!("redis://owner:s3cret@127.0.0.1:{}", server.port());
+    for (rights, safe) in [("-@all ~*", false), ("+@all resetkeys", false), ("~* &* +@all", true)] {
+        let rights: Vec<_> = ["ACL", "SETUSER", "default"].into_iter().chain(rights.split(' ')).collect();
+        server.cli(["--user", "owner", "--pass", "s3cret", "--no-auth-warning"].into_iter().chain(rights)).await;
+        let connected = RedisLedger::connect(RedisConfig::new(url.clone())).await;
+        match connected {
+            Ok(_) => assert!(safe),
+            Err(LedgerError::Unsafe(why)) => assert!(!safe && why.contains("as the user default"), "{why}"),
+            Err(other) => panic!("another error: {other}"),
+        }
+    }
+}
+
+#[tokio::test]
 async fn settings_that_may_not_be_read_need_a_word() {
     let server = RedisServer::start().await;
     server.cli(["ACL", "SETUSER", "limited", "on", ">s3cret", "~*", "+@all", "-config"]).await;

@@ -53,6 +53,12 @@ pub(super) async fn xrevrange(
     client.custom(command, vec![key, from, "-", "COUNT", &count.to_string()]).await
 }
 
+/// `OK`, or why this user may not run the command.
+pub(super) async fn acl_dryrun(client: WithOptions<Client>, user: &str, command: &[&str]) -> Result<String, Error> {
+    let acl = CustomCommand::new_static("ACL", ClusterHash::Random, false);
+    client.custom(acl, [&["DRYRUN", user], command].concat()).await
+}
+
 /// The value of a setting, or `None` where the server does not have it.
 pub(super) async fn config_get(client: WithOptions<Client>, setting: &str) -> Result<Option<String>, Error> {
     let command = CustomCommand::new_static("CONFIG", ClusterHash::Random, false);

@@ -26,6 +26,9 @@ const TORN: &str = "aof-load-truncated";
 const TORN_ADVICE: &str = "aof-load-truncated is yes: set it to no and run redis-check-aof --fix before each start, or run \
                            BGREWRITEAOF when Redis has started after a power loss or a kill";
 
+const REPLAY_ADVICE: &str = "a restart would lose every record, because Redis reads its append-only file as the user default, \
+                             who has no right to write it: ACL SETUSER default off ~* &* +@all (it stays unable to log in)";
+
 const EVERYSEC: &str = "appendfsync is everysec: a power loss may take what was acknowledged in the last seconds";
 
 const RULES: [Rule; 4] = [
@@ -66,11 +69,29 @@ pub(super) async fn check(connection: &Connection, config: &RedisConfig) -> Resu
             }
         }
     }
+    if durability != Durability::TakeOperatorsWord {
+        problems.extend(replay_problem(connection, config).await?);
+    }
     let torn = connection.call(Repeat::Safe, Duration::ZERO, |client| commands::config_get(client, TORN)).await;
     if matches!(torn.as_ref().map(Option::as_deref), Ok(Some("yes"))) {
         warnings.push(TORN_ADVICE.to_owned());
     }
     if problems.is_empty() { Ok(warnings) } else { Err(LedgerError::Unsafe(problems.join("; "))) }
+}
+
+/// Redis reads its append-only file as the user `default`, whether or not that may log in. It passes over what that user may not do,
+/// and has then lost it (redis#14541). A Redis that does not say what its users may do is taken at its word.
+async fn replay_problem(connection: &Connection, config: &RedisConfig) -> Result<Option<String>, LedgerError> {
+    let key = format!("{{{}}}:stores", config.prefix);
+    for command in [&["MULTI"][..], &["HSET", &key, "id", "record"]] {
+        let asked = |client| commands::acl_dryrun(client, "default", command);
+        match connection.call(Repeat::Safe, Duration::ZERO, asked).await {
+            Ok(said) if said != "OK" => return Ok(Some(format!("{REPLAY_ADVICE} ({said})"))),
+            Err(LedgerError::Unavailable(why)) => return Err(LedgerError::Unavailable(why)),
+            Ok(_) | Err(_) => {}
+        }
+    }
+    Ok(None)
 }
 
 /// Whether the server is one of a cluster, as far as it says so.
