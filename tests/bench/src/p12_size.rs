@@ -95,8 +95,8 @@ async fn pages_of_ours(ours: &Ours, count: usize) -> Book {
         let call = Call::new(ours.address, "/sendstores.v1.StoreService/List", &request);
         let answer = connection.unary(&call).await.expect("an answer");
         let mut page = ListResponse::decode(answer.clone()).expect("a ListResponse");
-        // Behind all else stands how new the answer is.
-        page.fresh_time = None;
+        // How new the answer is differs each time, and the total stands after it.
+        (page.fresh_time, page.total_size) = (None, 0);
         book.push((call, answer.slice(..page.encoded_len())));
         seen += page.stores.len();
         page_token = page.next_page_token;
