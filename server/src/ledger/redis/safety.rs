@@ -8,6 +8,7 @@ use super::{
     commands,
     config::{Durability, RedisConfig},
     connection::{Connection, Repeat},
+    keys::Keys,
 };
 
 /// One setting, and the values with which nothing acknowledged is lost.
@@ -82,8 +83,8 @@ pub(super) async fn check(connection: &Connection, config: &RedisConfig) -> Resu
 /// Redis reads its append-only file as the user `default`, whether or not that may log in. It passes over what that user may not do,
 /// and has then lost it (redis#14541). A Redis that does not say what its users may do is taken at its word.
 async fn replay_problem(connection: &Connection, config: &RedisConfig) -> Result<Option<String>, LedgerError> {
-    let key = format!("{{{}}}:stores", config.prefix);
-    for command in [&["MULTI"][..], &["HSET", &key, "id", "record"]] {
+    let keys = Keys::new(&config.prefix);
+    for command in [&["MULTI"][..], &["HSET", &keys.meta, "field", "value"]] {
         let asked = |client| commands::acl_dryrun(client, "default", command);
         match connection.call(Repeat::Safe, Duration::ZERO, asked).await {
             Ok(said) if said != "OK" => return Ok(Some(format!("{REPLAY_ADVICE} ({said})"))),
