@@ -13,7 +13,11 @@ use rmcp::transport::streamable_http_server::{
     StreamableHttpServerConfig, StreamableHttpService, session::never::NeverSessionManager,
 };
 use sendstores_client::{Client, Error, RetryPolicy};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
 use tonic::transport::Endpoint;
 use tower::service_fn;
 
@@ -24,11 +28,17 @@ const MAX_REQUEST: usize = 64 * 1024;
 /// How long one call of the API may take.
 const CALL: Duration = Duration::from_secs(10);
 
+/// Requests that are answered at once. Each has a connection of its own inside of the server, and may wait for a store.
+const MOST: usize = 256;
+/// How long one may take: longer than the longest wait of a tool.
+const LONGEST: Duration = Duration::from_secs(75);
+
 /// The tools of one server, for all callers.
 #[derive(Clone)]
 pub struct Tools {
     settings: Settings,
     gate: Arc<Gate>,
+    places: Arc<Semaphore>,
 }
 
 /// An answer; nothing goes wrong while it is read.
@@ -39,7 +49,12 @@ type Answer = Response<http_body_util::combinators::BoxBody<Bytes, std::convert:
 impl Tools {
     /// With the settings for all callers.
     pub fn new(settings: Settings) -> Self {
-        Self { settings, gate: Arc::new(Gate::new()) }
+        Self { settings, gate: Arc::new(Gate::new()), places: Arc::new(Semaphore::new(MOST)) }
+    }
+
+    /// The right to have one request answered, given back when dropped; `None` while too many are answered.
+    pub fn place(&self) -> Option<OwnedSemaphorePermit> {
+        self.places.clone().try_acquire_owned().ok()
     }
 
     /// Answers one request. Its calls of the API go through `stream`, on which the server's own port must answer, with the
@@ -48,6 +63,7 @@ impl Tools {
     /// - 401, with `WWW-Authenticate: Bearer`: the token is missing, invalid, expired or revoked.
     /// - 403: the caller is bound to no role, or the request is of a web page of another origin.
     /// - 503: who calls cannot be checked now.
+    /// - 504: the answer, or the rest of the request, did not come in time.
     pub async fn answer<S, B>(&self, stream: S, request: Request<B>) -> Answer
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
@@ -69,7 +85,9 @@ impl Tools {
             .disable_allowed_hosts()
             .enforce_origin_validation()
             .with_max_request_body_bytes(MAX_REQUEST);
-        StreamableHttpService::new(mcp, Arc::new(NeverSessionManager::default()), config).handle(request).await
+        let tools = StreamableHttpService::new(mcp, Arc::new(NeverSessionManager::default()), config);
+        let late = |_| plain(StatusCode::GATEWAY_TIMEOUT, "no answer in time\n".to_owned());
+        timeout(LONGEST, tools.handle(request)).await.unwrap_or_else(late)
     }
 }
 
@@ -107,11 +125,16 @@ fn refused(error: &Error) -> Answer {
         _ => StatusCode::SERVICE_UNAVAILABLE,
     };
     let reason = error.reason().unwrap_or("UNAVAILABLE");
-    let mut answer = Response::new(Full::new(Bytes::from(format!("{reason}: {error}\n"))).boxed());
-    *answer.status_mut() = status;
-    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    let mut answer = plain(status, format!("{reason}: {error}\n"));
     if status == StatusCode::UNAUTHORIZED {
         answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
+    answer
+}
+
+fn plain(status: StatusCode, text: String) -> Answer {
+    let mut answer = Response::new(Full::new(Bytes::from(text)).boxed());
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     answer
 }

@@ -1,5 +1,7 @@
 //! The tools for assistants over HTTP, at `/mcp` of the server's own port.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use futures::TryStreamExt;
 use http::{Request, StatusCode};
@@ -13,6 +15,7 @@ use sendstores_tests::{
     wait::{until, within},
 };
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
 /// An answer: its status, its headers, and its body as text.
 struct Answer {
@@ -145,6 +148,32 @@ async fn a_caller_has_the_rights_of_its_token_and_no_page_has_any() {
     assert_eq!(large.status, StatusCode::PAYLOAD_TOO_LARGE, "{}", large.body);
     let old = acme.post(&[("mcp-protocol-version", "2025-11-25")], ping).await;
     assert!(old.status == StatusCode::OK && old.body.contains("list_stores"), "{} {}", old.status, old.body);
+}
+
+/// More than are answered at once.
+const WAITING: usize = 300;
+
+#[tokio::test]
+async fn requests_that_wait_are_bounded_and_give_their_places_back() {
+    let redis = RedisServer::start().await;
+    let (options, server) = started(&redis, "--mcp=read-only").await;
+    let token = make_token(&options, "--role admin");
+    let admin = Client::builder().token(&token).connect(&server.url()).await.expect("connect");
+    admin.create(CreateStore::new().id("store-a")).await.expect("created");
+    let assistant = Arc::new(Assistant::new(&server, &token));
+    let mut waiting = JoinSet::new();
+    for _ in 0..WAITING {
+        let assistant = assistant.clone();
+        let wait = json!({"name": "wait_for_store", "arguments": {"id": "store-a"}});
+        waiting.spawn(async move { assistant.request("tools/call", wait).await.status });
+    }
+    // Those that have a place wait: the store is never READY without a cluster.
+    let refused = within("a refusal", waiting.join_next()).await.expect("an answer").expect("no panic");
+    assert_eq!(refused, StatusCode::SERVICE_UNAVAILABLE);
+    admin.get("store-a").await.expect("calls of the API have places of their own");
+    drop(waiting);
+    let answered = async || (assistant.request("tools/list", json!({})).await.status == StatusCode::OK).then_some(());
+    until("a place to be free", answered).await;
 }
 
 #[tokio::test]

@@ -15,7 +15,6 @@ use tonic::{Status, body::Body};
 use super::{
     connection::{self, Caller},
     port::Port,
-    status::Refusal,
 };
 use crate::supervise::Spawner;
 
@@ -40,8 +39,11 @@ pub(super) async fn answer<L: Ledger>(
     request: Request<Incoming>,
 ) -> Response<Body> {
     if let Err(refusal) = inside.port.check(&request) {
-        return refused(refusal);
+        return refused(StatusCode::FORBIDDEN, Status::from(refusal).message());
     }
+    let Some(_place) = tools.place() else {
+        return refused(StatusCode::SERVICE_UNAVAILABLE, "this server answers too many requests for tools; try again");
+    };
     let Inside { port, spawner, stop } = inside;
     let (near, far) = tokio::io::duplex(IN_TRANSIT);
     spawner.spawn(connection::serve_inside(far, caller, port, spawner.clone(), stop));
@@ -49,8 +51,8 @@ pub(super) async fn answer<L: Ledger>(
 }
 
 /// Without gRPC, whose statuses such a client does not read.
-fn refused(refusal: Refusal) -> Response<Body> {
-    let mut response = Response::new(Body::new(format!("{}\n", Status::from(refusal).message())));
-    *response.status_mut() = StatusCode::FORBIDDEN;
+fn refused(status: StatusCode, why: &str) -> Response<Body> {
+    let mut response = Response::new(Body::new(format!("{why}\n")));
+    *response.status_mut() = status;
     response
 }
