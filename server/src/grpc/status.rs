@@ -197,7 +197,7 @@ impl Refusal {
             Self::HistoryCompacted { .. } => "what follows the resume token is no longer kept; watch again without one",
             Self::Starting => "this server is still reading the stores; try again",
             Self::Draining => "this server is stopping; go on elsewhere, or try again",
-            Self::LedgerUnavailable => "Redis cannot be reached; try again, a write with the same request_id",
+            Self::LedgerUnavailable => "Redis cannot be used now; try again, a write with the same request_id",
             Self::LedgerFull => "Redis has no room for another change; nothing was written",
             Self::ClusterUnavailable => "the Kubernetes API does not answer; try again",
             Self::DeadlineExceeded => "no answer in time; try again, a write with the same request_id",
