@@ -11,7 +11,7 @@ release=sendstores
 namespace=sendstores-system
 in_cluster=$dev/in-cluster
 
-# in_cluster_wanted: whether `make up` was told so; the choice stays until `make down`.
+# in_cluster_wanted: whether `make up` was asked to; the choice stays until `make down`.
 in_cluster_wanted() {
   [[ -d $in_cluster ]] && return
   [[ ${IN_CLUSTER:-} == [1yt]* ]] || return 1

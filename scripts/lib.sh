@@ -96,7 +96,7 @@ use_server() {
     export SENDSTORES_SERVER=https://127.0.0.1:$grpc_port SENDSTORES_CA=$dev/in-cluster/ca.crt
   else
     export SENDSTORES_SERVER=http://127.0.0.1:$grpc_port
-    unset SENDSTORES_CA # what a shell was told for another server
+    unset SENDSTORES_CA # a setting for another server
   fi
   use_token
 }

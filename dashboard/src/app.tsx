@@ -154,7 +154,7 @@ function Who() {
           <dd>{who.permissions.join(", ")}</dd>
         </dl>
         {anonymous ? (
-          <p class="fine">This server asks nobody for a token.</p>
+          <p class="fine">This server needs no token.</p>
         ) : (
           <button type="button" onClick={logOut}>
             Log out

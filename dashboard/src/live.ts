@@ -11,7 +11,7 @@ import { token } from "./token";
 
 /** The server sends something every 10 s. After this time without anything the stream is taken for dead. */
 const SILENCE = 25_000;
-/** A tab that nobody looks at gives its connection back after this time. */
+/** A hidden tab gives its connection back after this time. */
 const HIDDEN = 60_000;
 const FIRST_PAUSE = 400;
 const LONGEST_PAUSE = 8_000;

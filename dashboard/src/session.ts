@@ -8,7 +8,7 @@ import { canBeToken, setToken, token } from "./token";
 
 export type Session =
   | { is: "starting" }
-  /** Nobody is logged in. `why`: the token that was kept does not work. */
+  /** Logged out. `why`: the token that was kept does not work. */
   | { is: "out"; why?: Refusal }
   /** The server cannot be asked. */
   | { is: "unknown"; why: Refusal }

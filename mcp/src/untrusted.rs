@@ -22,7 +22,7 @@ fn is_visible(c: char) -> bool {
     !is_hidden && (!c.is_control() || c == '\n' || c == '\t')
 }
 
-/// The texts between marks that nobody who wrote them could know.
+/// The texts between marks that their authors could not know.
 pub(crate) fn marked(texts: &Map<String, Value>) -> String {
     let mark = format!("{:016x}", rand::random::<u64>());
     let json = Value::Object(texts.clone());

@@ -98,7 +98,7 @@ pub fn granted(cluster: &Cluster, namespace: &str) -> BTreeSet<Right> {
 pub fn seen(cluster: &Cluster, namespace: &str) -> Seen {
     let user = format!("system:serviceaccount:{namespace}:{NAME}");
     let log = std::fs::read_to_string(cluster.audit_log()).expect("the audit log");
-    // Behind the last line end there may be a line that is just being written.
+    // After the last line end there may be a line that is still being written.
     let log = log.rsplit_once('\n').map_or("", |(whole, _)| whole);
     let mut seen = Seen::default();
     for line in log.lines().filter(|line| line.contains(&user)) {

@@ -48,7 +48,7 @@ pub struct FarLedger {
 // === impl Installed ===
 
 impl Installed {
-    /// Two replicas and a Redis with TLS, in a namespace that nobody used before.
+    /// Two replicas and a Redis with TLS, in a fresh namespace.
     pub fn install(cluster: &Cluster, namespace: &str) -> Self {
         let (files, authority) = (TempDir::new().expect("a folder"), Authority::named("operators"));
         let node = cluster.node_address();

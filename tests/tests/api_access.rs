@@ -261,8 +261,8 @@ async fn who_guesses_is_slowed_down_and_nobody_else_of_its_address() {
         client(&server, guess.expose()).await.get("store-a").await.expect_err("no such token")
     });
     let said = join_all(guesses).await;
-    let told = |reason| said.iter().filter(|error| error.reason() == Some(reason)).count();
-    let (invalid, slowed) = (told("TOKEN_INVALID"), told("RATE_LIMITED"));
+    let count = |reason| said.iter().filter(|error| error.reason() == Some(reason)).count();
+    let (invalid, slowed) = (count("TOKEN_INVALID"), count("RATE_LIMITED"));
     assert!(invalid >= 10 && slowed > 0 && invalid + slowed == said.len(), "{invalid} {slowed} of {}", said.len());
     for error in said.iter().filter(|error| error.reason() == Some("RATE_LIMITED")) {
         assert!(error.retry_after().is_some_and(|wait| wait <= Duration::from_millis(1_001)), "{error}");

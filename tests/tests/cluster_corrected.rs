@@ -1,5 +1,5 @@
-//! What somebody got wrong, in the values or by hand, is put right by the server once the values are right. Nobody has to delete
-//! or to change anything in the cluster.
+//! The server corrects mistakes in the values and changes by hand once the values are right. An operator changes nothing in the
+//! cluster.
 
 use k8s_openapi::api::{apps::v1::Deployment, core::v1::Pod};
 use kube::{

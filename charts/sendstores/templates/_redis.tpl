@@ -1,6 +1,6 @@
 {{/*
 Repairs what a power loss left, and starts Redis. The password reaches it by its digest and standard input alone.
-Nobody logs in as the default user, which is off. It keeps all rights, because Redis reads its append-only file as that user:
+The default user is off and cannot log in. It keeps all rights, because Redis reads its append-only file as that user:
 without them Redis (7.0 and 8.0) passes over every transaction in the file, and starts without what was acknowledged.
 */}}
 {{- define "redis.start" -}}

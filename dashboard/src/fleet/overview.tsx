@@ -1,4 +1,4 @@
-// The whole fleet at a glance: a bar of the states, a tile for each, and what happened in the last hour.
+// The whole fleet by number: a bar of the states, a tile for each, and what happened in the last hour.
 import { Fragment } from "preact";
 import { ms } from "../clock";
 import { Store_State, type GetSummaryResponse } from "../contract";

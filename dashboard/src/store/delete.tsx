@@ -101,7 +101,7 @@ function Loss({ store }: { store: Store }) {
   }
   return (
     <p>
-      “{title}” with its database, products, orders, customers and files is removed for good. Nobody can bring it back.
+      “{title}” with its database, products, orders, customers and files is removed for good. It cannot be restored.
     </p>
   );
 }

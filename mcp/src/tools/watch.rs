@@ -130,7 +130,7 @@ fn waited(id: &str, store: Option<&Store>, ended: Ended) -> Answer {
     answer
 }
 
-/// Tells the client how far the store is, if it asked to be told.
+/// Reports progress to a client that asked for it.
 async fn report(call: &Call<'_>, store: &Store) {
     let Some(token) = call.context.meta.get_progress_token() else { return };
     let done = store.steps.iter().filter(|step| step.state() == step::State::Succeeded).count();

@@ -1,7 +1,7 @@
 //! How often a peer may fail to prove who it is.
 //!
-//! A caller with a good token is never affected, whoever else comes by its address: a proxy is one peer. What is bounded is what
-//! a guess costs, and what one who guesses is told.
+//! A caller with a valid token is never affected by others at its address: a proxy is one peer for all callers that use it. The
+//! bound is on the cost of a guess.
 
 use std::{
     collections::HashMap,

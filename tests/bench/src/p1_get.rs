@@ -90,7 +90,7 @@ async fn all_gets(server: SocketAddr, stores: usize, consistency: Consistency, t
         let mut get = Question::ask(server, call).await;
         let mut response = GetResponse::decode(get.answer.clone()).expect("a GetResponse");
         assert_eq!(response.store.as_ref().expect("a store").id, request.id);
-        // Behind the store stands how new the answer is.
+        // The time of the answer follows the store.
         response.fresh_time = None;
         get.constant = response.encoded_len();
         gets.push(get);

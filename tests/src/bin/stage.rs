@@ -123,7 +123,7 @@ fn blocked(store: &Store, text: &str, again: bool) -> Store {
 }
 
 async fn write(ledger: &RedisLedger, store: Store) {
-    // Nobody else works on it: a server would note that its cluster does not answer.
+    // Nothing else writes it: a server would note that its cluster does not answer.
     let owner = Owner("stage".to_owned());
     ledger.claim(&store.id, &owner, Duration::from_secs(3600)).await.expect("an answer").expect("a free store");
     let write = Write { resource: store, expected: Expected::Vacant, fence: None, operation: None };

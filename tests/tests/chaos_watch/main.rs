@@ -1,5 +1,5 @@
 //! Three replicas on one Redis are killed again and again while writers write and watchers come and go. In the end the
-//! oracle judges what everybody was told: nothing lost, nothing twice, nothing out of order. Half of the watchers are programs
+//! oracle judges what all of them received: nothing lost, nothing twice, nothing out of order. Half of the watchers are programs
 //! that open one watch of the client crate behind a balancer, and read it.
 //!
 //! There is no cluster; the test plays a fourth replica, which brings about in the ledger what a cluster would have.

@@ -125,8 +125,8 @@ async fn a_redis_that_becomes_unsafe_is_not_written_to_until_it_is_safe_again() 
         let error = until("a write to be refused", refused).await;
         assert_eq!(error.reason(), Some("LEDGER_UNAVAILABLE"), "{setting}: {error}");
         assert_eq!(client.get("store-a").await.expect("readable").id, "store-a");
-        let told = format!("{setting} is {value}");
-        assert!(server.log().iter().any(|line| line.contains(&told)), "{told}");
+        let why = format!("{setting} is {value}");
+        assert!(server.log().iter().any(|line| line.contains(&why)), "{why}");
         redis.cli(["CONFIG", "SET", setting, safe]).await;
         until("writes again", async || client.create(CreateStore::new()).await.ok()).await;
     }
