@@ -134,6 +134,12 @@ pub(crate) enum Command {
     List(ListArgs),
     /// Say what sells, what does not and why, and what to do first.
     Report(ReportArgs),
+    /// Stop everything of a store, and keep its data and its address.
+    #[command(after_help = SUSPEND_EXAMPLES)]
+    Suspend(ChangeArgs),
+    /// Bring a suspended store back.
+    #[command(after_help = RESUME_EXAMPLES)]
+    Resume(ChangeArgs),
     /// Delete a store with everything it owns.
     Delete(DeleteArgs),
     /// Show every change of stores as it happens.
@@ -253,6 +259,38 @@ pub(crate) struct DeleteArgs {
     /// Succeed if the store does not exist.
     #[arg(long)]
     pub(crate) allow_missing: bool,
+    /// Id of this request. A retry with the same id has no second effect.
+    #[arg(long, value_name = "ID")]
+    pub(crate) request_id: Option<String>,
+    /// Check the request without changing anything.
+    #[arg(long, conflicts_with = "wait")]
+    pub(crate) validate_only: bool,
+}
+
+const SUSPEND_EXAMPLES: &str = "\
+Examples:
+  sendstores suspend store-ab12cd34 --wait
+  sendstores list --state suspended
+  sendstores resume store-ab12cd34 --wait    bring it back, with its orders, passwords and address
+
+Visitors do not reach a suspended store, and no pod of it runs. Its volumes stay, and it counts against the quota of its tenant.";
+
+const RESUME_EXAMPLES: &str = "\
+Examples:
+  sendstores resume store-ab12cd34 --wait    wait until shoppers can buy again";
+
+#[derive(Args, Debug)]
+pub(crate) struct ChangeArgs {
+    /// Id of the store.
+    pub(crate) id: String,
+    /// Wait until it is so.
+    #[arg(long)]
+    pub(crate) wait: bool,
+    #[command(flatten)]
+    pub(crate) limit: WaitLimit,
+    /// Do it only if the store still has this etag.
+    #[arg(long)]
+    pub(crate) etag: Option<String>,
     /// Id of this request. A retry with the same id has no second effect.
     #[arg(long, value_name = "ID")]
     pub(crate) request_id: Option<String>,

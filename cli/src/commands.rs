@@ -12,6 +12,7 @@ mod list;
 mod login;
 mod mcp;
 mod report;
+mod suspend;
 mod tenant;
 mod token;
 mod watch;
@@ -38,6 +39,8 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Credentials(args) => credentials::run(&global, args).await,
         Command::List(args) => list::run(&global, args).await,
         Command::Report(args) => report::run(&global, args).await,
+        Command::Suspend(args) => suspend::suspend(&global, args).await,
+        Command::Resume(args) => suspend::resume(&global, args).await,
         Command::Delete(args) => delete::run(&global, args).await,
         Command::Watch(args) => watch::run(&global, args).await,
         Command::Token(command) => token::run(&global, command).await,

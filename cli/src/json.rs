@@ -24,6 +24,14 @@ impl Named for v1::DeleteResponse {
     const NAME: &str = "sendstores.v1.DeleteResponse";
 }
 
+impl Named for v1::SuspendResponse {
+    const NAME: &str = "sendstores.v1.SuspendResponse";
+}
+
+impl Named for v1::ResumeResponse {
+    const NAME: &str = "sendstores.v1.ResumeResponse";
+}
+
 impl Named for v1::GetCredentialsResponse {
     const NAME: &str = "sendstores.v1.GetCredentialsResponse";
 }

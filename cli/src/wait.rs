@@ -29,6 +29,12 @@ impl Wait<'_> {
         self.until(client.wait_until_ready(self.id, |store| self.progress.show(store)), "is not READY").await
     }
 
+    /// Waits until the store is SUSPENDED.
+    pub(crate) async fn until_suspended(&self) -> Result<Store, Failure> {
+        let client = self.client();
+        self.until(client.wait_until_suspended(self.id, |store| self.progress.show(store)), "is not SUSPENDED").await
+    }
+
     /// Waits until the store is gone.
     pub(crate) async fn until_deleted(&self) -> Result<(), Failure> {
         let client = self.client();

@@ -5,6 +5,7 @@ use tonic::{Status, transport::Channel};
 use crate::{
     builder::{Builder, Settings},
     cause::Cause,
+    change::ChangeStore,
     connections::Connections,
     create::CreateStore,
     credentials::Credentials,
@@ -122,6 +123,34 @@ impl Client {
             .unary(Repetition::Harmless, request, |mut grpc, request| async move { grpc.delete(request).await })
             .await?;
         Ok(answer.store)
+    }
+
+    /// Asks for the suspension of a store, and returns it as it is then, usually SUSPENDING: its shop is closed, its pods stop,
+    /// and its data and address are kept. [`Self::wait_until_suspended`] waits for the end.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is none of this id; [`Error::Conflict`] when it is not the one of the given etag;
+    /// [`Error::FailedPrecondition`] with `STATE_FORBIDS` when it is neither READY nor DEGRADED, nor suspended already.
+    pub async fn suspend(&self, store: impl Into<ChangeStore>) -> Result<Store, Error> {
+        let request = store.into().into_suspend();
+        let answer = self
+            .unary(Repetition::Harmless, request, |mut grpc, request| async move { grpc.suspend(request).await })
+            .await?;
+        present(answer.store)
+    }
+
+    /// Asks for the return of a suspended store, and returns it as it is then, usually RESUMING.
+    /// [`Self::wait_until_ready`] waits until shoppers can buy again.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is none of this id; [`Error::Conflict`] when it is not the one of the given etag;
+    /// [`Error::FailedPrecondition`] with `STATE_FORBIDS` when it is neither suspended nor on its way there.
+    pub async fn resume(&self, store: impl Into<ChangeStore>) -> Result<Store, Error> {
+        let request = store.into().into_resume();
+        let answer = self
+            .unary(Repetition::Harmless, request, |mut grpc, request| async move { grpc.resume(request).await })
+            .await?;
+        present(answer.store)
     }
 
     /// Hands out how the merchant gets into the administration of a shop. The server records each answer in the store's

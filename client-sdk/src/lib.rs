@@ -6,6 +6,7 @@ mod audit;
 mod builder;
 mod call;
 mod cause;
+mod change;
 mod client;
 mod connections;
 mod create;
@@ -32,6 +33,7 @@ pub use sendstores_proto::{FILE_DESCRIPTOR_SET, v1};
 
 pub use builder::Builder;
 pub use cause::Cause;
+pub use change::ChangeStore;
 pub use client::Client;
 pub use create::CreateStore;
 pub use credentials::{Credentials, Password};

@@ -1,5 +1,6 @@
 //! A server in this process, for the tests of programs that use this crate.
 
+mod change;
 mod list;
 mod memory;
 mod parse;
@@ -133,6 +134,16 @@ impl FakeServer {
             failure.set_reason(reason);
             store.failure = Some(failure);
             store.set_state(crate::State::Failed);
+        })
+    }
+
+    /// The suspension of a store is complete: it is SUSPENDED.
+    pub fn suspended(&self, id: &str) -> Option<Store> {
+        self.update(id, |store| {
+            for step in &mut store.steps {
+                step.set_state(step::State::Succeeded);
+            }
+            store.set_state(crate::State::Suspended);
         })
     }
 

@@ -27,7 +27,20 @@ impl Client {
     /// # Errors
     /// [`Error::StoreFailed`] when it is FAILED, [`Error::StoreDeleted`] when it is being deleted or gone,
     /// [`Error::NotFound`] when there is none; an error that a repetition cannot cure ends the wait, too.
-    pub async fn wait_until_ready(&self, id: &str, mut on_change: impl FnMut(&Store)) -> Result<Store, Error> {
+    pub async fn wait_until_ready(&self, id: &str, on_change: impl FnMut(&Store)) -> Result<Store, Error> {
+        self.wait_until(id, State::Ready, on_change).await
+    }
+
+    /// Waits until the store is SUSPENDED, so that nothing of it runs, and returns it. `on_change` sees it as it is first, and
+    /// then after each change. There is no deadline: put one around it.
+    ///
+    /// # Errors
+    /// As [`Self::wait_until_ready`]. That no suspension was asked for is no error: it may come.
+    pub async fn wait_until_suspended(&self, id: &str, on_change: impl FnMut(&Store)) -> Result<Store, Error> {
+        self.wait_until(id, State::Suspended, on_change).await
+    }
+
+    async fn wait_until(&self, id: &str, wanted: State, mut on_change: impl FnMut(&Store)) -> Result<Store, Error> {
         let mut watch = self.watch(only(id)).await?;
         // The store as it was seen last.
         let mut last: Option<Box<Store>> = None;
@@ -39,7 +52,7 @@ impl Client {
                     }
                     on_change(&store);
                     match store.state() {
-                        State::Ready => return Ok(*store),
+                        state if state == wanted => return Ok(*store),
                         State::Failed => return Err(Error::StoreFailed(store)),
                         State::Deleting | State::Deleted => return Err(Error::StoreDeleted(store)),
                         _ => last = Some(store),

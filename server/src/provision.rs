@@ -39,7 +39,7 @@ use sendstores_core::{
     cluster::{Identify, Identity},
     credentials::{ReadCredentials, Reading},
     cron::RunCron,
-    observed::{Progress, Remains, Seen},
+    observed::{Activity, Progress, Remains, Seen},
     provisioner::{Provisioner, StepError},
     step::StepName,
 };
@@ -222,6 +222,18 @@ impl Provisioner for KubeProvisioner {
 
     async fn diagnose(&self, store: &Store, failure: Failure) -> Failure {
         Box::pin(steps::diagnosis::diagnose(&self.context, store, failure)).await
+    }
+
+    async fn observe_activity(&self, store: &Store) -> Result<Seen<Activity>, StepError> {
+        steps::suspension::observe(&self.context, store).await
+    }
+
+    async fn stop(&self, store: &Store) -> Result<(), StepError> {
+        Box::pin(steps::suspension::stop(&self.context, store)).await
+    }
+
+    async fn wait_stop(&self, store: &Store, last: &Activity) -> Result<Seen<Activity>, StepError> {
+        Box::pin(wait::stop(&self.context, store, last)).await
     }
 
     async fn wait_removal(&self, store: &Store, last: &Remains) -> Result<Seen<Remains>, StepError> {

@@ -13,7 +13,7 @@ use sendstores_core::{
     Diagnosis, Engines, Evidence, Failure, FailureReason, Release, StepName, Store, StoreId, Timestamp,
     credentials::{Credentials, Password, ReadCredentials, Reading},
     evidence::Check,
-    observed::{Outlook, Progress, Remains, Seen, Waiting},
+    observed::{Activity, Outlook, Progress, Remains, Seen, Waiting},
     provisioner::{Provisioner, StepError},
 };
 use sendstores_server::provision::ENGINES;
@@ -418,6 +418,32 @@ impl Provisioner for ScriptedProvisioner {
     async fn diagnose(&self, _: &Store, failure: Failure) -> Failure {
         let object = failure.step.map(|step| format!("Step {step}")).unwrap_or_default();
         Failure { diagnosis: Some(Box::new(Diagnosis { object, ..Diagnosis::default() })), ..failure }
+    }
+
+    async fn observe_activity(&self, store: &Store) -> Result<Seen<Activity>, StepError> {
+        let state = self.state();
+        let held = state.held.get(&store.id);
+        Ok(match held {
+            None => Seen::Absent,
+            Some(steps) if steps.contains(&steps::STOREFRONT) => {
+                Seen::Known(Activity::Running("visitors reach the store".to_owned()))
+            }
+            Some(_) => Seen::Known(Activity::Resting),
+        })
+    }
+
+    async fn stop(&self, store: &Store) -> Result<(), StepError> {
+        let id = store.id.clone();
+        self.act(store, StepName::SUSPENSION, move |state| {
+            if let Some(steps) = state.held.get_mut(&id) {
+                steps.remove(&steps::STOREFRONT);
+            }
+        })
+        .await
+    }
+
+    async fn wait_stop(&self, store: &Store, _last: &Activity) -> Result<Seen<Activity>, StepError> {
+        self.observe_activity(store).await
     }
 
     async fn wait_removal(&self, store: &Store, _last: &Remains) -> Result<Seen<Remains>, StepError> {

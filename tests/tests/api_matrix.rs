@@ -99,6 +99,8 @@ fn request(method: Method, about: &Target) -> Bytes {
         Method::List => wire::ListRequest { filter, ..Default::default() }.encode_to_vec(),
         Method::GetSummary => wire::GetSummaryRequest { filter, ..Default::default() }.encode_to_vec(),
         Method::Delete => wire::DeleteRequest { id, validate_only: true, ..Default::default() }.encode_to_vec(),
+        Method::Suspend => wire::SuspendRequest { id, validate_only: true, ..Default::default() }.encode_to_vec(),
+        Method::Resume => wire::ResumeRequest { id, validate_only: true, ..Default::default() }.encode_to_vec(),
         Method::WatchStatus => wire::WatchStatusRequest { filter, ..Default::default() }.encode_to_vec(),
         Method::GetCredentials => wire::GetCredentialsRequest { id }.encode_to_vec(),
         // Entries about others name them, and refusals are entered later: what is there is not the same each time.

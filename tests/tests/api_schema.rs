@@ -125,16 +125,21 @@ fn table() -> Vec<Row> {
         rows.push((message, "tenant", "maxLength", text(63), text(64)));
         rows.push((message, "tenant", "pattern", json!("a.b-c_9"), json!("a-")));
     }
-    for (message, field) in
-        [("CreateRequest", "store_id"), ("GetRequest", "id"), ("DeleteRequest", "id"), ("GetCredentialsRequest", "id")]
-    {
+    for (message, field) in [
+        ("CreateRequest", "store_id"),
+        ("GetRequest", "id"),
+        ("DeleteRequest", "id"),
+        ("SuspendRequest", "id"),
+        ("ResumeRequest", "id"),
+        ("GetCredentialsRequest", "id"),
+    ] {
         rows.push((message, field, "maxLength", json!(id(40)), json!(id(41))));
         rows.push((message, field, "pattern", json!("store-0-z"), json!("store-z-")));
         if field == "id" {
             rows.push((message, field, "required", json!("store-a"), json!("")));
         }
     }
-    for message in ["CreateRequest", "DeleteRequest"] {
+    for message in ["CreateRequest", "DeleteRequest", "SuspendRequest", "ResumeRequest"] {
         rows.push((message, "request_id", "maxLength", json!("~".repeat(64)), json!("~".repeat(65))));
         rows.push((message, "request_id", "pattern", json!("!~"), json!("a b")));
     }
@@ -223,10 +228,15 @@ fn request(message: &str, field: &str, value: &Value) -> (&'static str, &'static
             request["validate_only"] = true.into();
             ("CreateRequest", "/sendstores.v1.StoreService/Create", request, field.to_owned())
         }
-        "DeleteRequest" => {
+        "DeleteRequest" | "SuspendRequest" | "ResumeRequest" => {
+            let (message, path) = match message {
+                "DeleteRequest" => ("DeleteRequest", "/sendstores.v1.StoreService/Delete"),
+                "SuspendRequest" => ("SuspendRequest", "/sendstores.v1.StoreService/Suspend"),
+                _ => ("ResumeRequest", "/sendstores.v1.StoreService/Resume"),
+            };
             let mut request = json!({"id": "store-a", "validate_only": true});
             request[field] = value.clone();
-            ("DeleteRequest", "/sendstores.v1.StoreService/Delete", request, field.to_owned())
+            (message, path, request, field.to_owned())
         }
         "GetRequest" => ("GetRequest", "/sendstores.v1.StoreService/Get", one, field.to_owned()),
         "GetCredentialsRequest" => {

@@ -100,6 +100,35 @@ async fn a_deletion_is_waited_for_until_nothing_is_left() {
 }
 
 #[tokio::test]
+async fn a_suspension_and_a_return_are_waited_for() {
+    let rig = Rig::start().await;
+    rig.create("store-a").await;
+    let early = run(&rig.url, "suspend store-a").await;
+    assert_eq!((early.code, early.stdout.as_str()), (1, ""), "{early:?}");
+    assert!(early.stderr.contains("STATE_FORBIDS") && early.stderr.contains("wait until it is READY"), "{early:?}");
+    rig.event("store-a", Event::Converged).await;
+    let asked = run(&rig.url, "suspend store-a --validate-only").await;
+    assert_eq!((asked.code, asked.stdout.as_str()), (0, "store-a could be suspended\n"), "{asked:?}");
+
+    let mut wait = start(&rig.url, "suspend store-a --wait");
+    wait.says("store-a is SUSPENDING").await;
+    rig.at_step("store-a", StepName::SUSPENSION, "the pods of Deployment wordpress are stopping").await;
+    wait.says("suspension   the pods of Deployment wordpress are stopping").await;
+    rig.event("store-a", Event::Slept).await;
+    let ended = wait.end().await;
+    let text = "store-a is suspended; its data and its address are kept\n";
+    assert_eq!((ended.code, ended.stdout.as_str()), (0, text), "{ended:?}");
+    let again = run(&rig.url, "suspend store-a --wait --json").await;
+    assert_eq!((again.code, again.json()["state"].as_str()), (0, Some("STATE_SUSPENDED")), "{again:?}");
+
+    let mut wait = start(&rig.url, "resume store-a --wait");
+    wait.says("store-a is RESUMING").await;
+    rig.event("store-a", Event::Converged).await;
+    let ended = wait.end().await;
+    assert!(ended.code == 0 && ended.stdout.starts_with("store-a sells again at http://"), "{ended:?}");
+}
+
+#[tokio::test]
 async fn a_watch_is_gone_on_with_without_a_gap() {
     let rig = Rig::start().await;
     rig.create("store-a").await;

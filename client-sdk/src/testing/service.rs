@@ -9,6 +9,7 @@ use tonic::{Code, Request, Response, Status};
 use uuid::Uuid;
 
 use super::{
+    change::{self, Change},
     list::{self, Listing},
     memory::Memory,
     parse::{self, Violations, with_defaults},
@@ -18,8 +19,9 @@ use super::{
 use crate::v1::{
     CreateRequest, CreateResponse, DeleteRequest, DeleteResponse, GetCredentialsRequest, GetCredentialsResponse,
     GetPrincipalRequest, GetPrincipalResponse, GetRequest, GetResponse, GetSummaryRequest, GetSummaryResponse,
-    ListRequest, ListResponse, Principal, Store, WatchStatusRequest, WatchStatusResponse,
-    account_service_server::AccountService, principal::Kind, store::State, store_service_server::StoreService,
+    ListRequest, ListResponse, Principal, ResumeRequest, ResumeResponse, Store, SuspendRequest, SuspendResponse,
+    WatchStatusRequest, WatchStatusResponse, account_service_server::AccountService, principal::Kind, store::State,
+    store_service_server::StoreService,
 };
 
 /// What an administrator may do.
@@ -185,6 +187,26 @@ impl StoreService for Service {
             self.0.remember(request.request_id, made, store.clone());
         }
         Ok(Response::new(DeleteResponse { store }))
+    }
+
+    async fn suspend(&self, request: Request<SuspendRequest>) -> Result<Response<SuspendResponse>, Status> {
+        self.admit(&request)?;
+        let request = request.into_inner();
+        let made =
+            body("suspend", &SuspendRequest { request_id: String::new(), validate_only: false, ..request.clone() });
+        let SuspendRequest { id, request_id, etag, validate_only } = request;
+        let store = change::change(&self.0, &Change { id, request_id, etag, validate_only, made }, change::suspend)?;
+        Ok(Response::new(SuspendResponse { store: Some(store) }))
+    }
+
+    async fn resume(&self, request: Request<ResumeRequest>) -> Result<Response<ResumeResponse>, Status> {
+        self.admit(&request)?;
+        let request = request.into_inner();
+        let made =
+            body("resume", &ResumeRequest { request_id: String::new(), validate_only: false, ..request.clone() });
+        let ResumeRequest { id, request_id, etag, validate_only } = request;
+        let store = change::change(&self.0, &Change { id, request_id, etag, validate_only, made }, change::resume)?;
+        Ok(Response::new(ResumeResponse { store: Some(store) }))
     }
 
     async fn get_credentials(

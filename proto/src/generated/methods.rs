@@ -15,6 +15,8 @@ pub enum Method {
     List,
     GetSummary,
     Delete,
+    Suspend,
+    Resume,
     WatchStatus,
     GetCredentials,
     TokenCreate,
@@ -26,7 +28,7 @@ pub enum Method {
 
 impl Method {
     /// Every method once.
-    pub const ALL: &[Self] = &[Self::TenantCreate, Self::TenantGet, Self::TenantList, Self::TenantUpdate, Self::TenantDelete, Self::GetPrincipal, Self::AuditList, Self::Create, Self::Get, Self::List, Self::GetSummary, Self::Delete, Self::WatchStatus, Self::GetCredentials, Self::TokenCreate, Self::TokenList, Self::TokenRevoke, Self::Health, Self::Reflection];
+    pub const ALL: &[Self] = &[Self::TenantCreate, Self::TenantGet, Self::TenantList, Self::TenantUpdate, Self::TenantDelete, Self::GetPrincipal, Self::AuditList, Self::Create, Self::Get, Self::List, Self::GetSummary, Self::Delete, Self::Suspend, Self::Resume, Self::WatchStatus, Self::GetCredentials, Self::TokenCreate, Self::TokenList, Self::TokenRevoke, Self::Health, Self::Reflection];
 
     /// The name, which is short and belongs to one method.
     pub const fn name(self) -> &'static str {
@@ -43,6 +45,8 @@ impl Method {
             Self::List => "List",
             Self::GetSummary => "GetSummary",
             Self::Delete => "Delete",
+            Self::Suspend => "Suspend",
+            Self::Resume => "Resume",
             Self::WatchStatus => "WatchStatus",
             Self::GetCredentials => "GetCredentials",
             Self::TokenCreate => "TokenCreate",
@@ -165,6 +169,24 @@ pub const METHODS: &[MethodAccess] = &[
         audit: true,
     },
     MethodAccess {
+        method: Method::Suspend,
+        path: "/sendstores.v1.StoreService/Suspend",
+        rule: Rule::Permission("stores.update"),
+        scope: Scope::Store,
+        effect: Effect::Write,
+        idempotent: true,
+        audit: true,
+    },
+    MethodAccess {
+        method: Method::Resume,
+        path: "/sendstores.v1.StoreService/Resume",
+        rule: Rule::Permission("stores.update"),
+        scope: Scope::Store,
+        effect: Effect::Write,
+        idempotent: true,
+        audit: true,
+    },
+    MethodAccess {
         method: Method::WatchStatus,
         path: "/sendstores.v1.StoreService/WatchStatus",
         rule: Rule::Permission("stores.watch"),
@@ -270,16 +292,18 @@ fn index(path: &str) -> Option<usize> {
         "/sendstores.v1.StoreService/List" => Some(9),
         "/sendstores.v1.StoreService/GetSummary" => Some(10),
         "/sendstores.v1.StoreService/Delete" => Some(11),
-        "/sendstores.v1.StoreService/WatchStatus" => Some(12),
-        "/sendstores.v1.StoreService/GetCredentials" => Some(13),
-        "/sendstores.v1.TokenService/Create" => Some(14),
-        "/sendstores.v1.TokenService/List" => Some(15),
-        "/sendstores.v1.TokenService/Revoke" => Some(16),
-        "/grpc.health.v1.Health/Check" => Some(17),
-        "/grpc.health.v1.Health/List" => Some(18),
-        "/grpc.health.v1.Health/Watch" => Some(19),
-        "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo" => Some(20),
-        "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo" => Some(21),
+        "/sendstores.v1.StoreService/Suspend" => Some(12),
+        "/sendstores.v1.StoreService/Resume" => Some(13),
+        "/sendstores.v1.StoreService/WatchStatus" => Some(14),
+        "/sendstores.v1.StoreService/GetCredentials" => Some(15),
+        "/sendstores.v1.TokenService/Create" => Some(16),
+        "/sendstores.v1.TokenService/List" => Some(17),
+        "/sendstores.v1.TokenService/Revoke" => Some(18),
+        "/grpc.health.v1.Health/Check" => Some(19),
+        "/grpc.health.v1.Health/List" => Some(20),
+        "/grpc.health.v1.Health/Watch" => Some(21),
+        "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo" => Some(22),
+        "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo" => Some(23),
         _ => None,
     }
 }

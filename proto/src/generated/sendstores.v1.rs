@@ -1999,6 +1999,8 @@ pub mod failure {
         WebhookUnavailable = 20,
         /// A node does not run the store's pods, or the API server does not reach its kubelet. Retried.
         NodeUnavailable = 21,
+        /// A pod of a store that is SUSPENDING does not stop. Retried.
+        SuspensionBlocked = 22,
     }
     impl Reason {
         /// String value of the enum field names used in the ProtoBuf definition.
@@ -2029,6 +2031,7 @@ pub mod failure {
                 Self::DataMissing => "REASON_DATA_MISSING",
                 Self::WebhookUnavailable => "REASON_WEBHOOK_UNAVAILABLE",
                 Self::NodeUnavailable => "REASON_NODE_UNAVAILABLE",
+                Self::SuspensionBlocked => "REASON_SUSPENSION_BLOCKED",
             }
         }
         /// Creates an enum from field names used in the ProtoBuf definition.
@@ -2056,6 +2059,7 @@ pub mod failure {
                 "REASON_DATA_MISSING" => Some(Self::DataMissing),
                 "REASON_WEBHOOK_UNAVAILABLE" => Some(Self::WebhookUnavailable),
                 "REASON_NODE_UNAVAILABLE" => Some(Self::NodeUnavailable),
+                "REASON_SUSPENSION_BLOCKED" => Some(Self::SuspensionBlocked),
                 _ => None,
             }
         }
@@ -2092,7 +2096,8 @@ pub mod diagnosis {
 }
 /// One step from the request to a READY store. The steps of a WooCommerce store run in this order:
 /// "namespace", "credentials", "release", "database", "application", "bootstrap", "storefront".
-/// A store that is being deleted has one more step: "removal". A newer version of the server may add steps.
+/// A store that is being deleted has one step instead: "removal". A store that is being suspended or is suspended has one step
+/// instead: "suspension". A newer version of the server may add steps.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Step {
     /// The name of the step.
@@ -2242,6 +2247,10 @@ pub mod history_entry {
         /// `sendstores-server adopt` took the store back from the cluster, after Redis had lost its record or after its namespace
         /// was restored. In the first case the earlier history is lost.
         Adopted = 5,
+        /// Suspend was accepted.
+        SuspendRequested = 6,
+        /// Resume was accepted. An EVENT_READY follows when shoppers can buy again.
+        ResumeRequested = 7,
     }
     impl Event {
         /// String value of the enum field names used in the ProtoBuf definition.
@@ -2256,6 +2265,8 @@ pub mod history_entry {
                 Self::CredentialsRead => "EVENT_CREDENTIALS_READ",
                 Self::DeleteRequested => "EVENT_DELETE_REQUESTED",
                 Self::Adopted => "EVENT_ADOPTED",
+                Self::SuspendRequested => "EVENT_SUSPEND_REQUESTED",
+                Self::ResumeRequested => "EVENT_RESUME_REQUESTED",
             }
         }
         /// Creates an enum from field names used in the ProtoBuf definition.
@@ -2267,6 +2278,8 @@ pub mod history_entry {
                 "EVENT_CREDENTIALS_READ" => Some(Self::CredentialsRead),
                 "EVENT_DELETE_REQUESTED" => Some(Self::DeleteRequested),
                 "EVENT_ADOPTED" => Some(Self::Adopted),
+                "EVENT_SUSPEND_REQUESTED" => Some(Self::SuspendRequested),
+                "EVENT_RESUME_REQUESTED" => Some(Self::ResumeRequested),
                 _ => None,
             }
         }
@@ -2366,11 +2379,12 @@ pub mod store {
         Degraded = 3,
         /// The server changes the store to a newer intent.
         Updating = 4,
-        /// The server stops the workloads. No call leads to this state yet.
+        /// The server closes the shop and stops its pods, because Suspend was called.
         Suspending = 5,
-        /// The data is kept and nothing runs. No call leads to this state yet.
+        /// Nothing of the store runs, and it is not reachable at `url`. Its volumes, credentials and address are kept. Resume brings
+        /// it back.
         Suspended = 6,
-        /// The server starts the workloads again. No call leads to this state yet.
+        /// The server starts the pods again, because Resume was called.
         Resuming = 7,
         /// The server does not try again; `failure` says why. The store stays so until its intent changes or it is deleted.
         Failed = 8,
@@ -2790,6 +2804,52 @@ pub struct DeleteRequest {
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct DeleteResponse {
     /// The store after the call. Absent if there was none and `allow_missing` was set.
+    #[prost(message, optional, tag = "1")]
+    pub store: ::core::option::Option<Store>,
+}
+/// The request of Suspend.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SuspendRequest {
+    /// The id of the store.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// Identifies the request, so that a retry has no second effect. Limits as in Create.
+    #[prost(string, tag = "2")]
+    pub request_id: ::prost::alloc::string::String,
+    /// Suspend only if the store still has this etag. Empty: suspend in any case.
+    #[prost(string, tag = "3")]
+    pub etag: ::prost::alloc::string::String,
+    /// If true, the server checks the request and answers as Suspend would, and writes nothing.
+    #[prost(bool, tag = "4")]
+    pub validate_only: bool,
+}
+/// The response of Suspend.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SuspendResponse {
+    /// The store after the call.
+    #[prost(message, optional, tag = "1")]
+    pub store: ::core::option::Option<Store>,
+}
+/// The request of Resume.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ResumeRequest {
+    /// The id of the store.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// Identifies the request, so that a retry has no second effect. Limits as in Create.
+    #[prost(string, tag = "2")]
+    pub request_id: ::prost::alloc::string::String,
+    /// Resume only if the store still has this etag. Empty: resume in any case.
+    #[prost(string, tag = "3")]
+    pub etag: ::prost::alloc::string::String,
+    /// If true, the server checks the request and answers as Resume would, and writes nothing.
+    #[prost(bool, tag = "4")]
+    pub validate_only: bool,
+}
+/// The response of Resume.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ResumeResponse {
+    /// The store after the call.
     #[prost(message, optional, tag = "1")]
     pub store: ::core::option::Option<Store>,
 }
@@ -3227,6 +3287,74 @@ pub mod store_service_client {
                 .insert(GrpcMethod::new("sendstores.v1.StoreService", "Delete"));
             self.inner.unary(req, path, codec).await
         }
+        /// Accepts the suspension of a store and returns it in state SUSPENDING: the shop is closed to visitors, then the pods of the
+        /// application and of the database stop, in this order. The volumes, the credentials and the address are kept; scheduled jobs
+        /// and probes rest. The store is SUSPENDED when no pod of it runs. A suspended store counts against the quota of its tenant.
+        /// If the store is already SUSPENDING or SUSPENDED, the call changes nothing and returns the store.
+        /// A repetition with the same `request_id` and the same body within 24 hours has no effect and returns the first response.
+        ///
+        /// - INVALID_ARGUMENT: INVALID_FIELD. REQUEST_ID_REUSED, the `request_id` was used with another body.
+        /// - NOT_FOUND: STORE_NOT_FOUND.
+        /// - ABORTED: ETAG_MISMATCH, the store has changed since the given `etag`. WRITE_CONFLICT, the store changes too often;
+        ///   retry.
+        /// - FAILED_PRECONDITION: STATE_FORBIDS, the store is neither READY nor DEGRADED. STORE_FOREIGN, as for Delete.
+        /// - RESOURCE_EXHAUSTED: LEDGER_FULL, Redis has no room. Nothing was written.
+        pub async fn suspend(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SuspendRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SuspendResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/sendstores.v1.StoreService/Suspend",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("sendstores.v1.StoreService", "Suspend"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Accepts the return of a suspended store and returns it in state RESUMING. The store is READY once a probe has seen it sell,
+        /// with the products, orders, password and address of before.
+        /// If the store is already RESUMING, the call changes nothing and returns the store.
+        /// A repetition with the same `request_id` and the same body within 24 hours has no effect and returns the first response.
+        ///
+        /// - INVALID_ARGUMENT: INVALID_FIELD. REQUEST_ID_REUSED, the `request_id` was used with another body.
+        /// - NOT_FOUND: STORE_NOT_FOUND.
+        /// - ABORTED: ETAG_MISMATCH, the store has changed since the given `etag`. WRITE_CONFLICT, the store changes too often;
+        ///   retry.
+        /// - FAILED_PRECONDITION: STATE_FORBIDS, the store is neither SUSPENDING nor SUSPENDED. STORE_FOREIGN, as for Delete.
+        /// - RESOURCE_EXHAUSTED: LEDGER_FULL, Redis has no room. Nothing was written.
+        pub async fn resume(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ResumeRequest>,
+        ) -> std::result::Result<tonic::Response<super::ResumeResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/sendstores.v1.StoreService/Resume",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("sendstores.v1.StoreService", "Resume"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Sends every change of the stores that match the filter and that the caller may see.
         ///
         /// - Order: one `snapshot` per store, then one `synced`, then `changed` and `removed` in the order of the log.
@@ -3408,6 +3536,37 @@ pub mod store_service_server {
             &self,
             request: tonic::Request<super::DeleteRequest>,
         ) -> std::result::Result<tonic::Response<super::DeleteResponse>, tonic::Status>;
+        /// Accepts the suspension of a store and returns it in state SUSPENDING: the shop is closed to visitors, then the pods of the
+        /// application and of the database stop, in this order. The volumes, the credentials and the address are kept; scheduled jobs
+        /// and probes rest. The store is SUSPENDED when no pod of it runs. A suspended store counts against the quota of its tenant.
+        /// If the store is already SUSPENDING or SUSPENDED, the call changes nothing and returns the store.
+        /// A repetition with the same `request_id` and the same body within 24 hours has no effect and returns the first response.
+        ///
+        /// - INVALID_ARGUMENT: INVALID_FIELD. REQUEST_ID_REUSED, the `request_id` was used with another body.
+        /// - NOT_FOUND: STORE_NOT_FOUND.
+        /// - ABORTED: ETAG_MISMATCH, the store has changed since the given `etag`. WRITE_CONFLICT, the store changes too often;
+        ///   retry.
+        /// - FAILED_PRECONDITION: STATE_FORBIDS, the store is neither READY nor DEGRADED. STORE_FOREIGN, as for Delete.
+        /// - RESOURCE_EXHAUSTED: LEDGER_FULL, Redis has no room. Nothing was written.
+        async fn suspend(
+            &self,
+            request: tonic::Request<super::SuspendRequest>,
+        ) -> std::result::Result<tonic::Response<super::SuspendResponse>, tonic::Status>;
+        /// Accepts the return of a suspended store and returns it in state RESUMING. The store is READY once a probe has seen it sell,
+        /// with the products, orders, password and address of before.
+        /// If the store is already RESUMING, the call changes nothing and returns the store.
+        /// A repetition with the same `request_id` and the same body within 24 hours has no effect and returns the first response.
+        ///
+        /// - INVALID_ARGUMENT: INVALID_FIELD. REQUEST_ID_REUSED, the `request_id` was used with another body.
+        /// - NOT_FOUND: STORE_NOT_FOUND.
+        /// - ABORTED: ETAG_MISMATCH, the store has changed since the given `etag`. WRITE_CONFLICT, the store changes too often;
+        ///   retry.
+        /// - FAILED_PRECONDITION: STATE_FORBIDS, the store is neither SUSPENDING nor SUSPENDED. STORE_FOREIGN, as for Delete.
+        /// - RESOURCE_EXHAUSTED: LEDGER_FULL, Redis has no room. Nothing was written.
+        async fn resume(
+            &self,
+            request: tonic::Request<super::ResumeRequest>,
+        ) -> std::result::Result<tonic::Response<super::ResumeResponse>, tonic::Status>;
         /// Server streaming response type for the WatchStatus method.
         type WatchStatusStream: tonic::codegen::tokio_stream::Stream<
                 Item = std::result::Result<super::WatchStatusResponse, tonic::Status>,
@@ -3779,6 +3938,96 @@ pub mod store_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = DeleteSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/sendstores.v1.StoreService/Suspend" => {
+                    #[allow(non_camel_case_types)]
+                    struct SuspendSvc<T: StoreService>(pub Arc<T>);
+                    impl<
+                        T: StoreService,
+                    > tonic::server::UnaryService<super::SuspendRequest>
+                    for SuspendSvc<T> {
+                        type Response = super::SuspendResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SuspendRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as StoreService>::suspend(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SuspendSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/sendstores.v1.StoreService/Resume" => {
+                    #[allow(non_camel_case_types)]
+                    struct ResumeSvc<T: StoreService>(pub Arc<T>);
+                    impl<
+                        T: StoreService,
+                    > tonic::server::UnaryService<super::ResumeRequest>
+                    for ResumeSvc<T> {
+                        type Response = super::ResumeResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ResumeRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as StoreService>::resume(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ResumeSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

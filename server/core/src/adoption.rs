@@ -43,6 +43,8 @@ pub struct Intent {
     /// When the store was READY for the first time. `None`: never, or an older program made the namespace.
     pub ready_time: Option<Timestamp>,
     pub made_from: Option<Box<Release>>,
+    /// Its suspension was asked for, and nothing after that.
+    pub suspended: bool,
 }
 
 /// The port to all namespaces of ours. Nothing here changes anything.
@@ -167,17 +169,21 @@ fn of_namespace(found: &Found, record: Option<&Store>, now: Timestamp) -> Findin
 
 /// The store as its namespace remembers it, if the ledger does not know that it was READY.
 fn forgotten(store: &Store, found: &Found, now: Timestamp) -> Option<Store> {
-    let Intent { ready_time, made_from, .. } = &**found.intent.as_ref().ok()?;
-    let ready_time = ready_time.filter(|_| store.ready_time.is_none())?;
-    matches!(store.state, State::Provisioning | State::Failed)
-        .then(|| store.clone().complete_since(ready_time, made_from.clone(), now))
+    let intent = &**found.intent.as_ref().ok()?;
+    let ready_time = intent.ready_time.filter(|_| store.ready_time.is_none())?;
+    matches!(store.state, State::Provisioning | State::Failed).then(|| complete(store.clone(), ready_time, intent, now))
+}
+
+/// The store as one that was READY, and is suspended if its namespace says so.
+fn complete(store: Store, ready_time: Timestamp, intent: &Intent, now: Timestamp) -> Store {
+    let store = store.complete_since(ready_time, intent.made_from.clone(), now);
+    if intent.suspended { store.to_be_suspended() } else { store }
 }
 
 fn taken_back(found: &Found, intent: &Intent, now: Timestamp) -> Store {
-    let Intent { new, generation, ready_time, made_from } = intent;
-    let store = Store::adopted(new.clone(), *generation, found.created, now);
-    let store = match ready_time {
-        Some(time) => store.complete_since(*time, made_from.clone(), now),
+    let store = Store::adopted(intent.new.clone(), intent.generation, found.created, now);
+    let store = match intent.ready_time {
+        Some(time) => complete(store, time, intent, now),
         None => store,
     };
     if found.going { going(store, now) } else { store }
@@ -286,7 +292,7 @@ mod tests {
             url: store.url,
             pipeline: fixture::PIPELINE,
         };
-        let intent = Ok(Box::new(Intent { new, generation: 3, ready_time: None, made_from: None }));
+        let intent = Ok(Box::new(Intent { new, generation: 3, ready_time: None, made_from: None, suspended: false }));
         Found { id: store.id, uid, created: at(created), going, intent }
     }
 
@@ -378,6 +384,19 @@ mod tests {
         let ready = Store { ready_time: Some(at(5)), ..store(State::Provisioning) };
         assert_eq!(finding(Some(ready), Some(complete(false))), Finding::Known);
         assert_eq!(finding(Some(store(State::Ready)), Some(complete(false))), Finding::Known);
+    }
+
+    #[test]
+    fn a_store_that_was_suspended_is_not_started_again() {
+        let mut found = complete(false);
+        found.intent.as_mut().expect("readable").suspended = true;
+        let Finding::Unknown(store) = finding(None, Some(found.clone())) else { panic!("adopted") };
+        assert_eq!((store.state, store.ready_time), (State::Suspending, Some(at(6))));
+        assert_eq!(plan(&store, &Observed::nothing(fixture::PIPELINE), at(9)), Action::ObserveActivity);
+        let Finding::Complete(known) = finding(Some(super::tests::store(State::Failed)), Some(found)) else {
+            panic!("known")
+        };
+        assert_eq!(known.state, State::Suspending);
     }
 
     #[test]

@@ -85,6 +85,7 @@ impl Pipeline {
         match self.steps.iter().find(|facts| facts.name == step) {
             Some(facts) => facts.usual_reason,
             None if step == StepName::REMOVAL => FailureReason::RemovalBlocked,
+            None if step == StepName::SUSPENSION => FailureReason::SuspensionBlocked,
             None => FailureReason::Internal,
         }
     }

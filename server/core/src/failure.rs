@@ -28,6 +28,8 @@ pub enum FailureReason {
     /// A node does not run pods, or the API server does not reach its kubelet.
     NodeUnavailable,
     RemovalBlocked,
+    /// A pod of a store that is to be suspended does not stop.
+    SuspensionBlocked,
     Internal,
     /// One that the domain does not name: the engine's own, or one of a newer version.
     Open(ReasonName),
@@ -63,7 +65,7 @@ impl Failure {
 
 impl FailureReason {
     /// The categories that all engines share.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::ClusterUnavailable,
         Self::NamespaceConflict,
         Self::NamespaceMissing,
@@ -82,6 +84,7 @@ impl FailureReason {
         Self::WebhookUnavailable,
         Self::NodeUnavailable,
         Self::RemovalBlocked,
+        Self::SuspensionBlocked,
         Self::Internal,
     ];
 
@@ -105,6 +108,7 @@ impl FailureReason {
             Self::WebhookUnavailable => "WEBHOOK_UNAVAILABLE",
             Self::NodeUnavailable => "NODE_UNAVAILABLE",
             Self::RemovalBlocked => "REMOVAL_BLOCKED",
+            Self::SuspensionBlocked => "SUSPENSION_BLOCKED",
             Self::Internal => "INTERNAL",
             Self::Open(name) => name.as_str(),
         }

@@ -45,6 +45,10 @@ pub enum Happening {
     DeleteRequested,
     /// It was found in the cluster when the ledger had lost it, and taken back.
     Adopted,
+    /// Its suspension was accepted.
+    SuspendRequested,
+    /// Its return from a suspension was accepted.
+    ResumeRequested,
     /// Something that a newer version did.
     Unknown(Word),
 }
@@ -111,8 +115,15 @@ impl fmt::Display for Actor {
 
 impl Happening {
     /// All that are known.
-    pub const ALL: [Self; 5] =
-        [Self::Created, Self::Ready, Self::CredentialsRead, Self::DeleteRequested, Self::Adopted];
+    pub const ALL: [Self; 7] = [
+        Self::Created,
+        Self::Ready,
+        Self::CredentialsRead,
+        Self::DeleteRequested,
+        Self::Adopted,
+        Self::SuspendRequested,
+        Self::ResumeRequested,
+    ];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -121,6 +132,8 @@ impl Happening {
             Self::CredentialsRead => "CREDENTIALS_READ",
             Self::DeleteRequested => "DELETE_REQUESTED",
             Self::Adopted => "ADOPTED",
+            Self::SuspendRequested => "SUSPEND_REQUESTED",
+            Self::ResumeRequested => "RESUME_REQUESTED",
             Self::Unknown(word) => word.as_str(),
         }
     }

@@ -10,8 +10,8 @@ pub enum Work {
     Make,
     /// Probe the storefront, and repair what is gone.
     Keep,
-    /// Stop the workloads and keep the data. No plan does it yet, so it is not due either.
-    Sleep,
+    /// Stop the workloads and keep the data.
+    Suspend,
     /// Remove everything.
     Remove,
     /// Nothing before a caller asks for something else.
@@ -80,7 +80,7 @@ impl State {
             Self::Degraded => (Work::Keep, true, true, Repair, Now),
             // A good update closes nothing, and a long one must not stop a merchant's mails.
             Self::Updating => (Work::Make, true, true, Make, Now),
-            Self::Suspending => (Work::Sleep, false, true, Make, Never),
+            Self::Suspending => (Work::Suspend, false, true, Make, Now),
             Self::Suspended => (Work::Nothing, false, true, Make, Never),
             Self::Resuming => (Work::Make, false, true, Make, Now),
             Self::Failed => (Work::Nothing, false, true, Make, Never),
@@ -94,7 +94,7 @@ impl State {
 
     /// Whether reconcile has something to bring to an end.
     pub const fn is_transient(self) -> bool {
-        matches!(self.lifecycle().work, Work::Make | Work::Sleep | Work::Remove)
+        matches!(self.lifecycle().work, Work::Make | Work::Suspend | Work::Remove)
     }
 }
 
@@ -167,7 +167,7 @@ mod tests {
         READY         Keep     yes   yes          Probe   EachProbe
         DEGRADED      Keep     yes   yes          Repair  Now
         UPDATING      Make     yes   yes          Make    Now
-        SUSPENDING    Sleep    -     yes          Make    Never
+        SUSPENDING    Suspend  -     yes          Make    Now
         SUSPENDED     Nothing  -     yes          Make    Never
         RESUMING      Make     -     yes          Make    Now
         FAILED        Nothing  -     yes          Make    Never

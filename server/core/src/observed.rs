@@ -42,13 +42,27 @@ pub enum Outlook {
     Stuck,
 }
 
-/// What is known of each step of a pipeline, in their order, and of what a deletion still has to remove.
+/// What is known of each step of a pipeline, in their order, of what a deletion still has to remove, and of what a
+/// suspension still has to stop.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Observed {
     pipeline: Pipeline,
     steps: Vec<Seen<Progress>>,
     /// `Absent` when nothing of the store is left.
     pub remains: Seen<Remains>,
+    /// What runs of a store that is to be suspended. `Absent` when its namespace is gone.
+    pub activity: Seen<Activity>,
+}
+
+/// What runs of a store that is to be suspended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Activity {
+    /// The cluster was not asked to stop this part yet.
+    Running(String),
+    /// The cluster is stopping it.
+    Stopping(String),
+    /// Visitors do not reach the store, and no pod of it runs.
+    Resting,
 }
 
 /// What is left of a store that is being deleted.
@@ -67,7 +81,12 @@ pub enum Remains {
 impl Observed {
     /// Nothing was observed yet of the steps of `pipeline`.
     pub fn nothing(pipeline: Pipeline) -> Self {
-        Self { pipeline, steps: vec![Seen::Unknown; pipeline.steps().len()], remains: Seen::Unknown }
+        Self {
+            pipeline,
+            steps: vec![Seen::Unknown; pipeline.steps().len()],
+            remains: Seen::Unknown,
+            activity: Seen::Unknown,
+        }
     }
 
     /// The steps that this speaks of.

@@ -6,7 +6,7 @@ use crate::{
     engine::Pipeline,
     evidence::Evidence,
     lifecycle::Work,
-    observed::{Observed, Progress, Remains, Seen},
+    observed::{Activity, Observed, Progress, Remains, Seen},
     shard,
     state::{Event, State},
     step::StepName,
@@ -42,6 +42,14 @@ pub enum Action {
     AwaitRemoval,
     /// Nothing is left: record it.
     Bury,
+    /// Look at what runs of a store that is to be suspended.
+    ObserveActivity,
+    /// Ask the cluster to stop the next part of it. Safe to do again.
+    Stop,
+    /// Wait for the cluster to stop it.
+    AwaitStop,
+    /// Nothing runs: record it.
+    NoteSuspended,
     /// Nothing to do before this time, or before something changes.
     Rest(Option<Timestamp>),
 }
@@ -58,8 +66,8 @@ pub fn plan(store: &Store, observed: &Observed, now: Timestamp) -> Action {
         Work::Make => toward_ready(store, observed),
         Work::Keep => keep_ready(store, observed),
         Work::Remove => toward_nothing(observed),
-        // Sleep has its place here once stores can be suspended; no caller can ask for it yet.
-        Work::Sleep | Work::Nothing => Action::Rest(None),
+        Work::Suspend => toward_rest(store, observed),
+        Work::Nothing => Action::Rest(None),
     }
 }
 
@@ -133,6 +141,19 @@ fn mend(store: &Store, observed: &Observed) -> Action {
     match store.state {
         State::Ready => Action::Degrade(Vec::new()),
         _ => toward_ready(store, observed),
+    }
+}
+
+/// A store whose namespace is gone is not suspended: there is nothing to resume. Of an engine that this server does not have,
+/// nothing is known that runs.
+fn toward_rest(store: &Store, observed: &Observed) -> Action {
+    match observed.activity {
+        _ if observed.pipeline() == Pipeline::NONE => Action::Rest(None),
+        Seen::Unknown => Action::ObserveActivity,
+        Seen::Absent if was_complete(store) => Action::NoteLoss,
+        Seen::Known(Activity::Running(_)) => Action::Stop,
+        Seen::Known(Activity::Stopping(_)) => Action::AwaitStop,
+        Seen::Known(Activity::Resting) | Seen::Absent => Action::NoteSuspended,
     }
 }
 
@@ -223,6 +244,23 @@ mod tests {
     }
 
     #[test]
+    fn a_suspension_stops_part_by_part_and_ends_when_nothing_runs() {
+        let store = Store { ready_time: Some(now()), ..in_state(State::Suspending) };
+        let mut observed = Observed::nothing(fixture::PIPELINE);
+        assert_eq!(plan(&store, &observed, now()), Action::ObserveActivity);
+        for (seen, action) in [
+            (Seen::Known(Activity::Running("open".to_owned())), Action::Stop),
+            (Seen::Known(Activity::Stopping("a pod".to_owned())), Action::AwaitStop),
+            (Seen::Known(Activity::Resting), Action::NoteSuspended),
+            (Seen::Absent, Action::NoteLoss),
+        ] {
+            observed.activity = seen;
+            assert_eq!(plan(&store, &observed, now()), action);
+        }
+        assert_eq!(plan(&in_state(State::Suspended), &observed, now()), Action::Rest(None));
+    }
+
+    #[test]
     fn a_step_that_changed_puts_all_behind_it_in_doubt() {
         let mut observed = up_to(fixture::STOREFRONT);
         observed.note(fixture::DATABASE, Seen::Absent);
@@ -297,7 +335,7 @@ mod tests {
 
     #[test]
     fn states_that_nobody_is_to_leave_rest() {
-        for state in [State::Suspending, State::Suspended, State::Failed, State::Deleted] {
+        for state in [State::Suspended, State::Failed, State::Deleted] {
             assert_eq!(
                 plan(&in_state(state), &Observed::nothing(fixture::PIPELINE), now()),
                 Action::Rest(None),

@@ -5,7 +5,7 @@ use std::future::Future;
 use crate::{
     engine::Engines,
     failure::{Failure, FailureReason},
-    observed::{Progress, Remains, Seen},
+    observed::{Activity, Progress, Remains, Seen},
     release::Release,
     step::StepName,
     store::Store,
@@ -64,6 +64,20 @@ pub trait Provisioner: Clone + Send + Sync + 'static {
         store: &Store,
         last: &Remains,
     ) -> impl Future<Output = Result<Seen<Remains>, StepError>> + Send;
+
+    /// Looks at what runs of a store that is to be suspended. Never changes anything.
+    fn observe_activity(&self, store: &Store) -> impl Future<Output = Result<Seen<Activity>, StepError>> + Send;
+
+    /// Asks the cluster to stop the next part of the store: first the way to it, then its workloads, each before those that
+    /// it needs. Data and address stay. Nothing there is success.
+    fn stop(&self, store: &Store) -> impl Future<Output = Result<(), StepError>> + Send;
+
+    /// Returns what runs as soon as it differs from `last`; fails when it never does within the deadline.
+    fn wait_stop(
+        &self,
+        store: &Store,
+        last: &Activity,
+    ) -> impl Future<Output = Result<Seen<Activity>, StepError>> + Send;
 
     /// The failure with what the cluster shows of its cause: a better reason and message where it finds one, the object that
     /// blocks, and what to do about it. Never changes anything, never fails, and does not take long: what cannot be read is

@@ -52,6 +52,8 @@ pub struct Step {
 impl StepName {
     /// The one step of a deletion, the same for every engine.
     pub const REMOVAL: Self = Self::new("removal");
+    /// The one step of a suspension, the same for every engine.
+    pub const SUSPENSION: Self = Self::new("suspension");
 }
 
 name_type!(StepName);

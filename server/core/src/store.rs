@@ -123,7 +123,7 @@ impl Store {
         let mut store = Self {
             state: State::Degraded,
             failure: None,
-            steps: self.steps.iter().map(|step| Step::pending(step.name)).collect(),
+            steps: pending(&self.steps),
             observed_generation: self.generation,
             update_time: now,
             ready_time: Some(ready_time),
@@ -137,12 +137,18 @@ impl Store {
         store
     }
 
+    /// The store, taken back from a cluster in which it was suspended: on its way to rest, whatever runs of it now.
+    #[must_use]
+    pub fn to_be_suspended(self) -> Self {
+        Self { state: State::Suspending, steps: vec![Step::pending(StepName::SUSPENSION)], ..self }
+    }
+
     /// A store that was missing, once its namespace is back: on its way again, with what is known of its past.
     pub fn returned(&self, now: Timestamp) -> Self {
         let mut back = Self {
             state: State::INITIAL,
             failure: None,
-            steps: self.steps.iter().map(|step| Step::pending(step.name)).collect(),
+            steps: pending(&self.steps),
             update_time: now,
             ..self.clone()
         };
@@ -187,10 +193,20 @@ impl Store {
                 next.steps.iter_mut().for_each(|step| step.attempt = step.attempt.min(1));
             }
             // What the steps of the intent before came to says nothing of this one.
-            Event::UpdateRequested | Event::ResumeRequested => {
-                next.steps = self.steps.iter().map(|step| Step::pending(step.name)).collect();
+            Event::UpdateRequested => next.steps = pending(&self.steps),
+            Event::ResumeRequested => {
+                next.steps = pending(&self.steps);
+                next.happened(Happening::ResumeRequested, Cause::default(), now);
             }
-            Event::SuspendRequested | Event::Slept | Event::ProbeFailed => {}
+            Event::SuspendRequested => {
+                next.steps = vec![Step::pending(StepName::SUSPENSION)];
+                next.happened(Happening::SuspendRequested, Cause::default(), now);
+            }
+            Event::Slept => {
+                next.failure = None;
+                next.finish_steps(now);
+            }
+            Event::ProbeFailed => {}
             Event::GaveUp | Event::OperationFailed | Event::NamespaceLost => {}
         }
         Ok(next)
@@ -312,6 +328,10 @@ impl Store {
             finish(step, now);
         }
     }
+}
+
+fn pending(steps: &[Step]) -> Vec<Step> {
+    steps.iter().map(|step| Step::pending(step.name)).collect()
 }
 
 fn finish(step: &mut Step, now: Timestamp) {

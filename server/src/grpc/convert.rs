@@ -187,6 +187,8 @@ fn entry(entry: &HistoryEntry) -> wire::HistoryEntry {
         Happening::CredentialsRead => Event::CredentialsRead,
         Happening::DeleteRequested => Event::DeleteRequested,
         Happening::Adopted => Event::Adopted,
+        Happening::SuspendRequested => Event::SuspendRequested,
+        Happening::ResumeRequested => Event::ResumeRequested,
         Happening::Unknown(_) => Event::Unspecified,
     };
     wire::HistoryEntry {

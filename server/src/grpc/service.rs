@@ -300,6 +300,25 @@ impl<L: Ledger> StoreService for StoreApi<L> {
         .await
     }
 
+    /// OK, INVALID_ARGUMENT, NOT_FOUND, FAILED_PRECONDITION, ABORTED, RESOURCE_EXHAUSTED, UNAVAILABLE,
+    /// DEADLINE_EXCEEDED, INTERNAL.
+    async fn suspend(&self, request: Request<wire::SuspendRequest>) -> Result<Response<wire::SuspendResponse>, Status> {
+        let by = by(&request);
+        self.answer_newest(request, async |api: &Self, request, caller| {
+            api.handle_suspend(request, &caller.scope, by).await
+        })
+        .await
+    }
+
+    /// As Suspend.
+    async fn resume(&self, request: Request<wire::ResumeRequest>) -> Result<Response<wire::ResumeResponse>, Status> {
+        let by = by(&request);
+        self.answer_newest(request, async |api: &Self, request, caller| {
+            api.handle_resume(request, &caller.scope, by).await
+        })
+        .await
+    }
+
     type WatchStatusStream = DecodedMessages;
 
     async fn watch_status(

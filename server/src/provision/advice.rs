@@ -65,6 +65,7 @@ pub fn usual(id: &StoreId, failure: &Failure) -> String {
         }
         FailureReason::NodeUnavailable => node(object),
         FailureReason::RemovalBlocked => removal(id, object),
+        FailureReason::SuspensionBlocked => format!("See what keeps its pods from stopping: {}", look("pods")),
         FailureReason::Internal => "Report it with the server's log lines of this store".to_owned(),
         FailureReason::Open(reason) => format!("Ask a server of the newer version that wrote the reason {reason}"),
     }

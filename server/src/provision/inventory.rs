@@ -140,7 +140,8 @@ fn intent(namespace: &Namespace, found: &Found, engines: Engines) -> Result<Inte
     });
     let made_from = annotation(names::MADE_FROM)
         .and_then(|text| settings::read_release(text).inspect_err(|why| unusable(names::MADE_FROM, why)).ok());
-    Ok(Intent { new, generation, ready_time, made_from: made_from.map(Box::new) })
+    let suspended = annotation(names::SUSPENDED).is_some();
+    Ok(Intent { new, generation, ready_time, made_from: made_from.map(Box::new), suspended })
 }
 
 #[cfg(test)]
@@ -166,8 +167,8 @@ mod tests {
         let found = found(&namespace(), ENGINES).unwrap();
         assert_eq!((&found.id, &found.uid, found.going), (&store.id, &store.uid, false));
         assert_eq!(found.created.as_micros(), 1_767_323_045_000_000);
-        let Intent { new, generation, ready_time, made_from } = *found.intent.unwrap();
-        assert_eq!((generation, ready_time, made_from), (store.generation, None, None));
+        let Intent { new, generation, ready_time, made_from, suspended } = *found.intent.unwrap();
+        assert_eq!((generation, ready_time, made_from, suspended), (store.generation, None, None, false));
         assert_eq!((new.id, new.uid, new.tenant), (store.id, store.uid, store.tenant));
         assert_eq!((new.labels, new.spec, new.url), (store.labels, store.spec, store.url));
     }

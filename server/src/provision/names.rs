@@ -22,6 +22,8 @@ pub(crate) const LABELS: &str = "sendstores.dev/labels";
 pub(crate) const URL: &str = "sendstores.dev/url";
 /// When the store was READY for the first time. Absent: never.
 pub(crate) const READY_TIME: &str = "sendstores.dev/ready-time";
+/// Present while the store is to be suspended.
+pub(crate) const SUSPENDED: &str = "sendstores.dev/suspended";
 /// What the store was made from.
 pub(crate) const MADE_FROM: &str = "sendstores.dev/made-from";
 

@@ -8,6 +8,7 @@ pub(crate) mod namespace;
 mod ownership;
 pub mod release;
 pub(crate) mod removal;
+pub(crate) mod suspension;
 pub mod workload;
 
 use sendstores_core::{

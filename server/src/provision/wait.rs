@@ -5,7 +5,7 @@ use std::time::Duration;
 use sendstores_core::{
     Store,
     failure::FailureReason,
-    observed::{Outlook, Progress, Remains, Seen, Waiting},
+    observed::{Activity, Outlook, Progress, Remains, Seen, Waiting},
     provisioner::StepError,
     step::StepName,
 };
@@ -78,6 +78,31 @@ pub(crate) async fn removal(context: &Context, store: &Store, last: &Remains) ->
                 return Ok(seen);
             }
             return Err(blocked(last, patience));
+        }
+    }
+}
+
+/// Waits for what runs of a store that is to be suspended to look different from `last`.
+pub(crate) async fn stop(context: &Context, store: &Store, last: &Activity) -> Result<Seen<Activity>, StepError> {
+    let deadline = Instant::now() + context.deadlines.removal;
+    let kinds = [Kind::Namespaces, Kind::StatefulSets, Kind::Deployments, Kind::Pods];
+    let changes = context.informers.subscribe(kinds.map(|kind| (kind, store.id.to_string())));
+    loop {
+        let seen = steps::suspension::observe(context, store).await?;
+        if seen != Seen::Known(last.clone()) {
+            return Ok(seen);
+        }
+        if timeout_at(deadline, changes.changed()).await.is_err() {
+            let seen = steps::suspension::observe(context, store).await?;
+            if seen != Seen::Known(last.clone()) {
+                return Ok(seen);
+            }
+            let what = match last {
+                Activity::Running(what) | Activity::Stopping(what) => what,
+                Activity::Resting => "nothing changed",
+            };
+            let message = format!("no progress for {:?}: {what}", context.deadlines.removal);
+            return Err(StepError::retryable(FailureReason::SuspensionBlocked, message));
         }
     }
 }

@@ -10,7 +10,7 @@ use sendstores_core::{
     cluster::{ClusterUid, Identify, Identity, Standing},
     cron::RunCron,
     ledger::{Ledger, SetCluster},
-    observed::{Progress, Remains, Seen},
+    observed::{Activity, Progress, Remains, Seen},
     provisioner::{Provisioner, StepError},
 };
 use tokio::sync::watch;
@@ -213,6 +213,18 @@ impl<P: Provisioner> Provisioner for Guarded<P> {
             Ok(inner) => inner.diagnose(store, failure).await,
             Err(_) => failure,
         }
+    }
+
+    async fn observe_activity(&self, store: &Store) -> Result<Seen<Activity>, StepError> {
+        self.at_home().await?.observe_activity(store).await
+    }
+
+    async fn stop(&self, store: &Store) -> Result<(), StepError> {
+        self.at_home().await?.stop(store).await
+    }
+
+    async fn wait_stop(&self, store: &Store, last: &Activity) -> Result<Seen<Activity>, StepError> {
+        self.at_home().await?.wait_stop(store, last).await
     }
 
     async fn wait_removal(&self, store: &Store, last: &Remains) -> Result<Seen<Remains>, StepError> {

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use sendstores_core::{
     Event, Evidence, FailureReason, Pipeline, State, StepName, Store, StoreId, Timestamp, adoption,
     ledger::{Claim, Fence, Ledger},
-    observed::{Observed, Progress, Remains, Seen, Waiting},
+    observed::{Activity, Observed, Progress, Remains, Seen, Waiting},
     plan::{Action, plan},
     provisioner::{Provisioner, StepError},
 };
@@ -245,6 +245,15 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
                 self.apply(Event::Removed).await?;
                 tracing::info!(store = %self.store.id, "deleted");
             }
+            Action::ObserveActivity => {
+                self.observed.activity = self.reconciler.provisioner.observe_activity(&self.store).await?;
+            }
+            Action::Stop => Box::pin(self.stop()).await?,
+            Action::AwaitStop => self.wait_stop().await?,
+            Action::NoteSuspended => {
+                self.apply(Event::Slept).await?;
+                tracing::info!(store = %self.store.id, "suspended");
+            }
             Action::Rest(_) => return Ok(Turn::Over),
         }
         Ok(Turn::Again)
@@ -316,6 +325,33 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
         Ok(())
     }
 
+    async fn stop(&mut self) -> Result<(), Halt> {
+        let detail = self.activity();
+        let _permit = self.permit().await;
+        self.at_step(StepName::SUSPENSION, true, &detail).await?;
+        self.observed.activity = Seen::Unknown;
+        // Before anything stops: whenever the ledger is lost, the store is not started again.
+        self.reconciler.provisioner.remember(&self.store).await?;
+        Ok(self.reconciler.provisioner.stop(&self.store).await?)
+    }
+
+    async fn wait_stop(&mut self) -> Result<(), Halt> {
+        let Seen::Known(last) = self.observed.activity.clone() else { return Ok(()) };
+        let detail = self.activity();
+        self.at_step(StepName::SUSPENSION, false, &detail).await?;
+        let _lent = self.slot.lend();
+        self.observed.activity = self.reconciler.provisioner.wait_stop(&self.store, &last).await?;
+        Ok(())
+    }
+
+    /// What is to be stopped, or stops.
+    fn activity(&self) -> String {
+        match &self.observed.activity {
+            Seen::Known(Activity::Running(detail) | Activity::Stopping(detail)) => detail.clone(),
+            Seen::Known(Activity::Resting) | Seen::Absent | Seen::Unknown => String::new(),
+        }
+    }
+
     async fn converge(&mut self, evidence: Vec<Evidence>) -> Result<(), Halt> {
         let mut next = self.after(Event::Converged)?;
         next.evidence = Evidence::renewed(&self.store.evidence, evidence, self.observed.pipeline().checks());
@@ -350,6 +386,9 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
             Action::Converge(_) | Action::Degrade(_) => self.observed.pipeline().proof(),
             Action::NoteLoss => self.observed.pipeline().namespace(),
             Action::ObserveRemains | Action::Remove | Action::AwaitRemoval | Action::Bury => Some(StepName::REMOVAL),
+            Action::ObserveActivity | Action::Stop | Action::AwaitStop | Action::NoteSuspended => {
+                Some(StepName::SUSPENSION)
+            }
             Action::Rest(_) => None,
         }
     }
@@ -395,10 +434,10 @@ impl From<NotRecorded> for Halt {
     }
 }
 
-/// The store with the steps that it has now. A deletion has its own one, whatever the engine.
+/// The store with the steps that it has now. A deletion and a suspension have their own one, whatever the engine.
 fn with_steps_of(store: Store, pipeline: Pipeline) -> Store {
     match store.state {
-        State::Deleting | State::Deleted => store,
+        State::Deleting | State::Deleted | State::Suspending | State::Suspended => store,
         _ => store.with_steps_of(pipeline),
     }
 }

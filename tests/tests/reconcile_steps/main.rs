@@ -1,6 +1,7 @@
 //! The reconcile loop against a cluster that fails, hangs and lies at every step in turn.
 
 mod replicas;
+mod suspension;
 mod waiting;
 
 use std::time::{Duration, SystemTime};

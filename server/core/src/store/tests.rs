@@ -106,6 +106,21 @@ fn an_intent_to_change_begins_with_all_steps_pending() {
 }
 
 #[test]
+fn a_suspension_has_one_step_and_is_in_the_history() {
+    let ready = fixture::store("store-a").after(Event::Converged, at(1)).expect("legal");
+    let suspending = ready.after(Event::SuspendRequested, at(2)).expect("legal");
+    assert_eq!(suspending.steps, [Step::pending(StepName::SUSPENSION)]);
+    let suspended = suspending.after(Event::Slept, at(3)).expect("legal");
+    assert_eq!(suspended.steps[0].state, StepState::Succeeded);
+    assert_eq!((suspended.generation, suspended.observed_generation, suspended.ready_time), (2, 2, Some(at(1))));
+    let resuming = suspended.after(Event::ResumeRequested, at(4)).expect("legal").with_steps_of(fixture::PIPELINE);
+    assert_eq!(resuming.steps, fixture::store("store-a").steps);
+    let told: Vec<_> = resuming.history.entries().iter().map(|entry| entry.what).collect();
+    use Happening::{Created, Ready, ResumeRequested, SuspendRequested};
+    assert_eq!(told, [Created, Ready, SuspendRequested, ResumeRequested]);
+}
+
+#[test]
 fn an_intent_raises_the_generation_and_ready_is_never_older_than_it() {
     let ready = fixture::store("store-a").after(Event::Converged, at(5)).expect("legal");
     assert_eq!((ready.generation, ready.observed_generation, ready.ready_time), (1, 1, Some(at(5))));

@@ -40,6 +40,11 @@ fn every_refusal() -> Vec<(Refusal, Code, &'static str)> {
         (Refusal::WriteConflict(id()), Code::Aborted, "WRITE_CONFLICT"),
         (Refusal::CredentialsNotReady(id()), Code::FailedPrecondition, "CREDENTIALS_NOT_READY"),
         (Refusal::StoreDeleting(id()), Code::FailedPrecondition, "STORE_DELETING"),
+        (
+            Refusal::StateForbids { id: id(), state: State::Failed, event: Event::SuspendRequested },
+            Code::FailedPrecondition,
+            "STATE_FORBIDS",
+        ),
         (Refusal::StoreForeign(id(), word()), Code::FailedPrecondition, "STORE_FOREIGN"),
         (Refusal::RecordUnreadable(id()), Code::FailedPrecondition, "RECORD_UNREADABLE"),
         (Refusal::PageTokenInvalid, Code::InvalidArgument, "PAGE_TOKEN_INVALID"),
@@ -150,6 +155,18 @@ const COMMON: &[&str] = &[
     "INTERNAL",
 ];
 
+/// What a call that changes the state of a store may answer.
+const OF_A_CHANGE: &[&str] = &[
+    "INVALID_FIELD",
+    "REQUEST_ID_REUSED",
+    "STORE_NOT_FOUND",
+    "ETAG_MISMATCH",
+    "WRITE_CONFLICT",
+    "STATE_FORBIDS",
+    "STORE_FOREIGN",
+    "LEDGER_FULL",
+];
+
 /// What each call may answer beside that.
 const OF_CALLS: &[(&str, &[&str])] = &[
     (
@@ -179,6 +196,8 @@ const OF_CALLS: &[(&str, &[&str])] = &[
             "LEDGER_FULL",
         ],
     ),
+    ("Suspend", OF_A_CHANGE),
+    ("Resume", OF_A_CHANGE),
     ("WatchStatus", &["INVALID_FIELD", "RESUME_TOKEN_INVALID", "HISTORY_COMPACTED", "TOO_MANY_STREAMS"]),
     (
         "GetCredentials",

@@ -8,14 +8,14 @@ use k8s_openapi::api::{
 };
 use kube::{Api, api::ListParams};
 use sendstores_core::{
-    FailureReason, Store,
+    FailureReason, State as Lifecycle, Store,
     observed::{Outlook, Progress, Seen, Waiting},
     provisioner::StepError,
 };
 
 pub(super) use self::judge::Observation;
 use self::judge::Rollout;
-use super::done;
+use super::{done, partial};
 use crate::provision::{Context, names};
 
 /// A workload of a store's release, by the name of its object; its pods carry the same name in a label.
@@ -67,6 +67,9 @@ pub async fn observe(
     usual: FailureReason,
 ) -> Result<Seen<Progress>, StepError> {
     let state = state(context, store, workload).await?;
+    if matches!(state, State::ScaledDown) && store.state == Lifecycle::Resuming {
+        return Ok(partial("stopped when the store was suspended"));
+    }
     Ok(match state.waiting(usual) {
         Some(waiting) => Seen::Known(Progress::Waiting(waiting)),
         None if matches!(state, State::Missing) => Seen::Absent,
@@ -74,11 +77,25 @@ pub async fn observe(
     })
 }
 
+/// Whether a workload asks for pods.
+pub(super) enum Running {
+    Wanted,
+    /// It asks for none, or does not exist.
+    Unwanted,
+}
+
+pub(super) async fn running(context: &Context, store: &Store, workload: Workload) -> Result<Running, StepError> {
+    Ok(match rollout(context, store, workload).await? {
+        Some(Rollout::Complete | Rollout::UnderWay) => Running::Wanted,
+        Some(Rollout::ScaledDown) | None => Running::Unwanted,
+    })
+}
+
 /// How a workload is.
 pub(super) enum State {
     Missing,
     Complete,
-    /// Its object asks for no pods. A store's chart never does.
+    /// Its object asks for no pods. A store's chart never does; a suspension does.
     ScaledDown,
     UnderWay(Observation),
 }

@@ -61,22 +61,22 @@ impl Observation {
 }
 
 pub(super) fn stateful_set(set: &StatefulSet) -> Rollout {
-    let Some(status) = &set.status else { return Rollout::UnderWay };
     let wanted = set.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
     if wanted == 0 {
         return Rollout::ScaledDown;
     }
+    let Some(status) = &set.status else { return Rollout::UnderWay };
     let seen = status.observed_generation >= set.metadata.generation;
     let current = status.update_revision.is_none() || status.current_revision == status.update_revision;
     complete(seen && current && status.ready_replicas.unwrap_or(0) >= wanted)
 }
 
 pub(super) fn deployment(deployment: &Deployment) -> Rollout {
-    let Some(status) = &deployment.status else { return Rollout::UnderWay };
     let wanted = deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
     if wanted == 0 {
         return Rollout::ScaledDown;
     }
+    let Some(status) = &deployment.status else { return Rollout::UnderWay };
     let seen = status.observed_generation >= deployment.metadata.generation;
     let updated = status.updated_replicas.unwrap_or(0) >= wanted && status.replicas.unwrap_or(0) <= wanted;
     complete(seen && updated && status.ready_replicas.unwrap_or(0) >= wanted)

@@ -1,7 +1,10 @@
 //! One table of cases that the real server and the fake one of the client crate pass alike.
 
+mod changes;
+#[path = "../sdk_rig/mod.rs"]
 mod sdk_rig;
 
+use changes::{a_deletion_is_guarded_and_repeated, a_suspension_is_guarded_and_repeated};
 use futures::{StreamExt, TryStreamExt, future::join_all};
 use sdk_rig::{Rig, refusal};
 use sendstores_client::{
@@ -53,6 +56,13 @@ impl Subject {
         match self {
             Self::Real(rig) => rig.event(id, Event::Converged).await,
             Self::Fake(server) => drop(server.ready(id).expect("a store")),
+        }
+    }
+
+    async fn suspended(&self, id: &str) {
+        match self {
+            Self::Real(rig) => rig.event(id, Event::Slept).await,
+            Self::Fake(server) => drop(server.suspended(id).expect("a store")),
         }
     }
 
@@ -110,6 +120,7 @@ on_both!(
     what_is_wrong_is_named,
     a_rehearsal_writes_nothing,
     a_deletion_is_guarded_and_repeated,
+    a_suspension_is_guarded_and_repeated,
     an_id_is_free_again_after_its_store,
     lists_are_in_order_filtered_and_in_pages,
     stores_are_ordered_searched_and_counted,
@@ -230,29 +241,6 @@ async fn a_rehearsal_writes_nothing(subject: Subject) {
     let rehearsed = client.delete(DeleteStore::new("store-a").validate_only(true)).await.expect("possible");
     assert_eq!(rehearsed.map(|store| store.state()), Some(State::Deleting));
     assert_eq!(client.get("store-a").await.expect("still there").state(), State::Provisioning);
-}
-
-async fn a_deletion_is_guarded_and_repeated(subject: Subject) {
-    let client = subject.client();
-    let store = create(&client, "store-a").await;
-    subject.ready("store-a").await;
-    let stale = refusal(client.delete(DeleteStore::new("store-a").etag(&store.etag)).await);
-    assert!(matches!(stale, Error::Conflict(_)) && !stale.retryable(), "{stale:?}");
-    assert_eq!(stale.reason(), Some("ETAG_MISMATCH"));
-    let fresh = client.get("store-a").await.expect("there").etag;
-    let first = client.delete(DeleteStore::new("store-a").etag(&fresh).request_id("r")).await.expect("accepted");
-    let first = first.expect("a store");
-    assert_eq!((first.state(), first.generation), (State::Deleting, 2));
-    let again = client.delete(DeleteStore::new("store-a").etag(fresh).request_id("r")).await.expect("the same");
-    assert_eq!(again.map(|store| store.revision), Some(first.revision));
-    let other = client.delete("store-a").await.expect("it is on its way").expect("a store");
-    assert_eq!((other.state(), other.generation), (State::Deleting, 2));
-    subject.removed("store-a").await;
-    assert!(matches!(refusal(client.get("store-a").await), Error::NotFound(_)));
-    let missing = DeleteStore::new("store-a").allow_missing(true).request_id("m");
-    assert_eq!(client.delete(missing.clone()).await.expect("no error"), None);
-    create(&client, "store-a").await;
-    assert_eq!(client.delete(missing).await.expect("as before"), None, "a repetition deletes nothing");
 }
 
 async fn an_id_is_free_again_after_its_store(subject: Subject) {

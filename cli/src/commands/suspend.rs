@@ -1,0 +1,79 @@
+//! `sendstores suspend` and `sendstores resume`.
+
+use sendstores_client::{
+    ChangeStore, Store,
+    v1::{ResumeResponse, SuspendResponse},
+};
+
+use crate::{
+    args::{ChangeArgs, Global},
+    failure::Failure,
+    output,
+    progress::Progress,
+    text,
+    wait::Wait,
+};
+
+use super::{command, connect};
+
+pub(super) async fn suspend(global: &Global, args: ChangeArgs) -> Result<(), Failure> {
+    let client = connect(global).await?;
+    let (id, wait, limit, validate_only) = (args.id.clone(), args.wait, args.limit.wait_timeout, args.validate_only);
+    let store = client.suspend(request(args)).await?;
+    if wait {
+        let progress = Progress::new(global.json);
+        let again = command(global, &format!("suspend {id} --wait"));
+        let store =
+            Wait { client: &client, id: &id, limit, progress: &progress, again: &again }.until_suspended().await?;
+        return arrived(global, &progress, &store, &format!("{id} is suspended; its data and its address are kept"));
+    }
+    if global.json {
+        return output::document(&SuspendResponse { store: Some(store) });
+    }
+    said(global, &store, validate_only, "suspended", "is being suspended")
+}
+
+pub(super) async fn resume(global: &Global, args: ChangeArgs) -> Result<(), Failure> {
+    let client = connect(global).await?;
+    let (id, wait, limit, validate_only) = (args.id.clone(), args.wait, args.limit.wait_timeout, args.validate_only);
+    let store = client.resume(request(args)).await?;
+    if wait {
+        let progress = Progress::new(global.json);
+        let again = command(global, &format!("watch {id}"));
+        let store = Wait { client: &client, id: &id, limit, progress: &progress, again: &again }.until_ready().await?;
+        return arrived(global, &progress, &store, &format!("{id} sells again at {}", text::line(&store.url)));
+    }
+    if global.json {
+        return output::document(&ResumeResponse { store: Some(store) });
+    }
+    said(global, &store, validate_only, "resumed", "is being resumed")
+}
+
+fn request(args: ChangeArgs) -> ChangeStore {
+    let ChangeArgs { id, wait: _, limit: _, etag, request_id, validate_only } = args;
+    let mut request = ChangeStore::new(id).validate_only(validate_only);
+    if let Some(etag) = etag {
+        request = request.etag(etag);
+    }
+    if let Some(request_id) = request_id {
+        request = request.request_id(request_id);
+    }
+    request
+}
+
+/// With `--json`, a store that was so already is due as the only line.
+fn arrived(global: &Global, progress: &Progress, store: &Store, text: &str) -> Result<(), Failure> {
+    match global.json {
+        true if progress.shown() => Ok(()),
+        true => output::json_line(store),
+        false => output::print(text),
+    }
+}
+
+fn said(global: &Global, store: &Store, validate_only: bool, done: &str, begun: &str) -> Result<(), Failure> {
+    let id = text::line(&store.id);
+    if validate_only {
+        return output::print(&format!("{id} could be {done}"));
+    }
+    output::print(&format!("{id} {begun}\nNext:\n  {}", command(global, &format!("watch {id}"))))
+}

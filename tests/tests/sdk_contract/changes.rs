@@ -1,0 +1,65 @@
+//! Changes of one store that a caller asks for.
+
+use sendstores_client::{ChangeStore, DeleteStore, Error, State};
+
+use super::{Subject, create, sdk_rig::refusal};
+
+pub(super) async fn a_suspension_is_guarded_and_repeated(subject: Subject) {
+    let client = subject.client();
+    let store = create(&client, "store-a").await;
+    let early = refusal(client.suspend("store-a").await);
+    assert!(matches!(early, Error::FailedPrecondition(_)) && !early.retryable(), "{early:?}");
+    assert_eq!(early.reason(), Some("STATE_FORBIDS"));
+    assert!(matches!(refusal(client.resume("store-none").await), Error::NotFound(_)));
+    subject.ready("store-a").await;
+    assert_eq!(refusal(client.resume("store-a").await).reason(), Some("STATE_FORBIDS"));
+    let stale = refusal(client.suspend(ChangeStore::new("store-a").etag(&store.etag)).await);
+    assert_eq!(stale.reason(), Some("ETAG_MISMATCH"));
+    let rehearsed = client.suspend(ChangeStore::new("store-a").validate_only(true)).await.expect("possible");
+    assert_eq!(rehearsed.state(), State::Suspending);
+    assert_eq!(client.get("store-a").await.expect("there").state(), State::Ready, "nothing was written");
+
+    let first = client.suspend(ChangeStore::new("store-a").request_id("s")).await.expect("accepted");
+    assert_eq!((first.state(), first.generation), (State::Suspending, 2));
+    assert_eq!(first.steps.iter().map(|step| step.name.as_str()).collect::<Vec<_>>(), ["suspension"]);
+    subject.suspended("store-a").await;
+    let waited = client.wait_until_suspended("store-a", |_| {}).await.expect("it is so");
+    assert_eq!((waited.state(), waited.generation), (State::Suspended, 2));
+    let again = client.suspend(ChangeStore::new("store-a").request_id("s")).await.expect("the same");
+    assert_eq!(again.revision, first.revision);
+    let other = client.suspend("store-a").await.expect("it is so already");
+    assert_eq!((other.state(), other.generation), (State::Suspended, 2));
+    let reused = refusal(client.resume(ChangeStore::new("store-a").request_id("s")).await);
+    assert_eq!(reused.reason(), Some("REQUEST_ID_REUSED"));
+
+    let back = client.resume("store-a").await.expect("accepted");
+    assert_eq!((back.state(), back.generation), (State::Resuming, 3));
+    assert_eq!(client.resume("store-a").await.expect("it is on its way").generation, 3);
+    assert_eq!(refusal(client.suspend("store-a").await).reason(), Some("STATE_FORBIDS"));
+    subject.ready("store-a").await;
+    let ready = client.wait_until_ready("store-a", |_| {}).await.expect("it sells");
+    assert_eq!((ready.uid, ready.url), (store.uid, store.url));
+}
+
+pub(super) async fn a_deletion_is_guarded_and_repeated(subject: Subject) {
+    let client = subject.client();
+    let store = create(&client, "store-a").await;
+    subject.ready("store-a").await;
+    let stale = refusal(client.delete(DeleteStore::new("store-a").etag(&store.etag)).await);
+    assert!(matches!(stale, Error::Conflict(_)) && !stale.retryable(), "{stale:?}");
+    assert_eq!(stale.reason(), Some("ETAG_MISMATCH"));
+    let fresh = client.get("store-a").await.expect("there").etag;
+    let first = client.delete(DeleteStore::new("store-a").etag(&fresh).request_id("r")).await.expect("accepted");
+    let first = first.expect("a store");
+    assert_eq!((first.state(), first.generation), (State::Deleting, 2));
+    let again = client.delete(DeleteStore::new("store-a").etag(fresh).request_id("r")).await.expect("the same");
+    assert_eq!(again.map(|store| store.revision), Some(first.revision));
+    let other = client.delete("store-a").await.expect("it is on its way").expect("a store");
+    assert_eq!((other.state(), other.generation), (State::Deleting, 2));
+    subject.removed("store-a").await;
+    assert!(matches!(refusal(client.get("store-a").await), Error::NotFound(_)));
+    let missing = DeleteStore::new("store-a").allow_missing(true).request_id("m");
+    assert_eq!(client.delete(missing.clone()).await.expect("no error"), None);
+    create(&client, "store-a").await;
+    assert_eq!(client.delete(missing).await.expect("as before"), None, "a repetition deletes nothing");
+}
