@@ -140,8 +140,13 @@ pub(crate) enum Command {
     /// Bring a suspended store back.
     #[command(after_help = RESUME_EXAMPLES)]
     Resume(ChangeArgs),
+    /// Change a store.
+    Update(UpdateArgs),
     /// Delete a store with everything it owns.
     Delete(DeleteArgs),
+    /// Take the deletion of a store back, while it is kept.
+    #[command(after_help = UNDELETE_EXAMPLES)]
+    Undelete(ChangeArgs),
     /// Show every change of stores as it happens.
     Watch(WatchArgs),
     /// Create, list and revoke tokens of callers.
@@ -241,6 +246,7 @@ pub(crate) struct CredentialsArgs {
 Examples:
   sendstores delete store-ab12cd34           ask for confirmation if on a terminal
   sendstores delete store-ab12cd34 --yes --wait
+  sendstores delete store-ab12cd34 --force   for good, also where deleted stores are kept for a time
   sendstores delete store-ab12cd34 --etag \"$(sendstores get store-ab12cd34 --json | jq -r .etag)\"")]
 pub(crate) struct DeleteArgs {
     /// Id of the store.
@@ -248,7 +254,7 @@ pub(crate) struct DeleteArgs {
     /// Do not ask for confirmation. Without a terminal the command never asks.
     #[arg(long, short)]
     pub(crate) yes: bool,
-    /// Wait until the store and everything it owned are gone.
+    /// Wait until the store and everything it owned are gone; until nothing of it runs, where deleted stores are kept for a time.
     #[arg(long)]
     pub(crate) wait: bool,
     #[command(flatten)]
@@ -256,6 +262,9 @@ pub(crate) struct DeleteArgs {
     /// Delete only if the store still has this etag.
     #[arg(long)]
     pub(crate) etag: Option<String>,
+    /// Remove it now and for good, also where the server keeps deleted stores for a time.
+    #[arg(long)]
+    pub(crate) force: bool,
     /// Succeed if the store does not exist.
     #[arg(long)]
     pub(crate) allow_missing: bool,
@@ -278,6 +287,33 @@ Visitors do not reach a suspended store, and no pod of it runs. Its volumes stay
 const RESUME_EXAMPLES: &str = "\
 Examples:
   sendstores resume store-ab12cd34 --wait    wait until shoppers can buy again";
+
+const UNDELETE_EXAMPLES: &str = "\
+Examples:
+  sendstores list --state retained
+  sendstores undelete store-ab12cd34 --wait  wait until shoppers can buy again";
+
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  sendstores update store-ab12cd34 --deletion-protection
+  sendstores update store-ab12cd34 --deletion-protection=false")]
+pub(crate) struct UpdateArgs {
+    /// Id of the store.
+    pub(crate) id: String,
+    /// Refuse to delete the store, or no longer.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true, required = true)]
+    pub(crate) deletion_protection: Option<bool>,
+    /// Do it only if the store still has this etag.
+    #[arg(long)]
+    pub(crate) etag: Option<String>,
+    /// Id of this request. A retry with the same id has no second effect.
+    #[arg(long, value_name = "ID")]
+    pub(crate) request_id: Option<String>,
+    /// Check the request without changing anything.
+    #[arg(long)]
+    pub(crate) validate_only: bool,
+}
 
 #[derive(Args, Debug)]
 pub(crate) struct ChangeArgs {

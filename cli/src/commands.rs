@@ -15,6 +15,7 @@ mod report;
 mod suspend;
 mod tenant;
 mod token;
+mod update;
 mod watch;
 mod whoami;
 
@@ -41,7 +42,9 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Report(args) => report::run(&global, args).await,
         Command::Suspend(args) => suspend::suspend(&global, args).await,
         Command::Resume(args) => suspend::resume(&global, args).await,
+        Command::Update(args) => update::run(&global, args).await,
         Command::Delete(args) => delete::run(&global, args).await,
+        Command::Undelete(args) => suspend::undelete(&global, args).await,
         Command::Watch(args) => watch::run(&global, args).await,
         Command::Token(command) => token::run(&global, command).await,
         Command::Tenant(command) => tenant::run(&global, command).await,

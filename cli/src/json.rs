@@ -24,6 +24,14 @@ impl Named for v1::DeleteResponse {
     const NAME: &str = "sendstores.v1.DeleteResponse";
 }
 
+impl Named for v1::UndeleteResponse {
+    const NAME: &str = "sendstores.v1.UndeleteResponse";
+}
+
+impl Named for v1::UpdateResponse {
+    const NAME: &str = "sendstores.v1.UpdateResponse";
+}
+
 impl Named for v1::SuspendResponse {
     const NAME: &str = "sendstores.v1.SuspendResponse";
 }

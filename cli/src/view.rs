@@ -168,6 +168,9 @@ fn fields(view: &mut String, store: &Store, now: SystemTime) {
     field("labels", &labels.join(", "));
     field("created", &format!("{} ({} ago)", text::time(store.create_time), text::age(store.create_time, now)));
     field("ready", &after.map(|after| format!("{} (after {after})", text::time(store.ready_time))).unwrap_or_default());
+    let protected = store.spec.as_ref().is_some_and(|spec| spec.deletion_protection);
+    field("protected", if protected { "from deletion" } else { "" });
+    field("kept until", &store.purge_time.map(|at| text::time(Some(at))).unwrap_or_default());
     field("deleted", &store.delete_time.map(|at| text::time(Some(at))).unwrap_or_default());
     field("uid", &store.uid);
     field("etag", &store.etag);

@@ -35,6 +35,12 @@ impl Wait<'_> {
         self.until(client.wait_until_suspended(self.id, |store| self.progress.show(store)), "is not SUSPENDED").await
     }
 
+    /// Waits until nothing runs of a deleted store that is kept.
+    pub(crate) async fn until_retained(&self) -> Result<Store, Failure> {
+        let client = self.client();
+        self.until(client.wait_until_retained(self.id, |store| self.progress.show(store)), "is not RETAINED").await
+    }
+
     /// Waits until the store is gone.
     pub(crate) async fn until_deleted(&self) -> Result<(), Failure> {
         let client = self.client();

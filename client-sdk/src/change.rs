@@ -1,11 +1,11 @@
-//! Which store shall be suspended or resumed, and under which conditions.
+//! Which store shall change, and under which conditions.
 
 use uuid::Uuid;
 
-use crate::v1::{ResumeRequest, SuspendRequest};
+use crate::v1::{ResumeRequest, StoreSpec, SuspendRequest, UndeleteRequest, UpdateRequest};
 
-/// Which store shall change, for [`Client::suspend`](crate::Client::suspend) and [`Client::resume`](crate::Client::resume). An
-/// id alone will do: `client.suspend("store-a")`.
+/// Which store shall change, for [`Client::suspend`](crate::Client::suspend), [`Client::resume`](crate::Client::resume) and
+/// [`Client::undelete`](crate::Client::undelete). An id alone will do: `client.suspend("store-a")`.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 #[must_use]
@@ -55,9 +55,56 @@ impl ChangeStore {
         SuspendRequest { id, request_id, etag, validate_only }
     }
 
+    pub(crate) fn into_undelete(self) -> UndeleteRequest {
+        let Self { id, request_id, etag, validate_only } = self.with_request_id();
+        UndeleteRequest { id, request_id, etag, validate_only }
+    }
+
     pub(crate) fn into_resume(self) -> ResumeRequest {
         let Self { id, request_id, etag, validate_only } = self.with_request_id();
         ResumeRequest { id, request_id, etag, validate_only }
+    }
+}
+
+/// Which fields of a store shall have which values, for [`Client::update`](crate::Client::update).
+///
+/// ```no_run
+/// # async fn example(client: &sendstores_client::Client) -> Result<(), sendstores_client::Error> {
+/// use sendstores_client::UpdateStore;
+///
+/// client.update(UpdateStore::new("store-a").deletion_protection(true)).await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+#[must_use]
+pub struct UpdateStore {
+    store: ChangeStore,
+    spec: StoreSpec,
+    paths: Vec<String>,
+}
+
+// === impl UpdateStore ===
+
+impl UpdateStore {
+    /// The store of this id, and no field yet.
+    pub fn new(store: impl Into<ChangeStore>) -> Self {
+        Self { store: store.into(), spec: StoreSpec::default(), paths: Vec::new() }
+    }
+
+    /// Whether Delete is refused.
+    pub fn deletion_protection(mut self, deletion_protection: bool) -> Self {
+        self.spec.deletion_protection = deletion_protection;
+        self.paths.push("spec.deletion_protection".to_owned());
+        self
+    }
+
+    pub(crate) fn into_request(self) -> UpdateRequest {
+        let Self { store, spec, paths } = self;
+        let ChangeStore { id, request_id, etag, validate_only } = store.with_request_id();
+        let update_mask = Some(prost_types::FieldMask { paths });
+        UpdateRequest { id, spec: Some(spec), update_mask, request_id, etag, validate_only }
     }
 }
 

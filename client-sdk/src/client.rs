@@ -5,7 +5,7 @@ use tonic::{Status, transport::Channel};
 use crate::{
     builder::{Builder, Settings},
     cause::Cause,
-    change::ChangeStore,
+    change::{ChangeStore, UpdateStore},
     connections::Connections,
     create::CreateStore,
     credentials::Credentials,
@@ -112,7 +112,8 @@ impl Client {
         self.unary(Repetition::Harmless, request, |mut grpc, request| async move { grpc.list(request).await }).await
     }
 
-    /// Asks for the removal of a store with everything it owns, and returns it as it is then, usually DELETING.
+    /// Asks for the removal of a store with everything it owns, and returns it as it is then, usually DELETING. RETAINING, where the
+    /// server keeps deleted stores until their `purge_time`: [`Self::undelete`] brings it back.
     /// `None` only if there was none and [`DeleteStore::allow_missing`] was set.
     ///
     /// # Errors
@@ -149,6 +150,34 @@ impl Client {
         let request = store.into().into_resume();
         let answer = self
             .unary(Repetition::Harmless, request, |mut grpc, request| async move { grpc.resume(request).await })
+            .await?;
+        present(answer.store)
+    }
+
+    /// Takes the deletion of a store back that is RETAINING or RETAINED, and returns it as it is then, usually RESUMING.
+    /// [`Self::wait_until_ready`] waits until shoppers can buy again.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is none of this id; [`Error::AlreadyExists`] with `NOT_DELETED` when its deletion was not
+    /// asked for; [`Error::FailedPrecondition`] with `STATE_FORBIDS` when it is being removed.
+    pub async fn undelete(&self, store: impl Into<ChangeStore>) -> Result<Store, Error> {
+        let request = store.into().into_undelete();
+        let answer = self
+            .unary(Repetition::Harmless, request, |mut grpc, request| async move { grpc.undelete(request).await })
+            .await?;
+        present(answer.store)
+    }
+
+    /// Changes fields of a store, and returns it.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] when no field is named; [`Error::NotFound`] when there is no store of this id;
+    /// [`Error::Conflict`] when it is not the one of the given etag; [`Error::FailedPrecondition`] with `STATE_FORBIDS` when it is
+    /// being deleted.
+    pub async fn update(&self, store: UpdateStore) -> Result<Store, Error> {
+        let request = store.into_request();
+        let answer = self
+            .unary(Repetition::Harmless, request, |mut grpc, request| async move { grpc.update(request).await })
             .await?;
         present(answer.store)
     }

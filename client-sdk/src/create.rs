@@ -59,6 +59,12 @@ impl CreateStore {
         self
     }
 
+    /// Whether Delete is refused until [`Client::update`](crate::Client::update) takes the protection off.
+    pub fn deletion_protection(mut self, deletion_protection: bool) -> Self {
+        self.spec().deletion_protection = deletion_protection;
+        self
+    }
+
     fn spec(&mut self) -> &mut StoreSpec {
         self.request.spec.get_or_insert_default()
     }

@@ -38,6 +38,12 @@ impl DeleteStore {
         self
     }
 
+    /// Remove the store now and for good, also where the server keeps deleted stores for a time.
+    pub fn force(mut self, force: bool) -> Self {
+        self.request.force = force;
+        self
+    }
+
     /// Check only: answer as Delete would, without doing anything.
     pub fn validate_only(mut self, validate_only: bool) -> Self {
         self.request.validate_only = validate_only;

@@ -63,7 +63,7 @@ pub enum Error {
     DeadlineExceeded(Cause),
     /// The awaited store is FAILED; `failure` says why.
     StoreFailed(Box<Store>),
-    /// The awaited store is DELETING or DELETED.
+    /// The awaited store is RETAINING, RETAINED, DELETING or DELETED.
     StoreDeleted(Box<Store>),
     /// Anything else, such as a fault of the server: report it.
     Other(Cause),

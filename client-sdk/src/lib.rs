@@ -33,7 +33,7 @@ pub use sendstores_proto::{FILE_DESCRIPTOR_SET, v1};
 
 pub use builder::Builder;
 pub use cause::Cause;
-pub use change::ChangeStore;
+pub use change::{ChangeStore, UpdateStore};
 pub use client::Client;
 pub use create::CreateStore;
 pub use credentials::{Credentials, Password};

@@ -8,7 +8,7 @@ mod refusal;
 mod service;
 mod watch;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{net::TcpListener, task::JoinHandle};
 use tonic::transport::{Server, server::TcpIncoming};
@@ -144,6 +144,22 @@ impl FakeServer {
                 step.set_state(step::State::Succeeded);
             }
             store.set_state(crate::State::Suspended);
+        })
+    }
+
+    /// Deleted stores that were READY once are kept for this time, as by the server's `--deletion-window`. Default: not at all. No
+    /// store is removed by itself when its time has come.
+    pub fn set_deletion_window(&self, window: Duration) {
+        self.memory.set_deletion_window(window);
+    }
+
+    /// The deleted store is kept, and nothing of it runs: it is RETAINED.
+    pub fn retained(&self, id: &str) -> Option<Store> {
+        self.update(id, |store| {
+            for step in &mut store.steps {
+                step.set_state(step::State::Succeeded);
+            }
+            store.set_state(crate::State::Retained);
         })
     }
 

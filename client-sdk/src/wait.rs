@@ -40,6 +40,15 @@ impl Client {
         self.wait_until(id, State::Suspended, on_change).await
     }
 
+    /// Waits until the deleted store is RETAINED, so that nothing of it runs and its data is kept until its `purge_time`, and
+    /// returns it. `on_change` sees it as it is first, and then after each change. There is no deadline: put one around it.
+    ///
+    /// # Errors
+    /// As [`Self::wait_until_ready`].
+    pub async fn wait_until_retained(&self, id: &str, on_change: impl FnMut(&Store)) -> Result<Store, Error> {
+        self.wait_until(id, State::Retained, on_change).await
+    }
+
     async fn wait_until(&self, id: &str, wanted: State, mut on_change: impl FnMut(&Store)) -> Result<Store, Error> {
         let mut watch = self.watch(only(id)).await?;
         // The store as it was seen last.
@@ -54,7 +63,10 @@ impl Client {
                     match store.state() {
                         state if state == wanted => return Ok(*store),
                         State::Failed => return Err(Error::StoreFailed(store)),
-                        State::Deleting | State::Deleted => return Err(Error::StoreDeleted(store)),
+                        State::Retaining if wanted == State::Retained => last = Some(store),
+                        State::Retaining | State::Retained | State::Deleting | State::Deleted => {
+                            return Err(Error::StoreDeleted(store));
+                        }
                         _ => last = Some(store),
                     }
                 }

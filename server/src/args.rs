@@ -85,6 +85,10 @@ pub struct Args {
     /// something else must trigger them.
     #[arg(long, env = "SENDSTORES_CRON_INTERVAL", default_value = "60s")]
     pub cron_interval: String,
+    /// How long a deleted store is kept before it is removed for good, such as 7d: until then `sendstores undelete` brings it
+    /// back. It runs nothing meanwhile, and its volumes stay. 0s: a deleted store is removed at once.
+    #[arg(long, env = "SENDSTORES_DELETION_WINDOW", default_value = "0s")]
+    pub deletion_window: String,
     /// Limit of a store's ResourceQuota, as NAME=AMOUNT. May be repeated. Defaults: requests.cpu=2,
     /// requests.memory=4Gi, limits.cpu=8, limits.memory=8Gi, requests.storage=50Gi, pods=8, persistentvolumeclaims=4,
     /// services=4. A changed limit applies to a store when it is created or repaired.
@@ -157,6 +161,7 @@ pub struct Config {
     pub probe_concurrency: usize,
     pub probe_via: ProbeVia,
     pub cron_interval: Option<Duration>,
+    pub deletion_window: Duration,
     pub quota: Quota,
     pub deadlines: Deadlines,
     pub drain_timeout: Duration,
@@ -193,6 +198,7 @@ impl Config {
             probe_concurrency,
             probe_via,
             cron_interval,
+            deletion_window,
             quota,
             deadlines,
             drain_timeout,
@@ -216,6 +222,7 @@ impl Config {
             ("probe-concurrency", probe_concurrency.to_string()),
             ("probe-via", check::probe_via_name(*probe_via).to_owned()),
             ("cron-interval", humantime::format_duration(cron_interval.unwrap_or_default()).to_string()),
+            ("deletion-window", humantime::format_duration(*deletion_window).to_string()),
             ("quota", quota.to_string()),
             ("deadline", deadlines.to_string()),
             ("drain-timeout", humantime::format_duration(*drain_timeout).to_string()),

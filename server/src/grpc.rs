@@ -39,6 +39,7 @@ mod suspend;
 mod tenants;
 mod token;
 mod tokens;
+mod update;
 mod violations;
 mod watch;
 

@@ -187,7 +187,8 @@ impl<L: Ledger, P: Provisioner> Reconciler<L, P> {
     ) -> Option<impl Future<Output = (StoreId, Outcome)> + use<'a, L, P>> {
         let store = self.mirror.get(id)?;
         let row = store.state.lifecycle();
-        let probes = row.due == DueTime::EachProbe;
+        // What was asked for is dealt with first, by whichever replica.
+        let probes = row.due == DueTime::EachProbe && !store.is_behind();
         if row.queue != class || (probes && !self.members.is_responsible(&self.owner, id)) {
             work.suspects.remove(id);
             // Queued again: a replica that takes the probes over finds them spread over the interval, and a store whose

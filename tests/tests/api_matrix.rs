@@ -99,6 +99,11 @@ fn request(method: Method, about: &Target) -> Bytes {
         Method::List => wire::ListRequest { filter, ..Default::default() }.encode_to_vec(),
         Method::GetSummary => wire::GetSummaryRequest { filter, ..Default::default() }.encode_to_vec(),
         Method::Delete => wire::DeleteRequest { id, validate_only: true, ..Default::default() }.encode_to_vec(),
+        Method::Undelete => wire::UndeleteRequest { id, validate_only: true, ..Default::default() }.encode_to_vec(),
+        Method::Update => {
+            let update_mask = Some(prost_types::FieldMask { paths: vec!["spec.deletion_protection".to_owned()] });
+            wire::UpdateRequest { id, update_mask, validate_only: true, ..Default::default() }.encode_to_vec()
+        }
         Method::Suspend => wire::SuspendRequest { id, validate_only: true, ..Default::default() }.encode_to_vec(),
         Method::Resume => wire::ResumeRequest { id, validate_only: true, ..Default::default() }.encode_to_vec(),
         Method::WatchStatus => wire::WatchStatusRequest { filter, ..Default::default() }.encode_to_vec(),

@@ -105,7 +105,7 @@ fn table() -> Vec<Row> {
         ("StoreFilter", "ids", "maxItems", ids(100), ids(101)),
         ("StoreFilter", "ids", "maxLength", json!([id(40)]), json!([id(41)])),
         ("StoreFilter", "ids", "pattern", json!(["store-0-z"]), json!(["store-z-"])),
-        ("StoreFilter", "states", "maxItems", json!(vec!["STATE_READY"; 10]), json!(vec!["STATE_READY"; 11])),
+        ("StoreFilter", "states", "maxItems", json!(vec!["STATE_READY"; 12]), json!(vec!["STATE_READY"; 13])),
         (
             "StoreFilter",
             "engines",
@@ -129,6 +129,8 @@ fn table() -> Vec<Row> {
         ("CreateRequest", "store_id"),
         ("GetRequest", "id"),
         ("DeleteRequest", "id"),
+        ("UndeleteRequest", "id"),
+        ("UpdateRequest", "id"),
         ("SuspendRequest", "id"),
         ("ResumeRequest", "id"),
         ("GetCredentialsRequest", "id"),
@@ -139,7 +141,9 @@ fn table() -> Vec<Row> {
             rows.push((message, field, "required", json!("store-a"), json!("")));
         }
     }
-    for message in ["CreateRequest", "DeleteRequest", "SuspendRequest", "ResumeRequest"] {
+    for message in
+        ["CreateRequest", "DeleteRequest", "UndeleteRequest", "UpdateRequest", "SuspendRequest", "ResumeRequest"]
+    {
         rows.push((message, "request_id", "maxLength", json!("~".repeat(64)), json!("~".repeat(65))));
         rows.push((message, "request_id", "pattern", json!("!~"), json!("a b")));
     }
@@ -228,13 +232,18 @@ fn request(message: &str, field: &str, value: &Value) -> (&'static str, &'static
             request["validate_only"] = true.into();
             ("CreateRequest", "/sendstores.v1.StoreService/Create", request, field.to_owned())
         }
-        "DeleteRequest" | "SuspendRequest" | "ResumeRequest" => {
+        "DeleteRequest" | "UndeleteRequest" | "UpdateRequest" | "SuspendRequest" | "ResumeRequest" => {
             let (message, path) = match message {
                 "DeleteRequest" => ("DeleteRequest", "/sendstores.v1.StoreService/Delete"),
+                "UndeleteRequest" => ("UndeleteRequest", "/sendstores.v1.StoreService/Undelete"),
+                "UpdateRequest" => ("UpdateRequest", "/sendstores.v1.StoreService/Update"),
                 "SuspendRequest" => ("SuspendRequest", "/sendstores.v1.StoreService/Suspend"),
                 _ => ("ResumeRequest", "/sendstores.v1.StoreService/Resume"),
             };
             let mut request = json!({"id": "store-a", "validate_only": true});
+            if message == "UpdateRequest" {
+                request["update_mask"] = "spec.deletionProtection".into();
+            }
             request[field] = value.clone();
             (message, path, request, field.to_owned())
         }

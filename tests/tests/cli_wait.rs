@@ -129,6 +129,32 @@ async fn a_suspension_and_a_return_are_waited_for() {
 }
 
 #[tokio::test]
+async fn a_protected_store_says_how_it_can_be_deleted() {
+    let rig = Rig::start().await;
+    let made = run(&rig.url, "create store-a --deletion-protection").await;
+    assert_eq!(made.code, 0, "{made:?}");
+    let shown = run(&rig.url, "get store-a").await;
+    assert!(shown.stdout.contains("protected  from deletion"), "{}", shown.stdout);
+    let refused = run(&rig.url, "delete store-a --yes").await;
+    let command = "sendstores update store-a --deletion-protection=false";
+    assert!(refused.code == 1 && refused.stderr.contains("DELETION_PROTECTED"), "{refused:?}");
+    assert!(refused.stderr.contains(command), "{refused:?}");
+    let opened = run(&rig.url, command.trim_start_matches("sendstores ")).await;
+    assert_eq!(
+        (opened.code, opened.stdout.as_str()),
+        (0, "store-a is no longer protected from deletion\n"),
+        "{opened:?}"
+    );
+    let again = run(&rig.url, "update store-a --deletion-protection --validate-only").await;
+    assert_eq!(again.stdout, "store-a would be protected from deletion\n", "{again:?}");
+    let nothing = run(&rig.url, "update store-a").await;
+    assert!(nothing.code == 2 && nothing.stderr.contains("--deletion-protection"), "{nothing:?}");
+    assert_eq!(run(&rig.url, "delete store-a --yes").await.code, 0);
+    let late = run(&rig.url, "undelete store-a").await;
+    assert!(late.code == 1 && late.stderr.contains("STATE_FORBIDS"), "{late:?}");
+}
+
+#[tokio::test]
 async fn a_watch_is_gone_on_with_without_a_gap() {
     let rig = Rig::start().await;
     rig.create("store-a").await;

@@ -34,7 +34,7 @@ use tokio_util::sync::CancellationToken;
 fn page_store() -> Store {
     let store = fresh_store();
     let new = sendstores_core::store::NewStore {
-        spec: sendstores_core::StoreSpec { engine: static_page::ENGINE.facts.engine, shop: store.spec.shop },
+        spec: sendstores_core::StoreSpec { engine: static_page::ENGINE.facts.engine, ..store.spec },
         pipeline: static_page::ENGINE.facts.pipeline,
         id: store.id,
         uid: store.uid,

@@ -2,19 +2,21 @@
 
 use std::process::Output;
 
-use sendstores_client::{Client, CreateStore, v1::store::State};
+use sendstores_client::{Client, CreateStore, DeleteStore, UpdateStore, v1::store::State};
 use sendstores_tests::{
     cluster::Cluster,
     life::{gone, reached, ready},
     redis::RedisServer,
     server::Server,
+    wait::until,
 };
 
 /// What must be the same afterwards: the volumes and the credentials.
 fn kept(cluster: &Cluster, id: &str) -> Vec<String> {
-    let list = cluster.get(&["-n", id, "persistentvolumeclaims,secret/store-credentials,services"]);
+    let uid = |item: &serde_json::Value| item["metadata"]["uid"].to_string();
+    let list = cluster.get(&["-n", id, "persistentvolumeclaims,services"]);
     let items = list["items"].as_array().expect("a list");
-    items.iter().map(|item| item["metadata"]["uid"].to_string()).collect()
+    items.iter().map(uid).chain([uid(&cluster.get(&["-n", id, "secret/store-credentials"]))]).collect()
 }
 
 /// How many pods the store asks for, and how many are there.
@@ -85,7 +87,7 @@ async fn a_server_that_is_killed_on_the_way_is_gone_on_from() {
     let id = "store-suspend-kill";
     make(&server.client().await, id).await;
     let before = kept(&cluster, id);
-    for _ in 0..3 {
+    for _ in 0..2 {
         server.client().await.suspend(id).await.expect("accepted");
         server = killed_on_the_way(&cluster, &redis, server, id, State::Suspended).await;
         assert_eq!(pods(&cluster, id), (0, 0));
@@ -95,6 +97,56 @@ async fn a_server_that_is_killed_on_the_way_is_gone_on_from() {
     }
     let client = server.client().await;
     client.delete(id).await.expect("delete");
+    gone(&cluster, &client, id).await;
+}
+
+#[tokio::test]
+async fn a_deleted_store_is_kept_comes_back_and_is_removed_in_the_end() {
+    let cluster = Cluster::light();
+    let redis = RedisServer::start().await;
+    let server = cluster.server(&redis.url()).flag("--deletion-window=1h").start_ready().await;
+    let client = server.client().await;
+    let id = "store-retain";
+    make(&client, id).await;
+    let before = kept(&cluster, id);
+    let deleted = client.delete(id).await.expect("accepted").expect("a store");
+    assert!(deleted.state() == State::Retaining && deleted.purge_time.is_some(), "{deleted:?}");
+    reached(&client, id, State::Retained).await;
+    assert_eq!((pods(&cluster, id), has_ingress(&cluster, id)), ((0, 0), false));
+    let refused = client.credentials(id).await.expect_err("given up");
+    assert_eq!(refused.reason(), Some("STORE_DELETING"));
+    let taken = client.create(CreateStore::new().id(id)).await.expect_err("its id is taken");
+    assert_eq!(taken.reason(), Some("STORE_EXISTS"));
+
+    client.undelete(id).await.expect("accepted");
+    ready(&client, id).await;
+    assert_eq!((kept(&cluster, id), pods(&cluster, id)), (before, (2, 2)));
+
+    // Protected, also as far as the cluster remembers it.
+    client.update(UpdateStore::new(id).deletion_protection(true)).await.expect("accepted");
+    until("the namespace to know it", async || {
+        let spec = cluster.get(&["namespace", id])["metadata"]["annotations"]["sendstores.dev/spec"].to_string();
+        spec.contains("deletion_protection").then_some(())
+    })
+    .await;
+    let refused = client.delete(DeleteStore::new(id).force(true)).await.expect_err("protected");
+    assert_eq!(refused.reason(), Some("DELETION_PROTECTED"));
+    client.update(UpdateStore::new(id).deletion_protection(false)).await.expect("accepted");
+
+    client.delete(id).await.expect("accepted");
+    reached(&client, id, State::Retained).await;
+    drop(server);
+    // Its time has come, and what has to be stopped first is stopped.
+    let server = cluster.server(&redis.url()).flag("--deletion-window=1s").start_ready().await;
+    let client = server.client().await;
+    client.undelete(id).await.expect("accepted");
+    ready(&client, id).await;
+    client.delete(id).await.expect("accepted");
+    gone(&cluster, &client, id).await;
+    // One that was never READY has nothing to keep.
+    client.create(CreateStore::new().id(id)).await.expect("create");
+    let deleted = client.delete(id).await.expect("accepted").expect("a store");
+    assert_eq!((deleted.state(), deleted.purge_time), (State::Deleting, None));
     gone(&cluster, &client, id).await;
 }
 

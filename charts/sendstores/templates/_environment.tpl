@@ -15,6 +15,7 @@
   "SENDSTORES_PROBE_CONCURRENCY" $values.server.probeConcurrency
   "SENDSTORES_PROBE_INTERVAL" $values.server.probeInterval
   "SENDSTORES_CRON_INTERVAL" $values.server.cronInterval
+  "SENDSTORES_DELETION_WINDOW" $values.store.deletionWindow
   "SENDSTORES_QUOTA" (include "server.pairs" $values.store.quota)
   "SENDSTORES_DEADLINE" (include "server.pairs" $values.store.deadlines)
   "SENDSTORES_TENANT_LIMIT" (include "server.pairs" $values.tenants.limits) }}

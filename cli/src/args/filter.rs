@@ -6,7 +6,7 @@ use clap::{
 };
 use sendstores_client::{State, StoreFilter};
 
-const STATES: [&str; 10] = [
+const STATES: [&str; 12] = [
     "provisioning",
     "ready",
     "degraded",
@@ -15,6 +15,8 @@ const STATES: [&str; 10] = [
     "suspended",
     "resuming",
     "failed",
+    "retaining",
+    "retained",
     "deleting",
     "deleted",
 ];

@@ -1,8 +1,10 @@
-//! `sendstores suspend` and `sendstores resume`.
+//! `sendstores suspend`, `sendstores resume` and `sendstores undelete`.
+
+use std::time::Duration;
 
 use sendstores_client::{
-    ChangeStore, Store,
-    v1::{ResumeResponse, SuspendResponse},
+    ChangeStore, Client, Store,
+    v1::{ResumeResponse, SuspendResponse, UndeleteResponse},
 };
 
 use crate::{
@@ -35,18 +37,36 @@ pub(super) async fn suspend(global: &Global, args: ChangeArgs) -> Result<(), Fai
 
 pub(super) async fn resume(global: &Global, args: ChangeArgs) -> Result<(), Failure> {
     let client = connect(global).await?;
-    let (id, wait, limit, validate_only) = (args.id.clone(), args.wait, args.limit.wait_timeout, args.validate_only);
+    let (wait, validate_only) = (args.wait.then_some(args.limit.wait_timeout), args.validate_only);
     let store = client.resume(request(args)).await?;
-    if wait {
-        let progress = Progress::new(global.json);
-        let again = command(global, &format!("watch {id}"));
-        let store = Wait { client: &client, id: &id, limit, progress: &progress, again: &again }.until_ready().await?;
-        return arrived(global, &progress, &store, &format!("{id} sells again at {}", text::line(&store.url)));
+    if let Some(limit) = wait {
+        return back(global, &client, &store.id, limit).await;
     }
     if global.json {
         return output::document(&ResumeResponse { store: Some(store) });
     }
     said(global, &store, validate_only, "resumed", "is being resumed")
+}
+
+pub(super) async fn undelete(global: &Global, args: ChangeArgs) -> Result<(), Failure> {
+    let client = connect(global).await?;
+    let (wait, validate_only) = (args.wait.then_some(args.limit.wait_timeout), args.validate_only);
+    let store = client.undelete(request(args)).await?;
+    if let Some(limit) = wait {
+        return back(global, &client, &store.id, limit).await;
+    }
+    if global.json {
+        return output::document(&UndeleteResponse { store: Some(store) });
+    }
+    said(global, &store, validate_only, "undeleted", "is being brought back")
+}
+
+/// Waits until the store sells again.
+async fn back(global: &Global, client: &Client, id: &str, limit: Duration) -> Result<(), Failure> {
+    let progress = Progress::new(global.json);
+    let again = command(global, &format!("get {id} --wait"));
+    let store = Wait { client, id, limit, progress: &progress, again: &again }.until_ready().await?;
+    arrived(global, &progress, &store, &format!("{id} sells again at {}", text::line(&store.url)))
 }
 
 fn request(args: ChangeArgs) -> ChangeStore {

@@ -52,7 +52,7 @@ pub(crate) fn sample() -> Store {
         uid: "0193b0a0-7c3e-7000-8000-000000000000".to_owned(),
         tenant: "acme".to_owned(),
         labels: BTreeMap::from([("team".to_owned(), "a".to_owned()), ("env".to_owned(), String::new())]),
-        spec: Some(v1::StoreSpec { engine: Engine::Woocommerce.into(), shop: Some(shop) }),
+        spec: Some(v1::StoreSpec { engine: Engine::Woocommerce.into(), shop: Some(shop), deletion_protection: false }),
         state: State::Provisioning.into(),
         failure: Some(a_failure()),
         steps: vec![
@@ -76,6 +76,7 @@ pub(crate) fn sample() -> Store {
         update_time: at(61, 700),
         ready_time: at(48, 200),
         delete_time: None,
+        purge_time: None,
         history: vec![
             an_entry(v1::history_entry::Event::Created, at(0, 0), "0193b0a0-7c3e-7000-8000-000000000001"),
             an_entry(v1::history_entry::Event::Ready, at(48, 200), ""),

@@ -1,5 +1,7 @@
 //! Changes of a store's state that a caller asks for.
 
+use std::time::{Duration, SystemTime};
+
 use tonic::{Code, Status};
 
 use super::{
@@ -19,11 +21,42 @@ pub(super) struct Change {
     pub(super) made: String,
 }
 
-/// Makes the change of `next`, once a request id. `next` says whether it changed the store, or in which states it can.
+/// Why a change is not possible.
+#[derive(Clone, Copy)]
+pub(super) enum Forbidden {
+    /// In which states it is.
+    In(&'static str),
+    NotDeleted,
+    Protected,
+}
+
+// === impl Forbidden ===
+
+impl Forbidden {
+    pub(super) fn of(self, store: &Store) -> Status {
+        let (id, state) = (store.id.as_str(), store.state().as_str_name().trim_start_matches("STATE_"));
+        match self {
+            Self::In(wanted) => {
+                let message = format!("store {id} is {state}, and only a store that is {wanted} can change so");
+                about(Code::FailedPrecondition, "STATE_FORBIDS", &message, &[("store_id", id), ("state", state)])
+            }
+            Self::NotDeleted => {
+                let message = format!("the deletion of store {id} was not asked for");
+                about(Code::AlreadyExists, "NOT_DELETED", &message, &[("store_id", id)])
+            }
+            Self::Protected => {
+                let message = format!("store {id} is protected from deletion");
+                about(Code::FailedPrecondition, "DELETION_PROTECTED", &message, &[("store_id", id)])
+            }
+        }
+    }
+}
+
+/// Makes the change of `next`, once a request id. `next` says whether it changed the store, or why it cannot.
 pub(super) fn change(
     memory: &Memory,
     change: &Change,
-    next: fn(&mut Store) -> Result<bool, &'static str>,
+    next: impl Fn(&mut Store) -> Result<bool, Forbidden>,
 ) -> Result<Store, Status> {
     let Change { id, request_id, etag, validate_only, made } = change;
     let mut violations = Violations::default();
@@ -38,11 +71,7 @@ pub(super) fn change(
         let message = format!("store {id} has changed since the given etag; read it again");
         return Err(about(Code::Aborted, "ETAG_MISMATCH", &message, &[("store_id", id)]));
     }
-    let state = store.state().as_str_name().trim_start_matches("STATE_");
-    let changed = next(&mut store).map_err(|wanted| {
-        let message = format!("store {id} is {state}, and only a store that is {wanted} can change so");
-        about(Code::FailedPrecondition, "STATE_FORBIDS", &message, &[("store_id", id), ("state", state)])
-    })?;
+    let changed = next(&mut store).map_err(|why| why.of(&store))?;
     if *validate_only {
         return Ok(store);
     }
@@ -56,21 +85,19 @@ pub(super) fn change(
     Ok(store)
 }
 
-pub(super) fn suspend(store: &mut Store) -> Result<bool, &'static str> {
+pub(super) fn suspend(store: &mut Store) -> Result<bool, Forbidden> {
     match store.state() {
         State::Suspending | State::Suspended => Ok(false),
         State::Ready | State::Degraded => {
             begin(store, State::Suspending);
-            let mut step = Step { name: "suspension".to_owned(), ..Step::default() };
-            step.set_state(step::State::Pending);
-            store.steps = vec![step];
+            rest(store);
             Ok(true)
         }
-        _ => Err("READY or DEGRADED"),
+        _ => Err(Forbidden::In("READY or DEGRADED")),
     }
 }
 
-pub(super) fn resume(store: &mut Store) -> Result<bool, &'static str> {
+pub(super) fn resume(store: &mut Store) -> Result<bool, Forbidden> {
     match store.state() {
         State::Resuming => Ok(false),
         State::Suspending | State::Suspended => {
@@ -78,8 +105,60 @@ pub(super) fn resume(store: &mut Store) -> Result<bool, &'static str> {
             store.steps.clear();
             Ok(true)
         }
-        _ => Err("SUSPENDING or SUSPENDED"),
+        _ => Err(Forbidden::In("SUSPENDING or SUSPENDED")),
     }
+}
+
+pub(super) fn undelete(store: &mut Store) -> Result<bool, Forbidden> {
+    match store.state() {
+        State::Retaining | State::Retained => {
+            begin(store, State::Resuming);
+            store.steps.clear();
+            (store.delete_time, store.purge_time) = (None, None);
+            Ok(true)
+        }
+        State::Deleting => Err(Forbidden::In("RETAINING or RETAINED")),
+        _ => Err(Forbidden::NotDeleted),
+    }
+}
+
+/// `window`: how long the store is kept.
+pub(super) fn delete(store: &mut Store, window: Duration, force: bool) -> Result<bool, Forbidden> {
+    match store.state() {
+        State::Deleting => return Ok(false),
+        State::Retaining | State::Retained if !force => return Ok(false),
+        _ if store.spec.as_ref().is_some_and(|spec| spec.deletion_protection) => return Err(Forbidden::Protected),
+        _ => {}
+    }
+    if force || window.is_zero() || store.ready_time.is_none() {
+        begin(store, State::Deleting);
+        store.purge_time = None;
+    } else {
+        begin(store, State::Retaining);
+        rest(store);
+        store.purge_time = Some((SystemTime::now() + window).into());
+    }
+    store.delete_time.get_or_insert_with(|| SystemTime::now().into());
+    Ok(true)
+}
+
+pub(super) fn protect(store: &mut Store, wanted: bool) -> Result<bool, Forbidden> {
+    if matches!(store.state(), State::Retaining | State::Retained | State::Deleting) {
+        return Err(Forbidden::In("not being deleted"));
+    }
+    let spec = store.spec.get_or_insert_default();
+    if spec.deletion_protection == wanted {
+        return Ok(false);
+    }
+    spec.deletion_protection = wanted;
+    store.generation += 1;
+    Ok(true)
+}
+
+fn rest(store: &mut Store) {
+    let mut step = Step { name: "suspension".to_owned(), ..Step::default() };
+    step.set_state(step::State::Pending);
+    store.steps = vec![step];
 }
 
 fn begin(store: &mut Store, state: State) {

@@ -158,9 +158,9 @@ fn order(text: &str) -> Option<(By, bool)> {
 }
 
 fn basic(mut store: Store) -> Store {
-    let StoreSpec { engine, shop } = store.spec.unwrap_or_default();
+    let StoreSpec { engine, shop, deletion_protection } = store.spec.unwrap_or_default();
     let shop = ShopSettings { title: shop.unwrap_or_default().title, ..ShopSettings::default() };
-    store.spec = Some(StoreSpec { engine, shop: Some(shop) });
+    store.spec = Some(StoreSpec { engine, shop: Some(shop), deletion_protection });
     store.steps.retain(|step| matches!(step.state(), step::State::Running | step::State::Failed));
     let shown = |failure: Failure| Failure { diagnosis: None, suggestion: String::new(), ..failure };
     store.failure = store.failure.map(shown);
@@ -227,8 +227,8 @@ fn count<T: Ord>(all: impl Iterator<Item = T>) -> impl Iterator<Item = (T, i32)>
 
 fn not_ready_since(store: &Store) -> Option<prost_types::Timestamp> {
     match store.state() {
-        State::Ready | State::Suspended | State::Deleted | State::Unspecified => None,
-        State::Deleting => store.delete_time.or(store.update_time),
+        State::Ready | State::Suspended | State::Retained | State::Deleted | State::Unspecified => None,
+        State::Retaining | State::Deleting => store.delete_time.or(store.update_time),
         _ if store.ready_time.is_none() => store.create_time,
         _ => store.update_time,
     }

@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     fmt,
     sync::{Mutex, MutexGuard, PoisonError},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use tokio::sync::watch;
@@ -39,6 +39,7 @@ struct Inner {
     requests: HashMap<String, (String, Option<Store>)>,
     token: Option<String>,
     drained: u64,
+    deletion_window: Duration,
 }
 
 #[derive(Clone)]
@@ -94,6 +95,14 @@ impl Memory {
             (Some(wanted), Some(given)) if wanted != given => Err("TOKEN_INVALID"),
             _ => Ok(()),
         }
+    }
+
+    pub(super) fn set_deletion_window(&self, window: Duration) {
+        self.state().deletion_window = window;
+    }
+
+    pub(super) fn deletion_window(&self) -> Duration {
+        self.state().deletion_window
     }
 
     pub(super) fn drain(&self) {

@@ -20,8 +20,8 @@ use crate::v1::{
     CreateRequest, CreateResponse, DeleteRequest, DeleteResponse, GetCredentialsRequest, GetCredentialsResponse,
     GetPrincipalRequest, GetPrincipalResponse, GetRequest, GetResponse, GetSummaryRequest, GetSummaryResponse,
     ListRequest, ListResponse, Principal, ResumeRequest, ResumeResponse, Store, SuspendRequest, SuspendResponse,
-    WatchStatusRequest, WatchStatusResponse, account_service_server::AccountService, principal::Kind, store::State,
-    store_service_server::StoreService,
+    UndeleteRequest, UndeleteResponse, UpdateRequest, UpdateResponse, WatchStatusRequest, WatchStatusResponse,
+    account_service_server::AccountService, principal::Kind, store::State, store_service_server::StoreService,
 };
 
 /// What an administrator may do.
@@ -84,7 +84,7 @@ impl Service {
     }
 
     fn delete_store(&self, request: &DeleteRequest) -> Result<Option<Store>, Status> {
-        let DeleteRequest { id, etag, allow_missing, validate_only, .. } = request;
+        let DeleteRequest { id, etag, allow_missing, validate_only, force, .. } = request;
         let Some(store) = self.0.get(id) else {
             return if *allow_missing { Ok(None) } else { Err(not_found(id)) };
         };
@@ -92,20 +92,18 @@ impl Service {
             let message = format!("store {id} has changed since the given etag; read it again");
             return Err(about(Code::Aborted, "ETAG_MISMATCH", &message, &[("store_id", id)]));
         }
-        if store.state() == State::Deleting {
-            return Ok(Some(store));
+        let mut next = store;
+        // Before the store is held, which holds all else.
+        let window = self.0.deletion_window();
+        let deleting = |store: &mut Store| change::delete(store, window, *force);
+        let changed = deleting(&mut next).map_err(|why| why.of(&next))?;
+        if *validate_only || !changed {
+            return Ok(Some(next));
         }
-        let deleting = |store: &mut Store| {
-            store.generation += 1;
-            store.failure = None;
-            store.set_state(State::Deleting);
+        let again = |store: &mut Store| {
+            let _changed = deleting(store);
         };
-        if *validate_only {
-            let mut store = store;
-            deleting(&mut store);
-            return Ok(Some(store));
-        }
-        Ok(self.0.update(id, deleting))
+        Ok(self.0.update(id, again))
     }
 }
 
@@ -187,6 +185,33 @@ impl StoreService for Service {
             self.0.remember(request.request_id, made, store.clone());
         }
         Ok(Response::new(DeleteResponse { store }))
+    }
+
+    async fn undelete(&self, request: Request<UndeleteRequest>) -> Result<Response<UndeleteResponse>, Status> {
+        self.admit(&request)?;
+        let request = request.into_inner();
+        let made =
+            body("undelete", &UndeleteRequest { request_id: String::new(), validate_only: false, ..request.clone() });
+        let UndeleteRequest { id, request_id, etag, validate_only } = request;
+        let store = change::change(&self.0, &Change { id, request_id, etag, validate_only, made }, change::undelete)?;
+        Ok(Response::new(UndeleteResponse { store: Some(store) }))
+    }
+
+    async fn update(&self, request: Request<UpdateRequest>) -> Result<Response<UpdateResponse>, Status> {
+        self.admit(&request)?;
+        let request = request.into_inner();
+        let made =
+            body("update", &UpdateRequest { request_id: String::new(), validate_only: false, ..request.clone() });
+        let UpdateRequest { id, spec, update_mask, request_id, etag, validate_only } = request;
+        let paths = update_mask.unwrap_or_default().paths;
+        let mut violations = Violations::default();
+        let named = !paths.is_empty() && paths.iter().all(|path| path == "spec.deletion_protection");
+        violations.check(named, "update_mask", "what can be changed is spec.deletion_protection");
+        violations.finish()?;
+        let protect = spec.unwrap_or_default().deletion_protection;
+        let change = Change { id, request_id, etag, validate_only, made };
+        let store = change::change(&self.0, &change, |store| change::protect(store, protect))?;
+        Ok(Response::new(UpdateResponse { store: Some(store) }))
     }
 
     async fn suspend(&self, request: Request<SuspendRequest>) -> Result<Response<SuspendResponse>, Status> {

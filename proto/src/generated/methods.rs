@@ -15,6 +15,8 @@ pub enum Method {
     List,
     GetSummary,
     Delete,
+    Undelete,
+    Update,
     Suspend,
     Resume,
     WatchStatus,
@@ -28,7 +30,7 @@ pub enum Method {
 
 impl Method {
     /// Every method once.
-    pub const ALL: &[Self] = &[Self::TenantCreate, Self::TenantGet, Self::TenantList, Self::TenantUpdate, Self::TenantDelete, Self::GetPrincipal, Self::AuditList, Self::Create, Self::Get, Self::List, Self::GetSummary, Self::Delete, Self::Suspend, Self::Resume, Self::WatchStatus, Self::GetCredentials, Self::TokenCreate, Self::TokenList, Self::TokenRevoke, Self::Health, Self::Reflection];
+    pub const ALL: &[Self] = &[Self::TenantCreate, Self::TenantGet, Self::TenantList, Self::TenantUpdate, Self::TenantDelete, Self::GetPrincipal, Self::AuditList, Self::Create, Self::Get, Self::List, Self::GetSummary, Self::Delete, Self::Undelete, Self::Update, Self::Suspend, Self::Resume, Self::WatchStatus, Self::GetCredentials, Self::TokenCreate, Self::TokenList, Self::TokenRevoke, Self::Health, Self::Reflection];
 
     /// The name, which is short and belongs to one method.
     pub const fn name(self) -> &'static str {
@@ -45,6 +47,8 @@ impl Method {
             Self::List => "List",
             Self::GetSummary => "GetSummary",
             Self::Delete => "Delete",
+            Self::Undelete => "Undelete",
+            Self::Update => "Update",
             Self::Suspend => "Suspend",
             Self::Resume => "Resume",
             Self::WatchStatus => "WatchStatus",
@@ -165,6 +169,24 @@ pub const METHODS: &[MethodAccess] = &[
         rule: Rule::Permission("stores.delete"),
         scope: Scope::Store,
         effect: Effect::Destructive,
+        idempotent: true,
+        audit: true,
+    },
+    MethodAccess {
+        method: Method::Undelete,
+        path: "/sendstores.v1.StoreService/Undelete",
+        rule: Rule::Permission("stores.update"),
+        scope: Scope::Store,
+        effect: Effect::Write,
+        idempotent: true,
+        audit: true,
+    },
+    MethodAccess {
+        method: Method::Update,
+        path: "/sendstores.v1.StoreService/Update",
+        rule: Rule::Permission("stores.update"),
+        scope: Scope::Store,
+        effect: Effect::Write,
         idempotent: true,
         audit: true,
     },
@@ -292,18 +314,20 @@ fn index(path: &str) -> Option<usize> {
         "/sendstores.v1.StoreService/List" => Some(9),
         "/sendstores.v1.StoreService/GetSummary" => Some(10),
         "/sendstores.v1.StoreService/Delete" => Some(11),
-        "/sendstores.v1.StoreService/Suspend" => Some(12),
-        "/sendstores.v1.StoreService/Resume" => Some(13),
-        "/sendstores.v1.StoreService/WatchStatus" => Some(14),
-        "/sendstores.v1.StoreService/GetCredentials" => Some(15),
-        "/sendstores.v1.TokenService/Create" => Some(16),
-        "/sendstores.v1.TokenService/List" => Some(17),
-        "/sendstores.v1.TokenService/Revoke" => Some(18),
-        "/grpc.health.v1.Health/Check" => Some(19),
-        "/grpc.health.v1.Health/List" => Some(20),
-        "/grpc.health.v1.Health/Watch" => Some(21),
-        "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo" => Some(22),
-        "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo" => Some(23),
+        "/sendstores.v1.StoreService/Undelete" => Some(12),
+        "/sendstores.v1.StoreService/Update" => Some(13),
+        "/sendstores.v1.StoreService/Suspend" => Some(14),
+        "/sendstores.v1.StoreService/Resume" => Some(15),
+        "/sendstores.v1.StoreService/WatchStatus" => Some(16),
+        "/sendstores.v1.StoreService/GetCredentials" => Some(17),
+        "/sendstores.v1.TokenService/Create" => Some(18),
+        "/sendstores.v1.TokenService/List" => Some(19),
+        "/sendstores.v1.TokenService/Revoke" => Some(20),
+        "/grpc.health.v1.Health/Check" => Some(21),
+        "/grpc.health.v1.Health/List" => Some(22),
+        "/grpc.health.v1.Health/Watch" => Some(23),
+        "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo" => Some(24),
+        "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo" => Some(25),
         _ => None,
     }
 }

@@ -1907,6 +1907,9 @@ pub struct StoreSpec {
     /// The settings that the store starts with. Default: the default of every setting.
     #[prost(message, optional, tag = "2")]
     pub shop: ::core::option::Option<ShopSettings>,
+    /// If true, Delete is refused with DELETION_PROTECTED. Update changes it. Default: false.
+    #[prost(bool, tag = "9")]
+    pub deletion_protection: bool,
 }
 /// Why a store makes no progress. `Store.state` says where the store is; a failure says why it stays there.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -2242,7 +2245,7 @@ pub mod history_entry {
         Ready = 2,
         /// GetCredentials returned the credentials.
         CredentialsRead = 3,
-        /// Delete was accepted.
+        /// Delete was accepted, or the `purge_time` of the store has come.
         DeleteRequested = 4,
         /// `sendstores-server adopt` took the store back from the cluster, after Redis had lost its record or after its namespace
         /// was restored. In the first case the earlier history is lost.
@@ -2251,6 +2254,10 @@ pub mod history_entry {
         SuspendRequested = 6,
         /// Resume was accepted. An EVENT_READY follows when shoppers can buy again.
         ResumeRequested = 7,
+        /// Update was accepted.
+        UpdateRequested = 8,
+        /// Undelete was accepted. An EVENT_READY follows when shoppers can buy again.
+        UndeleteRequested = 9,
     }
     impl Event {
         /// String value of the enum field names used in the ProtoBuf definition.
@@ -2267,6 +2274,8 @@ pub mod history_entry {
                 Self::Adopted => "EVENT_ADOPTED",
                 Self::SuspendRequested => "EVENT_SUSPEND_REQUESTED",
                 Self::ResumeRequested => "EVENT_RESUME_REQUESTED",
+                Self::UpdateRequested => "EVENT_UPDATE_REQUESTED",
+                Self::UndeleteRequested => "EVENT_UNDELETE_REQUESTED",
             }
         }
         /// Creates an enum from field names used in the ProtoBuf definition.
@@ -2280,6 +2289,8 @@ pub mod history_entry {
                 "EVENT_ADOPTED" => Some(Self::Adopted),
                 "EVENT_SUSPEND_REQUESTED" => Some(Self::SuspendRequested),
                 "EVENT_RESUME_REQUESTED" => Some(Self::ResumeRequested),
+                "EVENT_UPDATE_REQUESTED" => Some(Self::UpdateRequested),
+                "EVENT_UNDELETE_REQUESTED" => Some(Self::UndeleteRequested),
                 _ => None,
             }
         }
@@ -2351,6 +2362,9 @@ pub struct Store {
     /// credentials if there are more than 8 of those, else the oldest other entry.
     #[prost(message, repeated, tag = "19")]
     pub history: ::prost::alloc::vec::Vec<HistoryEntry>,
+    /// When a store that is RETAINING or RETAINED is removed for good. Absent in all other states.
+    #[prost(message, optional, tag = "26")]
+    pub purge_time: ::core::option::Option<::prost_types::Timestamp>,
 }
 /// Nested message and enum types in `Store`.
 pub mod store {
@@ -2384,7 +2398,7 @@ pub mod store {
         /// Nothing of the store runs, and it is not reachable at `url`. Its volumes, credentials and address are kept. Resume brings
         /// it back.
         Suspended = 6,
-        /// The server starts the pods again, because Resume was called.
+        /// The server starts the pods again, because Resume or Undelete was called.
         Resuming = 7,
         /// The server does not try again; `failure` says why. The store stays so until its intent changes or it is deleted.
         Failed = 8,
@@ -2392,6 +2406,11 @@ pub mod store {
         Deleting = 9,
         /// The store and everything it owned are removed. The last state that a watch reports. Get returns NOT_FOUND.
         Deleted = 10,
+        /// The server closes the shop and stops its pods, because Delete was called and the operator has stores kept for a time. Undelete
+        /// brings the store back.
+        Retaining = 11,
+        /// Nothing of the store runs, and its data is kept until `purge_time`. Then the store is DELETING. Undelete brings it back.
+        Retained = 12,
     }
     impl State {
         /// String value of the enum field names used in the ProtoBuf definition.
@@ -2411,6 +2430,8 @@ pub mod store {
                 Self::Failed => "STATE_FAILED",
                 Self::Deleting => "STATE_DELETING",
                 Self::Deleted => "STATE_DELETED",
+                Self::Retaining => "STATE_RETAINING",
+                Self::Retained => "STATE_RETAINED",
             }
         }
         /// Creates an enum from field names used in the ProtoBuf definition.
@@ -2427,6 +2448,8 @@ pub mod store {
                 "STATE_FAILED" => Some(Self::Failed),
                 "STATE_DELETING" => Some(Self::Deleting),
                 "STATE_DELETED" => Some(Self::Deleted),
+                "STATE_RETAINING" => Some(Self::Retaining),
+                "STATE_RETAINED" => Some(Self::Retained),
                 _ => None,
             }
         }
@@ -2439,7 +2462,7 @@ pub struct StoreFilter {
     /// Only stores with one of these ids. At most 100 entries.
     #[prost(string, repeated, tag = "1")]
     pub ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// Only stores in one of these states. At most 10 entries. Empty: any state but DELETED; a watch still reports the change
+    /// Only stores in one of these states. At most 12 entries. Empty: any state but DELETED; a watch still reports the change
     /// to DELETED.
     #[prost(enumeration = "store::State", repeated, tag = "2")]
     pub states: ::prost::alloc::vec::Vec<i32>,
@@ -2799,11 +2822,68 @@ pub struct DeleteRequest {
     /// If true, the server checks the request and answers as Delete would, and writes nothing.
     #[prost(bool, tag = "5")]
     pub validate_only: bool,
+    /// If true, the store is removed now and for good, also where deleted stores are kept for a time. It does not overrule
+    /// `spec.deletion_protection`. A server of an older version ignores it, and always does so.
+    #[prost(bool, tag = "6")]
+    pub force: bool,
 }
 /// The response of Delete.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct DeleteResponse {
     /// The store after the call. Absent if there was none and `allow_missing` was set.
+    #[prost(message, optional, tag = "1")]
+    pub store: ::core::option::Option<Store>,
+}
+/// The request of Undelete.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UndeleteRequest {
+    /// The id of the store.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// Identifies the request, so that a retry has no second effect. Limits as in Create.
+    #[prost(string, tag = "2")]
+    pub request_id: ::prost::alloc::string::String,
+    /// Undelete only if the store still has this etag. Empty: undelete in any case.
+    #[prost(string, tag = "3")]
+    pub etag: ::prost::alloc::string::String,
+    /// If true, the server checks the request and answers as Undelete would, and writes nothing.
+    #[prost(bool, tag = "4")]
+    pub validate_only: bool,
+}
+/// The response of Undelete.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct UndeleteResponse {
+    /// The store after the call.
+    #[prost(message, optional, tag = "1")]
+    pub store: ::core::option::Option<Store>,
+}
+/// The request of Update.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UpdateRequest {
+    /// The id of the store.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// The new values of the fields that `update_mask` names. Other fields are ignored.
+    #[prost(message, optional, tag = "2")]
+    pub spec: ::core::option::Option<StoreSpec>,
+    /// The fields to change, by their path in a Store. One of: "spec.deletion_protection". Every path must be one of these, and there
+    /// must be at least one.
+    #[prost(message, optional, tag = "3")]
+    pub update_mask: ::core::option::Option<::prost_types::FieldMask>,
+    /// Identifies the request, so that a retry has no second effect. Limits as in Create.
+    #[prost(string, tag = "4")]
+    pub request_id: ::prost::alloc::string::String,
+    /// Update only if the store still has this etag. Empty: update in any case.
+    #[prost(string, tag = "5")]
+    pub etag: ::prost::alloc::string::String,
+    /// If true, the server checks the request and answers as Update would, and writes nothing.
+    #[prost(bool, tag = "6")]
+    pub validate_only: bool,
+}
+/// The response of Update.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct UpdateResponse {
+    /// The store after the call.
     #[prost(message, optional, tag = "1")]
     pub store: ::core::option::Option<Store>,
 }
@@ -3254,17 +3334,21 @@ pub mod store_service_client {
                 .insert(GrpcMethod::new("sendstores.v1.StoreService", "GetSummary"));
             self.inner.unary(req, path, codec).await
         }
-        /// Accepts the removal of a store with everything it owns and returns it in state DELETING.
-        /// The store is gone when WatchStatus reports DELETED or Get returns NOT_FOUND. A deletion cannot be undone.
-        /// If the store is already DELETING, the call changes nothing and returns the store.
+        /// Accepts the removal of a store with everything it owns.
+        /// If the operator has configured how long deleted stores are kept, and the store was READY once, it is returned in state
+        /// RETAINING: its shop is closed, and its data is kept until `purge_time`. Until then Undelete brings it back. Otherwise, and with
+        /// `force`, it is returned in state DELETING, which cannot be undone.
+        /// The store is gone when WatchStatus reports DELETED or Get returns NOT_FOUND.
+        /// If the store is already DELETING, or RETAINING or RETAINED and `force` is not set, the call changes nothing and returns the
+        /// store.
         /// A repetition with the same `request_id` and the same body within 24 hours has no effect and returns the first response.
         ///
         /// - INVALID_ARGUMENT: INVALID_FIELD. REQUEST_ID_REUSED, the `request_id` was used with another body.
         /// - NOT_FOUND: STORE_NOT_FOUND, unless `allow_missing` is set.
         /// - ABORTED: ETAG_MISMATCH, the store has changed since the given `etag`. WRITE_CONFLICT, the store changes too often;
         ///   retry.
-        /// - FAILED_PRECONDITION: STORE_FOREIGN, the state or the engine of the store is known only to a newer version of the
-        ///   server. Call a server of that version.
+        /// - FAILED_PRECONDITION: DELETION_PROTECTED, the store has `spec.deletion_protection`. STORE_FOREIGN, the state or the engine of
+        ///   the store is known only to a newer version of the server. Call a server of that version.
         /// - RESOURCE_EXHAUSTED: LEDGER_FULL, Redis has no room. Nothing was written.
         pub async fn delete(
             &mut self,
@@ -3285,6 +3369,73 @@ pub mod store_service_client {
             let mut req = request.into_request();
             req.extensions_mut()
                 .insert(GrpcMethod::new("sendstores.v1.StoreService", "Delete"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Takes the deletion of a store back that is RETAINING or RETAINED, and returns it in state RESUMING. The store is READY once a
+        /// probe has seen it sell, with the products, orders, password and address of before.
+        /// A repetition with the same `request_id` and the same body within 24 hours has no effect and returns the first response.
+        ///
+        /// - INVALID_ARGUMENT: INVALID_FIELD. REQUEST_ID_REUSED, the `request_id` was used with another body.
+        /// - NOT_FOUND: STORE_NOT_FOUND.
+        /// - ALREADY_EXISTS: NOT_DELETED, the deletion of the store was not asked for.
+        /// - ABORTED: ETAG_MISMATCH, the store has changed since the given `etag`. WRITE_CONFLICT, the store changes too often;
+        ///   retry.
+        /// - FAILED_PRECONDITION: STATE_FORBIDS, the store is DELETING. STORE_FOREIGN, as for Delete.
+        /// - RESOURCE_EXHAUSTED: LEDGER_FULL, Redis has no room. Nothing was written.
+        pub async fn undelete(
+            &mut self,
+            request: impl tonic::IntoRequest<super::UndeleteRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::UndeleteResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/sendstores.v1.StoreService/Undelete",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("sendstores.v1.StoreService", "Undelete"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Changes fields of a store and returns it. The fields that can be changed are those that the documentation of
+        /// `UpdateRequest.update_mask` names. They need nothing in the cluster: the state of the store stays as it is.
+        /// If the fields have these values already, the call changes nothing and returns the store.
+        /// A repetition with the same `request_id` and the same body within 24 hours has no effect and returns the first response.
+        ///
+        /// - INVALID_ARGUMENT: INVALID_FIELD. REQUEST_ID_REUSED, the `request_id` was used with another body.
+        /// - NOT_FOUND: STORE_NOT_FOUND.
+        /// - ABORTED: ETAG_MISMATCH, the store has changed since the given `etag`. WRITE_CONFLICT, the store changes too often;
+        ///   retry.
+        /// - FAILED_PRECONDITION: STATE_FORBIDS, the store is being deleted. STORE_FOREIGN, as for Delete.
+        /// - RESOURCE_EXHAUSTED: LEDGER_FULL, Redis has no room. Nothing was written.
+        pub async fn update(
+            &mut self,
+            request: impl tonic::IntoRequest<super::UpdateRequest>,
+        ) -> std::result::Result<tonic::Response<super::UpdateResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/sendstores.v1.StoreService/Update",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("sendstores.v1.StoreService", "Update"));
             self.inner.unary(req, path, codec).await
         }
         /// Accepts the suspension of a store and returns it in state SUSPENDING: the shop is closed to visitors, then the pods of the
@@ -3520,22 +3671,59 @@ pub mod store_service_server {
             tonic::Response<super::GetSummaryResponse>,
             tonic::Status,
         >;
-        /// Accepts the removal of a store with everything it owns and returns it in state DELETING.
-        /// The store is gone when WatchStatus reports DELETED or Get returns NOT_FOUND. A deletion cannot be undone.
-        /// If the store is already DELETING, the call changes nothing and returns the store.
+        /// Accepts the removal of a store with everything it owns.
+        /// If the operator has configured how long deleted stores are kept, and the store was READY once, it is returned in state
+        /// RETAINING: its shop is closed, and its data is kept until `purge_time`. Until then Undelete brings it back. Otherwise, and with
+        /// `force`, it is returned in state DELETING, which cannot be undone.
+        /// The store is gone when WatchStatus reports DELETED or Get returns NOT_FOUND.
+        /// If the store is already DELETING, or RETAINING or RETAINED and `force` is not set, the call changes nothing and returns the
+        /// store.
         /// A repetition with the same `request_id` and the same body within 24 hours has no effect and returns the first response.
         ///
         /// - INVALID_ARGUMENT: INVALID_FIELD. REQUEST_ID_REUSED, the `request_id` was used with another body.
         /// - NOT_FOUND: STORE_NOT_FOUND, unless `allow_missing` is set.
         /// - ABORTED: ETAG_MISMATCH, the store has changed since the given `etag`. WRITE_CONFLICT, the store changes too often;
         ///   retry.
-        /// - FAILED_PRECONDITION: STORE_FOREIGN, the state or the engine of the store is known only to a newer version of the
-        ///   server. Call a server of that version.
+        /// - FAILED_PRECONDITION: DELETION_PROTECTED, the store has `spec.deletion_protection`. STORE_FOREIGN, the state or the engine of
+        ///   the store is known only to a newer version of the server. Call a server of that version.
         /// - RESOURCE_EXHAUSTED: LEDGER_FULL, Redis has no room. Nothing was written.
         async fn delete(
             &self,
             request: tonic::Request<super::DeleteRequest>,
         ) -> std::result::Result<tonic::Response<super::DeleteResponse>, tonic::Status>;
+        /// Takes the deletion of a store back that is RETAINING or RETAINED, and returns it in state RESUMING. The store is READY once a
+        /// probe has seen it sell, with the products, orders, password and address of before.
+        /// A repetition with the same `request_id` and the same body within 24 hours has no effect and returns the first response.
+        ///
+        /// - INVALID_ARGUMENT: INVALID_FIELD. REQUEST_ID_REUSED, the `request_id` was used with another body.
+        /// - NOT_FOUND: STORE_NOT_FOUND.
+        /// - ALREADY_EXISTS: NOT_DELETED, the deletion of the store was not asked for.
+        /// - ABORTED: ETAG_MISMATCH, the store has changed since the given `etag`. WRITE_CONFLICT, the store changes too often;
+        ///   retry.
+        /// - FAILED_PRECONDITION: STATE_FORBIDS, the store is DELETING. STORE_FOREIGN, as for Delete.
+        /// - RESOURCE_EXHAUSTED: LEDGER_FULL, Redis has no room. Nothing was written.
+        async fn undelete(
+            &self,
+            request: tonic::Request<super::UndeleteRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::UndeleteResponse>,
+            tonic::Status,
+        >;
+        /// Changes fields of a store and returns it. The fields that can be changed are those that the documentation of
+        /// `UpdateRequest.update_mask` names. They need nothing in the cluster: the state of the store stays as it is.
+        /// If the fields have these values already, the call changes nothing and returns the store.
+        /// A repetition with the same `request_id` and the same body within 24 hours has no effect and returns the first response.
+        ///
+        /// - INVALID_ARGUMENT: INVALID_FIELD. REQUEST_ID_REUSED, the `request_id` was used with another body.
+        /// - NOT_FOUND: STORE_NOT_FOUND.
+        /// - ABORTED: ETAG_MISMATCH, the store has changed since the given `etag`. WRITE_CONFLICT, the store changes too often;
+        ///   retry.
+        /// - FAILED_PRECONDITION: STATE_FORBIDS, the store is being deleted. STORE_FOREIGN, as for Delete.
+        /// - RESOURCE_EXHAUSTED: LEDGER_FULL, Redis has no room. Nothing was written.
+        async fn update(
+            &self,
+            request: tonic::Request<super::UpdateRequest>,
+        ) -> std::result::Result<tonic::Response<super::UpdateResponse>, tonic::Status>;
         /// Accepts the suspension of a store and returns it in state SUSPENDING: the shop is closed to visitors, then the pods of the
         /// application and of the database stop, in this order. The volumes, the credentials and the address are kept; scheduled jobs
         /// and probes rest. The store is SUSPENDED when no pod of it runs. A suspended store counts against the quota of its tenant.
@@ -3938,6 +4126,96 @@ pub mod store_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = DeleteSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/sendstores.v1.StoreService/Undelete" => {
+                    #[allow(non_camel_case_types)]
+                    struct UndeleteSvc<T: StoreService>(pub Arc<T>);
+                    impl<
+                        T: StoreService,
+                    > tonic::server::UnaryService<super::UndeleteRequest>
+                    for UndeleteSvc<T> {
+                        type Response = super::UndeleteResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::UndeleteRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as StoreService>::undelete(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = UndeleteSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/sendstores.v1.StoreService/Update" => {
+                    #[allow(non_camel_case_types)]
+                    struct UpdateSvc<T: StoreService>(pub Arc<T>);
+                    impl<
+                        T: StoreService,
+                    > tonic::server::UnaryService<super::UpdateRequest>
+                    for UpdateSvc<T> {
+                        type Response = super::UpdateResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::UpdateRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as StoreService>::update(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = UpdateSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -49,6 +49,10 @@ pub enum Happening {
     SuspendRequested,
     /// Its return from a suspension was accepted.
     ResumeRequested,
+    /// A change of what was asked for was accepted.
+    UpdateRequested,
+    /// Its deletion was taken back.
+    UndeleteRequested,
     /// Something that a newer version did.
     Unknown(Word),
 }
@@ -115,7 +119,7 @@ impl fmt::Display for Actor {
 
 impl Happening {
     /// All that are known.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Created,
         Self::Ready,
         Self::CredentialsRead,
@@ -123,6 +127,8 @@ impl Happening {
         Self::Adopted,
         Self::SuspendRequested,
         Self::ResumeRequested,
+        Self::UpdateRequested,
+        Self::UndeleteRequested,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -134,6 +140,8 @@ impl Happening {
             Self::Adopted => "ADOPTED",
             Self::SuspendRequested => "SUSPEND_REQUESTED",
             Self::ResumeRequested => "RESUME_REQUESTED",
+            Self::UpdateRequested => "UPDATE_REQUESTED",
+            Self::UndeleteRequested => "UNDELETE_REQUESTED",
             Self::Unknown(word) => word.as_str(),
         }
     }

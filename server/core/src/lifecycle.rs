@@ -12,6 +12,8 @@ pub enum Work {
     Keep,
     /// Stop the workloads and keep the data.
     Suspend,
+    /// Remove everything once its purge time has come.
+    Retain,
     /// Remove everything.
     Remove,
     /// Nothing before a caller asks for something else.
@@ -36,6 +38,8 @@ pub enum DueTime {
     Now,
     /// Once per probe interval.
     EachProbe,
+    /// At the store's purge time.
+    AtPurge,
     Never,
 }
 
@@ -71,7 +75,7 @@ pub enum Expect {
 impl State {
     /// The state's row.
     pub const fn lifecycle(self) -> Lifecycle {
-        use DueTime::{EachProbe, Never, Now};
+        use DueTime::{AtPurge, EachProbe, Never, Now};
         use QueueClass::{Make, Probe, Remove, Repair};
         // work, runs_cron, has_credentials, queue, due
         let (work, runs_cron, has_credentials, queue, due) = match self {
@@ -84,12 +88,24 @@ impl State {
             Self::Suspended => (Work::Nothing, false, true, Make, Never),
             Self::Resuming => (Work::Make, false, true, Make, Now),
             Self::Failed => (Work::Nothing, false, true, Make, Never),
+            Self::Retaining => (Work::Suspend, false, false, Make, Now),
+            Self::Retained => (Work::Retain, false, false, Remove, AtPurge),
             Self::Deleting => (Work::Remove, false, false, Remove, Now),
             Self::Deleted => (Work::Nothing, false, false, Remove, Never),
             // A newer version knows what it means, and does it.
             Self::Unknown(_) => (Work::Nothing, false, false, Make, Never),
         };
         Lifecycle { work, runs_cron, has_credentials, queue, due }
+    }
+
+    /// Whether it is being deleted or is deleted, also where that can be taken back.
+    pub const fn is_going(self) -> bool {
+        matches!(self, Self::Retaining | Self::Retained | Self::Deleting | Self::Deleted)
+    }
+
+    /// Whether nothing of it shall run, and its data is kept.
+    pub const fn rests(self) -> bool {
+        matches!(self, Self::Suspending | Self::Suspended | Self::Retaining | Self::Retained)
     }
 
     /// Whether reconcile has something to bring to an end.
@@ -171,12 +187,15 @@ mod tests {
         SUSPENDED     Nothing  -     yes          Make    Never
         RESUMING      Make     -     yes          Make    Now
         FAILED        Nothing  -     yes          Make    Never
+        RETAINING     Suspend  -     -            Make    Now
+        RETAINED      Retain   -     -            Remove  AtPurge
         DELETING      Remove   -     -            Remove  Now
         DELETED       Nothing  -     -            Remove  Never
     ";
 
     fn in_state(state: State) -> Store {
-        Store { state, ..fixture::store("store-a") }
+        let purge_time = (state == State::Retained).then_some(Timestamp::from_micros(-1));
+        Store { state, purge_time, observed_generation: 1, ..fixture::store("store-a") }
     }
 
     #[test]
@@ -205,7 +224,7 @@ mod tests {
     fn the_columns_agree_with_each_other() {
         for state in State::ALL {
             let row = state.lifecycle();
-            assert!(row.has_credentials || matches!(state, State::Deleting | State::Deleted), "{state}");
+            assert!(row.has_credentials || state.is_going(), "{state}");
             assert!(row.due == DueTime::Never || row.work != Work::Nothing, "{state}");
         }
     }

@@ -50,6 +50,10 @@ pub enum Action {
     AwaitStop,
     /// Nothing runs: record it.
     NoteSuspended,
+    /// Have the cluster remember what was asked for, which needs nothing else: record that it does.
+    Remember,
+    /// The purge time of the store has come: record that its removal begins.
+    Purge,
     /// Nothing to do before this time, or before something changes.
     Rest(Option<Timestamp>),
 }
@@ -59,6 +63,9 @@ pub fn plan(store: &Store, observed: &Observed, now: Timestamp) -> Action {
     if store.is_foreign() {
         return Action::Rest(None);
     }
+    if store.is_behind() {
+        return Action::Remember;
+    }
     if let Some(later) = held_back(store, now) {
         return Action::Rest(later);
     }
@@ -67,6 +74,12 @@ pub fn plan(store: &Store, observed: &Observed, now: Timestamp) -> Action {
         Work::Keep => keep_ready(store, observed),
         Work::Remove => toward_nothing(observed),
         Work::Suspend => toward_rest(store, observed),
+        Work::Retain => match store.purge_time {
+            Some(time) if time > now => Action::Rest(Some(time)),
+            Some(_) => Action::Purge,
+            // Nothing says how long it is to be kept.
+            None => Action::Rest(None),
+        },
         Work::Nothing => Action::Rest(None),
     }
 }
@@ -150,6 +163,8 @@ fn toward_rest(store: &Store, observed: &Observed) -> Action {
     match observed.activity {
         _ if observed.pipeline() == Pipeline::NONE => Action::Rest(None),
         Seen::Unknown => Action::ObserveActivity,
+        // What was to be kept is gone already.
+        Seen::Absent if store.state == State::Retaining => Action::Purge,
         Seen::Absent if was_complete(store) => Action::NoteLoss,
         Seen::Known(Activity::Running(_)) => Action::Stop,
         Seen::Known(Activity::Stopping(_)) => Action::AwaitStop,
@@ -180,7 +195,7 @@ mod tests {
     }
 
     fn in_state(state: State) -> Store {
-        Store { state, ..fixture::store("store-a") }
+        Store { state, observed_generation: 1, ..fixture::store("store-a") }
     }
 
     fn done() -> Seen<Progress> {
@@ -240,6 +255,36 @@ mod tests {
                 observed.note(step, Seen::Known(Progress::Waiting(waiting.clone())));
                 assert_eq!(plan(&store, &observed, now()), Action::Await(step));
             }
+        }
+    }
+
+    #[test]
+    fn a_kept_store_is_removed_when_its_time_has_come_and_not_before() {
+        let nothing = Observed::nothing(fixture::PIPELINE);
+        let kept = |micros| Store { purge_time: Some(Timestamp::from_micros(micros)), ..in_state(State::Retained) };
+        let (later, due) = (now().after(Duration::from_micros(1)), now());
+        assert_eq!(plan(&kept(later.as_micros()), &nothing, now()), Action::Rest(Some(later)));
+        assert_eq!(plan(&kept(due.as_micros()), &nothing, now()), Action::Purge);
+        assert_eq!(plan(&in_state(State::Retained), &nothing, now()), Action::Rest(None), "nothing says until when");
+        // Nothing is left that could be kept.
+        let mut gone = nothing;
+        gone.activity = Seen::Absent;
+        let retaining = Store { ready_time: Some(now()), ..in_state(State::Retaining) };
+        assert_eq!(plan(&retaining, &gone, now()), Action::Purge);
+    }
+
+    #[test]
+    fn what_only_has_to_be_remembered_is_remembered_first() {
+        for state in [State::Ready, State::Degraded, State::Suspended, State::Failed, State::Retained] {
+            let store = in_state(state).remembered(now()).protected(true, now());
+            assert_eq!(plan(&store, &Observed::nothing(fixture::PIPELINE), now()), Action::Remember, "{state}");
+            let remembered = store.remembered(now());
+            assert_ne!(plan(&remembered, &Observed::nothing(fixture::PIPELINE), now()), Action::Remember, "{state}");
+        }
+        // Its steps have the namespace remember it.
+        for state in [State::Provisioning, State::Updating, State::Resuming, State::Deleting] {
+            let store = in_state(state).protected(true, now());
+            assert_ne!(plan(&store, &Observed::nothing(fixture::PIPELINE), now()), Action::Remember, "{state}");
         }
     }
 

@@ -15,18 +15,25 @@ pub enum State {
     Suspended,
     Resuming,
     Failed,
+    Retaining,
+    Retained,
     Deleting,
     Deleted,
     /// One of a newer version. Nothing is known of it, so nothing leads out of it.
     Unknown(Word),
 }
 
-/// What can happen to a store. The first four are intents of a caller, the others findings of reconcile.
+/// What can happen to a store. The first six are intents of a caller, the others findings of reconcile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Event {
     UpdateRequested,
     SuspendRequested,
     ResumeRequested,
+    /// Its deletion was asked for, and can be taken back until its purge time.
+    RetainRequested,
+    /// Its deletion was taken back.
+    UndeleteRequested,
+    /// Its removal was asked for, or is due. It cannot be taken back.
     DeleteRequested,
     /// Everything the intent asks for holds, and the shop was seen to sell.
     Converged,
@@ -57,7 +64,7 @@ pub struct IllegalTransition {
 
 impl State {
     /// All that are known.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Provisioning,
         Self::Ready,
         Self::Degraded,
@@ -66,6 +73,8 @@ impl State {
         Self::Suspended,
         Self::Resuming,
         Self::Failed,
+        Self::Retaining,
+        Self::Retained,
         Self::Deleting,
         Self::Deleted,
     ];
@@ -77,17 +86,27 @@ impl State {
     pub fn next(self, event: Event) -> Result<Self, IllegalTransition> {
         use Event::{
             Converged, DeleteRequested, GaveUp, NamespaceLost, OperationFailed, ProbeFailed, Removed, ResumeRequested,
-            Slept, SuspendRequested, UpdateRequested,
+            RetainRequested, Slept, SuspendRequested, UndeleteRequested, UpdateRequested,
         };
         use State::{
-            Degraded, Deleted, Deleting, Failed, Provisioning, Ready, Resuming, Suspended, Suspending, Unknown,
-            Updating,
+            Degraded, Deleted, Deleting, Failed, Provisioning, Ready, Resuming, Retained, Retaining, Suspended,
+            Suspending, Unknown, Updating,
         };
         let next = match (self, event) {
             (Deleting, Removed) => Deleted,
             (Deleting, DeleteRequested) => Deleting,
             (Deleting | Deleted | Unknown(_), _) => return Err(IllegalTransition { state: self, event }),
             (_, DeleteRequested) => Deleting,
+            (Retaining | Retained, RetainRequested) => self,
+            (Retaining | Retained, UndeleteRequested) => Resuming,
+            (Retaining | Retained, Slept) => Retained,
+            (Retaining, GaveUp) => Failed,
+            (Retaining | Retained, NamespaceLost) => Failed,
+            (Retaining | Retained, _) => return Err(IllegalTransition { state: self, event }),
+            (_, UndeleteRequested) | (Provisioning, RetainRequested) => {
+                return Err(IllegalTransition { state: self, event });
+            }
+            (_, RetainRequested) => Retaining,
 
             (Provisioning, UpdateRequested) => Provisioning,
             (Ready | Degraded | Updating | Failed, UpdateRequested) => Updating,
@@ -128,6 +147,8 @@ impl State {
             Self::Suspended => "SUSPENDED",
             Self::Resuming => "RESUMING",
             Self::Failed => "FAILED",
+            Self::Retaining => "RETAINING",
+            Self::Retained => "RETAINED",
             Self::Deleting => "DELETING",
             Self::Deleted => "DELETED",
             Self::Unknown(word) => word.as_str(),
@@ -149,10 +170,12 @@ impl fmt::Display for State {
 // === impl Event ===
 
 impl Event {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::UpdateRequested,
         Self::SuspendRequested,
         Self::ResumeRequested,
+        Self::RetainRequested,
+        Self::UndeleteRequested,
         Self::DeleteRequested,
         Self::Converged,
         Self::Slept,
@@ -166,7 +189,8 @@ impl Event {
     /// Whether a caller wants something else than before: the generation counts these.
     pub fn is_intent(self) -> bool {
         match self {
-            Self::UpdateRequested | Self::SuspendRequested | Self::ResumeRequested | Self::DeleteRequested => true,
+            Self::UpdateRequested | Self::SuspendRequested | Self::ResumeRequested => true,
+            Self::RetainRequested | Self::UndeleteRequested | Self::DeleteRequested => true,
             Self::Converged | Self::Slept | Self::ProbeFailed | Self::GaveUp | Self::OperationFailed => false,
             Self::Removed | Self::NamespaceLost => false,
         }
@@ -179,17 +203,19 @@ mod tests {
 
     /// One row a state, one column an event, in the order of the `ALL` lists; `-` is illegal.
     const TABLE: &str = "
-                      Update        Suspend     Resume    Delete    Converged  Slept      ProbeFailed GaveUp  OperationFailed  Removed  NamespaceLost
-        PROVISIONING  PROVISIONING  -           -         DELETING  READY      -          -           FAILED  -                -        -
-        READY         UPDATING      SUSPENDING  -         DELETING  READY      -          DEGRADED    -       -                -        FAILED
-        DEGRADED      UPDATING      SUSPENDING  -         DELETING  READY      -          DEGRADED    -       -                -        FAILED
-        UPDATING      UPDATING      -           -         DELETING  READY      -          -           FAILED  DEGRADED         -        FAILED
-        SUSPENDING    -             SUSPENDING  RESUMING  DELETING  -          SUSPENDED  -           FAILED  -                -        FAILED
-        SUSPENDED     -             SUSPENDED   RESUMING  DELETING  -          SUSPENDED  -           -       -                -        FAILED
-        RESUMING      -             -           RESUMING  DELETING  READY      -          -           FAILED  -                -        FAILED
-        FAILED        UPDATING      -           -         DELETING  -          -          -           FAILED  -                -        FAILED
-        DELETING      -             -           -         DELETING  -          -          -           -       -                DELETED  -
-        DELETED       -             -           -         -         -          -          -           -       -                -        -
+                      Update        Suspend     Resume    Retain     Undelete  Delete    Converged  Slept      ProbeFailed GaveUp  OperationFailed  Removed  NamespaceLost
+        PROVISIONING  PROVISIONING  -           -         -          -         DELETING  READY      -          -           FAILED  -                -        -
+        READY         UPDATING      SUSPENDING  -         RETAINING  -         DELETING  READY      -          DEGRADED    -       -                -        FAILED
+        DEGRADED      UPDATING      SUSPENDING  -         RETAINING  -         DELETING  READY      -          DEGRADED    -       -                -        FAILED
+        UPDATING      UPDATING      -           -         RETAINING  -         DELETING  READY      -          -           FAILED  DEGRADED         -        FAILED
+        SUSPENDING    -             SUSPENDING  RESUMING  RETAINING  -         DELETING  -          SUSPENDED  -           FAILED  -                -        FAILED
+        SUSPENDED     -             SUSPENDED   RESUMING  RETAINING  -         DELETING  -          SUSPENDED  -           -       -                -        FAILED
+        RESUMING      -             -           RESUMING  RETAINING  -         DELETING  READY      -          -           FAILED  -                -        FAILED
+        FAILED        UPDATING      -           -         RETAINING  -         DELETING  -          -          -           FAILED  -                -        FAILED
+        RETAINING     -             -           -         RETAINING  RESUMING  DELETING  -          RETAINED   -           FAILED  -                -        FAILED
+        RETAINED      -             -           -         RETAINED   RESUMING  DELETING  -          RETAINED   -           -       -                -        FAILED
+        DELETING      -             -           -         -          -         DELETING  -          -          -           -       -                DELETED  -
+        DELETED       -             -           -         -          -         -         -          -          -           -       -                -        -
     ";
 
     #[test]

@@ -8,12 +8,14 @@ mod tests;
 use std::sync::Arc;
 
 use crate::{
+    adoption::Rest,
     engine::{Engine, Pipeline},
     evidence::Evidence,
     failure::Failure,
     history::{Cause, Happening, History, HistoryEntry},
     id::{StoreId, TenantId, Uid},
     label::Labels,
+    lifecycle::Work,
     release::Release,
     resource::UnknownFields,
     revision::Revision,
@@ -29,6 +31,8 @@ use crate::{
 pub struct StoreSpec {
     pub engine: Engine,
     pub shop: ShopSettings,
+    /// Delete is refused.
+    pub deletion_protection: bool,
 }
 
 /// One isolated store: intent and status together, as the ledger keeps them.
@@ -55,6 +59,8 @@ pub struct Store {
     pub update_time: Timestamp,
     pub ready_time: Option<Timestamp>,
     pub delete_time: Option<Timestamp>,
+    /// From then on it is removed for good. `None`: its deletion was not asked for, or cannot be taken back.
+    pub purge_time: Option<Timestamp>,
     /// What it was made from, as last seen when it was READY. `None`: it never was, or an older program wrote the record.
     pub made_from: Option<Box<Release>>,
     /// What the record has beside all this; nearly always nothing.
@@ -101,6 +107,7 @@ impl Store {
             update_time: now,
             ready_time: None,
             delete_time: None,
+            purge_time: None,
             made_from: None,
             unknown: None,
         }
@@ -137,10 +144,23 @@ impl Store {
         store
     }
 
-    /// The store, taken back from a cluster in which it was suspended: on its way to rest, whatever runs of it now.
+    /// The store, taken back from a cluster in which nothing of it shall run: on its way to rest, whatever runs of it now.
     #[must_use]
-    pub fn to_be_suspended(self) -> Self {
-        Self { state: State::Suspending, steps: vec![Step::pending(StepName::SUSPENSION)], ..self }
+    pub fn to_rest(self, rest: Rest, now: Timestamp) -> Self {
+        let steps = vec![Step::pending(StepName::SUSPENSION)];
+        match rest {
+            Rest::Suspended => Self { state: State::Suspending, steps, ..self },
+            Rest::RetainedUntil(time) => {
+                let delete_time = self.delete_time.or(Some(now));
+                Self { state: State::Retaining, steps, purge_time: Some(time), delete_time, ..self }
+            }
+        }
+    }
+
+    /// Whether something was asked for that needs nothing but to be remembered by the cluster.
+    pub fn is_behind(&self) -> bool {
+        let rests = matches!(self.state.lifecycle().work, Work::Keep | Work::Retain | Work::Nothing);
+        rests && !self.is_foreign() && !self.is_deleted() && self.observed_generation < self.generation
     }
 
     /// A store that was missing, once its namespace is back: on its way again, with what is known of its past.
@@ -178,7 +198,18 @@ impl Store {
                     next.happened(Happening::Ready, Cause::default(), now);
                 }
             }
+            Event::RetainRequested => {
+                next.delete_time = next.delete_time.or(Some(now));
+                next.steps = vec![Step::pending(StepName::SUSPENSION)];
+                next.happened(Happening::DeleteRequested, Cause::default(), now);
+            }
+            Event::UndeleteRequested => {
+                (next.delete_time, next.purge_time) = (None, None);
+                next.steps = pending(&self.steps);
+                next.happened(Happening::UndeleteRequested, Cause::default(), now);
+            }
             Event::DeleteRequested => {
+                next.purge_time = None;
                 next.delete_time = next.delete_time.or(Some(now));
                 next.steps = vec![Step::pending(StepName::REMOVAL)];
                 next.evidence.clear();
@@ -275,6 +306,31 @@ impl Store {
         next
     }
 
+    /// The store on its way to be kept until `purge_time`, and removed then. A later purge time of before stays.
+    ///
+    /// # Errors
+    /// It was never READY, or is being removed.
+    pub fn retained_until(&self, purge_time: Timestamp, now: Timestamp) -> Result<Self, IllegalTransition> {
+        let mut next = self.after(Event::RetainRequested, now)?;
+        next.purge_time = next.purge_time.max(Some(purge_time));
+        Ok(next)
+    }
+
+    /// The store with its protection on or off. Nothing of it has to change in the cluster but what its namespace remembers.
+    pub fn protected(&self, deletion_protection: bool, now: Timestamp) -> Self {
+        let mut next = self.clone();
+        next.spec.deletion_protection = deletion_protection;
+        next.generation = next.generation.saturating_add(1);
+        next.happened(Happening::UpdateRequested, Cause::default(), now);
+        next.update_time = now;
+        next
+    }
+
+    /// The store once the cluster remembers all that was asked for, where nothing else had to be done.
+    pub fn remembered(&self, now: Timestamp) -> Self {
+        Self { observed_generation: self.generation, update_time: now, ..self.clone() }
+    }
+
     /// The store once its credentials were handed out to `call`.
     pub fn credentials_read(&self, cause: Cause, now: Timestamp) -> Self {
         let mut next = self.clone();
@@ -302,8 +358,7 @@ impl Store {
     /// setting of a shop that is still to be set up or kept as it was asked for. Such a store is shown and kept, and
     /// otherwise left to replicas of that version. To remove a store its settings need not be known.
     pub fn is_foreign(&self) -> bool {
-        let going = matches!(self.state, State::Deleting | State::Deleted);
-        self.foreign_word().is_some() || (!going && self.spec.shop.unknown_word().is_some())
+        self.foreign_word().is_some() || (!self.state.is_going() && self.spec.shop.unknown_word().is_some())
     }
 
     /// Whether it has ended.

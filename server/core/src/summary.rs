@@ -100,8 +100,8 @@ impl Summary {
 /// not known.
 fn not_ready_since(store: &Store) -> Option<Timestamp> {
     match store.state {
-        State::Ready | State::Suspended | State::Deleted | State::Unknown(_) => None,
-        State::Deleting => Some(store.delete_time.unwrap_or(store.update_time)),
+        State::Ready | State::Suspended | State::Retained | State::Deleted | State::Unknown(_) => None,
+        State::Retaining | State::Deleting => Some(store.delete_time.unwrap_or(store.update_time)),
         _ if store.ready_time.is_none() => Some(store.create_time),
         _ => Some(store.update_time),
     }

@@ -23,6 +23,12 @@ impl Timestamp {
         Self(self.0.saturating_add(micros))
     }
 
+    /// Saturates at the beginning of time.
+    pub fn before(self, wait: Duration) -> Self {
+        let micros = i64::try_from(wait.as_micros()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_sub(micros))
+    }
+
     /// How long it is from `earlier` until here; zero when `earlier` is later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))

@@ -179,7 +179,7 @@ fn spawn_workers<L: Ledger>(
 fn service(config: &Config, stopping: CancellationToken) -> StoreApi<RedisLedger> {
     let template = config.store_url.clone();
     let api = StoreApi::new(Arc::new(move |id| template.url(id)), provision::ENGINES, limits(config), stopping);
-    api.with_quota(config.access.tenants)
+    api.with_quota(config.access.tenants).with_deletion_window(config.deletion_window)
 }
 
 fn limits(config: &Config) -> Limits {

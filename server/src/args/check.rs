@@ -52,6 +52,7 @@ impl Args {
         let probe_concurrency = p.take("probe-concurrency", number(&self.probe_concurrency, 1..=1_000));
         let probe_via = p.take("probe-via", probe_via(&self.probe_via));
         let cron_interval = p.take("cron-interval", duration(&self.cron_interval, 0..=86_400));
+        let deletion_window = p.take("deletion-window", duration(&self.deletion_window, 0..=366 * 86_400));
         let drain_timeout = p.take("drain-timeout", duration(&self.drain_timeout, 1..=600));
         let auth = self.auth.check(address_of(&listen), p);
         let access = self.access.check(address_of(&listen), p);
@@ -77,6 +78,7 @@ impl Args {
                 probe_concurrency: usize::try_from(probe_concurrency?).ok()?,
                 probe_via: probe_via?,
                 cron_interval: unless_never(cron_interval?),
+                deletion_window: deletion_window?,
                 quota,
                 deadlines,
                 drain_timeout: drain_timeout?,

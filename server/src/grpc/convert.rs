@@ -28,6 +28,7 @@ pub(super) fn store(store: &Store, engines: Engines) -> wire::Store {
         update_time,
         ready_time,
         delete_time,
+        purge_time,
         // For mending and adopting; not part of the contract.
         made_from: _,
         unknown: _,
@@ -54,6 +55,7 @@ pub(super) fn store(store: &Store, engines: Engines) -> wire::Store {
         update_time: Some(time(*update_time)),
         ready_time: ready_time.map(time),
         delete_time: delete_time.map(time),
+        purge_time: purge_time.map(time),
         history: history.entries().iter().map(entry).collect(),
     }
 }
@@ -67,7 +69,11 @@ pub(super) fn basic(store: &Store) -> wire::Store {
         uid: store.uid.to_string(),
         tenant: store.tenant.as_ref().map(ToString::to_string).unwrap_or_default(),
         labels: store.labels.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
-        spec: Some(wire::StoreSpec { engine: engine(store.spec.engine).into(), shop: Some(shop) }),
+        spec: Some(wire::StoreSpec {
+            engine: engine(store.spec.engine).into(),
+            shop: Some(shop),
+            deletion_protection: store.spec.deletion_protection,
+        }),
         state: state(store.state).into(),
         failure: store.failure.as_ref().map(|failure| wire::Failure { diagnosis: None, ..self::failure(failure) }),
         steps: store.steps.iter().filter(shown).map(step).collect(),
@@ -81,13 +87,15 @@ pub(super) fn basic(store: &Store) -> wire::Store {
         update_time: Some(time(store.update_time)),
         ready_time: store.ready_time.map(time),
         delete_time: store.delete_time.map(time),
+        purge_time: store.purge_time.map(time),
         history: Vec::new(),
     }
 }
 
 fn spec(spec: &StoreSpec) -> wire::StoreSpec {
-    let StoreSpec { engine, shop } = spec;
-    wire::StoreSpec { engine: self::engine(*engine).into(), shop: Some(super::shop::wire(shop)) }
+    let StoreSpec { engine, shop, deletion_protection } = spec;
+    let (engine, shop) = (self::engine(*engine).into(), Some(super::shop::wire(shop)));
+    wire::StoreSpec { engine, shop, deletion_protection: *deletion_protection }
 }
 
 /// The contract's name of an engine; the unspecified one for an engine that this version of the contract does not have.
@@ -107,6 +115,8 @@ pub(super) fn state(state: State) -> wire::store::State {
         State::Suspended => Wire::Suspended,
         State::Resuming => Wire::Resuming,
         State::Failed => Wire::Failed,
+        State::Retaining => Wire::Retaining,
+        State::Retained => Wire::Retained,
         State::Deleting => Wire::Deleting,
         State::Deleted => Wire::Deleted,
         State::Unknown(_) => Wire::Unspecified,
@@ -189,6 +199,8 @@ fn entry(entry: &HistoryEntry) -> wire::HistoryEntry {
         Happening::Adopted => Event::Adopted,
         Happening::SuspendRequested => Event::SuspendRequested,
         Happening::ResumeRequested => Event::ResumeRequested,
+        Happening::UpdateRequested => Event::UpdateRequested,
+        Happening::UndeleteRequested => Event::UndeleteRequested,
         Happening::Unknown(_) => Event::Unspecified,
     };
     wire::HistoryEntry {

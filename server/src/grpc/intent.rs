@@ -44,6 +44,13 @@ pub(super) struct Fields<'a> {
 // === impl Fields ===
 
 impl Fields<'_> {
+    /// Of a request that has no other fields.
+    pub(super) fn alone(self, scope: &Scope) -> Result<Intent, Refusal> {
+        let mut violations = Violations::default();
+        let intent = self.parse(&mut violations, scope);
+        violations.finish(intent)
+    }
+
     /// `None` where a field is invalid; `violations` has it then.
     pub(super) fn parse(self, violations: &mut Violations, scope: &Scope) -> Option<Intent> {
         let Self { id, request_id, etag, allow_missing, validate_only, digest } = self;

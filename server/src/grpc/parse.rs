@@ -98,7 +98,7 @@ pub(super) fn spec(
     id: &StoreId,
     host: &str,
 ) -> Option<StoreSpec> {
-    let wire::StoreSpec { engine, shop } = spec.unwrap_or_default();
+    let wire::StoreSpec { engine, shop, deletion_protection } = spec.unwrap_or_default();
     let engine = match wire::Engine::try_from(engine) {
         Ok(wire::Engine::Unspecified) => engines.default_engine(),
         named => named.ok().and_then(engine_named).and_then(|engine| engines.get(engine)),
@@ -108,7 +108,7 @@ pub(super) fn spec(
     }
     let engine = engine.map(|facts| facts.engine);
     let shop = shop::parse(violations, shop.unwrap_or_default(), &NewShop { id, host });
-    Some(StoreSpec { engine: engine?, shop: shop? })
+    Some(StoreSpec { engine: engine?, shop: shop?, deletion_protection })
 }
 
 /// What the caller asks for, of what is in its scope.
@@ -119,7 +119,7 @@ pub(super) fn filter(
 ) -> Option<StoreFilter> {
     let wire::StoreFilter { ids, states, engines, labels, tenant } = filter.unwrap_or_default();
     for (field, count, most) in
-        [("filter.ids", ids.len(), 100), ("filter.states", states.len(), 10), ("filter.engines", engines.len(), 10)]
+        [("filter.ids", ids.len(), 100), ("filter.states", states.len(), 12), ("filter.engines", engines.len(), 10)]
     {
         if count > most {
             violations.add(field, format!("must be {most} at most"));

@@ -3,6 +3,7 @@
 use std::{
     pin::Pin,
     sync::{Arc, OnceLock},
+    time::Duration,
 };
 
 use bytes::{Buf, Bytes};
@@ -54,6 +55,8 @@ struct Shared<L> {
     streams: Streams,
     /// Empty: tenants may have what they want.
     quota: OnceLock<Quota>,
+    /// Empty: a deleted store is removed at once.
+    deletion_window: OnceLock<Duration>,
     refusals: Refusals,
     stopping: CancellationToken,
 }
@@ -90,6 +93,7 @@ impl<L: Ledger> StoreApi<L> {
             stale_reads: Semaphore::new(limits.calls),
             streams: Streams::new(limits.streams),
             quota: OnceLock::new(),
+            deletion_window: OnceLock::new(),
             refusals: Refusals::default(),
             stopping,
         }))
@@ -102,6 +106,20 @@ impl<L: Ledger> StoreApi<L> {
             tracing::error!("the service had a quota already");
         }
         self
+    }
+
+    /// The same, with deleted stores kept for this time. A second time is not taken.
+    #[must_use]
+    pub fn with_deletion_window(self, window: Duration) -> Self {
+        if self.0.deletion_window.set(window).is_err() {
+            tracing::error!("the service had a deletion window already");
+        }
+        self
+    }
+
+    /// Zero: a deleted store is removed at once.
+    pub(super) fn deletion_window(&self) -> Duration {
+        self.0.deletion_window.get().copied().unwrap_or_default()
     }
 
     pub(super) fn refusals(&self) -> &Refusals {
@@ -296,6 +314,28 @@ impl<L: Ledger> StoreService for StoreApi<L> {
         let by = by(&request);
         self.answer_newest(request, async |api: &Self, request, caller| {
             api.handle_delete(request, &caller.scope, by).await
+        })
+        .await
+    }
+
+    /// OK, INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS, FAILED_PRECONDITION, ABORTED, RESOURCE_EXHAUSTED, UNAVAILABLE,
+    /// DEADLINE_EXCEEDED, INTERNAL.
+    async fn undelete(
+        &self,
+        request: Request<wire::UndeleteRequest>,
+    ) -> Result<Response<wire::UndeleteResponse>, Status> {
+        let by = by(&request);
+        self.answer_newest(request, async |api: &Self, request, caller| {
+            api.handle_undelete(request, &caller.scope, by).await
+        })
+        .await
+    }
+
+    /// As Suspend.
+    async fn update(&self, request: Request<wire::UpdateRequest>) -> Result<Response<wire::UpdateResponse>, Status> {
+        let by = by(&request);
+        self.answer_newest(request, async |api: &Self, request, caller| {
+            api.handle_update(request, &caller.scope, by).await
         })
         .await
     }

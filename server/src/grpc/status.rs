@@ -10,13 +10,14 @@ mod tests;
 use std::{collections::HashMap, time::Duration};
 
 use sendstores_core::{
-    Event, Revision, Role, State, StoreId, Word,
+    Revision, Role, StoreId, Word,
     audit::Verdict,
     ledger::{LedgerError, OPERATION_WINDOW},
 };
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
+pub(super) use lifecycle::Forbidden;
 pub(super) use tenancy::Tenancy;
 
 use super::violations::{self, Violation};
@@ -50,33 +51,17 @@ pub(super) enum Refusal {
     WriteConflict(StoreId),
     CredentialsNotReady(StoreId),
     StoreDeleting(StoreId),
-    /// The state of the store does not allow what the event asks for.
-    StateForbids {
-        id: StoreId,
-        state: State,
-        event: Event,
-    },
+    Forbidden(Forbidden),
     StoreForeign(StoreId, Word),
     RecordUnreadable(StoreId),
     PageTokenInvalid,
     ResumeTokenInvalid,
-    HistoryCompacted {
-        oldest: Revision,
-    },
-    TooManyRequests {
-        most: usize,
-    },
-    TooManyStreams {
-        most: usize,
-        scope: Scope,
-    },
-    TooManyConnections {
-        most: usize,
-    },
+    HistoryCompacted { oldest: Revision },
+    TooManyRequests { most: usize },
+    TooManyStreams { most: usize, scope: Scope },
+    TooManyConnections { most: usize },
     HostNotAllowed,
-    HeadersTooLarge {
-        most: usize,
-    },
+    HeadersTooLarge { most: usize },
     TokenMissing,
     TokenInvalid,
     TokenExpired,
@@ -87,17 +72,12 @@ pub(super) enum Refusal {
     SubjectUnbound(String),
     Tenancy(Tenancy),
     AuthUnavailable,
-    PermissionDenied {
-        permission: &'static str,
-        role: Role,
-    },
+    PermissionDenied { permission: &'static str, role: Role },
     Starting,
     Draining,
     LedgerUnavailable,
     LedgerFull,
-    ReadOnly {
-        why: String,
-    },
+    ReadOnly { why: String },
     ClusterUnavailable,
     DeadlineExceeded,
     Internal,
@@ -116,7 +96,7 @@ impl Refusal {
             Self::WriteConflict(_) => (Code::Aborted, "WRITE_CONFLICT"),
             Self::CredentialsNotReady(_) => (Code::FailedPrecondition, "CREDENTIALS_NOT_READY"),
             Self::StoreDeleting(_) => (Code::FailedPrecondition, "STORE_DELETING"),
-            Self::StateForbids { .. } => (Code::FailedPrecondition, "STATE_FORBIDS"),
+            Self::Forbidden(why) => why.code_and_reason(),
             Self::StoreForeign(_, _) => (Code::FailedPrecondition, "STORE_FOREIGN"),
             Self::RecordUnreadable(_) => (Code::FailedPrecondition, "RECORD_UNREADABLE"),
             Self::PageTokenInvalid => (Code::InvalidArgument, "PAGE_TOKEN_INVALID"),
@@ -163,7 +143,7 @@ impl Refusal {
                 return format!("the credentials of store {id} are not made yet; its steps say how far it is");
             }
             Self::StoreDeleting(id) => return format!("store {id} is being deleted; its credentials are given up"),
-            Self::StateForbids { id, state, event } => return lifecycle::forbidden(id, *state, *event),
+            Self::Forbidden(why) => return why.message(),
             Self::StoreForeign(id, word) => {
                 return format!(
                     "a newer version of the server has made store {id} {word}, which this one does not know; call a \
@@ -263,10 +243,7 @@ impl Refusal {
                 ("store_id", id.to_string())
             }
             Self::CredentialsNotReady(id) | Self::StoreDeleting(id) => ("store_id", id.to_string()),
-            Self::StateForbids { id, state, event: _ } => {
-                let pairs = [("store_id", id.to_string()), ("state", state.to_string())];
-                return pairs.map(|(name, value)| (name.to_owned(), value)).into();
-            }
+            Self::Forbidden(why) => return why.metadata(),
             Self::StoreForeign(id, _) | Self::RecordUnreadable(id) => ("store_id", id.to_string()),
             Self::Tenancy(why) => return why.metadata(),
             Self::HistoryCompacted { oldest } => ("oldest_revision", oldest.to_string()),
@@ -315,7 +292,10 @@ impl Refusal {
             Self::StoreExists(id) | Self::StoreNotFound(id) | Self::EtagMismatch(id) => {
                 details.set_resource_info("sendstores.v1.Store", id.as_str(), "", "");
             }
-            Self::CredentialsNotReady(id) | Self::StoreDeleting(id) | Self::StateForbids { id, .. } => {
+            Self::Forbidden(why) => {
+                details.set_resource_info("sendstores.v1.Store", why.id().as_str(), "", "");
+            }
+            Self::CredentialsNotReady(id) | Self::StoreDeleting(id) => {
                 details.set_resource_info("sendstores.v1.Store", id.as_str(), "", "");
             }
             Self::StoreForeign(id, _) | Self::RecordUnreadable(id) => {
@@ -366,6 +346,12 @@ impl From<Refusal> for Status {
 impl From<Tenancy> for Refusal {
     fn from(why: Tenancy) -> Self {
         Self::Tenancy(why)
+    }
+}
+
+impl From<Forbidden> for Refusal {
+    fn from(why: Forbidden) -> Self {
+        Self::Forbidden(why)
     }
 }
 

@@ -11,8 +11,7 @@ use super::{
     convert,
     create::digest,
     intent::{Fields, Intent},
-    parse::Violations,
-    status::Refusal,
+    status::{Forbidden, Refusal},
 };
 
 // === impl StoreApi ===
@@ -61,8 +60,9 @@ fn resuming(store: &Store, cause: Cause) -> Result<Option<Store>, Refusal> {
     }
 }
 
-fn after(store: &Store, event: Event, cause: Cause) -> Result<Store, Refusal> {
-    let forbids = |_| Refusal::StateForbids { id: store.id.clone(), state: store.state, event };
+/// The store after `event`, if its state allows that.
+pub(super) fn after(store: &Store, event: Event, cause: Cause) -> Result<Store, Refusal> {
+    let forbids = |_| Forbidden::State { id: store.id.clone(), state: store.state, event };
     Ok(store.after(event, SystemTime::now().into()).map_err(forbids)?.by(cause))
 }
 
@@ -70,18 +70,12 @@ fn parse_suspend(request: wire::SuspendRequest, scope: &Scope) -> Result<Intent,
     let body = wire::SuspendRequest { request_id: String::new(), validate_only: false, ..request.clone() };
     let digest = digest("suspend", &body);
     let wire::SuspendRequest { id, request_id, etag, validate_only } = request;
-    parse(Fields { id: &id, request_id: &request_id, etag, allow_missing: false, validate_only, digest }, scope)
+    Fields { id: &id, request_id: &request_id, etag, allow_missing: false, validate_only, digest }.alone(scope)
 }
 
 fn parse_resume(request: wire::ResumeRequest, scope: &Scope) -> Result<Intent, Refusal> {
     let body = wire::ResumeRequest { request_id: String::new(), validate_only: false, ..request.clone() };
     let digest = digest("resume", &body);
     let wire::ResumeRequest { id, request_id, etag, validate_only } = request;
-    parse(Fields { id: &id, request_id: &request_id, etag, allow_missing: false, validate_only, digest }, scope)
-}
-
-fn parse(fields: Fields<'_>, scope: &Scope) -> Result<Intent, Refusal> {
-    let mut violations = Violations::default();
-    let intent = fields.parse(&mut violations, scope);
-    violations.finish(intent)
+    Fields { id: &id, request_id: &request_id, etag, allow_missing: false, validate_only, digest }.alone(scope)
 }

@@ -8,7 +8,7 @@ use kube::{
 };
 use sendstores_core::{
     Engines, Labels, StoreId, Timestamp,
-    adoption::{Found, Intent, Inventory},
+    adoption::{Found, Intent, Inventory, Rest},
     cluster::Identity,
     provisioner::StepError,
     store::NewStore,
@@ -140,12 +140,20 @@ fn intent(namespace: &Namespace, found: &Found, engines: Engines) -> Result<Inte
     });
     let made_from = annotation(names::MADE_FROM)
         .and_then(|text| settings::read_release(text).inspect_err(|why| unusable(names::MADE_FROM, why)).ok());
-    let suspended = annotation(names::SUSPENDED).is_some();
-    Ok(Intent { new, generation, ready_time, made_from: made_from.map(Box::new), suspended })
+    Ok(Intent { new, generation, ready_time, made_from: made_from.map(Box::new), rest: rest(namespace) })
+}
+
+/// A purge time that cannot be read is none: the store is suspended, and not removed.
+fn rest(namespace: &Namespace) -> Option<Rest> {
+    namespace.annotations().get(names::SUSPENDED)?;
+    let purge_time = namespace.annotations().get(names::PURGE_TIME).and_then(|text| settings::read_time(text).ok());
+    Some(purge_time.map_or(Rest::Suspended, Rest::RetainedUntil))
 }
 
 #[cfg(test)]
 mod tests {
+    use sendstores_core::{State, Store};
+
     use super::*;
     use crate::provision::ENGINES;
     use crate::provision::{
@@ -167,8 +175,8 @@ mod tests {
         let found = found(&namespace(), ENGINES).unwrap();
         assert_eq!((&found.id, &found.uid, found.going), (&store.id, &store.uid, false));
         assert_eq!(found.created.as_micros(), 1_767_323_045_000_000);
-        let Intent { new, generation, ready_time, made_from, suspended } = *found.intent.unwrap();
-        assert_eq!((generation, ready_time, made_from, suspended), (store.generation, None, None, false));
+        let Intent { new, generation, ready_time, made_from, rest } = *found.intent.unwrap();
+        assert_eq!((generation, ready_time, made_from, rest), (store.generation, None, None, None));
         assert_eq!((new.id, new.uid, new.tenant), (store.id, store.uid, store.tenant));
         assert_eq!((new.labels, new.spec, new.url), (store.labels, store.spec, store.url));
     }
@@ -188,6 +196,22 @@ mod tests {
         let found = found(&namespace, ENGINES).unwrap();
         let intent = found.intent.unwrap();
         assert_eq!((intent.ready_time, intent.made_from), (Some(found.created), None));
+    }
+
+    #[test]
+    fn a_namespace_says_that_nothing_of_its_store_shall_run() {
+        let purge_time = Timestamp::from_micros(1_767_323_999_000_000);
+        for (state, time, expected) in [
+            (State::Suspended, None, Rest::Suspended),
+            (State::Retaining, Some(purge_time), Rest::RetainedUntil(purge_time)),
+        ] {
+            let store = Store { state, purge_time: time, ..fixtures::store() };
+            let mut namespace = steps::namespace::wanted(&store, "here");
+            assert_eq!(found(&namespace, ENGINES).unwrap().intent.unwrap().rest, Some(expected));
+            namespace.annotations_mut().insert(names::PURGE_TIME.to_owned(), "{".to_owned());
+            let damaged = found(&namespace, ENGINES).unwrap().intent.unwrap().rest;
+            assert_eq!(damaged, Some(Rest::Suspended), "what cannot be read removes nothing");
+        }
     }
 
     #[test]

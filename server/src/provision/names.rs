@@ -22,8 +22,10 @@ pub(crate) const LABELS: &str = "sendstores.dev/labels";
 pub(crate) const URL: &str = "sendstores.dev/url";
 /// When the store was READY for the first time. Absent: never.
 pub(crate) const READY_TIME: &str = "sendstores.dev/ready-time";
-/// Present while the store is to be suspended.
+/// Present while nothing of the store shall run.
 pub(crate) const SUSPENDED: &str = "sendstores.dev/suspended";
+/// Present while the store is kept although its deletion was asked for: when it is removed for good.
+pub(crate) const PURGE_TIME: &str = "sendstores.dev/purge-time";
 /// What the store was made from.
 pub(crate) const MADE_FROM: &str = "sendstores.dev/made-from";
 

@@ -17,18 +17,27 @@ use crate::shop::StoredShop;
 struct Spec {
     engine: String,
     shop: StoredShop,
+    #[serde(default, skip_serializing_if = "is_false")]
+    deletion_protection: bool,
 }
 
 /// The whole spec; there is no secret in it.
 pub(crate) fn spec(spec: &StoreSpec) -> Value {
-    json!(Spec { engine: spec.engine.as_str().to_owned(), shop: StoredShop::from(&spec.shop) })
+    let StoreSpec { engine, shop, deletion_protection } = spec;
+    let (engine, shop) = (engine.as_str().to_owned(), StoredShop::from(shop));
+    json!(Spec { engine, shop, deletion_protection: *deletion_protection })
 }
 
 /// The spec that [`spec`] wrote.
 pub(crate) fn read(text: &str) -> Result<StoreSpec, String> {
-    let Spec { engine, shop } = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let Spec { engine, shop, deletion_protection } = serde_json::from_str(text).map_err(|error| error.to_string())?;
     let engine = Engine::parse(&engine).ok_or_else(|| format!("engine {engine:?} is not known"))?;
-    Ok(StoreSpec { engine, shop: shop.try_into()? })
+    Ok(StoreSpec { engine, shop: shop.try_into()?, deletion_protection })
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde wants it")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// Tells one spec from another.

@@ -22,6 +22,8 @@ impl Due {
         }
         let retry = store.failure.as_ref().and_then(|failure| failure.retry_time);
         match store.state.lifecycle().due {
+            _ if store.is_behind() => Self::In(Duration::ZERO),
+            DueTime::AtPurge => store.purge_time.map_or(Self::Never, |time| Self::In(until(time))),
             DueTime::Now => Self::In(retry.map_or(Duration::ZERO, until)),
             DueTime::EachProbe => probe_interval.map_or(Self::Never, |interval| Self::In(jittered(interval))),
             DueTime::Never => Self::Never,

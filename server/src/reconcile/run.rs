@@ -1,13 +1,14 @@
 //! One run for one store: claim, load, then observe, plan, act and record until there is nothing to do.
 
 mod failing;
+mod resting;
 
 use std::time::{Duration, SystemTime};
 
 use sendstores_core::{
     Event, Evidence, FailureReason, Pipeline, State, StepName, Store, StoreId, Timestamp, adoption,
     ledger::{Claim, Fence, Ledger},
-    observed::{Activity, Observed, Progress, Remains, Seen, Waiting},
+    observed::{Observed, Progress, Remains, Seen, Waiting},
     plan::{Action, plan},
     provisioner::{Provisioner, StepError},
 };
@@ -64,6 +65,8 @@ struct Work<'a, L, P> {
     making: &'a Mutex<()>,
     slot: &'a Slot,
     fence: Fence,
+    /// When the claim was taken, by the ledger's clock.
+    claimed: Timestamp,
     store: Store,
     /// Of this store's intent: a run ends when the intent changes.
     observed: Observed,
@@ -79,6 +82,8 @@ struct Work<'a, L, P> {
 enum Turn {
     Again,
     Over,
+    /// Nothing more can be done before this time.
+    Later(Duration),
     /// The store is to be probed once more before it is called DEGRADED.
     Suspect,
 }
@@ -177,7 +182,9 @@ impl<'a, L: Ledger, P: Provisioner> Run<'a, L, P> {
         let confirmed = probed.is_some_and(|probe| probe.suspect);
         let observed = observed.filter(|_| probed.is_some()).unwrap_or_else(|| Observed::nothing(pipeline));
         let (fence, store) = (claim.fence, with_steps_of(store, pipeline));
-        let mut work = Work { reconciler, making, slot, fence, store, observed, done: None, at: None, confirmed };
+        let claimed = claim.expires.before(reconciler.policy.lease);
+        let mut work =
+            Work { reconciler, making, slot, fence, claimed, store, observed, done: None, at: None, confirmed };
         match supervise::caught("run", work.until_at_rest()).await {
             Ok(outcome) => outcome,
             // To record it may panic as well, where the store itself is what cannot be dealt with.
@@ -199,6 +206,7 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
             let halt = match Box::pin(self.act(action)).await {
                 Ok(Turn::Again) => continue,
                 Ok(Turn::Over) => return Outcome::Rest(Box::new(self.store.clone())),
+                Ok(Turn::Later(wait)) => return Outcome::RetryIn(wait),
                 Ok(Turn::Suspect) => return Outcome::Suspect,
                 Err(Halt::Step(error)) => match Box::pin(self.fail(error)).await {
                     Ok(()) => return Outcome::Rest(Box::new(self.store.clone())),
@@ -250,10 +258,9 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
             }
             Action::Stop => Box::pin(self.stop()).await?,
             Action::AwaitStop => self.wait_stop().await?,
-            Action::NoteSuspended => {
-                self.apply(Event::Slept).await?;
-                tracing::info!(store = %self.store.id, "suspended");
-            }
+            Action::NoteSuspended => self.note_suspended().await?,
+            Action::Remember => return self.remember().await,
+            Action::Purge => return self.purge().await,
             Action::Rest(_) => return Ok(Turn::Over),
         }
         Ok(Turn::Again)
@@ -325,33 +332,6 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
         Ok(())
     }
 
-    async fn stop(&mut self) -> Result<(), Halt> {
-        let detail = self.activity();
-        let _permit = self.permit().await;
-        self.at_step(StepName::SUSPENSION, true, &detail).await?;
-        self.observed.activity = Seen::Unknown;
-        // Before anything stops: whenever the ledger is lost, the store is not started again.
-        self.reconciler.provisioner.remember(&self.store).await?;
-        Ok(self.reconciler.provisioner.stop(&self.store).await?)
-    }
-
-    async fn wait_stop(&mut self) -> Result<(), Halt> {
-        let Seen::Known(last) = self.observed.activity.clone() else { return Ok(()) };
-        let detail = self.activity();
-        self.at_step(StepName::SUSPENSION, false, &detail).await?;
-        let _lent = self.slot.lend();
-        self.observed.activity = self.reconciler.provisioner.wait_stop(&self.store, &last).await?;
-        Ok(())
-    }
-
-    /// What is to be stopped, or stops.
-    fn activity(&self) -> String {
-        match &self.observed.activity {
-            Seen::Known(Activity::Running(detail) | Activity::Stopping(detail)) => detail.clone(),
-            Seen::Known(Activity::Resting) | Seen::Absent | Seen::Unknown => String::new(),
-        }
-    }
-
     async fn converge(&mut self, evidence: Vec<Evidence>) -> Result<(), Halt> {
         let mut next = self.after(Event::Converged)?;
         next.evidence = Evidence::renewed(&self.store.evidence, evidence, self.observed.pipeline().checks());
@@ -389,7 +369,7 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
             Action::ObserveActivity | Action::Stop | Action::AwaitStop | Action::NoteSuspended => {
                 Some(StepName::SUSPENSION)
             }
-            Action::Rest(_) => None,
+            Action::Remember | Action::Purge | Action::Rest(_) => None,
         }
     }
 
@@ -437,7 +417,7 @@ impl From<NotRecorded> for Halt {
 /// The store with the steps that it has now. A deletion and a suspension have their own one, whatever the engine.
 fn with_steps_of(store: Store, pipeline: Pipeline) -> Store {
     match store.state {
-        State::Deleting | State::Deleted | State::Suspending | State::Suspended => store,
+        state if state.is_going() || state.rests() => store,
         _ => store.with_steps_of(pipeline),
     }
 }

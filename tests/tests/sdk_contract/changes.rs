@@ -1,6 +1,6 @@
 //! Changes of one store that a caller asks for.
 
-use sendstores_client::{ChangeStore, DeleteStore, Error, State};
+use sendstores_client::{ChangeStore, CreateStore, DeleteStore, Error, State, UpdateStore};
 
 use super::{Subject, create, sdk_rig::refusal};
 
@@ -62,4 +62,32 @@ pub(super) async fn a_deletion_is_guarded_and_repeated(subject: Subject) {
     assert_eq!(client.delete(missing.clone()).await.expect("no error"), None);
     create(&client, "store-a").await;
     assert_eq!(client.delete(missing).await.expect("as before"), None, "a repetition deletes nothing");
+}
+
+pub(super) async fn a_protected_store_is_not_deleted(subject: Subject) {
+    let client = subject.client();
+    let made = client.create(CreateStore::new().id("store-a").deletion_protection(true)).await.expect("accepted");
+    let is_protected =
+        |store: &sendstores_client::Store| store.spec.as_ref().is_some_and(|spec| spec.deletion_protection);
+    assert!(is_protected(&made));
+    for delete in [DeleteStore::new("store-a"), DeleteStore::new("store-a").force(true)] {
+        let refused = refusal(client.delete(delete).await);
+        assert!(matches!(refused, Error::FailedPrecondition(_)), "{refused:?}");
+        assert_eq!(refused.reason(), Some("DELETION_PROTECTED"));
+    }
+    let nothing = refusal(client.update(UpdateStore::new("store-a")).await);
+    let Error::InvalidArgument { violations, .. } = &nothing else { panic!("{nothing:?}") };
+    assert_eq!(violations[0].field, "update_mask");
+    let open = UpdateStore::new("store-a").deletion_protection(false);
+    let rehearsed = UpdateStore::new(ChangeStore::new("store-a").validate_only(true)).deletion_protection(false);
+    assert!(!is_protected(&client.update(rehearsed).await.expect("possible")));
+    assert_eq!(refusal(client.delete("store-a").await).reason(), Some("DELETION_PROTECTED"));
+    let opened = client.update(open.clone()).await.expect("accepted");
+    assert_eq!((is_protected(&opened), opened.generation, opened.state()), (false, 2, State::Provisioning));
+    assert_eq!(client.update(open).await.expect("it is so").generation, 2);
+    assert_eq!(refusal(client.undelete("store-a").await).reason(), Some("NOT_DELETED"));
+    client.delete("store-a").await.expect("accepted");
+    assert_eq!(refusal(client.undelete("store-a").await).reason(), Some("STATE_FORBIDS"));
+    let late = UpdateStore::new("store-a").deletion_protection(true);
+    assert_eq!(refusal(client.update(late).await).reason(), Some("STATE_FORBIDS"));
 }

@@ -4,7 +4,9 @@ mod changes;
 #[path = "../sdk_rig/mod.rs"]
 mod sdk_rig;
 
-use changes::{a_deletion_is_guarded_and_repeated, a_suspension_is_guarded_and_repeated};
+use changes::{
+    a_deletion_is_guarded_and_repeated, a_protected_store_is_not_deleted, a_suspension_is_guarded_and_repeated,
+};
 use futures::{StreamExt, TryStreamExt, future::join_all};
 use sdk_rig::{Rig, refusal};
 use sendstores_client::{
@@ -121,6 +123,7 @@ on_both!(
     a_rehearsal_writes_nothing,
     a_deletion_is_guarded_and_repeated,
     a_suspension_is_guarded_and_repeated,
+    a_protected_store_is_not_deleted,
     an_id_is_free_again_after_its_store,
     lists_are_in_order_filtered_and_in_pages,
     stores_are_ordered_searched_and_counted,

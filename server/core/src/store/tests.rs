@@ -106,6 +106,26 @@ fn an_intent_to_change_begins_with_all_steps_pending() {
 }
 
 #[test]
+fn a_deletion_that_can_be_taken_back_leaves_no_trace_but_in_the_history() {
+    let ready = fixture::store("store-a").after(Event::Converged, at(1)).expect("legal");
+    let retaining = ready.retained_until(at(99), at(2)).expect("legal");
+    assert_eq!(
+        (retaining.state, retaining.purge_time, retaining.delete_time),
+        (State::Retaining, Some(at(99)), Some(at(2)))
+    );
+    let again = retaining.retained_until(at(50), at(3)).expect("legal");
+    assert_eq!((again.purge_time, again.delete_time), (Some(at(99)), Some(at(2))), "never sooner");
+    let retained = again.after(Event::Slept, at(4)).expect("legal");
+    assert_eq!((retained.state, retained.purge_time), (State::Retained, Some(at(99))));
+    let back = retained.after(Event::UndeleteRequested, at(5)).expect("legal").with_steps_of(fixture::PIPELINE);
+    assert_eq!((back.state, back.purge_time, back.delete_time), (State::Resuming, None, None));
+    assert_eq!(back.steps, fixture::store("store-a").steps);
+    let purged = retained.after(Event::DeleteRequested, at(99)).expect("legal");
+    assert_eq!((purged.state, purged.purge_time, purged.delete_time), (State::Deleting, None, Some(at(2))));
+    assert!(fixture::store("store-a").retained_until(at(99), at(2)).is_err(), "never READY");
+}
+
+#[test]
 fn a_suspension_has_one_step_and_is_in_the_history() {
     let ready = fixture::store("store-a").after(Event::Converged, at(1)).expect("legal");
     let suspending = ready.after(Event::SuspendRequested, at(2)).expect("legal");

@@ -1,6 +1,6 @@
 //! Every refusal, and what the docs and the contract say of it.
 
-use sendstores_core::{TenantId, TokenId, admission::Denial};
+use sendstores_core::{Event, State, TenantId, TokenId, admission::Denial};
 
 use super::*;
 
@@ -29,7 +29,22 @@ fn word() -> Word {
     Word::intern("SLEEPING").expect("a word")
 }
 
+fn forbidden() -> [(Refusal, Code, &'static str); 3] {
+    let by_state = Forbidden::State { id: id(), state: State::Failed, event: Event::SuspendRequested };
+    [
+        (by_state.into(), Code::FailedPrecondition, "STATE_FORBIDS"),
+        (Forbidden::Protected(id()).into(), Code::FailedPrecondition, "DELETION_PROTECTED"),
+        (Forbidden::NotDeleted(id()).into(), Code::AlreadyExists, "NOT_DELETED"),
+    ]
+}
+
 fn every_refusal() -> Vec<(Refusal, Code, &'static str)> {
+    let mut all = every_other_refusal();
+    all.extend(forbidden());
+    all
+}
+
+fn every_other_refusal() -> Vec<(Refusal, Code, &'static str)> {
     let violation = Violation { field: "f".to_owned(), description: "d".to_owned() };
     vec![
         (Refusal::InvalidFields(vec![violation]), Code::InvalidArgument, "INVALID_FIELD"),
@@ -40,11 +55,6 @@ fn every_refusal() -> Vec<(Refusal, Code, &'static str)> {
         (Refusal::WriteConflict(id()), Code::Aborted, "WRITE_CONFLICT"),
         (Refusal::CredentialsNotReady(id()), Code::FailedPrecondition, "CREDENTIALS_NOT_READY"),
         (Refusal::StoreDeleting(id()), Code::FailedPrecondition, "STORE_DELETING"),
-        (
-            Refusal::StateForbids { id: id(), state: State::Failed, event: Event::SuspendRequested },
-            Code::FailedPrecondition,
-            "STATE_FORBIDS",
-        ),
         (Refusal::StoreForeign(id(), word()), Code::FailedPrecondition, "STORE_FOREIGN"),
         (Refusal::RecordUnreadable(id()), Code::FailedPrecondition, "RECORD_UNREADABLE"),
         (Refusal::PageTokenInvalid, Code::InvalidArgument, "PAGE_TOKEN_INVALID"),
@@ -192,10 +202,26 @@ const OF_CALLS: &[(&str, &[&str])] = &[
             "STORE_NOT_FOUND",
             "ETAG_MISMATCH",
             "WRITE_CONFLICT",
+            "DELETION_PROTECTED",
             "STORE_FOREIGN",
             "LEDGER_FULL",
         ],
     ),
+    (
+        "Undelete",
+        &[
+            "INVALID_FIELD",
+            "REQUEST_ID_REUSED",
+            "STORE_NOT_FOUND",
+            "NOT_DELETED",
+            "ETAG_MISMATCH",
+            "WRITE_CONFLICT",
+            "STATE_FORBIDS",
+            "STORE_FOREIGN",
+            "LEDGER_FULL",
+        ],
+    ),
+    ("Update", OF_A_CHANGE),
     ("Suspend", OF_A_CHANGE),
     ("Resume", OF_A_CHANGE),
     ("WatchStatus", &["INVALID_FIELD", "RESUME_TOKEN_INVALID", "HISTORY_COMPACTED", "TOO_MANY_STREAMS"]),

@@ -23,6 +23,8 @@ pub(super) struct StoreRecord<'a> {
     labels: BTreeMap<Text<'a>, Text<'a>>,
     engine: Text<'a>,
     shop: StoredShop,
+    #[serde(default, skip_serializing_if = "is_false")]
+    deletion_protection: bool,
     url: Text<'a>,
     state: Text<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -41,6 +43,8 @@ pub(super) struct StoreRecord<'a> {
     ready_time: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     delete_time: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    purge_time: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     made_from: Option<Box<ReleaseRecord<'a>>>,
 }
@@ -108,7 +112,7 @@ impl Stored for Store {
             uid,
             tenant,
             labels,
-            spec: StoreSpec { engine, shop },
+            spec: StoreSpec { engine, shop, deletion_protection },
             url,
             state,
             failure,
@@ -122,6 +126,7 @@ impl Stored for Store {
             update_time,
             ready_time,
             delete_time,
+            purge_time,
             made_from,
             unknown: _,
         } = self;
@@ -133,6 +138,7 @@ impl Stored for Store {
             labels: labels.iter().map(|(key, value)| (key.into(), value.into())).collect(),
             engine: engine.as_str().into(),
             shop: shop.into(),
+            deletion_protection: *deletion_protection,
             url: url.into(),
             state: state.as_str().into(),
             failure: failure.as_ref().map(Into::into),
@@ -145,6 +151,7 @@ impl Stored for Store {
             update_time: update_time.as_micros(),
             ready_time: ready_time.map(Timestamp::as_micros),
             delete_time: delete_time.map(Timestamp::as_micros),
+            purge_time: purge_time.map(Timestamp::as_micros),
             made_from: made_from.as_deref().map(|release| Box::new(release.into())),
         }
     }
@@ -158,7 +165,7 @@ impl Stored for Store {
             uid: parse("uid", &form.uid)?,
             tenant: form.tenant.map(|tenant| parse("tenant", &tenant)).transpose()?,
             labels: Labels::parse(labels).map_err(|error| format!("labels: {error}"))?,
-            spec: StoreSpec { engine, shop: form.shop.try_into()? },
+            spec: StoreSpec { engine, shop: form.shop.try_into()?, deletion_protection: form.deletion_protection },
             url: form.url.into_owned(),
             state: kept("state", &form.state, State::kept)?,
             failure: form.failure.map(TryInto::try_into).transpose()?,
@@ -172,10 +179,16 @@ impl Stored for Store {
             update_time: Timestamp::from_micros(form.update_time),
             ready_time: form.ready_time.map(Timestamp::from_micros),
             delete_time: form.delete_time.map(Timestamp::from_micros),
+            purge_time: form.purge_time.map(Timestamp::from_micros),
             made_from: form.made_from.map(|release| Box::new((*release).into())),
             unknown: None,
         })
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde wants it")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 // === impl FailureRecord ===

@@ -145,19 +145,26 @@ fn release() -> impl Strategy<Value = Release> {
 }
 
 fn store() -> impl Strategy<Value = Store> {
-    let names = (option::of(Just("acme.eu_1")), vec(("[a-z]{1,9}", "[A-Z]{0,9}"), 0..4), any::<String>());
+    let names =
+        (option::of(Just("acme.eu_1")), vec(("[a-z]{1,9}", "[A-Z]{0,9}"), 0..4), any::<String>(), any::<bool>());
     let made_from = option::of(release().prop_map(Box::new));
     let status =
         (select(&State::ALL[..]), option::of(failure()), vec(step(), 0..8), vec(evidence(), 0..4), vec(entry(), 0..20));
     let counts = (any::<u64>(), any::<u64>(), any::<u64>());
-    let times = (time(), time(), option::of(time()), option::of(time()));
+    let times = (time(), time(), option::of(time()), option::of(time()), option::of(time()));
     (names, shop(), status, counts, (times, made_from)).prop_map(
-        |((tenant, labels, url), shop, (state, failure, steps, evidence, history), counts, (times, made_from))| Store {
+        |(
+            (tenant, labels, url, protected),
+            shop,
+            (state, failure, steps, evidence, history),
+            counts,
+            (times, made_from),
+        )| Store {
             id: parsed("store-ab12cd34"),
             uid: parsed("0193b0a0-7c3e-7000-8000-0000000000af"),
             tenant: tenant.map(parsed),
             labels: Labels::parse(labels).expect("valid"),
-            spec: StoreSpec { engine: Engine::new("woocommerce"), shop },
+            spec: StoreSpec { engine: Engine::new("woocommerce"), shop, deletion_protection: protected },
             url,
             state,
             failure,
@@ -171,6 +178,7 @@ fn store() -> impl Strategy<Value = Store> {
             update_time: times.1,
             ready_time: times.2,
             delete_time: times.3,
+            purge_time: times.4,
             made_from,
             unknown: None,
         },

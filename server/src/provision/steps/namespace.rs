@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::{LimitRange, Namespace, ResourceQuota};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::{Api, ResourceExt, api::PostParams};
 use sendstores_core::{
-    State, StepFacts, StepName, Store,
+    StepFacts, StepName, Store,
     failure::FailureReason,
     observed::{Outlook, Progress, Seen},
     provisioner::StepError,
@@ -95,10 +95,10 @@ fn is_marked(namespace: &Namespace, wanted: &Namespace) -> bool {
         pairs.all(|(key, value)| live.as_ref().and_then(|live| live.get(key)) == Some(value))
     };
     let (live, want) = (&namespace.metadata, &wanted.metadata);
-    let suspended = |namespace: &Namespace| namespace.annotations().contains_key(names::SUSPENDED);
-    has(&live.labels, &want.labels)
-        && has(&live.annotations, &want.annotations)
-        && suspended(namespace) == suspended(wanted)
+    let rest = |namespace: &Namespace| {
+        [names::SUSPENDED, names::PURGE_TIME].map(|name| namespace.annotations().get(name).cloned())
+    };
+    has(&live.labels, &want.labels) && has(&live.annotations, &want.annotations) && rest(namespace) == rest(wanted)
 }
 
 /// Has the namespace remember what it takes to adopt the store, if it does not yet.
@@ -171,8 +171,11 @@ pub(crate) fn wanted(store: &Store, instance: &str) -> Namespace {
     if let Some(time) = store.ready_time {
         annotations.push((names::READY_TIME, settings::time(time)));
     }
-    if matches!(store.state, State::Suspending | State::Suspended) {
+    if store.state.rests() {
         annotations.push((names::SUSPENDED, "true".to_owned()));
+    }
+    if let Some(time) = store.purge_time {
+        annotations.push((names::PURGE_TIME, settings::time(time)));
     }
     if let Some(release) = &store.made_from {
         annotations.push((names::MADE_FROM, settings::release(release).to_string()));
