@@ -166,3 +166,18 @@ test("a store is found, created and deleted by the keyboard alone", async ({ pag
   await page.keyboard.press("Enter");
   await expect(page.locator("table.stores")).toContainText("By the keyboard");
 });
+
+test("the focus goes to the heading when another caller removes what has it", async ({ page, plane, admin }) => {
+  const id = newId();
+  await plane.stage("create", id, "Taken away");
+  await open(page, plane, admin, `/stores/${id}`);
+  await live(page);
+  const button = page.getByRole("button", { name: "Delete" });
+  // Also after the dialog was there and is closed again.
+  await button.click();
+  await page.keyboard.press("Escape");
+  await expect(button).toBeFocused();
+  await plane.cli(admin, "delete", id, "--yes");
+  await expect(button).toHaveCount(0);
+  await expect(page.getByRole("heading", { level: 1 })).toBeFocused();
+});

@@ -129,6 +129,13 @@ export class Plane {
     await run(join(bin, "sendstores-server"), [...this.common(), "token", "revoke", id]);
   }
 
+  /** Calls the server as another caller does, by the command. */
+  async cli(token: string, ...words: string[]): Promise<string> {
+    const config = join(this.folder, "contexts.json");
+    const env = { SENDSTORES_SERVER: this.url, SENDSTORES_TOKEN: token, SENDSTORES_CONFIG: config };
+    return (await run(join(bin, "sendstores"), words, { env: { ...process.env, ...env } })).stdout;
+  }
+
   /** Records what a control plane with a cluster would. */
   async stage(...words: string[]): Promise<void> {
     await run(join(bin, "stage"), [this.redisUrl, ...words]);

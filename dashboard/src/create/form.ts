@@ -48,6 +48,7 @@ export class Form {
   }
 
   async send(): Promise<void> {
+    if (this.busy.peek()) return;
     this.asked++;
     this.busy.value = true;
     this.why.value = undefined;

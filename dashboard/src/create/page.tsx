@@ -53,7 +53,7 @@ function CreateForm() {
       ))}
       {why && <Rejected why={why} />}
       <div class="answers">
-        <button type="submit" class="primary" disabled={form.busy.value}>
+        <button type="submit" class="primary" aria-disabled={form.busy.value}>
           {form.busy.value ? "Creating…" : "Create the store"}
         </button>
         <Link href="/" class="button">

@@ -38,6 +38,7 @@ function LoginForm({ why }: { why?: Refusal }) {
   const [busy, setBusy] = useState(false);
   const submit = async (event: Event) => {
     event.preventDefault();
+    if (busy) return;
     const text = field.current?.value ?? "";
     setBusy(true);
     const refusal = await logIn(text, keep);
@@ -67,7 +68,7 @@ function LoginForm({ why }: { why?: Refusal }) {
         <input type="checkbox" checked={keep} onChange={(event) => setKeep(event.currentTarget.checked)} />
         Keep it in this tab until the tab is closed
       </label>
-      <button type="submit" class="primary" disabled={busy}>
+      <button type="submit" class="primary" aria-disabled={busy}>
         {busy ? "Logging in…" : "Log in"}
       </button>
     </form>

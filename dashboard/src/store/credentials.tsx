@@ -16,6 +16,7 @@ export function CredentialsDialog({ id, onClose }: { id: string; onClose(): void
   const [why, setWhy] = useState<Refusal>();
   const [busy, setBusy] = useState(false);
   const read = async () => {
+    if (busy) return;
     setBusy(true);
     setWhy(undefined);
     try {
@@ -40,7 +41,7 @@ export function CredentialsDialog({ id, onClose }: { id: string; onClose(): void
       )}
       <div class="answers">
         {!found && (
-          <button type="button" class="primary" disabled={busy} onClick={read}>
+          <button type="button" class="primary" aria-disabled={busy} onClick={read}>
             {busy ? "Reading…" : why ? "Try again" : "Read it"}
           </button>
         )}

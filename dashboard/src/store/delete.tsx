@@ -44,6 +44,7 @@ export function DeleteDialog({ model, onClose }: { model: OneStore; onClose(): v
   const sold = store.readyTime !== undefined;
   const submit = async (event: Event) => {
     event.preventDefault();
+    if (busy) return;
     if (sold && field.current?.value.trim() !== store.id) return field.current?.focus();
     setBusy(true);
     try {
@@ -82,7 +83,7 @@ export function DeleteDialog({ model, onClose }: { model: OneStore; onClose(): v
           </div>
         )}
         <div class="answers">
-          <button type="submit" class="danger solid" disabled={busy || (sold && !named)}>
+          <button type="submit" class="danger solid" disabled={sold && !named} aria-disabled={busy}>
             {busy ? "Deleting…" : "Delete for good"}
           </button>
           <button type="button" onClick={onClose}>

@@ -1,6 +1,6 @@
 // A dialog over the page: the browser keeps the focus in it, and Escape closes it.
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 
 interface Props {
   title: string;
@@ -11,23 +11,19 @@ interface Props {
 
 export function Dialog({ title, onClose, children }: Props) {
   const box = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
-    const before = document.activeElement;
-    box.current?.showModal();
-    return () => {
-      if (before instanceof HTMLElement) before.focus();
-      // What opened it may be gone with what was done: then the page's heading is where the reader goes on.
-      requestAnimationFrame(() => {
-        if (document.activeElement === document.body) document.querySelector<HTMLElement>("h1")?.focus();
-      });
-    };
+  // At once, in both directions: a key that is pressed next belongs to what is shown now.
+  useLayoutEffect(() => {
+    const dialog = box.current;
+    dialog?.showModal();
+    // Closing gives the focus back to what had it. If that is gone, now or in a moment, focus.ts knows what to do.
+    return () => dialog?.close();
   }, []);
   const cancel = (event: Event) => {
     event.preventDefault();
     onClose?.();
   };
   return (
-    <dialog ref={box} aria-labelledby="dialog-title" onCancel={cancel}>
+    <dialog ref={box} tabIndex={-1} aria-labelledby="dialog-title" onCancel={cancel}>
       <h2 id="dialog-title">{title}</h2>
       {children}
     </dialog>
