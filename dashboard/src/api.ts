@@ -1,7 +1,7 @@
 // The way to the server: gRPC-Web to where the page came from, with the caller's token.
 import { createClient, type Interceptor } from "@connectrpc/connect";
 import { createGrpcWebTransport } from "@connectrpc/connect-web";
-import { AccountService, StoreService } from "./contract";
+import { AccountService, AuditService, StoreService, TenantService, TokenService } from "./contract";
 import { token } from "./token";
 
 /** A unary call. The server answers within 10 s or says why not. */
@@ -16,9 +16,6 @@ const transport = createGrpcWebTransport({ baseUrl: location.origin, interceptor
 
 export const stores = createClient(StoreService, transport);
 export const account = createClient(AccountService, transport);
-
-/** An id for a request, so that a repetition has no second effect. Not `randomUUID`: a page without TLS does not have it. */
-export function requestId(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return "web-" + Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
+export const audit = createClient(AuditService, transport);
+export const tokens = createClient(TokenService, transport);
+export const tenants = createClient(TenantService, transport);

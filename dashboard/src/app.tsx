@@ -1,15 +1,19 @@
 // The frame around every page.
-import { address, route } from "./route";
-import { begin, logOut, may, principal, session } from "./session";
+import { AuditPage } from "./audit/page";
 import { CreatePage } from "./create/page";
 import { FleetPage } from "./fleet/page";
+import { Header } from "./header";
 import { LoginPage, LoginOver } from "./login/login";
+import { address, route } from "./route";
+import { begin, session } from "./session";
 import { StorePage } from "./store/page";
+import { CreateTenantPage } from "./tenants/create";
+import { TenantsPage } from "./tenants/list-page";
+import { TenantPage } from "./tenants/page";
+import { CreateTokenPage } from "./tokens/create";
+import { TokensPage } from "./tokens/page";
 import { Announcer } from "./ui/announce";
-import { exact, ms } from "./clock";
 import { Link, PageTitle, Problem } from "./ui/parts";
-import { ThemeButton } from "./ui/theme";
-import { Principal_Kind } from "./contract";
 
 export function App() {
   return (
@@ -69,6 +73,18 @@ function Page() {
       return <CreatePage />;
     case "store":
       return <StorePage key={at.id} id={at.id} />;
+    case "audit":
+      return <AuditPage query={at.query} />;
+    case "tokens":
+      return <TokensPage query={at.query} />;
+    case "new-token":
+      return <CreateTokenPage />;
+    case "tenants":
+      return <TenantsPage query={at.query} />;
+    case "tenant":
+      return <TenantPage key={at.id} id={at.id} />;
+    case "new-tenant":
+      return <CreateTenantPage />;
     case "none":
       return (
         <>
@@ -79,88 +95,4 @@ function Page() {
         </>
       );
   }
-}
-
-function Header() {
-  const known = principal.value !== undefined;
-  return (
-    <header class="top">
-      <Link href="/" class="brand" aria-label="SendStores, to the stores">
-        <svg viewBox="0 0 24 24" aria-hidden="true">
-          <rect width="24" height="24" rx="6" />
-          <path d="M6 10.5h12l-1 7.5H7zM8.5 10.5a3.5 4 0 0 1 7 0" />
-        </svg>
-        SendStores
-      </Link>
-      <nav aria-label="Main">
-        {known && (
-          <Link href="/" aria-current={route.value.page === "fleet" ? "page" : undefined}>
-            Stores
-          </Link>
-        )}
-        {known && may("stores.create") && (
-          <Link href="/stores/new" aria-current={route.value.page === "create" ? "page" : undefined}>
-            Create
-          </Link>
-        )}
-      </nav>
-      <Who />
-      <ThemeButton />
-    </header>
-  );
-}
-
-function closeByEscape(event: KeyboardEvent & { currentTarget: HTMLDetailsElement }): void {
-  if (event.key !== "Escape" || !event.currentTarget.open) return;
-  event.currentTarget.open = false;
-  event.currentTarget.querySelector("summary")?.focus();
-}
-
-function closeWhenLeft(event: FocusEvent & { currentTarget: HTMLDetailsElement }): void {
-  const to = event.relatedTarget;
-  if (!(to instanceof Node && event.currentTarget.contains(to))) event.currentTarget.open = false;
-}
-
-function Who() {
-  const who = principal.value;
-  if (!who) return null;
-  const end = ms(who.expireTime);
-  const anonymous = who.kind === Principal_Kind.ANONYMOUS;
-  return (
-    <details class="who" onKeyDown={closeByEscape} onFocusOut={closeWhenLeft}>
-      <summary>
-        <span class="name">{anonymous ? "everybody" : who.name}</span>
-        <span class="role">{who.role}</span>
-      </summary>
-      <div class="menu" tabIndex={-1}>
-        <dl class="facts">
-          {who.id && (
-            <>
-              <dt>Token</dt>
-              <dd>
-                <code>{who.id}</code>
-              </dd>
-            </>
-          )}
-          <dt>Tenants</dt>
-          <dd>{who.tenants.length ? who.tenants.join(", ") : "all"}</dd>
-          {!anonymous && (
-            <>
-              <dt>Expires</dt>
-              <dd>{end === undefined ? "never" : exact(end)}</dd>
-            </>
-          )}
-          <dt>May</dt>
-          <dd>{who.permissions.join(", ")}</dd>
-        </dl>
-        {anonymous ? (
-          <p class="fine">This server needs no token.</p>
-        ) : (
-          <button type="button" onClick={logOut}>
-            Log out
-          </button>
-        )}
-      </div>
-    </details>
-  );
 }

@@ -1,6 +1,12 @@
 // The contract, in one place for all who import it.
 export { AccountService, Principal_Kind, type Principal } from "./generated/sendstores/v1/account_service_pb";
 export {
+  AuditEntry_Decision,
+  AuditService,
+  type AuditEntry,
+  type AuditFilterSchema,
+} from "./generated/sendstores/v1/audit_service_pb";
+export {
   Catalogue,
   Engine,
   Failure_Reason,
@@ -29,3 +35,17 @@ export {
   type ListResponse,
   type WatchStatusResponse,
 } from "./generated/sendstores/v1/store_service_pb";
+export {
+  TenantService,
+  TenantServiceCreateRequestSchema,
+  TenantServiceUpdateRequestSchema,
+  type Tenant,
+  type TenantLimits,
+} from "./generated/sendstores/v1/tenant_service_pb";
+export {
+  TokenService,
+  TokenServiceCreateRequestSchema,
+  type Token,
+  type TokenServiceCreateRequest,
+  type TokenServiceCreateResponse,
+} from "./generated/sendstores/v1/token_service_pb";

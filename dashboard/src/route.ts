@@ -7,15 +7,34 @@ export const address = signal(here());
 addEventListener("popstate", () => (address.value = here()));
 
 export type Route =
-  { page: "fleet"; query: URLSearchParams } | { page: "create" } | { page: "store"; id: string } | { page: "none" };
+  | { page: "fleet" | "audit" | "tokens" | "tenants"; query: URLSearchParams }
+  | { page: "create" | "new-token" | "new-tenant" | "none" }
+  | { page: "store" | "tenant"; id: string };
+
+const PLAIN: Record<string, "create" | "new-token" | "new-tenant"> = {
+  "/stores/new": "create",
+  "/new-token": "new-token",
+  "/new-tenant": "new-tenant",
+};
+const LISTS: Record<string, "fleet" | "audit" | "tokens" | "tenants"> = {
+  "": "fleet",
+  "/stores": "fleet",
+  "/audit": "audit",
+  "/tokens": "tokens",
+  "/tenants": "tenants",
+};
 
 export const route = computed<Route>(() => {
   const url = new URL(address.value, location.origin);
   const path = url.pathname.replace(/\/+$/, "");
-  if (path === "" || path === "/stores") return { page: "fleet", query: url.searchParams };
-  if (path === "/stores/new") return { page: "create" };
-  const id = /^\/stores\/([a-z0-9-]{1,63})$/.exec(path)?.[1];
-  return id ? { page: "store", id } : { page: "none" };
+  const list = Object.hasOwn(LISTS, path) && LISTS[path];
+  if (list) return { page: list, query: url.searchParams };
+  const plain = Object.hasOwn(PLAIN, path) && PLAIN[path];
+  if (plain) return { page: plain };
+  const store = /^\/stores\/([a-z0-9-]{1,63})$/.exec(path)?.[1];
+  if (store) return { page: "store", id: store };
+  const tenant = /^\/tenants\/([a-z0-9._-]{1,63})$/.exec(path)?.[1];
+  return tenant ? { page: "tenant", id: tenant } : { page: "none" };
 });
 
 /** Goes there. `replace`: the back button leaves out where the reader is now. */
@@ -31,10 +50,15 @@ export const cameFromWithin = (): boolean => (history.state as { within?: boolea
 
 export const storePath = (id: string): string => `/stores/${encodeURIComponent(id)}`;
 
-/** The fleet with these parameters; those that are empty are left out. */
-export function fleetPath(parameters: Record<string, string | undefined>): string {
+export const tenantPath = (id: string): string => `/tenants/${encodeURIComponent(id)}`;
+
+/** A path with these parameters; those that are empty are left out. */
+export function pathWith(path: string, parameters: Record<string, string | undefined>): string {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(parameters)) if (value) query.set(name, value);
   const text = query.toString();
-  return text ? `/?${text}` : "/";
+  return text ? `${path}?${text}` : path;
 }
+
+/** The fleet with these parameters. */
+export const fleetPath = (parameters: Record<string, string | undefined>): string => pathWith("/", parameters);

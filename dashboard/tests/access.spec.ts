@@ -43,6 +43,14 @@ async function views(page: Page, plane: Plane, admin: string): Promise<[string, 
   await plane.stage("fail", stuck, "a log line");
   await plane.stage("create", going, "Going", "views");
   await plane.stage("step", going, "database", "the pod is being started");
+  // What the audit has: a store of a caller, and a tenant that may have no more.
+  const [audited, declared] = [newId(), newId()];
+  await plane.cli(admin, "tenant", "create", declared, "--name", "A tenant & its long name", "--max-stores", "1");
+  await plane.cli(admin, "create", audited, "--tenant", declared);
+  const shows = async (path: string, text: string) => {
+    await page.goto(plane.url + path);
+    await page.getByText(text).first().waitFor();
+  };
   const to = async (path: string) => {
     await page.goto(plane.url + path);
     await live(page);
@@ -85,6 +93,46 @@ async function views(page: Page, plane: Plane, admin: string): Promise<[string, 
         await page.locator("[aria-invalid=true]").waitFor();
       },
     ],
+    [
+      "audit",
+      async () => {
+        await page.goto(`${plane.url}/audit?about=${encodeURIComponent(audited)}`);
+        await page.locator("table.audit summary").first().click();
+      },
+    ],
+    ["audit-empty", () => shows("/audit?about=nothing", "No entry matches.")],
+    ["tokens", () => shows("/tokens", "Each user and program")],
+    [
+      "revoke",
+      async () => {
+        await shows("/tokens", "Each user and program");
+        await page
+          .getByRole("button", { name: /^Revoke/ })
+          .first()
+          .click();
+      },
+    ],
+    [
+      "new-token",
+      async () => {
+        await shows("/new-token", "Only these permissions");
+        await page.getByLabel("agent A program").check();
+        await page.getByRole("button", { name: "Make the token" }).click();
+        await page.locator("[aria-invalid=true]").first().waitFor();
+      },
+    ],
+    [
+      "made-token",
+      async () => {
+        await shows("/new-token", "Only these permissions");
+        await page.getByLabel("Name of its user").fill("seen");
+        await page.getByRole("button", { name: "Make the token" }).click();
+        await page.getByText("Copy it now.").waitFor();
+      },
+    ],
+    ["tenants", () => shows("/tenants", "The owners of stores")],
+    ["tenant", () => shows(`/tenants/${declared}`, "Name and limits")],
+    ["new-tenant", () => shows("/new-tenant", "Limits")],
     ["nowhere", async () => void (await page.goto(`${plane.url}/nowhere`))],
   ];
 }

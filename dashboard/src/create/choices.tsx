@@ -1,9 +1,9 @@
 // What is chosen instead of written: products, payment, taxes.
 import type { PaymentMethod } from "../contract";
 import { CATALOGUES, PAYMENTS } from "../words";
-import type { Draft, Field } from "./fields";
+import { Fault, TextField, type Field } from "../ui/text-field";
+import type { Draft } from "./fields";
 import type { Form } from "./form";
-import { Fault, TextField } from "./text-field";
 
 const RATE: Field = {
   path: "spec.shop.tax_rate",

@@ -1,18 +1,7 @@
 // The fields of the form: each is named as the contract names it, so that a refusal finds its field.
 import { create } from "@bufbuild/protobuf";
 import { Catalogue, CreateRequestSchema, Engine, PaymentMethod, type CreateRequest } from "../contract";
-
-export interface Field {
-  /** As in `BadRequest.field`. */
-  path: string;
-  label: string;
-  hint: string;
-  placeholder?: string;
-  /** What the browser offers. */
-  choices?: () => string[];
-  type?: "text" | "email";
-  inputMode?: "decimal";
-}
+import type { Field } from "../ui/text-field";
 
 export interface Group {
   title: string;

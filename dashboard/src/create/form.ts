@@ -1,9 +1,10 @@
 // What the form holds, and what the server says of it.
 import { signal } from "@preact/signals";
 import { toBinary } from "@bufbuild/protobuf";
-import { requestId, stores, UNARY } from "../api";
+import { stores, UNARY } from "../api";
 import { CreateRequestSchema } from "../contract";
 import { refusalOf, type FieldFault, type Refusal } from "../refusal";
+import { RequestIds } from "../request-id";
 import { go, storePath } from "../route";
 import { noteRefusal } from "../session";
 import { EMPTY, requestOf, type Draft } from "./fields";
@@ -30,7 +31,7 @@ export class Form {
   readonly busy = signal(false);
   private readonly left = new Set<string>();
   private asked = 0;
-  private sent: { body: string; id: string } | undefined;
+  private readonly ids = new RequestIds();
 
   write(path: string, text: string): void {
     const { texts, ...rest } = this.draft.peek();
@@ -53,7 +54,9 @@ export class Form {
     this.busy.value = true;
     this.why.value = undefined;
     try {
-      const { store } = await stores.create({ ...requestOf(this.draft.peek()), requestId: this.requestId() }, UNARY);
+      const request = requestOf(this.draft.peek());
+      const requestId = this.ids.idOf(toBinary(CreateRequestSchema, request));
+      const { store } = await stores.create({ ...request, requestId }, UNARY);
       if (store) go(storePath(store.id));
     } catch (error) {
       const why = refusalOf(error);
@@ -67,12 +70,5 @@ export class Form {
 
   private show(faults: FieldFault[]): void {
     this.faults.value = faults.filter((fault) => this.left.has(fault.field));
-  }
-
-  /** One id for one request: sent again, it makes no second store. */
-  private requestId(): string {
-    const body = toBinary(CreateRequestSchema, requestOf(this.draft.peek())).join();
-    if (this.sent?.body !== body) this.sent = { body, id: requestId() };
-    return this.sent.id;
   }
 }

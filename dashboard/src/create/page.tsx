@@ -1,25 +1,19 @@
 // A new store: nothing has to be filled in, and what is wrong is said at its field.
 import type { ComponentChildren } from "preact";
 import { useEffect, useMemo, useRef } from "preact/hooks";
-import type { FieldFault, Refusal } from "../refusal";
+import type { FieldFault } from "../refusal";
 import { may, principal } from "../session";
+import { Rejected } from "../ui/form";
 import { Icon } from "../ui/icon";
-import { Link, Notice, PageTitle, Problem } from "../ui/parts";
+import { Forbidden, Link, PageTitle } from "../ui/parts";
+import { faultOf } from "../ui/sending";
+import { TextField, type Field } from "../ui/text-field";
 import { Choices } from "./choices";
-import { GROUPS, type Field, type Group } from "./fields";
+import { GROUPS, type Group } from "./fields";
 import { Form } from "./form";
-import { TextField } from "./text-field";
 
 export function CreatePage() {
-  if (may("stores.create")) return <CreateForm />;
-  return (
-    <>
-      <PageTitle title="Create a store" />
-      <Notice tone="idle" icon="key">
-        <p>Your role, {principal.value?.role}, cannot create stores.</p>
-      </Notice>
-    </>
-  );
+  return may("stores.create") ? <CreateForm /> : <Forbidden title="Create a store" cannot="create stores" />;
 }
 
 function CreateForm() {
@@ -51,7 +45,7 @@ function CreateForm() {
           {group.open && <Choices form={form} />}
         </Section>
       ))}
-      {why && <Rejected why={why} />}
+      {why && <Rejected why={why} shows={isSaid} />}
       <div class="answers">
         <button type="submit" class="primary" aria-disabled={form.busy.value}>
           {form.busy.value ? "Creating…" : "Create the store"}
@@ -82,11 +76,12 @@ function Fields({ form, group }: { form: Form; group: Group }) {
   );
 }
 
+/** Whether the form says what is wrong with a field itself. */
+const isSaid = (path: string): boolean =>
+  path.startsWith("spec.shop.") || GROUPS.some((group) => group.fields.some((field) => path.startsWith(field.path)));
+
 /** A reader of one tenant creates for it alone. */
 const isShown = (field: Field): boolean => field.path !== "tenant" || principal.value?.tenants.length !== 1;
-
-const faultOf = (faults: FieldFault[], path: string): string | undefined =>
-  faults.find(({ field }) => field === path || field.startsWith(`${path}.`) || field.startsWith(`${path}[`))?.why;
 
 function Section({ group, faults, children }: { group: Group; faults: FieldFault[]; children: ComponentChildren }) {
   if (group.open) {
@@ -103,32 +98,5 @@ function Section({ group, faults, children }: { group: Group; faults: FieldFault
       <summary>{group.title}</summary>
       {children}
     </details>
-  );
-}
-
-function Rejected({ why }: { why: Refusal }) {
-  const known = GROUPS.flatMap((group) => group.fields).map((field) => field.path);
-  const others = why.faults.filter(
-    ({ field }) => !known.some((path) => field.startsWith(path)) && !field.startsWith("spec.shop."),
-  );
-  if (why.faults.length && !others.length) {
-    return (
-      <div class="notice bad" role="alert">
-        <Icon name="warning" />
-        <p>
-          {why.faults.length === 1 ? "One field is not right yet." : `${why.faults.length} fields are not right yet.`}{" "}
-          Each says why.
-        </p>
-      </div>
-    );
-  }
-  return (
-    <Problem why={why}>
-      {others.map(({ field, why }) => (
-        <p key={field}>
-          <code>{field}</code> {why}
-        </p>
-      ))}
-    </Problem>
   );
 }

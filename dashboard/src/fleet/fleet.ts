@@ -84,7 +84,7 @@ export class Fleet {
     clearTimeout(this.retrying);
     try {
       const { query } = this;
-      const request = { filter: filterOf(query, true), pageSize: PAGE_SIZE, pageToken: query.after };
+      const request = { filter: filterOf(query, true), pageSize: PAGE_SIZE, pageToken: query.place.after };
       const extra = { orderBy: orderBy(query.order), query: query.text, view: StoreView.BASIC };
       const page = await stores.list({ ...request, ...extra }, UNARY);
       if (turn !== this.reading) return;
@@ -112,7 +112,7 @@ export class Fleet {
   }
 
   private fail(why: Refusal): void {
-    if (why.reason === "PAGE_TOKEN_INVALID" && this.query.after) {
+    if (why.reason === "PAGE_TOKEN_INVALID" && this.query.place.after) {
       announce("The page is not there any more. This is the first one");
       return go(pathOf(this.query, {}), true);
     }
@@ -162,9 +162,9 @@ export class Fleet {
 
   /** A store that is not on the page. */
   private note(rows: Row[], store: Store): void {
-    const { text, order, page } = this.query;
+    const { text, order, place } = this.query;
     if (store.revision <= this.revision || store.state === Store_State.DELETED || !finds(text, store)) return;
-    if (page > 1 || this.next.value || rows.length >= GROWN) {
+    if (place.page > 1 || this.next.value || rows.length >= GROWN) {
       // A large fleet changes all the time; what matters is what has come, or what the order brings to the top.
       const isNew = (ms(store.createTime) ?? 0) > this.listed;
       if (isNew || order.field === "update_time") this.others.add(store.id);

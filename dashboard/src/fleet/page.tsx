@@ -1,6 +1,6 @@
 // The fleet.
 import { useEffect, useMemo, useRef } from "preact/hooks";
-import { cameFromWithin } from "../route";
+import { Pager } from "../list/pager";
 import { may } from "../session";
 import { LiveBanner, LiveDot } from "../ui/banner";
 import { Icon } from "../ui/icon";
@@ -60,7 +60,7 @@ function List({ fleet, query }: { fleet: Fleet; query: FleetQuery }) {
       <div aria-busy={fleet.reread.value} class={fleet.reread.value ? "rereading" : undefined}>
         {rows.length ? <StoreTable rows={rows} query={query} /> : <Empty query={query} />}
       </div>
-      <Pager fleet={fleet} query={query} />
+      <Pages fleet={fleet} query={query} />
     </>
   );
 }
@@ -90,31 +90,17 @@ function Empty({ query }: { query: FleetQuery }) {
   );
 }
 
-function Pager({ fleet, query }: { fleet: Fleet; query: FleetQuery }) {
+/** Which stores of all are on this page. */
+function Pages({ fleet, query }: { fleet: Fleet; query: FleetQuery }) {
   const rows = fleet.rows.value.length;
-  const next = fleet.next.value;
+  const { place } = query;
   if (!rows) return null;
-  const first = (query.page - 1) * PAGE_SIZE + 1;
-  const total = Math.max(fleet.total.value, first + rows - 1);
-  const following = pathOf(query, { page: query.page + 1, after: next });
+  const first = (place.page - 1) * PAGE_SIZE + 1;
+  const last = first + rows - 1;
+  const total = Math.max(fleet.total.value, last);
   return (
-    <nav class="pager" aria-label="Pages">
-      <span>
-        {first.toLocaleString()}–{(first + rows - 1).toLocaleString()} of {total.toLocaleString()}
-      </span>
-      {query.page > 1 && <Link href={pathOf(query, {})}>First page</Link>}
-      {query.page > 1 && cameFromWithin() && (
-        <button type="button" onClick={() => history.back()}>
-          <Icon name="back" />
-          Previous
-        </button>
-      )}
-      {next && (
-        <Link href={following} class="button">
-          Next
-          <Icon name="forth" />
-        </Link>
-      )}
-    </nav>
+    <Pager place={place} next={fleet.next.value} path={(place) => pathOf(query, { place })}>
+      {first.toLocaleString()}–{last.toLocaleString()} of {total.toLocaleString()}
+    </Pager>
   );
 }

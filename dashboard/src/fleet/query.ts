@@ -2,6 +2,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { StoreFilterSchema } from "../contract";
 import { Store_State, type Store } from "../contract";
+import { FIRST, parametersOf, placeOf, type Place } from "../list/place";
 import { fleetPath } from "../route";
 import { stateOfSlug, stateSlug } from "../words";
 
@@ -21,9 +22,7 @@ export interface FleetQuery {
   /** A part of the id, title, URL or a label. */
   text: string;
   order: Order;
-  /** The number of the page, from 1, and the token that leads to it. */
-  page: number;
-  after: string;
+  place: Place;
 }
 
 const NEWEST: Order = { field: "create_time", descending: true };
@@ -31,8 +30,6 @@ const FIELDS: OrderField[] = ["id", "create_time", "update_time"];
 
 export function queryOf(parameters: URLSearchParams): FleetQuery {
   const text = (name: string) => parameters.get(name) ?? "";
-  const after = text("after");
-  const page = Math.trunc(Number(text("page")));
   const [field, direction] = text("order").split(" ");
   const known = FIELDS.find((one) => one === field);
   return {
@@ -41,9 +38,7 @@ export function queryOf(parameters: URLSearchParams): FleetQuery {
     label: text("label"),
     text: text("q"),
     order: known ? { field: known, descending: direction === "desc" } : NEWEST,
-    // A number without its token, or a token without its number, leads nowhere.
-    page: after && page > 1 ? page : 1,
-    after: page > 1 ? after : "",
+    place: placeOf(parameters),
   };
 }
 
@@ -51,7 +46,7 @@ export const orderBy = ({ field, descending }: Order): string => (descending ? `
 
 /** The address of a query that differs in these. Any other change than that of the page leads to the first page. */
 export function pathOf(query: FleetQuery, change: Partial<FleetQuery>): string {
-  const next = { ...query, page: 1, after: "", ...change };
+  const next = { ...query, place: FIRST, ...change };
   const order = orderBy(next.order);
   return fleetPath({
     state: next.state === undefined ? undefined : stateSlug(next.state),
@@ -59,8 +54,7 @@ export function pathOf(query: FleetQuery, change: Partial<FleetQuery>): string {
     label: next.label,
     q: next.text,
     order: order === orderBy(NEWEST) ? undefined : order,
-    page: next.page > 1 ? String(next.page) : undefined,
-    after: next.after,
+    ...parametersOf(next.place),
   });
 }
 

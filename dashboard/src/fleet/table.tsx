@@ -10,7 +10,7 @@ import { pathOf, type FleetQuery, type OrderField } from "./query";
 
 export function StoreTable({ rows, query }: { rows: Row[]; query: FleetQuery }) {
   return (
-    <table class="stores">
+    <table class="list stores">
       <caption class="unseen">Stores</caption>
       <thead>
         <tr>

@@ -1,8 +1,9 @@
 // Asks as much as the loss is worth: a shop that has sold is named, any other takes a click.
 import { useRef, useState } from "preact/hooks";
-import { requestId, stores, UNARY } from "../api";
+import { stores, UNARY } from "../api";
 import type { Store } from "../contract";
 import { refusalOf, type Refusal } from "../refusal";
+import { requestId } from "../request-id";
 import { noteRefusal } from "../session";
 import { Dialog } from "../ui/dialog";
 import { Problem } from "../ui/parts";

@@ -5,6 +5,7 @@ import { age, exact, now } from "../clock";
 import type { Store_State } from "../contract";
 import { explained, type Refusal } from "../refusal";
 import { go } from "../route";
+import { principal } from "../session";
 import { lookOf, type Look } from "../words";
 import { Icon, type IconName } from "./icon";
 
@@ -123,6 +124,20 @@ export function Notice({ tone, icon, children }: { tone: Look["tone"]; icon: Ico
       <Icon name={icon} />
       <div>{children}</div>
     </div>
+  );
+}
+
+/** In the place of a page that the reader may not use. */
+export function Forbidden({ title, cannot }: { title: string; cannot: string }) {
+  return (
+    <>
+      <PageTitle title={title} />
+      <Notice tone="idle" icon="key">
+        <p>
+          Your role, {principal.value?.role}, cannot {cannot}.
+        </p>
+      </Notice>
+    </>
   );
 }
 

@@ -1,12 +1,22 @@
 // A field with its label, its hint, and what is wrong with it.
-import type { Field } from "./fields";
+export interface Field {
+  /** As in `BadRequest.field`. */
+  path: string;
+  label: string;
+  hint: string;
+  placeholder?: string;
+  /** What the browser offers. */
+  choices?: () => string[];
+  type?: "text" | "email";
+  inputMode?: "decimal" | "numeric";
+}
 
 interface Props {
   field: Field;
   text: string;
   fault: string | undefined;
   onInput(text: string): void;
-  onLeave(): void;
+  onLeave?(): void;
 }
 
 export function TextField({ field, text, fault, onInput, onLeave }: Props) {
