@@ -3,10 +3,10 @@
 
 use std::process::Command;
 
-use sendstores_client::{Catalogue, Client, CreateStore, PaymentMethod, v1 as wire};
+use sendstores_client::{Catalogue, Client, CreateStore, PaymentMethod, State, v1 as wire};
 use sendstores_tests::{
     cluster::Cluster,
-    life::{gone, ready, served},
+    life::{gone, reached, ready, served},
     server::workspace,
     shop::visit,
     wait::until,
@@ -103,6 +103,18 @@ async fn the_first_visitor_buys_whatever_the_settings() {
     let wanted = [title, "owner+shop@raeder.example", "DE:DE-BE", "Asia/Tokyo", "yes", "oz", "in", "JPY", "de_DE"];
     assert_eq!(options(&cluster, &changed.id, &names), wanted);
     assert_eq!(client.credentials(changed.id.as_str()).await.expect("credentials").user, "chief.owner");
+
+    // The order and the login outlive a suspension, and the next visitor buys.
+    let login = client.credentials(changed.id.as_str()).await.expect("credentials").password;
+    client.suspend(changed.id.as_str()).await.expect("accepted");
+    reached(&client, &changed.id, State::Suspended).await;
+    until("the shop to be closed", async || (visit(&changed.url, "/shop/").await.0 != 200).then_some(())).await;
+    client.resume(changed.id.as_str()).await.expect("accepted");
+    ready(&client, &changed.id).await;
+    until("the shop to be open", async || (visit(&changed.url, "/shop/").await.0 == 200).then_some(())).await;
+    assert_eq!(row(&cluster, &changed.id, &order["order_id"]), told);
+    assert_eq!(client.credentials(changed.id.as_str()).await.expect("credentials").password.expose(), login.expose());
+    assert_eq!(ordered(&changed.url)["currency"], "JPY");
     for store in [plain, changed] {
         client.delete(store.id.as_str()).await.expect("delete");
         gone(&cluster, &client, &store.id).await;
