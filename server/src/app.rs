@@ -5,6 +5,7 @@ mod adopt;
 mod bindings;
 mod build;
 mod callers;
+mod gauges;
 mod reload;
 mod signal;
 mod token;

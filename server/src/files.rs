@@ -35,6 +35,8 @@ pub enum FileError {
 pub struct Kind {
     /// As log lines have it, such as "credentials file".
     pub name: &'static str,
+    /// As the label `file` of metrics has it.
+    pub label: &'static str,
     /// How often they are read. Kubernetes swaps mounted files by links, which is no event of a file.
     pub interval: Duration,
     /// The gauge that is 1 while they are broken, else 0.
@@ -61,6 +63,21 @@ struct Inner<T> {
     /// How often the content was replaced.
     epoch: AtomicU64,
     changes: watch::Sender<u64>,
+}
+
+// === impl Kind ===
+
+impl Kind {
+    /// Shows whether what was read last is in use.
+    fn report(self, usable: bool) {
+        metrics::gauge!(self.broken).set(if usable { 0.0 } else { 1.0 });
+        report_reload(self.label, usable);
+    }
+}
+
+/// Shows whether the files of this label were usable when they were read last.
+pub fn report_reload(label: &'static str, usable: bool) {
+    metrics::gauge!("sendstores_config_reload_success", "file" => label).set(if usable { 1.0 } else { 0.0 });
 }
 
 // === impl Reloaded ===
@@ -99,8 +116,9 @@ impl<T: Send + Sync + 'static> Reloaded<T> {
 
     /// Reads the files again whenever their content has changed, until `stop`. `changed` is called after that.
     pub async fn keep(self, stop: CancellationToken, changed: impl Fn(&T)) {
-        let Kind { name, interval, broken } = self.0.kind;
+        let Kind { name, interval, .. } = self.0.kind;
         let mut last = None;
+        self.0.kind.report(true);
         while stop.run_until_cancelled(tokio::time::sleep(interval)).await.is_some() {
             let files = self.clone();
             let read = tokio::task::spawn_blocking(move || files.reload().map_err(|error| error.to_string())).await;
@@ -110,7 +128,7 @@ impl<T: Send + Sync + 'static> Reloaded<T> {
                 changed(&self.get());
             }
             let error = read.err();
-            metrics::gauge!(broken).set(if error.is_some() { 1.0 } else { 0.0 });
+            self.0.kind.report(error.is_none());
             if let Some(error) = error.as_ref().filter(|error| last.as_ref() != Some(*error)) {
                 tracing::error!(
                     file = name,
@@ -194,7 +212,8 @@ fn digests(contents: &[Vec<u8>]) -> Digests {
 mod tests {
     use super::*;
 
-    const KIND: Kind = Kind { name: "test file", interval: Duration::from_secs(1), broken: "test_broken" };
+    const KIND: Kind =
+        Kind { name: "test file", label: "test", interval: Duration::from_secs(1), broken: "test_broken" };
 
     fn number(sources: &[Source<'_>]) -> Result<u32, FileError> {
         sources[0].text()?.trim().parse().map_err(|_| sources[0].wrong("it is no number"))

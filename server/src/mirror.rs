@@ -15,11 +15,12 @@ mod stores;
 mod table;
 mod tables;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use sendstores_core::{
-    Epoch, Listing, Place, ResourceId, Revision, Scope, StoreFilter, StoreId, Summary, Tenant, TenantId, Timestamp,
-    Token, TokenId,
+    Engine, Epoch, Listing, Place, ResourceId, Revision, Scope, State, StoreFilter, StoreId, Summary, Tenant, TenantId,
+    Timestamp, Token, TokenId,
     ledger::{LedgerError, Unreadable},
 };
 use tokio::sync::watch;
@@ -122,7 +123,7 @@ impl Mirror {
             tokens: watch::Sender::new(0),
             snapshots: snapshot::Shared::default(),
             fresh: Fresh::default(),
-            age: Age::default(),
+            age: Age::new(),
         }))
     }
 
@@ -130,9 +131,14 @@ impl Mirror {
         self.read().get(id)
     }
 
-    /// How many stores there are in each state, tombstones included.
-    pub fn count_stores(&self) -> Vec<(&'static str, usize)> {
+    /// How many stores there are of each engine in each state, tombstones included.
+    pub fn count_stores(&self) -> BTreeMap<(State, Engine), usize> {
         self.read().count_stores()
+    }
+
+    /// How many tokens never expire, revoked ones left out.
+    pub fn count_tokens_without_expiry(&self) -> usize {
+        self.read().count_tokens_without_expiry()
     }
 
     /// Why the resource of this id is set aside, if it is: its newest record cannot be read.

@@ -40,7 +40,7 @@ struct Inner {
 }
 
 /// Counts one waiter while it lives.
-struct Waiter(metrics::Gauge);
+struct Waiter([metrics::Gauge; 2]);
 
 // === impl ClassPermits ===
 
@@ -65,7 +65,8 @@ impl ClassPermits {
     pub async fn acquire(&self, store: &Store) -> Permit {
         let class = store.state.lifecycle().queue;
         let labels = [("permit", self.kind), ("queue", class.as_str())];
-        let _waiter = Waiter::count(metrics::gauge!("sendstores_permits_wanted", &labels));
+        let wanted = metrics::gauge!("sendstores_permits_wanted", &labels);
+        let _waiter = Waiter::count([wanted, metrics::gauge!("sendstores_queue_length", "kind" => class.as_str())]);
         let begun = Instant::now();
         let permit = self.of(class).acquire(store.tenant.as_ref()).await;
         metrics::histogram!("sendstores_permit_wait_seconds", &labels).record(begun.elapsed().as_secs_f64());
@@ -85,15 +86,15 @@ impl ClassPermits {
 // === impl Waiter ===
 
 impl Waiter {
-    fn count(gauge: metrics::Gauge) -> Self {
-        gauge.increment(1.0);
-        Self(gauge)
+    fn count(gauges: [metrics::Gauge; 2]) -> Self {
+        gauges.iter().for_each(|gauge| gauge.increment(1.0));
+        Self(gauges)
     }
 }
 
 impl Drop for Waiter {
     fn drop(&mut self) {
-        self.0.decrement(1.0);
+        self.0.iter().for_each(|gauge| gauge.decrement(1.0));
     }
 }
 

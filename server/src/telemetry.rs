@@ -1,9 +1,19 @@
 //! Logs and metrics.
 
+pub mod families;
+
 use std::{backtrace::Backtrace, io::IsTerminal, panic::PanicHookInfo};
 
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::{EnvFilter, fmt, prelude::*};
+
+use families::{Family, Kind};
+
+/// The commit that this program was built from, where the build says it.
+const COMMIT: &str = match option_env!("SENDSTORES_COMMIT") {
+    Some(commit) => commit,
+    None => "unknown",
+};
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +70,16 @@ fn without_quotes(message: &str) -> &str {
 
 /// Collects metrics for `/metrics`.
 pub fn init_metrics() -> Result<PrometheusHandle, TelemetryError> {
-    Ok(PrometheusBuilder::new().install_recorder()?)
+    let mut builder = PrometheusBuilder::new();
+    for Family { name, kind, .. } in families::ALL {
+        if let Kind::Histogram(buckets) = kind {
+            builder = builder.set_buckets_for_metric(Matcher::Full((*name).to_owned()), buckets)?;
+        }
+    }
+    let metrics = builder.install_recorder()?;
+    families::ALL.iter().for_each(Family::register);
+    metrics::gauge!("sendstores_build_info", "version" => env!("CARGO_PKG_VERSION"), "commit" => COMMIT).set(1.0);
+    Ok(metrics)
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use x509_cert::{Certificate, der::Decode};
 use crate::files::{FileError, Kind, Reloaded, Source};
 
 const FILES: Kind =
-    Kind { name: "TLS files", interval: Duration::from_secs(10), broken: "sendstores_tls_files_broken" };
+    Kind { name: "TLS files", label: "tls", interval: Duration::from_secs(10), broken: "sendstores_tls_files_broken" };
 /// What the port speaks, in the order of preference.
 const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 

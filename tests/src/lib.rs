@@ -6,6 +6,7 @@ pub mod balancer;
 pub mod cluster;
 pub mod counters;
 pub mod cycles;
+pub mod exposition;
 pub mod grpc_web;
 pub mod helm_records;
 pub mod helm_shim;

@@ -23,6 +23,7 @@ use sendstores_client::{
 };
 use sendstores_tests::{
     cluster::Cluster,
+    exposition,
     helm_records::{HelmRecords, helm_status},
     http,
     identity::Identity,
@@ -172,7 +173,8 @@ async fn looked_after(world: &World, server: &Server, client: &Client) {
     client.credentials(ID).await.expect("credentials");
     until("the shop to be asked", async || {
         let (_, metrics) = http::get(server.admin, "/metrics").await.ok()?;
-        metrics.contains(r#"sendstores_cron_calls_total{outcome="ok"}"#).then_some(())
+        let called = exposition::value(&metrics, r#"sendstores_cron_calls_total{outcome="ok"}"#)?;
+        (called > 0.0).then_some(())
     })
     .await;
 }

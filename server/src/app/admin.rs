@@ -7,6 +7,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use super::gauges;
 use crate::{
     mirror::{Mirror, Status},
     supervise::TaskError,
@@ -109,10 +110,7 @@ impl Admin {
 }
 
 async fn render(State(admin): State<Admin>) -> String {
-    for (state, count) in admin.mirror.count_stores() {
-        let count = u32::try_from(count).unwrap_or(u32::MAX);
-        metrics::gauge!("sendstores_stores", "state" => state).set(f64::from(count));
-    }
+    gauges::read(&admin.mirror);
     admin.metrics.run_upkeep();
     admin.metrics.render()
 }

@@ -3,13 +3,17 @@
 use tokio::signal::unix::Signal;
 use tokio_util::sync::CancellationToken;
 
-use crate::{provision::KubeProvisioner, supervise::TaskError};
+use crate::{files, provision::KubeProvisioner, supervise::TaskError};
+
+/// Charts and values, as the label `file` of metrics has them.
+const LABEL: &str = "chart";
 
 pub(super) async fn run(
     provisioner: KubeProvisioner,
     mut asked: Signal,
     stop: CancellationToken,
 ) -> Result<(), TaskError> {
+    files::report_reload(LABEL, true);
     loop {
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
@@ -36,5 +40,6 @@ pub(super) async fn run(
             }
         };
         metrics::counter!("sendstores_file_reloads_total", "outcome" => outcome).increment(1);
+        files::report_reload(LABEL, outcome != "refused");
     }
 }

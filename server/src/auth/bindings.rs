@@ -16,8 +16,12 @@ use tokio_util::sync::CancellationToken;
 use super::{Subject, file};
 use crate::files::{FileError, Kind, Reloaded, Source};
 
-const FILE: Kind =
-    Kind { name: "auth configuration", interval: Duration::from_secs(2), broken: "sendstores_auth_config_broken" };
+const FILE: Kind = Kind {
+    name: "auth configuration",
+    label: "auth-config",
+    interval: Duration::from_secs(2),
+    broken: "sendstores_auth_config_broken",
+};
 
 /// The bindings of one file; clones share what was read last.
 #[derive(Clone, Debug)]

@@ -17,8 +17,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::files::{FileError, Kind, Reloaded, Source};
 
-const FILE: Kind =
-    Kind { name: "credentials file", interval: Duration::from_secs(2), broken: "sendstores_credentials_file_broken" };
+const FILE: Kind = Kind {
+    name: "credentials file",
+    label: "credentials",
+    interval: Duration::from_secs(2),
+    broken: "sendstores_credentials_file_broken",
+};
 
 /// The credentials of one file; clones share what was read last.
 #[derive(Clone, Debug)]

@@ -20,7 +20,7 @@ use super::{
     logins::Logins,
     peers::Peer,
     rates::{Cell, Rates},
-    status::Refusal,
+    status::{Refusal, count_decision},
 };
 use crate::auth::{
     AuthEpoch, AuthError, Authenticator, ClientCertificate, Credentials, Lapse, Recognised, ReflectionAccess, Standing,
@@ -102,6 +102,24 @@ impl Gate {
 
     /// The caller of a method, if it may call it. `None`: the method is open to everybody.
     pub(super) async fn admit<L: Ledger>(
+        &self,
+        access: &MethodAccess,
+        session: &Session,
+        headers: &HeaderMap,
+        api: &StoreApi<L>,
+    ) -> Result<Option<Arc<Principal>>, Refused> {
+        let admitted = self.decide(access, session, headers, api).await;
+        match &admitted {
+            Ok(None) => {}
+            Ok(Some(principal)) => count_decision(Some(principal.kind), None),
+            Err(Refused { why, principal }) => {
+                count_decision(principal.as_ref().map(|principal| principal.kind), Some(why));
+            }
+        }
+        admitted
+    }
+
+    async fn decide<L: Ledger>(
         &self,
         access: &MethodAccess,
         session: &Session,

@@ -2,6 +2,7 @@
 //!
 //! Every status carries exactly one `ErrorInfo` with a stable reason; docs/errors.md has a section for each.
 
+mod counted;
 mod lifecycle;
 mod tenancy;
 #[cfg(test)]
@@ -17,6 +18,7 @@ use sendstores_core::{
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
+pub(super) use counted::count_decision;
 pub(super) use lifecycle::Forbidden;
 pub(super) use tenancy::Tenancy;
 
@@ -336,6 +338,7 @@ impl Scope {
 
 impl From<Refusal> for Status {
     fn from(refusal: Refusal) -> Self {
+        refusal.count_limit();
         let (code, reason) = refusal.code_and_reason();
         let mut details = ErrorDetails::with_error_info(reason, DOMAIN, refusal.metadata());
         refusal.add_details(&mut details);

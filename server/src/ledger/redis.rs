@@ -13,6 +13,7 @@ mod fault;
 mod history;
 mod keys;
 mod log;
+mod meter;
 mod pool;
 mod replicas;
 mod reply;
@@ -24,10 +25,10 @@ mod tls;
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, PoisonError, RwLock},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use fred::types::{Value, scripts::Script};
+use fred::types::Value;
 use sendstores_core::{
     Epoch, Kind, Record, Resource, ResourceId, Revision, TenantId, Timestamp,
     admission::Terms,
@@ -44,6 +45,7 @@ use self::{
     connection::{Connection, Repeat},
     history::Known,
     keys::{Keys, OfKind},
+    meter::Metered,
     pool::Pool,
     replicas::Replicas,
     reply::{Reply, gone_back, unexpected},
@@ -168,7 +170,7 @@ impl RedisLedger {
     async fn run(
         &self,
         repeat: Repeat,
-        script: &Script,
+        script: &Metered,
         keys: Vec<String>,
         args: Vec<Value>,
     ) -> Result<Reply, LedgerError> {
@@ -178,14 +180,16 @@ impl RedisLedger {
 
     /// Runs a script within this history whose answer promises something: that survives a failover too, if it is asked
     /// for. What was found done is promised as what was done.
-    async fn promise(&self, script: &Script, keys: Vec<String>, args: Vec<Value>) -> Result<Reply, LedgerError> {
+    async fn promise(&self, script: &Metered, keys: Vec<String>, args: Vec<Value>) -> Result<Reply, LedgerError> {
         if let Some(why) = self.refused() {
             return Err(LedgerError::Unsafe(why));
         }
         let Some(replicas) = &self.shared.replicas else {
             return self.run(Repeat::Safe, script, keys, args).await;
         };
-        Reply::read(replicas.run(script, &keys, &self.within_history(args)).await?)
+        let begun = Instant::now();
+        let answer = replicas.run(&script.script, &keys, &self.within_history(args)).await;
+        script.meter.count(begun, answer.and_then(Reply::read))
     }
 
     /// The arguments after those that every script has.
@@ -199,12 +203,14 @@ impl RedisLedger {
         &self,
         repeat: Repeat,
         extra: Duration,
-        script: &Script,
+        script: &Metered,
         keys: Vec<String>,
         args: Vec<Value>,
     ) -> Result<Reply, LedgerError> {
-        let run = |client| scripts::run(client, script, keys.clone(), args.clone());
-        Reply::read(self.shared.commands.next().call(repeat, extra, run).await?)
+        let begun = Instant::now();
+        let run = |client| scripts::run(client, &script.script, keys.clone(), args.clone());
+        let answer = self.shared.commands.next().call(repeat, extra, run).await;
+        script.meter.count(begun, answer.and_then(Reply::read))
     }
 }
 
@@ -246,8 +252,9 @@ impl Ledger for RedisLedger {
         // Before the question, because other answers may overtake this one.
         let known = self.known();
         let question = |client| commands::hmget(client, &shared.keys.meta, &["epoch", "revision"]);
-        let answer = shared.commands.next().call(Repeat::Safe, Duration::ZERO, question).await?;
-        let mut fields = reply::list(answer)?.into_iter();
+        let begun = Instant::now();
+        let answer = shared.commands.next().call(Repeat::Safe, Duration::ZERO, question).await;
+        let mut fields = reply::list(shared.scripts.revision.count(begun, answer)?)?.into_iter();
         let (epoch, last) = (fields.next().and_then(Value::into_string), fields.next());
         if epoch.as_deref() != Some(known.epoch.as_str()) {
             return Err(reply::replaced(epoch.as_deref().unwrap_or_default()));

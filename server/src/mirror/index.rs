@@ -8,8 +8,8 @@ use std::{
 
 use bytes::Bytes;
 use sendstores_core::{
-    Epoch, Key, Kind, Listing, Place, Revision, Scope, State, Store, StoreFilter, StoreId, Summary, Tenant, TenantId,
-    Timestamp, Token, TokenId,
+    Engine, Epoch, Key, Kind, Listing, Place, Revision, Scope, State, Store, StoreFilter, StoreId, Summary, Tenant,
+    TenantId, Timestamp, Token, TokenId,
     ledger::{self, Before, LogEntry, Scan, Unreadable},
 };
 
@@ -222,8 +222,13 @@ impl Index {
         self.stores.table().get(id).cloned()
     }
 
-    pub(super) fn count_stores(&self) -> Vec<(&'static str, usize)> {
-        self.stores.counts()
+    pub(super) fn count_tokens_without_expiry(&self) -> usize {
+        let lasting = |token: &&Arc<Entry<Token>>| token.expire_time.is_none() && !token.is_deleted();
+        self.others.tokens.values().filter(lasting).count()
+    }
+
+    pub(super) fn count_stores(&self) -> BTreeMap<(State, Engine), usize> {
+        self.stores.counts().clone()
     }
 
     pub(super) fn select(&self, filter: &StoreFilter, after: Option<&StoreId>, most: usize) -> Vec<Arc<Entry>> {

@@ -8,7 +8,7 @@ use std::{
 };
 
 use sendstores_core::{
-    Listing, Order, Place, Scope, State, Store, StoreFilter, StoreId, Summary, TenantId, Timestamp,
+    Engine, Listing, Order, Place, Scope, State, Store, StoreFilter, StoreId, Summary, TenantId, Timestamp,
     ledger::{Scan, Unreadable},
 };
 
@@ -26,6 +26,8 @@ pub(super) struct Stores {
     table: Table<Store>,
     by_tenant: BTreeMap<TenantId, Ids>,
     by_state: BTreeMap<State, Ids>,
+    /// How many stores there are of each engine in each state; none is 0.
+    counts: BTreeMap<(State, Engine), usize>,
 }
 
 // === impl Stores ===
@@ -35,12 +37,9 @@ impl Stores {
         &self.table
     }
 
-    /// How many stores there are in each state, those in states of a newer version together as `UNKNOWN`.
-    pub(super) fn counts(&self) -> Vec<(&'static str, usize)> {
-        let known = State::ALL.map(|state| (state.as_str(), self.by_state.get(&state).map_or(0, BTreeSet::len)));
-        let foreign = self.by_state.iter().filter(|(state, _)| !State::ALL.contains(state));
-        let unknown = ("UNKNOWN", foreign.map(|(_, ids)| ids.len()).sum());
-        known.into_iter().chain([unknown]).collect()
+    /// How many stores there are of each engine in each state.
+    pub(super) fn counts(&self) -> &BTreeMap<(State, Engine), usize> {
+        &self.counts
     }
 
     /// How many stores each tenant has that are not DELETED.
@@ -67,7 +66,7 @@ impl Stores {
     /// Puts a newer record in the place of what is known.
     pub(super) fn put(&mut self, store: Arc<Entry>) {
         match self.table.get(&store.id).cloned() {
-            Some(known) if known.state == store.state && known.tenant == store.tenant => {}
+            Some(known) if listed_by(&known) == listed_by(&store) => {}
             Some(known) => {
                 self.unlist(&known);
                 self.list(&store);
@@ -176,6 +175,7 @@ impl Stores {
             self.by_tenant.entry(tenant.clone()).or_default().insert(store.id.clone());
         }
         self.by_state.entry(store.state).or_default().insert(store.id.clone());
+        *self.counts.entry((store.state, store.spec.engine)).or_default() += 1;
     }
 
     fn unlist(&mut self, store: &Store) {
@@ -183,23 +183,34 @@ impl Stores {
             remove(&mut self.by_tenant, tenant, &store.id);
         }
         remove(&mut self.by_state, &store.state, &store.id);
+        if let Some(count) = self.counts.get_mut(&(store.state, store.spec.engine)) {
+            *count -= 1;
+        }
+        self.counts.retain(|_, count| *count > 0);
     }
+}
+
+/// What says in which indexes and counts a store is.
+fn listed_by(store: &Store) -> (State, Engine, Option<&TenantId>) {
+    (store.state, store.spec.engine, store.tenant.as_ref())
 }
 
 impl From<Scan> for Stores {
     fn from(records: Scan) -> Self {
         let table = Table::from(records);
         let (mut by_tenant, mut by_state) = (BTreeMap::<_, Vec<_>>::new(), BTreeMap::<_, Vec<_>>::new());
+        let mut counts = BTreeMap::<_, usize>::new();
         for store in table.values() {
             if let Some(tenant) = &store.tenant {
                 by_tenant.entry(tenant.clone()).or_default().push(store.id.clone());
             }
             by_state.entry(store.state).or_default().push(store.id.clone());
+            *counts.entry((store.state, store.spec.engine)).or_default() += 1;
         }
         // A set that is made of a sorted list as a whole has full nodes.
         let by_tenant = by_tenant.into_iter().map(|(tenant, ids)| (tenant, ids.into_iter().collect())).collect();
         let by_state = by_state.into_iter().map(|(state, ids)| (state, ids.into_iter().collect())).collect();
-        Self { table, by_tenant, by_state }
+        Self { table, by_tenant, by_state, counts }
     }
 }
 

@@ -144,10 +144,11 @@ impl Helm {
 
     async fn act(&self, arguments: Vec<OsString>, input: Vec<u8>) -> Result<(), StepError> {
         let setpriv = self.tool().await?.setpriv.as_deref();
-        let begun = Instant::now();
+        let (verb, begun) = (verb(&arguments), Instant::now());
         let finished = self.run(arguments, input, setpriv).await?;
         let outcome = if matches!(finished.end, End::Exited(0)) { "ok" } else { "failed" };
-        metrics::histogram!("sendstores_helm_seconds", "outcome" => outcome).record(begun.elapsed().as_secs_f64());
+        metrics::histogram!("sendstores_helm_seconds", "verb" => verb, "outcome" => outcome)
+            .record(begun.elapsed().as_secs_f64());
         match finished.end {
             End::Exited(0) => Ok(()),
             end => Err(failure::classify(end, &finished.stderr, self.deadline)),
@@ -265,6 +266,12 @@ impl Helm {
         let message = format!("{} cannot be used: {why}", self.config.program.display());
         StepError::retryable(FailureReason::ReleaseFailed, redact::message(&message))
     }
+}
+
+/// What helm is run for, as metrics have it.
+fn verb(arguments: &[OsString]) -> &'static str {
+    let given = arguments.first().and_then(|verb| verb.to_str());
+    ["upgrade", "uninstall", "template"].into_iter().find(|verb| given == Some(*verb)).unwrap_or("other")
 }
 
 #[cfg(test)]

@@ -93,6 +93,8 @@ impl Members {
         if self.0.borrow().len() != members.len() {
             tracing::info!(replicas = members.len(), "the replicas that share probes and scheduled jobs");
         }
+        // Fewer than there are pods: exact as a float.
+        metrics::gauge!("sendstores_replicas").set(members.len() as f64);
         self.0.send_if_modified(|known| {
             let changed = *known != members;
             *known = members;

@@ -1,5 +1,6 @@
 //! One run for one store: claim, load, then observe, plan, act and record until there is nothing to do.
 
+mod clock;
 mod failing;
 mod resting;
 
@@ -18,6 +19,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+use self::clock::StepClock;
 use super::{
     Reconciler,
     lease::{Leases, Lost},
@@ -74,6 +76,7 @@ struct Work<'a, L, P> {
     done: Option<(StepName, Seen<Progress>)>,
     /// The step that is looked at or worked on.
     at: Option<StepName>,
+    clock: StepClock,
     /// Two probes in a row found that the store does not sell.
     confirmed: bool,
 }
@@ -183,8 +186,9 @@ impl<'a, L: Ledger, P: Provisioner> Run<'a, L, P> {
         let observed = observed.filter(|_| probed.is_some()).unwrap_or_else(|| Observed::nothing(pipeline));
         let (fence, store) = (claim.fence, with_steps_of(store, pipeline));
         let claimed = claim.expires.before(reconciler.policy.lease);
-        let mut work =
-            Work { reconciler, making, slot, fence, claimed, store, observed, done: None, at: None, confirmed };
+        let clock = StepClock::new(pipeline);
+        let (done, at) = (None, None);
+        let mut work = Work { reconciler, making, slot, fence, claimed, store, observed, done, at, clock, confirmed };
         match supervise::caught("run", work.until_at_rest()).await {
             Ok(outcome) => outcome,
             // To record it may panic as well, where the store itself is what cannot be dealt with.
@@ -231,6 +235,7 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
 
     async fn act(&mut self, action: Action) -> Result<Turn, Halt> {
         self.at = self.step_of(&action);
+        self.clock.enter(self.at);
         match action {
             Action::Observe(step) => self.observe(step).await?,
             Action::Ensure(step) => self.ensure(step).await?,
@@ -251,6 +256,7 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
             Action::AwaitRemoval => self.wait_removal().await?,
             Action::Bury => {
                 self.apply(Event::Removed).await?;
+                self.clock.done(StepName::REMOVAL);
                 tracing::info!(store = %self.store.id, "deleted");
             }
             Action::ObserveActivity => {
@@ -270,7 +276,7 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
         let seen = self.reconciler.provisioner.observe(&self.store, step).await?;
         // What says that it is done and is not would be done again without a pause.
         let idle = self.done.take().filter(|(done, before)| *done == step && *before == seen);
-        self.observed.note(step, seen);
+        self.note(step, seen);
         if let Some((_, Seen::Absent | Seen::Known(Progress::Partial(_)))) = idle {
             let why = "it was done without an error, and nothing has come of it";
             return Err(StepError::retryable(self.observed.pipeline().usual_reason(step), why).into());
@@ -316,8 +322,15 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
             let _lent = self.slot.lend();
             self.reconciler.provisioner.wait(&self.store, step, &last).await?
         };
-        self.observed.note(step, seen);
+        self.note(step, seen);
         Ok(())
+    }
+
+    fn note(&mut self, step: StepName, seen: Seen<Progress>) {
+        if matches!(seen, Seen::Known(Progress::Done(_))) {
+            self.clock.done(step);
+        }
+        self.observed.note(step, seen);
     }
 
     async fn wait_removal(&mut self) -> Result<(), Halt> {
@@ -335,7 +348,7 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
     async fn converge(&mut self, evidence: Vec<Evidence>) -> Result<(), Halt> {
         let mut next = self.after(Event::Converged)?;
         next.evidence = Evidence::renewed(&self.store.evidence, evidence, self.observed.pipeline().checks());
-        let before = self.store.state;
+        let (before, first) = (self.store.state, self.store.ready_time.is_none());
         let provisioner = &self.reconciler.provisioner;
         let permit = self.permit().await;
         next.made_from = provisioner.made_from(&next).await?.map(Box::new).or(next.made_from);
@@ -343,6 +356,9 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
         provisioner.remember(&next).await?;
         drop(permit);
         self.record(next).await?;
+        if first {
+            clock::count_ready(&self.store);
+        }
         match before {
             State::Ready => tracing::info!(store = %self.store.id, "ready; another look found something else"),
             _ => tracing::info!(store = %self.store.id, "ready"),
@@ -380,6 +396,7 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
     }
 
     async fn at_step(&mut self, step: StepName, begun: bool, detail: &str) -> Result<(), Halt> {
+        self.clock.work();
         let next = self.store.at_step(step, begun, detail, now());
         Ok(self.record(next).await?)
     }

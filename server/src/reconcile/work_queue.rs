@@ -16,6 +16,8 @@ pub(super) struct WorkQueue {
     running: HashMap<StoreId, Running>,
     /// How many of them are of each class.
     counts: HashMap<QueueClass, usize>,
+    /// How many stores of each class the metrics have as due and not begun.
+    reported: [u32; QueueClass::ALL.len()],
     /// Up to which revision each store was dealt with: the mirror repeats our own writes, later.
     pub(super) dealt_with: HashMap<StoreId, Revision>,
     /// READY stores that the last probe found not to sell, and when.
@@ -40,7 +42,8 @@ impl WorkQueue {
     pub(super) fn new(slots: Slots) -> Self {
         let queues = Default::default();
         let (running, counts) = (HashMap::new(), HashMap::new());
-        Self { slots, queues, running, counts, dealt_with: HashMap::new(), suspects: HashMap::new() }
+        let reported = [0; QueueClass::ALL.len()];
+        Self { slots, queues, running, counts, reported, dealt_with: HashMap::new(), suspects: HashMap::new() }
     }
 
     pub(super) fn push(&mut self, class: QueueClass, id: StoreId, tenant: Option<TenantId>, wait: Duration) {
@@ -66,13 +69,23 @@ impl WorkQueue {
     }
 
     /// Shows how many stores are due and find no room for a run, and how many have one.
-    pub(super) fn report(&self) {
-        for (class, queue) in QueueClass::ALL.into_iter().zip(&self.queues) {
-            let ready = u32::try_from(queue.ready()).unwrap_or(u32::MAX);
-            metrics::gauge!("sendstores_queue_ready", "queue" => class.as_str()).set(f64::from(ready));
+    pub(super) fn report(&mut self) {
+        let ready = self.queues.each_ref().map(|queue| u32::try_from(queue.ready()).unwrap_or(u32::MAX));
+        self.report_ready(ready);
+        for class in QueueClass::ALL {
             let runs = u32::try_from(self.runs_of(class)).unwrap_or(u32::MAX);
             metrics::gauge!("sendstores_runs", "queue" => class.as_str()).set(f64::from(runs));
         }
+    }
+
+    fn report_ready(&mut self, ready: [u32; QueueClass::ALL.len()]) {
+        for ((class, now), before) in QueueClass::ALL.into_iter().zip(ready).zip(self.reported) {
+            metrics::gauge!("sendstores_queue_ready", "queue" => class.as_str()).set(f64::from(now));
+            // Stores that wait for a permit count in this one, too.
+            metrics::gauge!("sendstores_queue_length", "kind" => class.as_str())
+                .increment(f64::from(now) - f64::from(before));
+        }
+        self.reported = ready;
     }
 
     /// Returns once another store has become due. Safe to drop while waiting.
@@ -116,5 +129,11 @@ impl WorkQueue {
 
     pub(super) fn interrupt_all(&self) {
         self.running.values().for_each(|run| run.interrupt.cancel());
+    }
+}
+
+impl Drop for WorkQueue {
+    fn drop(&mut self) {
+        self.report_ready([0; QueueClass::ALL.len()]);
     }
 }

@@ -1,6 +1,9 @@
 //! Which history is gone by: how one begins, is lost, found again, and begun anew.
 
-use std::{sync::PoisonError, time::Duration};
+use std::{
+    sync::PoisonError,
+    time::{Duration, Instant},
+};
 
 use fred::types::Value;
 use sendstores_core::{Epoch, Record, Revision, ledger::LedgerError};
@@ -46,10 +49,13 @@ pub(super) async fn begin(connection: &Connection, keys: &Keys, scripts: &Script
     let names = keys.of_head();
     let epoch = Epoch::from_random(rand::random());
     let args: Vec<Value> = vec![epoch.as_str().into(), FORMAT.into()];
+    let begun = Instant::now();
     let answer = connection
-        .call(Repeat::Safe, Duration::ZERO, |client| scripts::run(client, &scripts.begin, names.clone(), args.clone()))
-        .await?;
-    let mut reply = Reply::read(answer)?;
+        .call(Repeat::Safe, Duration::ZERO, |client| {
+            scripts::run(client, &scripts.begin.script, names.clone(), args.clone())
+        })
+        .await;
+    let mut reply = scripts.begin.meter.count(begun, answer.and_then(Reply::read))?;
     let epoch = parsed(&reply.text()?)?;
     let format = reply.text()?;
     if format != FORMAT {

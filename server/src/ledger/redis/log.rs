@@ -58,12 +58,17 @@ impl RedisLedger {
 
     /// What comes within `slice`.
     async fn block(&self, after: Revision, most: usize, slice: Duration) -> Result<LogPage, LedgerError> {
-        let Shared { keys, blocking, .. } = &*self.shared;
-        let known = self.known();
+        let Shared { keys, blocking, scripts, .. } = &*self.shared;
+        let (known, begun) = (self.known(), std::time::Instant::now());
         let after_id = format!("{after}-0");
         let streams = blocking
             .call(Repeat::Safe, slice, |client| commands::xread(client, &keys.log, after_id.clone(), most, slice))
-            .await?;
+            .await;
+        let streams = match streams {
+            Ok(streams) => streams,
+            // While nothing else is asked of Redis, this alone shows that it is away.
+            failed => scripts.follow.count(begun, failed)?,
+        };
         if streams == Value::Null {
             return Ok(LogPage::Changes(Vec::new()));
         }

@@ -10,26 +10,31 @@ use fred::{
     util::redis_keyslot,
 };
 
+use super::meter::{Meter, Metered};
+
 /// All scripts, with their digests.
 pub(super) struct Scripts {
-    pub(super) begin: Script,
-    pub(super) write: Script,
-    pub(super) recall: Script,
-    pub(super) missing: Script,
-    pub(super) load: Script,
-    pub(super) scan: Script,
-    pub(super) log: Script,
-    pub(super) claim: Script,
-    pub(super) renew: Script,
-    pub(super) release: Script,
-    pub(super) rest: Script,
-    pub(super) announce: Script,
-    pub(super) sweep: Script,
-    pub(super) doubt: Script,
-    pub(super) adopt: Script,
-    pub(super) cluster: Script,
-    pub(super) check: Script,
-    pub(super) audit: Script,
+    pub(super) begin: Metered,
+    pub(super) write: Metered,
+    pub(super) recall: Metered,
+    pub(super) missing: Metered,
+    pub(super) load: Metered,
+    pub(super) scan: Metered,
+    pub(super) log: Metered,
+    pub(super) claim: Metered,
+    pub(super) renew: Metered,
+    pub(super) release: Metered,
+    pub(super) rest: Metered,
+    pub(super) announce: Metered,
+    pub(super) sweep: Metered,
+    pub(super) doubt: Metered,
+    pub(super) adopt: Metered,
+    pub(super) cluster: Metered,
+    pub(super) check: Metered,
+    pub(super) audit: Metered,
+    /// No scripts: the question for the last revision, and the read that waits for a change.
+    pub(super) revision: Meter,
+    pub(super) follow: Meter,
 }
 
 /// How many replicas are waited for, and how long.
@@ -48,8 +53,8 @@ macro_rules! text_within_history {
 
 /// A script that first makes sure of the history.
 macro_rules! within_history {
-    ($($file:literal),+) => {
-        Script::from_lua(text_within_history!($($file),+))
+    ($name:literal, $($file:literal),+) => {
+        Metered::new($name, Script::from_lua(text_within_history!($($file),+)))
     };
 }
 
@@ -62,24 +67,32 @@ pub const WRITE_SCRIPT: &str = text_within_history!("scripts/synced.lua", "scrip
 impl Scripts {
     pub(super) fn new() -> Self {
         Self {
-            begin: Script::from_lua(concat!(include_str!("scripts/head.lua"), include_str!("scripts/begin.lua"))),
-            write: Script::from_lua(WRITE_SCRIPT),
-            recall: within_history!("scripts/synced.lua", "scripts/recall.lua"),
-            missing: within_history!("scripts/synced.lua", "scripts/missing.lua"),
-            load: within_history!("scripts/load.lua"),
-            scan: within_history!("scripts/scan.lua"),
-            log: within_history!("scripts/log.lua"),
-            claim: within_history!("scripts/claim.lua"),
-            renew: within_history!("scripts/renew.lua"),
-            release: within_history!("scripts/release.lua"),
-            rest: within_history!("scripts/rest.lua"),
-            announce: within_history!("scripts/announce.lua"),
-            sweep: within_history!("scripts/sweep.lua"),
-            doubt: Script::from_lua(concat!(include_str!("scripts/head.lua"), include_str!("scripts/doubt.lua"))),
-            adopt: Script::from_lua(include_str!("scripts/adopt.lua")),
-            cluster: within_history!("scripts/cluster.lua"),
-            check: within_history!("scripts/check.lua"),
-            audit: within_history!("scripts/audit.lua"),
+            begin: Metered::new(
+                "begin",
+                Script::from_lua(concat!(include_str!("scripts/head.lua"), include_str!("scripts/begin.lua"))),
+            ),
+            write: Metered::new("write", Script::from_lua(WRITE_SCRIPT)),
+            recall: within_history!("recall", "scripts/synced.lua", "scripts/recall.lua"),
+            missing: within_history!("missing", "scripts/synced.lua", "scripts/missing.lua"),
+            load: within_history!("load", "scripts/load.lua"),
+            scan: within_history!("scan", "scripts/scan.lua"),
+            log: within_history!("log", "scripts/log.lua"),
+            claim: within_history!("claim", "scripts/claim.lua"),
+            renew: within_history!("renew", "scripts/renew.lua"),
+            release: within_history!("release", "scripts/release.lua"),
+            rest: within_history!("rest", "scripts/rest.lua"),
+            announce: within_history!("announce", "scripts/announce.lua"),
+            sweep: within_history!("sweep", "scripts/sweep.lua"),
+            doubt: Metered::new(
+                "doubt",
+                Script::from_lua(concat!(include_str!("scripts/head.lua"), include_str!("scripts/doubt.lua"))),
+            ),
+            adopt: Metered::new("adopt", Script::from_lua(include_str!("scripts/adopt.lua"))),
+            cluster: within_history!("cluster", "scripts/cluster.lua"),
+            check: within_history!("check", "scripts/check.lua"),
+            audit: within_history!("audit", "scripts/audit.lua"),
+            revision: Meter::new("revision"),
+            follow: Meter::new("follow"),
         }
     }
 }

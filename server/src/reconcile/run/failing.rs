@@ -53,6 +53,7 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
         let gives_up = given_up.is_some();
         tracing::warn!(store = %self.store.id, ?step, %reason, message, attempt, gives_up, "a step failed");
         metrics::counter!("sendstores_step_failures_total", "reason" => reason.as_str()).increment(1);
+        self.clock.failed();
         // A probe that could not be made says nothing of the shop.
         if self.store.state == State::Ready {
             return Ok(());

@@ -47,6 +47,7 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
         // The purge time may be later than what the namespace remembers.
         self.reconciler.provisioner.remember(&self.store).await?;
         self.apply(Event::Slept).await?;
+        self.clock.done(StepName::SUSPENSION);
         tracing::info!(store = %self.store.id, state = %self.store.state, "nothing of it runs");
         Ok(())
     }
