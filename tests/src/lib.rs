@@ -25,6 +25,7 @@ pub mod pasted;
 pub mod plane;
 pub mod previous;
 pub mod programs;
+pub mod prometheus;
 pub mod provisioning;
 pub mod redis;
 pub mod samples;

@@ -13,6 +13,7 @@ use sendstores_tests::{
     exposition::{self, Exposed},
     helm_shim::{Deed, HelmShim},
     http,
+    prometheus::promtool,
     redis::RedisServer,
     server::{Server, ServerOptions, signal, workspace},
     tls::with_tls,
@@ -192,4 +193,14 @@ async fn what_happened_is_counted_where_it_belongs() {
     assert!(value(r#"sendstores_ledger_call_seconds_count{script="write",outcome="ok"}"#) >= 1.0);
     let expiry = metrics(&in_use.servers[1]).await;
     assert!(exposition::value(&expiry, "sendstores_tls_certificate_expiry_timestamp_seconds") > Some(1.7e9));
+}
+
+#[tokio::test]
+async fn prometheus_has_nothing_against_the_metrics() {
+    let in_use = in_use().await;
+    for server in &in_use.servers {
+        let said = promtool(&["check", "metrics"], &metrics(server).await);
+        let text = [said.stdout, said.stderr].concat();
+        assert!(said.status.success() && text.is_empty(), "{}", String::from_utf8_lossy(&text));
+    }
 }
