@@ -13,13 +13,15 @@ use sendstores_tests::{
     exposition::{self, Exposed},
     helm_shim::{Deed, HelmShim},
     http,
-    prometheus::promtool,
+    prometheus::{Prometheus, promtool},
     redis::RedisServer,
     server::{Server, ServerOptions, signal, workspace},
     tls::with_tls,
     tokens::{client, make_entry, make_token},
     wait::until,
 };
+use serde::Deserialize;
+use serde_json::Value;
 
 /// Acts are done in a cluster only.
 const OF_A_CLUSTER: [&str; 2] = ["sendstores_permit_wait_seconds", "sendstores_permits_wanted"];
@@ -203,4 +205,91 @@ async fn prometheus_has_nothing_against_the_metrics() {
         let text = [said.stdout, said.stderr].concat();
         assert!(said.status.success() && text.is_empty(), "{}", String::from_utf8_lossy(&text));
     }
+}
+
+/// The alerts as the chart renders them.
+#[derive(Deserialize)]
+struct PrometheusRule {
+    spec: Spec,
+}
+
+#[derive(Deserialize)]
+struct Spec {
+    groups: Vec<Group>,
+}
+
+#[derive(Deserialize)]
+struct Group {
+    rules: Vec<Rule>,
+}
+
+#[derive(Deserialize)]
+struct Rule {
+    alert: String,
+    expr: String,
+}
+
+/// Each alert and its query.
+fn alerts() -> Vec<(String, String)> {
+    let path = workspace().join("tests/charts/golden/control-plane-everything/prometheusrule.yaml");
+    let file: PrometheusRule =
+        serde_saphyr::from_str(&fs::read_to_string(path).expect("the rendered rules")).expect("YAML");
+    let rules = file.spec.groups.into_iter().flat_map(|group| group.rules);
+    rules.map(|rule| (rule.alert, rule.expr)).collect()
+}
+
+/// Each panel of the dashboard with each of its queries, as Grafana would ask for this release.
+fn panels() -> Vec<(String, String)> {
+    let path = workspace().join("charts/sendstores/dashboards/sendstores.json");
+    let dashboard: Value = serde_json::from_str(&fs::read_to_string(path).expect("the dashboard")).expect("JSON");
+    let mut found = Vec::new();
+    for panel in dashboard["panels"].as_array().expect("panels") {
+        for target in panel["targets"].as_array().into_iter().flatten() {
+            let query = target["expr"].as_str().expect("a query").replace("$__rate_interval", "30s");
+            let query = query.replace("$namespace", "sendstores-system").replace("$service", "sendstores-metrics");
+            assert!(!query.contains('$'), "{query}");
+            found.push((panel["title"].as_str().expect("a title").to_owned(), query));
+        }
+    }
+    found
+}
+
+/// Alerts on what is there only where something fails.
+const WITHOUT_A_FAULT: [&str; 3] = ["SendStoresDown", "SendStoresErrors", "SendStoresLedgerUnavailable"];
+/// Panels on what only a cluster brings about.
+const WITHOUT_DATA: [&str; 2] = ["Wait for a permit, p95", "Time of steps, p95"];
+
+#[tokio::test]
+async fn prometheus_answers_each_panel_and_each_alert() {
+    let in_use = in_use().await;
+    let prometheus = Prometheus::scraping(&in_use.servers.each_ref().map(|server| server.admin)).await;
+    for (alert, query) in alerts() {
+        prometheus.query(&query).unwrap_or_else(|why| panic!("{alert}: {why}: {query}"));
+        // An alert that does not fire has no data; what it compares has.
+        let compared = query.split(['<', '>']).next().unwrap_or_default();
+        if !WITHOUT_A_FAULT.contains(&alert.as_str()) {
+            has_data(&in_use, &prometheus, &alert, compared).await;
+        }
+    }
+    let panels = panels();
+    assert!(panels.len() > 30, "{} queries", panels.len());
+    for (title, query) in panels {
+        if WITHOUT_DATA.contains(&title.as_str()) {
+            let answer = prometheus.query(&query).unwrap_or_else(|why| panic!("{title}: {why}: {query}"));
+            assert_eq!(answer, Vec::<Value>::new(), "{title} has data after all: take it out of the list");
+        } else {
+            has_data(&in_use, &prometheus, &title, &query).await;
+        }
+    }
+}
+
+/// Waits until a query has data: of a rate two scrapes are needed, of a failed call one that failed.
+async fn has_data(in_use: &InUse, prometheus: &Prometheus, what: &str, query: &str) {
+    until(what, async || {
+        let _a_call = in_use.admin.get(STORE).await;
+        let _an_unknown_store = in_use.admin.get("store-none").await;
+        let answer = prometheus.query(query).unwrap_or_else(|why| panic!("{what}: {why}: {query}"));
+        (!answer.is_empty()).then_some(())
+    })
+    .await;
 }

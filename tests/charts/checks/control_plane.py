@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from . import alerts, golden, server, source
+from . import alerts, dashboard, golden, server, source
 from .helm import KUBERNETES, Outcome, merged, objects
 from .main import HERE, Report, rule_name, schema_problems
 
@@ -165,7 +165,7 @@ def check_case(report: Report, helm: Helm, one: dict, update: bool) -> None:
     report.check(f"{label}: Kubernetes {KUBERNETES} schema", lambda: schema_problems(known(rendered)))
     for rule in RULES:
         report.check(f"{label}: {rule_name(rule)}", lambda: rule(rendered))
-    for rule in [*server.RULES, *alerts.RULES] if one["values"] else [only_the_identity]:
+    for rule in [*server.RULES, *alerts.RULES, *dashboard.RULES] if one["values"] else [only_the_identity]:
         report.check(f"{label}: {rule_name(rule)}", lambda: rule(rendered))
 
 
