@@ -10,7 +10,9 @@ mod fit;
 mod gate;
 #[cfg(feature = "http")]
 mod http;
+mod prompts;
 mod render;
+mod resources;
 mod schema;
 mod server;
 mod tools;
@@ -19,3 +21,4 @@ mod untrusted;
 #[cfg(feature = "http")]
 pub use http::Tools;
 pub use server::{Mcp, Settings};
+pub use tools::Effect;

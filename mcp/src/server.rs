@@ -1,24 +1,27 @@
-//! The MCP server: which tools a caller has, and what becomes of a call.
+//! The MCP server: which tools, resources and prompts a caller has, and what becomes of a request.
 
 use std::sync::Arc;
 
 use rmcp::{
     ErrorData, RoleServer, ServerHandler, ServiceExt,
     model::{
-        CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation,
-        ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig,
+        CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, GetPromptRequestParams,
+        GetPromptResponse, Implementation, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
+        ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities,
+        ServerConfig,
     },
     service::RequestContext,
 };
-use sendstores_client::Client;
+use sendstores_client::{Client, v1::Principal};
 
 use crate::{
     gate::Gate,
+    prompts, resources,
     tools::{Call, Effect, Tool},
 };
 
-/// How long a client may keep the list of tools, in milliseconds: the rights of a caller may change.
-const LIST_TTL: u64 = 60_000;
+/// How long a client may keep a list, in milliseconds: the rights of a caller may change.
+pub(crate) const LIST_TTL: u64 = 60_000;
 
 const INSTRUCTIONS: &str = "\
 Tools for a control plane that runs e-commerce stores on Kubernetes. Begin with summarize_stores; explain_store says why one \
@@ -69,11 +72,28 @@ impl Mcp {
     fn has(&self, tool: Tool) -> bool {
         self.settings.write || tool.facts().effect == Effect::Read
     }
+
+    /// Who calls, and what it may do.
+    async fn principal(&self) -> Result<Principal, ErrorData> {
+        let principal = self.client.principal().await;
+        principal.map_err(|error| {
+            unanswered(&format!("the SendStores server does not say what this caller may do: {error}"))
+        })
+    }
+
+    fn call<'a>(&'a self, context: &'a RequestContext<RoleServer>) -> Call<'a> {
+        Call { client: &self.client, settings: self.settings, gate: &self.gate, context }
+    }
+}
+
+/// What failed is neither the request's fault nor its answer.
+pub(crate) fn unanswered(why: &str) -> ErrorData {
+    ErrorData::internal_error(why.to_owned(), None)
 }
 
 impl ServerHandler for Mcp {
     fn get_info(&self) -> ServerConfig {
-        let capabilities = ServerCapabilities::builder().enable_tools().build();
+        let capabilities = ServerCapabilities::builder().enable_tools().enable_resources().enable_prompts().build();
         let info = Implementation::new("sendstores", env!("CARGO_PKG_VERSION")).with_title("SendStores");
         ServerConfig::new(capabilities).with_server_info(info).with_instructions(INSTRUCTIONS)
     }
@@ -84,12 +104,7 @@ impl ServerHandler for Mcp {
         _page: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        let principal = self.client.principal().await.map_err(|error| {
-            ErrorData::internal_error(
-                format!("the SendStores server does not say what this caller may do: {error}"),
-                None,
-            )
-        })?;
+        let principal = self.principal().await?;
         let may =
             |tool: &Tool| tool.facts().needs.iter().all(|need| principal.permissions.iter().any(|has| has == need));
         let tools = Tool::ALL.into_iter().filter(|tool| self.has(*tool)).filter(may).map(Tool::listed);
@@ -110,7 +125,50 @@ impl ServerHandler for Mcp {
             let text = format!("Refused: this server only reads, and {} changes something.", request.name);
             return Ok(CallToolResult::error(vec![ContentBlock::text(text)]).into());
         }
-        let call = Call { client: &self.client, settings: self.settings, gate: &self.gate, context: &context };
-        Ok(tool.call(&call, request).await)
+        Ok(tool.call(&self.call(&context), request).await)
+    }
+
+    async fn list_resources(
+        &self,
+        page: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        let principal = self.principal().await?;
+        resources::list(&self.client, &principal, page.and_then(|page| page.cursor)).await
+    }
+
+    async fn list_resource_templates(
+        &self,
+        _page: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        Ok(resources::templates(&self.principal().await?))
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        Ok(resources::read(&self.call(&context), &request.uri).await?.into())
+    }
+
+    /// The same for all callers: a prompt is a text, and its tools have the rights of the caller.
+    async fn list_prompts(
+        &self,
+        _page: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        let mut list = prompts::list();
+        (list.ttl_ms, list.cache_scope) = (Some(LIST_TTL), Some(CacheScope::Public));
+        Ok(list)
+    }
+
+    async fn get_prompt(
+        &self,
+        request: GetPromptRequestParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<GetPromptResponse, ErrorData> {
+        Ok(prompts::get(&request)?.into())
     }
 }

@@ -1,6 +1,6 @@
 //! The tools: what each is called, what it needs, and what it does.
 
-mod read;
+pub(crate) mod read;
 mod watch;
 mod write;
 
@@ -42,9 +42,12 @@ pub(crate) enum Tool {
 
 /// What a call of a tool does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Effect {
+pub enum Effect {
+    /// It changes nothing.
     Read,
+    /// It changes something that can be changed back.
     Write,
+    /// What it takes away is gone.
     Destructive,
 }
 
@@ -191,6 +194,12 @@ impl Answer {
         self
     }
 
+    /// The text of the result, cut to its size.
+    pub(crate) fn into_text(self) -> String {
+        let content = self.into_result().content.into_iter().next();
+        content.and_then(|block| block.as_text().map(|text| text.text.clone())).unwrap_or_default()
+    }
+
     /// The structured result, and the same as text for clients that show only that.
     fn into_result(mut self) -> CallToolResult {
         let mut most = fit::MOST;
@@ -235,7 +244,7 @@ impl Trouble {
     }
 
     /// What happened, and what to do about it.
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         match self {
             Self::Arguments(why) => format!("The arguments are wrong: {}", untrusted::clean(why)),
             Self::Refused(why) => format!("Refused: {}", untrusted::clean(why)),

@@ -52,10 +52,27 @@ async def reads(mode: str) -> dict:
                 "wait_for_store", {"id": "store-a", "timeout_seconds": 1}, progress_callback=note
             ),
         }
+        await resources_and_prompts(client)
         wrong = await client.call_tool("get_store", {"id": "store-none"})
         assert wrong.is_error and wrong.content[0].text.startswith("STORE_NOT_FOUND"), wrong
         assert all(not result.is_error for result in results.values()), results
         return {"protocol": client.protocol_version, "tools": [tool.name for tool in tools]}
+
+
+async def resources_and_prompts(client: Client) -> None:
+    first = await client.list_resources()
+    assert "sendstores://stores/store-a" in [str(one.uri) for one in first.resources], first
+    rest = await client.list_resources(cursor=first.next_cursor)
+    assert "sendstores://errors/INVALID_FIELD" in [str(one.uri) for one in rest.resources], rest
+    templates = (await client.list_resource_templates()).resource_templates
+    assert [one.uri_template for one in templates] == ["sendstores://stores/{id}", "sendstores://errors/{reason}"]
+    store = await client.read_resource("sendstores://stores/store-a")
+    assert "[untrusted " in store.contents[0].text, store
+    section = await client.read_resource("sendstores://errors/INVALID_FIELD")
+    assert section.contents[0].text.startswith("# INVALID_FIELD"), section
+    assert [one.name for one in (await client.list_prompts()).prompts] == ["diagnose_store", "fleet_report"]
+    prompt = await client.get_prompt("diagnose_store", {"id": "store-a"})
+    assert "store-a" in prompt.messages[0].content.text, prompt
 
 
 async def delete(typed: str, mode: str = "auto") -> str:

@@ -64,7 +64,7 @@ impl Assistant {
             "io.modelcontextprotocol/clientCapabilities": self.capabilities,
         });
         let mut headers = vec![("mcp-protocol-version", "2026-07-28"), ("mcp-method", method)];
-        let name = params["name"].as_str().unwrap_or_default().to_owned();
+        let name = params["name"].as_str().or_else(|| params["uri"].as_str()).unwrap_or_default().to_owned();
         if !name.is_empty() {
             headers.push(("mcp-name", &name));
         }
@@ -148,6 +148,39 @@ async fn a_caller_has_the_rights_of_its_token_and_no_page_has_any() {
     assert_eq!(large.status, StatusCode::PAYLOAD_TOO_LARGE, "{}", large.body);
     let old = acme.post(&[("mcp-protocol-version", "2025-11-25")], ping).await;
     assert!(old.status == StatusCode::OK && old.body.contains("list_stores"), "{} {}", old.status, old.body);
+}
+
+#[tokio::test]
+async fn resources_and_prompts_are_there_in_both_revisions_with_the_rights_of_the_token() {
+    let redis = RedisServer::start().await;
+    let (options, server) = started(&redis, "--mcp=read-only").await;
+    let admin =
+        Client::builder().token(make_token(&options, "--role admin")).connect(&server.url()).await.expect("connect");
+    for (id, tenant) in [("store-own", "acme"), ("store-foreign", "bolt")] {
+        admin.create(CreateStore::new().id(id).tenant(tenant).title("Tea")).await.expect("created");
+    }
+    let acme = Assistant::new(&server, &make_token(&options, "--role tenant --tenant acme"));
+    let requests = [
+        ("resources/list", json!({}), "sendstores://stores/store-own"),
+        ("resources/list", json!({"cursor": "reasons"}), "sendstores://errors/QUOTA_EXCEEDED"),
+        ("resources/templates/list", json!({}), "sendstores://stores/{id}"),
+        ("resources/read", json!({"uri": "sendstores://stores/store-own"}), "[untrusted "),
+        ("resources/read", json!({"uri": "sendstores://errors/QUOTA_EXCEEDED"}), "# QUOTA_EXCEEDED"),
+        ("prompts/list", json!({}), "fleet_report"),
+        ("prompts/get", json!({"name": "diagnose_store", "arguments": {"id": "store-own"}}), "explain_store"),
+    ];
+    for (method, params, wanted) in requests {
+        let modern = acme.result(method, params.clone()).await.to_string();
+        let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string();
+        let legacy = acme.post(&[("mcp-protocol-version", "2025-11-25")], body).await;
+        assert_eq!(legacy.status, StatusCode::OK, "{method}: {}", legacy.body);
+        for shown in [modern, legacy.body] {
+            assert!(shown.contains(wanted) && !shown.contains("store-foreign"), "{method}: {shown}");
+            assert!(shown.len() <= 16 * 1024, "{method}: {} bytes", shown.len());
+        }
+    }
+    let foreign = acme.request("resources/read", json!({"uri": "sendstores://stores/store-foreign"})).await;
+    assert!(foreign.body.contains("STORE_NOT_FOUND") && foreign.body.contains("-32602"), "{}", foreign.body);
 }
 
 /// More than are answered at once.

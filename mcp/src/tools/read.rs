@@ -146,6 +146,12 @@ pub(super) async fn get_store(call: &Call<'_>, arguments: Option<JsonObject>) ->
     Ok(Answer { said, known, written, more: None })
 }
 
+/// What get_store shows of the store, as text.
+pub(crate) async fn store_as_text(call: &Call<'_>, id: &str) -> Result<String, Trouble> {
+    let arguments = JsonObject::from_iter([("id".to_owned(), id.into())]);
+    Ok(get_store(call, Some(arguments)).await?.into_text())
+}
+
 pub(super) async fn explain_store(call: &Call<'_>, arguments: Option<JsonObject>) -> Result<Answer, Trouble> {
     let arguments::Id { id } = parse(arguments)?;
     let store = call.client.get(id).await?;
