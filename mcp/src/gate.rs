@@ -106,7 +106,8 @@ impl Bound<'_> {
 }
 
 /// Whether the client can ask its human in the middle of a call.
-pub(crate) fn can_ask(context: &RequestContext<RoleServer>) -> bool {
+pub(crate) fn can_ask(context: Option<&RequestContext<RoleServer>>) -> bool {
+    let Some(context) = context else { return false };
     // ISO dates compare as the times do.
     let version =
         context.protocol_version().is_some_and(|version| version.as_str() >= ProtocolVersion::V_2026_07_28.as_str());

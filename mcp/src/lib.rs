@@ -10,6 +10,7 @@ mod fit;
 mod gate;
 #[cfg(feature = "http")]
 mod http;
+mod in_process;
 mod prompts;
 mod render;
 mod resources;
@@ -20,5 +21,7 @@ mod untrusted;
 
 #[cfg(feature = "http")]
 pub use http::Tools;
+pub use in_process::{Called, Offered};
 pub use server::{Mcp, Settings};
 pub use tools::Effect;
+pub use untrusted::visible;

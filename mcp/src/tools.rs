@@ -55,7 +55,7 @@ pub enum Effect {
 pub(crate) struct Facts {
     pub(crate) name: &'static str,
     title: &'static str,
-    description: &'static str,
+    pub(crate) description: &'static str,
     /// The permissions that the caller must have.
     pub(crate) needs: &'static [&'static str],
     pub(crate) effect: Effect,
@@ -69,7 +69,8 @@ pub(crate) struct Call<'a> {
     pub(crate) client: &'a Client,
     pub(crate) settings: Settings,
     pub(crate) gate: &'a Gate,
-    pub(crate) context: &'a RequestContext<RoleServer>,
+    /// The request of the protocol; none for a call in this process.
+    pub(crate) context: Option<&'a RequestContext<RoleServer>>,
 }
 
 /// What a tool answers.
@@ -100,6 +101,28 @@ pub(crate) enum Trouble {
 pub(crate) enum Outcome {
     Answer(Answer),
     Question(InputRequiredResult),
+}
+
+// === impl Facts ===
+
+impl Facts {
+    /// JSON Schema of the arguments.
+    pub(crate) fn schema(&self) -> JsonObject {
+        (self.input)()
+    }
+}
+
+// === impl Call ===
+
+impl Call<'_> {
+    /// Ends when the client does not want the answer any more.
+    async fn cancelled(&self) {
+        match self.context {
+            Some(context) => context.ct.cancelled().await,
+            // Who drops the call does not need to say so.
+            None => std::future::pending().await,
+        }
+    }
 }
 
 // === impl Tool ===
@@ -171,6 +194,24 @@ impl Tool {
             Self::DeleteStore => return response(Box::pin(write::delete_store(call, request)).await),
         };
         response(outcome.map(Outcome::Answer))
+    }
+
+    /// Asks the API whether a call would succeed. Reads are not asked for twice.
+    pub(crate) async fn check(self, call: &Call<'_>, arguments: JsonObject) -> Result<(), Trouble> {
+        match self {
+            Self::CreateStore => write::check_creation(call, arguments).await,
+            Self::DeleteStore => write::check_deletion(call, arguments).await,
+            Self::Whoami
+            | Self::SummarizeStores
+            | Self::ListStores
+            | Self::GetStore
+            | Self::ExplainStore
+            | Self::WaitForStore
+            | Self::ChangesSince
+            | Self::ExplainReason
+            | Self::ListAudit
+            | Self::CheckStore => Ok(()),
+        }
     }
 }
 

@@ -8,18 +8,23 @@ pub(crate) const LONGEST: usize = 2_000;
 /// The text without what is not visible or shows it in another order, at most [`LONGEST`] characters. Such characters hide
 /// instructions from the human who reads along.
 pub(crate) fn clean(text: &str) -> String {
-    let mut shown = text.chars().filter(|c| is_visible(*c));
+    let mut shown = text.chars().filter(is_visible);
     let kept: String = shown.by_ref().take(LONGEST).collect();
     if shown.next().is_some() { kept + "…" } else { kept }
 }
 
-fn is_visible(c: char) -> bool {
-    let is_hidden = matches!(c,
+/// The whole text without such characters: it can be shown on a terminal.
+pub fn visible(text: &str) -> String {
+    text.chars().filter(is_visible).collect()
+}
+
+fn is_visible(c: &char) -> bool {
+    let is_hidden = matches!(*c,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
         | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
         | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}'
         | '\u{e0000}'..='\u{e0fff}');
-    !is_hidden && (!c.is_control() || c == '\n' || c == '\t')
+    !is_hidden && (!c.is_control() || *c == '\n' || *c == '\t')
 }
 
 /// The texts between marks that their authors could not know.

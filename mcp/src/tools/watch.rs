@@ -78,7 +78,7 @@ pub(super) async fn wait_for_store(call: &Call<'_>, arguments: Option<JsonObject
     loop {
         let next = tokio::select! {
             next = timeout_at(deadline, watch.next()) => next,
-            () = call.context.ct.cancelled() => return Err(Trouble::refused("the call was cancelled")),
+            () = call.cancelled() => return Err(Trouble::refused("the call was cancelled")),
         };
         let Ok(next) = next else { return Ok(waited(&id, Some(&last), Ended::TimedOut)) };
         let event = next.transpose()?;
@@ -132,7 +132,8 @@ fn waited(id: &str, store: Option<&Store>, ended: Ended) -> Answer {
 
 /// Reports progress to a client that asked for it.
 async fn report(call: &Call<'_>, store: &Store) {
-    let Some(token) = call.context.meta.get_progress_token() else { return };
+    let Some(context) = call.context else { return };
+    let Some(token) = context.meta.get_progress_token() else { return };
     let done = store.steps.iter().filter(|step| step.state() == step::State::Succeeded).count();
     let running = store.steps.iter().find(|step| step.state() == step::State::Running);
     let at = running.map_or(String::new(), |step| format!(" at {}", step.name));
@@ -140,7 +141,7 @@ async fn report(call: &Call<'_>, store: &Store) {
     let mut progress = ProgressNotificationParam::new(token, done).with_total(all);
     progress.message = Some(format!("{} is {}{at}", store.id, render::state(store)));
     // A client that does not listen any more has ended the call, too.
-    let _ = call.context.peer.notify_progress(progress).await;
+    let _ = context.peer.notify_progress(progress).await;
 }
 
 pub(super) async fn changes_since(call: &Call<'_>, arguments: Option<JsonObject>) -> Result<Answer, Trouble> {
@@ -158,7 +159,7 @@ pub(super) async fn changes_since(call: &Call<'_>, arguments: Option<JsonObject>
     while changes.len() < MOST && size < fit::MOST - 1_200 {
         let next = tokio::select! {
             next = timeout_at(deadline, watch.next()) => next,
-            () = call.context.ct.cancelled() => return Err(Trouble::refused("the call was cancelled")),
+            () = call.cancelled() => return Err(Trouble::refused("the call was cancelled")),
         };
         let Ok(Some(event)) = next else { break };
         let WatchEvent { event, resume_token, .. } = event?;

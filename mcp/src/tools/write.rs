@@ -56,17 +56,28 @@ pub(super) async fn check_store(call: &Call<'_>, arguments: Option<JsonObject>) 
 }
 
 pub(super) async fn create_store(call: &Call<'_>, arguments: Option<JsonObject>) -> Result<Answer, Trouble> {
-    let arguments: arguments::Create = parse(arguments)?;
-    if arguments.request_id.is_empty() {
-        return Err(Trouble::Arguments(
-            "missing field `request_id`: choose a UUID, and keep it for repetitions".to_owned(),
-        ));
-    }
+    let arguments = creation(arguments)?;
     let request_id = arguments.request_id.clone();
     let store = call.client.create(request(arguments)?.request_id(request_id)).await?;
     let said =
         format!("{} is accepted and {}. wait_for_store waits until it is READY.", store.id, render::state(&store));
     Ok(accepted(said, &store))
+}
+
+/// The arguments of a creation, which can be repeated.
+fn creation(arguments: Option<JsonObject>) -> Result<arguments::Create, Trouble> {
+    let arguments: arguments::Create = parse(arguments)?;
+    if arguments.request_id.is_empty() {
+        let why = "missing field `request_id`: choose a UUID, and keep it for repetitions";
+        return Err(Trouble::Arguments(why.to_owned()));
+    }
+    Ok(arguments)
+}
+
+pub(super) async fn check_creation(call: &Call<'_>, arguments: JsonObject) -> Result<(), Trouble> {
+    let create = request(creation(Some(arguments))?)?;
+    call.client.create(create.validate_only(true)).await?;
+    Ok(())
 }
 
 fn accepted(said: String, store: &Store) -> Answer {
@@ -132,12 +143,24 @@ fn unknown(field: &str) -> Trouble {
     Trouble::Arguments(format!("shop.{field}: is not one of those in the schema"))
 }
 
-pub(super) async fn delete_store(call: &Call<'_>, request: CallToolRequestParams) -> Result<Outcome, Trouble> {
-    let CallToolRequestParams { arguments, input_responses, request_state, .. } = request;
-    let arguments::Delete { id, etag } = parse(arguments)?;
-    if etag.is_empty() {
+/// The arguments of a deletion, which is of one revision of the store.
+fn deletion(arguments: Option<JsonObject>) -> Result<arguments::Delete, Trouble> {
+    let arguments: arguments::Delete = parse(arguments)?;
+    if arguments.etag.is_empty() {
         return Err(Trouble::Arguments("etag: must be that of the store, from get_store".to_owned()));
     }
+    Ok(arguments)
+}
+
+pub(super) async fn check_deletion(call: &Call<'_>, arguments: JsonObject) -> Result<(), Trouble> {
+    let arguments::Delete { id, etag } = deletion(Some(arguments))?;
+    call.client.delete(DeleteStore::new(id).etag(etag).validate_only(true)).await?;
+    Ok(())
+}
+
+pub(super) async fn delete_store(call: &Call<'_>, request: CallToolRequestParams) -> Result<Outcome, Trouble> {
+    let CallToolRequestParams { arguments, input_responses, request_state, .. } = request;
+    let arguments::Delete { id, etag } = deletion(arguments)?;
     let delete = || DeleteStore::new(&id).etag(&etag);
     if call.settings.unattended_delete {
         return deleted(call, &id, delete()).await;
