@@ -1,5 +1,6 @@
 //! The command line.
 
+mod ask;
 mod audit;
 mod context;
 mod create;
@@ -16,6 +17,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, error::ErrorKind};
 use clap_complete::Shell;
 
+pub(crate) use ask::{Api, AskArgs, ChatArgs, ModelArgs};
 pub(crate) use audit::AuditArgs;
 pub(crate) use context::{ContextCommand, LoginArgs};
 pub(crate) use create::CreateArgs;
@@ -161,6 +163,10 @@ pub(crate) enum Command {
     Whoami,
     /// Serve tools for assistants (Model Context Protocol) on stdin and stdout.
     Mcp(McpArgs),
+    /// Ask a model that you choose about your stores.
+    Ask(Box<AskArgs>),
+    /// Ask a model that you choose one question after another.
+    Chat(Box<ChatArgs>),
     /// Find out what keeps this machine from using the server, and what to do about it.
     Doctor,
     /// Keep a server and its token as a context, and use it from now on.

@@ -1,5 +1,6 @@
 //! What each verb does.
 
+mod ask;
 mod audit;
 mod completions;
 mod context;
@@ -51,6 +52,8 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Audit(args) => audit::run(&global, args).await,
         Command::Whoami => whoami::run(&global).await,
         Command::Mcp(args) => Box::pin(mcp::run(&global, args)).await,
+        Command::Ask(args) => Box::pin(ask::ask(&global, *args)).await,
+        Command::Chat(args) => Box::pin(ask::chat(&global, *args)).await,
         Command::Doctor => doctor::run(&global).await,
         Command::Login(args) => login::run(&global, args).await,
         Command::Context(command) => context::run(&global, command),

@@ -1,6 +1,7 @@
 //! The `sendstores` command.
 
 mod args;
+mod ask;
 mod columns;
 mod commands;
 mod config;

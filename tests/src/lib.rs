@@ -18,6 +18,7 @@ pub mod issuer;
 pub mod ledger;
 pub mod life;
 pub mod logs;
+pub mod model_endpoint;
 pub mod namespaces;
 pub mod oracle;
 pub mod outside;
