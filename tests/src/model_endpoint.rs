@@ -136,9 +136,11 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
     let body: Value = serde_json::from_slice(&body).unwrap_or_default();
     let Shared { format, key, model, received } = &*shared;
     if let Some(key) = key
-        && !format.has_key(&head.headers, key)
+        && format.given_key(&head.headers) != Some(key)
     {
-        return Ok(respond(401, &[], format!("{{\"error\": {{\"message\": \"wrong key, not {key}\"}}}}")));
+        // Some endpoints repeat what they got.
+        let why = format!("wrong key: {:?}", format.given_key(&head.headers));
+        return Ok(respond(401, &[], serde_json::json!({"error": {"message": why}}).to_string()));
     }
     let (results, tools) = match format.check(head.uri.path(), &body) {
         Ok(parts) => parts,

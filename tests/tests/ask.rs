@@ -177,7 +177,7 @@ async fn what_is_missing_is_named_and_the_key_is_shown_nowhere() {
         ("--ai-url http://127.0.0.1:1".to_owned(), "the name of the model is missing\n  --ai-model NAME"),
         ("--ai-url http://127.0.0.1:1 --ai-model m".to_owned(), "cannot be reached: "),
         (with_key("http://models.example.org/v1"), "not sent over http:// to another machine"),
-        (with_key(&endpoint.url), "401 Unauthorized: wrong key, not "),
+        (with_key(&endpoint.url), "401 Unauthorized: wrong key: Some(\"[key]\")"),
         ("--ai-url x --ai-model m --ai-key-file /none".to_owned(), "is no http:// or https:// URL"),
     ] {
         let mut command = cli_rig::command(&rig.url, &format!("ask why? --turn-timeout 2s {flags}"));

@@ -29,10 +29,11 @@ impl Format {
         }
     }
 
-    pub(super) fn has_key(self, headers: &HeaderMap, key: &str) -> bool {
+    /// The key that a request has.
+    pub(super) fn given_key(self, headers: &HeaderMap) -> Option<&str> {
         match self {
-            Self::OpenAi => headers.get("authorization").is_some_and(|value| value == &format!("Bearer {key}")),
-            Self::Anthropic => headers.get("x-api-key").is_some_and(|value| value == key),
+            Self::OpenAi => headers.get("authorization")?.to_str().ok()?.strip_prefix("Bearer "),
+            Self::Anthropic => headers.get("x-api-key")?.to_str().ok(),
         }
     }
 
