@@ -1,4 +1,4 @@
-"""What the image ships on the volume is refreshed with the image; what the merchant added stays."""
+"""What the image ships is linked into the volume, and follows the image; what the merchant added stays."""
 
 import contextlib
 import os
@@ -9,6 +9,7 @@ import time
 from runtime import bind
 from store import wait_for
 
+SHARE = "/usr/local/share/sendstores"
 MERCHANT = {
     "uploads/2026/01/photo.txt": "a photo",
     "plugins/merchant/merchant.php": "<?php\n/* Plugin Name: Merchant */\n",
@@ -16,6 +17,7 @@ MERCHANT = {
     "mu-plugins/merchant.php": "<?php\n",
     "languages/plugins/merchant-de_DE.mo": "x",
 }
+LANGUAGE = "languages/admin-de_DE.l10n.php"
 
 
 def restart_keeps_everything_and_is_quick(store):
@@ -30,36 +32,83 @@ def restart_keeps_everything_and_is_quick(store):
     return f"stopped in {stopped:.2f} s, ready again in {started:.2f} s"
 
 
+def shipped_code_is_linked_and_read_only(store):
+    assert_linked(store)
+    for path in ("plugins/woocommerce/woocommerce.php", "plugins/woocommerce/more.php", "mu-plugins/sendstores.php"):
+        code, _, err = store.wordpress.exec("touch", f"/srv/wordpress/wp-content/{path}")
+        assert code == 1 and ("Permission denied" in err or "Read-only file system" in err), (path, code, err)
+    # Assets are served through the links; in uploads, no link is followed.
+    theme = os.listdir(share(store, "wp-content/themes"))[0]
+    for path in (f"themes/{theme}/style.css", "mu-plugins/sendstores/avatar.svg"):
+        assert store.status(f"/wp-content/{path}") == 200, path
+    link = store.content("uploads/link.txt")
+    os.symlink(f"{SHARE}/content-hash", link)
+    assert store.status("/wp-content/uploads/link.txt") == 403
+    os.unlink(link)
+    assert SHARE not in store.get("/shop/")[2]
+
+
+def compiled_code_is_used_for_linked_files(store):
+    """PHP writes down what it compiles anew: nothing of what is linked, where it may write."""
+    script = (f"rm -rf /tmp/opcache/* && cp -R --preserve=timestamps {SHARE}/opcache/. /tmp/opcache && touch /tmp/before"
+              " && wp eval 'return;' && find /tmp/opcache -newer /tmp/before -name '*.bin'")
+    code, out, err = store.wordpress.exec("/bin/bash", "-c", script)
+    assert code == 0, err
+    compiled = [line for line in out.splitlines() if "/wp-content/plugins/woocommerce/" in line]
+    assert out.strip() and not compiled, compiled[:5] or "PHP writes nothing here: the check sees nothing"
+    store.wordpress.stop()
+    store.start_wordpress()
+
+
 def changed_content_is_refreshed(store):
-    before = mtimes(store)
     newer = newer_image(store)
-    write(store.content("plugins/woocommerce/left-by-an-older-version.php"), "<?php\n")
     store.wordpress.stop()
     started = store.start_wordpress(mounts=[newer])
-    assert read(store.content("plugins/woocommerce/NEW")) == "new"
-    assert not os.path.exists(store.content("plugins/woocommerce/left-by-an-older-version.php"))
-    assert not os.path.exists(store.content("plugins/woocommerce/uninstall.php"))
+    assert_linked(store)
+    assert store.get("/wp-content/plugins/woocommerce/NEW.txt")[2] == "new" and store.status("/wp-content/plugins/woocommerce/uninstall.php") == 404
+    assert read(store.content(LANGUAGE)) == "newer"
     assert read(store.content(".sendstores/content-hash")).strip() == "f" * 64
     assert_merchant(store)
     assert "Sample product" in store.get("/shop/")[2]
 
     store.wordpress.stop()
     store.start_wordpress()
-    assert os.path.exists(store.content("plugins/woocommerce/uninstall.php"))
-    assert not os.path.exists(store.content("plugins/woocommerce/NEW"))
-    assert mtimes(store) == before
+    assert store.status("/wp-content/plugins/woocommerce/NEW.txt") == 404
+    assert read(store.content(LANGUAGE)) == read(share(store, "wp-content", LANGUAGE))
     return f"ready {started:.2f} s with the refresh"
+
+
+def an_older_volume_is_converted(store):
+    """An image of before the links copied what it shipped. That becomes links once, whenever a start is killed meanwhile."""
+    points = []
+    for part in range(6):
+        store.wordpress.stop()
+        lay_copies(store)
+        store.start_wordpress_container()
+        if part:
+            changed = lambda: os.path.islink(store.content("plugins/woocommerce"))
+            wait_for("the conversion", changed if part % 2 else lambda: os.path.exists(store.content(".sendstores/fresh")) or changed())
+            time.sleep(part * 0.004)
+            store.wordpress.destroy()
+            done = read(store.content(".sendstores/content-hash")).strip() == read(share(store, "content-hash")).strip()
+            points.append("done" if done else "torn")
+            store.start_wordpress_container()
+        took = wait_for("web server", lambda: store.status("/readyz.php") == 200)
+        assert_linked(store)
+        assert_merchant(store)
+        assert sorted(os.listdir(store.content(".sendstores"))) == ["content-hash", "lock"]
+        assert "Sample product" in store.get("/shop/")[2]
+    assert "torn" in points, points
+    return f"{took:.2f} s; {' '.join(points)}"
 
 
 def killed_refresh_is_done_again(store):
     """SIGKILL to the container at many moments of a refresh: the next start always ends with the whole content."""
     newer, points = newer_image(store), []
     # Each turn refreshes to the other of the two contents, so each has something to do.
-    sides = [([newer], newer["source"], "f" * 64), ([], None, None)]
-    for turn, delay in enumerate((0.0, 0.05, 0.15, 0.4)):
-        mounts, share, wanted = sides[turn % 2]
-        share = share or os.path.join(store.roots["woocommerce"], "usr/local/share/sendstores")
-        wanted = wanted or read(os.path.join(share, "content-hash")).strip()
+    sides = [([newer], newer["source"], "f" * 64), ([], share(store), read(share(store, "content-hash")).strip())]
+    for turn, delay in enumerate((0.0, 0.02, 0.05, 0.1)):
+        mounts, source, wanted = sides[turn % 2]
         store.wordpress.stop()
         store.start_wordpress_container(mounts)
         fresh = store.content(".sendstores/fresh")
@@ -70,20 +119,21 @@ def killed_refresh_is_done_again(store):
         store.start_wordpress(mounts)
         assert read(store.content(".sendstores/content-hash")).strip() == wanted and not os.path.exists(fresh)
         assert_merchant(store)
-        assert listing(store.content("plugins/woocommerce")) == listing(os.path.join(share, "wp-content/plugins/woocommerce"))
+        assert read(store.content(LANGUAGE)) == read(os.path.join(source, "wp-content", LANGUAGE))
     assert "torn" in points, points
     return " ".join(points)
 
 
 def lost_files_are_restored(store):
-    """What a node that lost power leaves: the marker is there, a file is empty or gone."""
-    target = store.content("plugins/woocommerce/woocommerce.php")
+    """What a node that lost power leaves: the marker is there, a file is empty or gone, a link is not there."""
+    target, plugin = store.content(LANGUAGE), store.content("plugins/woocommerce")
     text = read(target)
-    for damage in (lambda: open(target, "w").close(), lambda: os.unlink(target)):
+    for damage in (lambda: open(target, "w").close(), lambda: os.unlink(target), lambda: os.unlink(plugin), lambda: (os.unlink(plugin), write(os.path.join(plugin, "own.php"), "<?php"), os.chown(plugin, 33, 33))):
         damage()
         store.wordpress.stop()
         store.start_wordpress()
         assert read(target) == text
+        assert_linked(store)
     assert_merchant(store)
 
 
@@ -108,10 +158,9 @@ def foreign_volume_is_said_clearly(store):
 
 
 def a_full_volume_keeps_the_shop_open(store):
-    """A newer image finds no room for its content: the old content stays as a whole, until there is room."""
-    share = os.path.join(store.roots["woocommerce"], "usr/local/share/sendstores")
-    plugin, newer = store.content("plugins/woocommerce"), newer_image(store)
-    with small_volume(store, 3) as resize:
+    """A newer image finds no room for its language files: those of before stay as a whole, until there is room."""
+    newer = newer_image(store)
+    with small_volume(store, 1) as resize:
         before = listing(store.content())
         store.start_wordpress(mounts=[newer])
         assert "Sample product" in store.get("/shop/")[2]
@@ -119,13 +168,26 @@ def a_full_volume_keeps_the_shop_open(store):
         assert "the volume wp-content (/srv/wordpress/wp-content)" in line and "MiB beside" in line and "are free" in line, line
         assert store.wordpress.log().count("No space left") == 1
         assert [path for path in listing(store.content()) if path not in before] == [], "remains"
-        assert listing(plugin) == listing(os.path.join(share, "wp-content/plugins/woocommerce"))
+        assert read(store.content(LANGUAGE)) == read(share(store, "wp-content", LANGUAGE))
         store.wordpress.stop()
         resize(400)
         store.start_wordpress(mounts=[newer])
-        assert read(store.content("plugins/woocommerce/NEW")) == "new" and not os.path.exists(store.content(".sendstores/old"))
+        assert read(store.content(LANGUAGE)) == "newer" and not os.path.exists(store.content(".sendstores/fresh"))
         assert_merchant(store)
         store.wordpress.stop()
+    store.start_wordpress()
+
+
+def a_full_volume_of_copies_is_converted(store):
+    """The links take the place of what fills it."""
+    store.wordpress.stop()
+    lay_copies(store)
+    with small_volume(store, 0):
+        store.start_wordpress()
+        assert_linked(store)
+        assert "Sample product" in store.get("/shop/")[2]
+        store.wordpress.stop()
+    lay_copies(store)
     store.start_wordpress()
 
 
@@ -166,33 +228,52 @@ def small_volume(store, spare, empty=False):
 
 
 def newer_image(store):
-    """The image's share with another content: one file more, one less, another hash."""
-    share = os.path.join(store.work, "newer-share")
-    if not os.path.isdir(share):
-        shutil.copytree(os.path.join(store.roots["woocommerce"], "usr/local/share/sendstores"), share, symlinks=True,
-                        ignore=shutil.ignore_patterns("opcache"))
-        os.mkdir(os.path.join(share, "opcache"))
-        plugin = os.path.join(share, "wp-content/plugins/woocommerce")
-        write(os.path.join(plugin, "NEW"), "new")
+    """The image's share with another content: one file of the plugin more, one less, another language file, another hash."""
+    newer = os.path.join(store.work, "newer-share")
+    if not os.path.isdir(newer):
+        shutil.copytree(share(store), newer, symlinks=True, ignore=shutil.ignore_patterns("opcache"))
+        os.mkdir(os.path.join(newer, "opcache"))
+        plugin = os.path.join(newer, "wp-content/plugins/woocommerce")
+        write(os.path.join(plugin, "NEW.txt"), "new")
         os.unlink(os.path.join(plugin, "uninstall.php"))
-        write(os.path.join(share, "content-hash"), "f" * 64)
-        lines = read(os.path.join(share, "content-sizes")).splitlines()
-        lines = [line for line in lines if not line.endswith(" plugins/woocommerce/uninstall.php")] + ["3 plugins/woocommerce/NEW"]
-        write(os.path.join(share, "content-sizes"), "\n".join(lines) + "\n")
-    return bind(share, "/usr/local/share/sendstores", "ro")
+        write(os.path.join(newer, "wp-content", LANGUAGE), "newer")
+        write(os.path.join(newer, "content-hash"), "f" * 64)
+        lines = [line for line in read(os.path.join(newer, "language-sizes")).splitlines() if not line.endswith(f" {LANGUAGE}")]
+        write(os.path.join(newer, "language-sizes"), "\n".join([*lines, f"5 {LANGUAGE}"]) + "\n")
+    return bind(newer, SHARE, "ro")
+
+
+def lay_copies(store):
+    """The volume as an image of before the links left it."""
+    for unit in units(store):
+        path = store.content(unit)
+        (os.unlink if os.path.islink(path) or os.path.isfile(path) else shutil.rmtree)(path)
+        subprocess.run(["cp", "-a", share(store, "wp-content", unit), path], check=True)
+        subprocess.run(["chown", "-R", "33:33", path], check=True)
+    shutil.rmtree(store.content(".sendstores"))
+    write(store.content(".sendstores/content-hash"), "e" * 64 + "\n")
+    os.chown(store.content(".sendstores"), 33, 33)
+
+
+def units(store):
+    return [f"{kind}/{name}" for kind in ("plugins", "themes", "mu-plugins") for name in os.listdir(share(store, "wp-content", kind))]
+
+
+def assert_linked(store):
+    found = {unit: os.path.islink(store.content(unit)) and os.readlink(store.content(unit)) for unit in units(store)}
+    assert len(found) >= 4 and found == {unit: f"{SHARE}/wp-content/{unit}" for unit in found}, found
 
 
 def assert_merchant(store):
     assert {path: read(store.content(path)) for path in MERCHANT} == MERCHANT
 
 
+def share(store, *path):
+    return os.path.join(store.roots["woocommerce"], SHARE[1:], *path)
+
+
 def listing(folder):
     return sorted(os.path.relpath(os.path.join(base, name), folder) for base, _, names in os.walk(folder) for name in names)
-
-
-def mtimes(store):
-    plugin = store.content("plugins/woocommerce")
-    return {path: int(os.stat(os.path.join(plugin, path)).st_mtime) for path in listing(plugin)}
 
 
 def read(path):
@@ -209,10 +290,14 @@ def write(path, text):
 
 CHECKS = [
     restart_keeps_everything_and_is_quick,
+    shipped_code_is_linked_and_read_only,
+    compiled_code_is_used_for_linked_files,
     changed_content_is_refreshed,
+    an_older_volume_is_converted,
     killed_refresh_is_done_again,
     lost_files_are_restored,
     foreign_volume_is_said_clearly,
     a_full_volume_keeps_the_shop_open,
+    a_full_volume_of_copies_is_converted,
     a_small_empty_volume_is_named,
 ]

@@ -27,7 +27,18 @@ function sendstores_snapshot(): string {
 function sendstores_snapshot_fits(): bool {
 	return is_readable( sendstores_snapshot() . '/store.json' )
 		&& sendstores_file( sendstores_snapshot() . '/code-hash' ) === sendstores_code_hash()
-		&& sendstores_file( SENDSTORES_SITE . '/wp-content/.sendstores/content-hash' ) === sendstores_file( SENDSTORES_SHARE . '/content-hash' );
+		&& sendstores_content_is_linked();
+}
+
+/** Whether the plugins, themes and must-use plugins that the image ships are what the volume has under their names. */
+function sendstores_content_is_linked(): bool {
+	foreach ( glob( SENDSTORES_SHARE . '/wp-content/{plugins,themes,mu-plugins}/*', GLOB_BRACE ) as $shipped ) {
+		$link = SENDSTORES_SITE . substr( $shipped, strlen( SENDSTORES_SHARE ) );
+		if ( ! is_link( $link ) || readlink( $link ) !== $shipped ) {
+			return false;
+		}
+	}
+	return true;
 }
 
 /**
