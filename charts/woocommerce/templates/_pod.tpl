@@ -40,24 +40,40 @@ annotations:
 {{- end }}
 {{- end }}
 
-{{/* Where both pods run, and how their images are pulled. */}}
+{{/* "yes" where an update starts the new pod beside the old one. Values of a release from before this setting lack it. */}}
+{{- define "store.rolling" -}}
+{{- if ne ((.Values.update | default dict).strategy | default "RollingUpdate") "Recreate" }}yes{{ end -}}
+{{- end }}
+
+{{/*
+Where both pods run, and how their images are pulled. The argument "sameNodeAs" is a scope: the pod then runs on the node of the
+pods with these labels. The volume can be attached to one node only, so a pod beside another must be there. Where
+there is none yet, Kubernetes lets a pod that matches its own rule choose any node.
+*/}}
 {{- define "store.placement" -}}
-{{- with .Values.imagePullSecrets }}
+{{- with .root.Values.imagePullSecrets }}
 imagePullSecrets:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with .Values.priorityClassName }}
+{{- with .root.Values.priorityClassName }}
 priorityClassName: {{ . | quote }}
 {{- end }}
-{{- with .Values.nodeSelector }}
+{{- with .root.Values.nodeSelector }}
 nodeSelector:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with .Values.tolerations }}
+{{- with .root.Values.tolerations }}
 tolerations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with .Values.affinity }}
+{{- $affinity := deepCopy .root.Values.affinity }}
+{{- with .sameNodeAs }}
+{{- $pods := $affinity.podAffinity | default dict }}
+{{- $term := dict "topologyKey" "kubernetes.io/hostname" "labelSelector" (dict "matchLabels" (include "store.selector" . | fromYaml)) }}
+{{- $terms := append ($pods.requiredDuringSchedulingIgnoredDuringExecution | default list) $term }}
+{{- $affinity = merge (dict "podAffinity" (merge (dict "requiredDuringSchedulingIgnoredDuringExecution" $terms) $pods)) $affinity }}
+{{- end }}
+{{- with $affinity }}
 affinity:
   {{- toYaml . | nindent 2 }}
 {{- end }}

@@ -1,4 +1,4 @@
-"""What a store needs of a ResourceQuota, summed from the rendered objects."""
+"""What a store needs of a ResourceQuota, an update included, summed from the rendered objects."""
 
 import re
 from fractions import Fraction
@@ -18,12 +18,15 @@ def quantity(text: str) -> Fraction:
 
 def totals(objects: list[dict]) -> dict[str, Fraction]:
     sums = dict.fromkeys(FIELDS, Fraction(0))
-    for _, spec in pods(objects):
-        sums["pods"] += 1
+    surge = {item["metadata"]["name"]: item["spec"].get("strategy", {}).get("rollingUpdate", {}).get("maxSurge", 0)
+             for item in objects if item["kind"] == "Deployment"}
+    for name, spec in pods(objects):
+        at_once = 1 + surge.get(name, 0)
+        sums["pods"] += at_once
         for container in containers(spec):
             for side in ("requests", "limits"):
                 for what, amount in container["resources"][side].items():
-                    sums[f"{side}.{what}"] += quantity(amount)
+                    sums[f"{side}.{what}"] += at_once * quantity(amount)
     claims = [item for item in objects if item["kind"] == "PersistentVolumeClaim"]
     claims += [claim for item in objects for claim in (item.get("spec") or {}).get("volumeClaimTemplates", [])]
     for claim in claims:

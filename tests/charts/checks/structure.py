@@ -1,11 +1,14 @@
 """Names, labels, probes and relations the control plane relies on."""
 
+import copy
 import re
 from pathlib import Path
 
 from .security import containers, pods
 
 APACHE = Path(__file__).parents[3] / "images/woocommerce/rootfs/etc/apache2/sendstores.conf"
+# For so many seconds a pod that is going still takes requests.
+LEAVING = 5
 COMPONENTS = {"mysql": "database", "wordpress": "application"}
 
 
@@ -79,11 +82,31 @@ def data_outlive_the_release(objects: list[dict]) -> list[str]:
     return found
 
 
-def two_pods_never_share_a_volume(objects: list[dict]) -> list[str]:
+OWN_NODE = {"topologyKey": "kubernetes.io/hostname",
+            "labelSelector": {"matchLabels": {"app.kubernetes.io/name": "wordpress", "app.kubernetes.io/instance": "store"}}}
+
+
+def own_node_terms(spec: dict) -> list[dict]:
+    """What a pod's affinity requires of other pods on its node."""
+    return spec.get("affinity", {}).get("podAffinity", {}).get("requiredDuringSchedulingIgnoredDuringExecution", [])
+
+
+def an_update_closes_no_shop(objects: list[dict]) -> list[str]:
+    """One pod of each; a second one of the application during an update only, on the node that has the volume."""
     found = [f"{item['metadata']['name']}: {item['spec']['replicas']} replicas" for item in objects
              if item["kind"] in ("Deployment", "StatefulSet") and item["spec"]["replicas"] != 1]
-    strategy = by_kind(objects, "Deployment")["wordpress"]["spec"].get("strategy", {}).get("type")
-    return found + ([] if strategy == "Recreate" else [f"wordpress: strategy {strategy}"])
+    deployment = by_kind(objects, "Deployment")["wordpress"]["spec"]
+    pod, strategy = deployment["template"]["spec"], deployment["strategy"]
+    same_node = OWN_NODE in own_node_terms(pod)
+    if strategy == {"type": "Recreate"}:
+        return found + (["wordpress: bound to its own node without need"] if same_node else [])
+    if strategy != {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}:
+        found.append(f"wordpress: strategy {strategy}")
+    if not same_node:
+        found.append("wordpress: a second pod may start on a node without the volume")
+    if pod["containers"][0].get("lifecycle", {}).get("preStop") != {"sleep": {"seconds": LEAVING}}:
+        found.append("wordpress: ends before the Ingress controller knows")
+    return found
 
 
 def a_corrected_database_pod_replaces_one_that_is_not_ready(objects: list[dict]) -> list[str]:
@@ -95,6 +118,7 @@ def pods_are_placed_alike(objects: list[dict]) -> list[str]:
     """What the environment says of nodes, priority and registries holds for both pods."""
     keys = ("imagePullSecrets", "priorityClassName", "nodeSelector", "tolerations", "affinity")
     placed = {name: {key: spec.get(key) for key in keys} for name, spec in pods(objects)}
+    placed["wordpress"]["affinity"] = without_own_node(placed["wordpress"]["affinity"])
     found = [f"{placed}"] if len({str(place) for place in placed.values()}) != 1 else []
     extra = {}
     for kind, name in (("StatefulSet", "mysql"), ("Deployment", "wordpress")):
@@ -103,6 +127,17 @@ def pods_are_placed_alike(objects: list[dict]) -> list[str]:
         labels = {key: value for key, value in metadata["labels"].items() if not key.startswith(own)}
         extra[name] = (labels, metadata.get("annotations"))
     return found + ([f"{extra}"] if extra["mysql"] != extra["wordpress"] else [])
+
+
+def without_own_node(affinity: dict | None) -> dict | None:
+    """The affinity of the environment's values."""
+    affinity = copy.deepcopy(affinity) or {}
+    required = own_node_terms({"affinity": affinity})
+    if OWN_NODE in required:
+        required.remove(OWN_NODE)
+    if affinity.get("podAffinity") == {"requiredDuringSchedulingIgnoredDuringExecution": []}:
+        del affinity["podAffinity"]
+    return affinity or None
 
 
 def probes_are_fast_at_start_and_seldom_later(objects: list[dict]) -> list[str]:
@@ -121,7 +156,7 @@ def pods_stop_soon(objects: list[dict]) -> list[str]:
     for name, spec in pods(objects):
         grace = spec.get("terminationGracePeriodSeconds", 0)
         # Apache ends the requests under way before the pod is killed.
-        least = graceful_seconds() + 1 if name == "wordpress" else 1
+        least = LEAVING + graceful_seconds() + 1 if name == "wordpress" else 1
         if not least <= grace <= 30:
             found.append(f"{name}: terminationGracePeriodSeconds {grace}, not {least} to 30")
     return found
@@ -147,5 +182,5 @@ def ingress_leads_to_the_application(objects: list[dict]) -> list[str]:
 
 
 RULES = [objects_say_whose_they_are, pods_have_the_agreed_labels, selectors_match_their_pods, services_have_the_agreed_ports,
-         data_outlive_the_release, two_pods_never_share_a_volume, a_corrected_database_pod_replaces_one_that_is_not_ready, pods_are_placed_alike, probes_are_fast_at_start_and_seldom_later, pods_stop_soon,
+         data_outlive_the_release, an_update_closes_no_shop, a_corrected_database_pod_replaces_one_that_is_not_ready, pods_are_placed_alike, probes_are_fast_at_start_and_seldom_later, pods_stop_soon,
          ingress_leads_to_the_application]
