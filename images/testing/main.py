@@ -17,12 +17,13 @@ import check_lists
 import check_merchant
 import check_shop
 import check_snapshot
+import check_update
 import check_upgrade
 from oci import unpack
 from store import Store
 
 CHECKS = [*check_build.CHECKS, *check_capacity.CHECKS, *check_bootstrap.CHECKS, *check_capacity.RUNNING_CHECKS,
-          *check_shop.CHECKS, *check_merchant.CHECKS, *check_lists.CHECKS, *check_content.CHECKS, *check_crashes.CHECKS, *check_snapshot.CHECKS,
+          *check_shop.CHECKS, *check_merchant.CHECKS, *check_lists.CHECKS, *check_content.CHECKS, *check_update.CHECKS, *check_crashes.CHECKS, *check_snapshot.CHECKS,
           *check_upgrade.CHECKS]
 
 

@@ -19,12 +19,16 @@ ARCHES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 class Container:
-    def __init__(self, work, name, root, image, mounts, env, memory):
+    """`network`: whether it has one of its own, as each pod has; see `join`."""
+
+    def __init__(self, work, name, root, image, mounts, env, memory, network=False):
         self.name, self.folder = name, os.path.join(work, name)
         self.state, self.image, self.uid = os.path.join(work, "runc"), image, int(image["User"].split(":")[0])
         self.log_path = os.path.join(self.folder, "log")
         os.makedirs(self.folder, exist_ok=True)
         self.spec = spec(name, root, image, mounts, env, memory)
+        if network:
+            self.spec["linux"]["namespaces"].append({"type": "network"})
 
     def runc(self, *args, **options):
         return subprocess.run(["runc", "--root", self.state, *args], check=True, **options)
@@ -34,6 +38,19 @@ class Container:
             json.dump(self.spec, file)
         with open(self.log_path, "ab") as log:
             self.runc("run", "--detach", "--bundle", self.folder, self.name, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def join(self, number):
+        """A way between the test and a container with a network of its own; returns the container's address."""
+        own, other, pair = f"10.1.{number}.2", f"10.1.{number}.1", f"pod{number}"
+        state = subprocess.run(["runc", "--root", self.state, "state", self.name], check=True, capture_output=True, text=True).stdout
+        pid = str(json.loads(state)["pid"])
+        inside = ["nsenter", "--net", "--target", pid]
+        for command in (["ip", "link", "add", pair, "type", "veth", "peer", "name", "eth0", "netns", pid],
+                        ["ip", "address", "add", other + "/24", "dev", pair], ["ip", "link", "set", pair, "up"],
+                        [*inside, "ip", "address", "add", own + "/24", "dev", "eth0"], [*inside, "ip", "link", "set", "eth0", "up"],
+                        [*inside, "ip", "link", "set", "lo", "up"]):
+            subprocess.run(command, check=True)
+        return own
 
     def log(self):
         if not os.path.exists(self.log_path):

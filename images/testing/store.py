@@ -56,15 +56,19 @@ class Store:
             volume = os.path.join(self.work, f"volume-{name}")
             os.makedirs(volume, exist_ok=True)
             os.chmod(volume, 0o777)
-        for name, text in (("hosts", f"127.0.0.1 localhost mysql {HOST}\n"), ("resolv.conf", "")):
-            with open(os.path.join(self.work, name), "w") as file:
-                file.write(text)
+        self._hosts("hosts", "127.0.0.1")
+        with open(os.path.join(self.work, "resolv.conf"), "w"):
+            pass
 
-    def _mounts(self, name, volume_target):
+    def _hosts(self, name, database):
+        with open(os.path.join(self.work, name), "w") as file:
+            file.write(f"127.0.0.1 localhost {HOST}\n{database} mysql\n")
+
+    def _mounts(self, name, volume_target, hosts="hosts"):
         return [
             bind(os.path.join(self.work, f"volume-{name}"), volume_target, "rw"),
             bind(os.path.join(self.work, f"secrets-{name}"), "/run/secrets/store", "ro"),
-            bind(os.path.join(self.work, "hosts"), "/etc/hosts", "ro"),
+            bind(os.path.join(self.work, hosts), "/etc/hosts", "ro"),
             bind(os.path.join(self.work, "resolv.conf"), "/etc/resolv.conf", "ro"),
         ]
 
@@ -75,10 +79,18 @@ class Store:
         return Container(self.work, "mysql", self.roots["mysql"], self.configs["mysql"],
                          self._mounts("mysql", "/var/lib/mysql"), env, memory=256)
 
-    def _wordpress(self, mounts=()):
-        env = {"WORDPRESS_DB_HOST": "mysql", "WORDPRESS_DB_NAME": "wordpress", "WORDPRESS_DB_USER": "wordpress", "WP_HOME": self.home} | self.env
-        return Container(self.work, "wordpress", self.roots["woocommerce"], self.configs["woocommerce"],
-                         [*self._mounts("wordpress", "/srv/wordpress/wp-content"), *mounts], env, memory=512)
+    def _wordpress(self, mounts=(), name="wordpress", hosts="hosts", network=False, env=None):
+        settings = {"WORDPRESS_DB_HOST": "mysql", "WORDPRESS_DB_NAME": "wordpress", "WORDPRESS_DB_USER": "wordpress", "WP_HOME": self.home}
+        return Container(self.work, name, self.roots["woocommerce"], self.configs["woocommerce"],
+                         [*self._mounts("wordpress", "/srv/wordpress/wp-content", hosts), *mounts], settings | self.env | (env or {}),
+                         memory=512, network=network)
+
+    def start_pod(self, number, mounts=(), env=None):
+        """Another WordPress container on the same volume and database, with an address of its own; returns both."""
+        self._hosts(f"hosts-{number}", f"10.1.{number}.1")
+        pod = self._wordpress(mounts, f"pod{number}", f"hosts-{number}", network=True, env=env)
+        pod.start()
+        return pod, pod.join(number)
 
     # === containers ===
 
@@ -182,9 +194,9 @@ class Store:
 
     # === http ===
 
-    def request(self, method, path, body=None, headers=None, host=f"{HOST}:{PORT}", source=None):
+    def request(self, method, path, body=None, headers=None, host=f"{HOST}:{PORT}", source=None, address="127.0.0.1"):
         """`source`: the address that the request comes from, as far as this machine has it."""
-        connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=30, source_address=(source, 0) if source else None)
+        connection = http.client.HTTPConnection(address, PORT, timeout=30, source_address=(source, 0) if source else None)
         send = {"Host": host, **(headers or {})}
         if isinstance(body, dict):
             body = json.dumps(body)
@@ -196,9 +208,9 @@ class Store:
         finally:
             connection.close()
 
-    def status(self, path):
+    def status(self, path, **options):
         try:
-            return self.request("GET", path)[0]
+            return self.request("GET", path, **options)[0]
         except OSError:
             return 0
 

@@ -1,6 +1,12 @@
 //! A newer store image, on a real node: given by hand to a shop that sells, and by the values of the environment.
 
-use std::path::Path;
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use sendstores_client::{Client, CreateStore, v1 as wire};
 use sendstores_tests::{
@@ -108,15 +114,16 @@ const PLUGINS: &str = "/srv/wordpress/wp-content/plugins";
 
 /// What a merchant has in a shop after a while.
 fn furnish(rig: &Rig) {
-    rig.cluster.php(
+    let said = rig.cluster.php(
         rig.id,
         &format!(
             "@mkdir(dirname('{UPLOAD}'), 0755, true); file_put_contents('{UPLOAD}', 'of the merchant');
             mkdir('{PLUGINS}/own'); file_put_contents('{PLUGINS}/own/own.php',
                 '<?php /* Plugin Name: Own */ add_action(\"wp_footer\", fn() => print(\"<!-- own plugin -->\"));');
-            file_put_contents('{PLUGINS}/woocommerce/left.txt', 'of the older version');"
+            var_export(@file_put_contents('{PLUGINS}/woocommerce/woocommerce.php', ''));"
         ),
     );
+    assert_eq!(said, "false", "PHP has changed what the image ships");
     rig.wp(&["plugin", "activate", "own"]);
     rig.wp(&["post", "create", "--post_title=Opening hours", "--post_name=opening-hours", "--post_status=publish"]);
 }
@@ -153,11 +160,60 @@ async fn restart_with_newer_values(rig: Rig) -> Rig {
     Rig { cluster, redis, server, client, id, url }
 }
 
-/// Changes the image as docs/operations.md says.
-fn change_by_hand(rig: &Rig, values: &Path) {
+/// Shoppers who read the shop's page through the Ingress without a pause.
+struct Visitors {
+    over: Arc<AtomicBool>,
+    tasks: Vec<tokio::task::JoinHandle<Visits>>,
+}
+
+/// Pages that were the shop's, and the status codes of those that were not.
+#[derive(Debug, Default)]
+struct Visits {
+    served: usize,
+    failed: Vec<u16>,
+}
+
+// === impl Visitors ===
+
+impl Visitors {
+    fn of(url: &str) -> Self {
+        let over = Arc::new(AtomicBool::new(false));
+        let tasks = (0..3).map(|_| tokio::spawn(read_on(url.to_owned(), Arc::clone(&over)))).collect();
+        Self { over, tasks }
+    }
+
+    async fn leave(self) -> Visits {
+        self.over.store(true, Ordering::Relaxed);
+        let mut all = Visits::default();
+        for task in self.tasks {
+            let visits = task.await.expect("an answer to each visitor");
+            all.served += visits.served;
+            all.failed.extend(visits.failed);
+        }
+        all
+    }
+}
+
+async fn read_on(url: String, over: Arc<AtomicBool>) -> Visits {
+    let mut visits = Visits::default();
+    while !over.load(Ordering::Relaxed) {
+        match visit(&url, "/shop/").await {
+            (200, page) if page.contains("Sample product") => visits.served += 1,
+            (code, _) => visits.failed.push(code),
+        }
+    }
+    visits
+}
+
+/// Changes the image as docs/operations.md says, and waits for the end of the pod before.
+async fn change_by_hand(rig: &Rig, values: &Path) {
     rig.cluster.change_by_hand(rig.id, values);
     rig.kubectl(&["rollout", "status", "deployment/wordpress", "--timeout=100s"]);
-    rig.wp(&["core", "update-db"]);
+    until("the pod before to be gone", async || {
+        let pods = rig.cluster.get(&["-n", rig.id, "pods", "-l", "app.kubernetes.io/name=wordpress"]);
+        (pods["items"].as_array().map(Vec::len) == Some(1)).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -169,14 +225,16 @@ async fn a_newer_image_by_hand_changes_wordpress_and_nothing_of_the_merchants() 
     let login = rig.client.credentials(rig.id).await.expect("credentials");
     assert!(lets_in(&rig.url, &login.user, login.password.expose()).await && snapshot_fits(&rig));
 
-    change_by_hand(&rig, &image_variant("newer"));
+    let (values, visitors) = (image_variant("newer"), Visitors::of(&rig.url));
+    change_by_hand(&rig, &values).await;
+    let visits = visitors.leave().await;
+    assert!(visits.failed.is_empty() && visits.served > 50, "{visits:?}");
     let newer = rig.image();
     assert_ne!(newer, image);
     assert_eq!(rig.wp(&["core", "version"]), format!("{version}.1"));
     assert_ne!(rig.wp(&["option", "get", "db_version"]), schema, "the database is of the newer WordPress");
-    let seeded =
-        |name: &str| rig.cluster.php(rig.id, &format!("echo @file_get_contents('{PLUGINS}/woocommerce/{name}');"));
-    assert_eq!((seeded("newer.txt").as_str(), seeded("left.txt").as_str()), ("newer\n", ""));
+    let seen = rig.cluster.php(rig.id, &format!("readfile('{PLUGINS}/woocommerce/newer.txt');"));
+    assert_eq!(seen, "newer\n");
     assert!(!snapshot_fits(&rig), "the snapshot is of other code");
     ready(&rig.client, rig.id).await;
     rig.page("/shop/").await;

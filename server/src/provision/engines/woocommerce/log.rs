@@ -17,7 +17,7 @@ const LEVELS: [&str; 6] = [
     "PHP Deprecated:",
 ];
 /// What the scripts of the image say. They know nothing of shoppers.
-const OWN: [&str; 3] = ["seed-content: ", "wp-config: ", "mail not sent: this store has no mail server"];
+const OWN: [&str; 4] = ["seed-content: ", "startup: ", "wp-config: ", "mail not sent: this store has no mail server"];
 /// Exceptions whose text PHP writes, mostly: names of code, and values in quotes.
 const OF_PHP: [&str; 8] = [
     "Error",
@@ -288,6 +288,7 @@ mod tests {
                 "[mpm_prefork:notice] AH00163: Apache/2.4 configured -- resuming",
             ),
             ("seed-content: done", "seed-content: done"),
+            ("startup: the page of products answers 500", "startup: the page of products answers 500"),
         ] {
             assert_eq!(parts(line), [wanted], "{line}");
         }

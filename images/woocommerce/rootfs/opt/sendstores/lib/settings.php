@@ -13,6 +13,9 @@ const SENDSTORES_SITE    = '/srv/wordpress';
 const SENDSTORES_PREFIX  = 'wp_';
 const SENDSTORES_PLUGIN  = 'woocommerce/woocommerce.php';
 
+/** There once `startup` has ended; /readyz.php asks for it. */
+const SENDSTORES_STARTED = '/tmp/sendstores-started';
+
 /** The setting with this name, or the given default when it is unset or empty. */
 function sendstores_setting( string $name, string $default = '' ): string {
 	$value = getenv( $name );

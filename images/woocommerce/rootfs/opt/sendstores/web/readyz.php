@@ -1,6 +1,6 @@
 <?php
 /**
- * Readiness: 200 as soon as PHP reaches the database, installed or not; 503 otherwise.
+ * Readiness: 200 while PHP reaches the database, from the end of `startup` on; 503 otherwise.
  *
  * It loads no WordPress, so that a store that waits for its installation is ready to be installed.
  */
@@ -14,6 +14,11 @@ $db = sendstores_connect( 2 );
 if ( is_string( $db ) ) {
 	http_response_code( 503 );
 	echo "database: $db\n";
+	return;
+}
+if ( ! is_file( SENDSTORES_STARTED ) ) {
+	http_response_code( 503 );
+	echo "starting\n";
 	return;
 }
 echo "ok\n";
