@@ -73,8 +73,16 @@ export class Plane {
   }
 
   /** Starts the server, at the address that it had. */
-  async serve(): Promise<void> {
-    const flags = ["--listen", `127.0.0.1:${this.port}`, "--admin-listen", "127.0.0.1:0", "--probe-interval", "0s"];
+  async serve(...more: string[]): Promise<void> {
+    const flags = [
+      ...more,
+      "--listen",
+      `127.0.0.1:${this.port}`,
+      "--admin-listen",
+      "127.0.0.1:0",
+      "--probe-interval",
+      "0s",
+    ];
     const server = spawn(join(bin, "sendstores-server"), [...flags, ...this.common(), "--cron-interval", "0s"], {
       env: { ...process.env, KUBECONFIG: join(this.folder, "kubeconfig"), TMPDIR: this.folder },
       stdio: ["ignore", "ignore", "pipe"],
@@ -99,6 +107,13 @@ export class Plane {
 
   private common(): string[] {
     return ["--redis-url", this.redisUrl, "--chart", join(root, "charts/woocommerce"), "--log-format", "json"];
+  }
+
+  /** A file that the server can read. */
+  async file(name: string, text: string): Promise<string> {
+    const path = join(this.folder, name);
+    await writeFile(path, text);
+    return path;
   }
 
   /** `kill -9`. */
@@ -158,7 +173,7 @@ interface Shared {
   admin: string;
 }
 
-export const test = base.extend<{ mayViolate: boolean; guarded: void }, Shared>({
+export const test = base.extend<{ mayViolate: boolean; others: string[]; guarded: void }, Shared>({
   plane: [
     async ({}, use) => {
       const plane = new Plane();
@@ -173,11 +188,13 @@ export const test = base.extend<{ mayViolate: boolean; guarded: void }, Shared>(
   ],
   admin: [async ({ plane }, use) => use(await plane.token("ada", "admin")), { scope: "worker" }],
   mayViolate: [false, { option: true }],
+  /** The hosts beside the server that the page may ask. */
+  others: async ({}, use) => use([]),
   // No page of any test may throw, be stopped by its own policy, or ask another host for anything.
   guarded: [
-    async ({ page, plane, mayViolate }, use) => {
+    async ({ page, plane, mayViolate, others }, use) => {
       if (unbuilt) {
-        await page.route("**/assets/*", async (route) => {
+        await page.route("**/assets/app.*", async (route) => {
           const response = await route.fetch({ headers: { "accept-encoding": "identity" } });
           const headers = { ...response.headers(), "content-length": "" };
           await route.fulfill({
@@ -193,7 +210,7 @@ export const test = base.extend<{ mayViolate: boolean; guarded: void }, Shared>(
         if (!mayViolate && /Content Security Policy|TrustedHTML/.test(message.text())) wrong.push(message.text());
       });
       page.on("request", (request) => {
-        if (!request.url().startsWith(plane.url) && !request.url().startsWith("data:"))
+        if (![plane.url, "data:", ...others].some((known) => request.url().startsWith(known)))
           wrong.push(`asked: ${request.url()}`);
       });
       await use();

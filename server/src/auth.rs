@@ -23,7 +23,7 @@ use tokio::sync::watch;
 pub use bindings::{Binding, Bindings};
 pub use certificate::ClientCertificate;
 pub use file::CredentialsFile;
-pub use oidc::{Issuers, OidcConfig};
+pub use oidc::{BrowserClient, Issuers, OidcConfig};
 pub use proof::Credentials;
 pub use reviews::{AUDIENCE, Reviewer, TokenReviews};
 pub use standing::{Lapse, Standing};

@@ -4,6 +4,7 @@ import type { Refusal } from "../refusal";
 import { logIn, logOut } from "../session";
 import { Dialog } from "../ui/dialog";
 import { Outside, PageTitle, Problem } from "../ui/parts";
+import { IssuerLogin } from "./issuer";
 
 const TOKENS = "https://github.com/sendstores/sendstores/blob/main/docs/security.md#tokens";
 
@@ -11,6 +12,7 @@ export function LoginPage({ why }: { why?: Refusal }) {
   return (
     <div class="login">
       <PageTitle title="Log in" />
+      <IssuerLogin />
       <LoginForm why={why} />
       <p class="fine">
         An administrator makes a token with <code>sendstores token create</code>, the first one with{" "}
@@ -23,6 +25,7 @@ export function LoginPage({ why }: { why?: Refusal }) {
 export function LoginOver({ why }: { why: Refusal }) {
   return (
     <Dialog title="Log in again">
+      <IssuerLogin />
       <LoginForm why={why} />
       <button type="button" class="quiet" onClick={logOut}>
         Leave this page

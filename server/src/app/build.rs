@@ -18,6 +18,7 @@ use uuid::Uuid;
 use super::{admin, callers::Callers, reload, signal};
 use crate::{
     args::Config,
+    dashboard::{Dashboard, Login},
     grpc::{AllowedHosts, Backend, Limits, Server, StoreApi, StreamLimits},
     ledger::{RedisConfig, RedisLedger},
     mirror::Mirror,
@@ -103,9 +104,18 @@ async fn port(
     let (server, reporter) = Server::new(api, callers.auth.clone()).await?;
     let hosts = config.access.allowed_hosts.clone().map_or(AllowedHosts::Any, AllowedHosts::Named);
     let server = server.allow(config.access.max_connections_per_peer, hosts).reflection(config.auth.reflection);
-    let server = server.origins(config.access.cors_origins.clone()).dashboard(config.access.dashboard);
+    let server = server.origins(config.access.cors_origins.clone()).dashboard(dashboard(config));
     let server = server.tools(config.access.mcp.map(Tools::new));
     Ok((server.tls(callers.tls.clone()).plaintext(config.listen.allow_plaintext), reporter))
+}
+
+/// The dashboard, unless the port has none. People log in at the first issuer if it has a client for them.
+fn dashboard(config: &Config) -> Option<Dashboard> {
+    let login = config.auth.oidc.as_ref().and_then(|oidc| {
+        let (client, issuer) = (oidc.browser.clone()?, oidc.issuers.first()?.clone());
+        Some(Login { issuer, client_id: client.client_id, scopes: client.scopes })
+    });
+    config.access.dashboard.then(|| Dashboard::new(login.as_ref()))
 }
 
 /// Before anything is written: is this the cluster that the stores stand in, and the Redis that knows them? A cluster that

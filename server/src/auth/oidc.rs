@@ -44,6 +44,16 @@ pub struct OidcConfig {
     pub username_claim: String,
     /// The claim with the names of groups.
     pub groups_claim: String,
+    /// As what people log in at the first issuer from the dashboard. `None`: they paste a token.
+    pub browser: Option<BrowserClient>,
+}
+
+/// A public client of an issuer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BrowserClient {
+    pub client_id: String,
+    /// Separated by spaces.
+    pub scopes: String,
 }
 
 /// The issuers; clones share their keys.

@@ -36,7 +36,11 @@ use super::{
     peers::Peer,
     status::Refusal,
 };
-use crate::{auth::ReflectionAccess, dashboard, tls::Tls};
+use crate::{
+    auth::ReflectionAccess,
+    dashboard::{self, Dashboard},
+    tls::Tls,
+};
 
 /// All headers of one call together, in bytes; each counts 32 more than it has, as in HTTP/2.
 pub(super) const MAX_METADATA: usize = 16 * 1024;
@@ -55,7 +59,7 @@ pub(super) struct Port<L: Ledger> {
     hosts: AllowedHosts,
     tls: Option<Tls>,
     cors: Option<Cors>,
-    dashboard: bool,
+    dashboard: Option<Dashboard>,
     tools: Option<Tools>,
 }
 
@@ -71,7 +75,7 @@ impl<L: Ledger> Port<L> {
         let tenants = TenantServiceServer::new(api.clone()).max_decoding_message_size(sizes.request);
         let audit = AuditServiceServer::new(api.clone()).max_decoding_message_size(sizes.request);
         let hosts = AllowedHosts::Any;
-        let (tls, cors, dashboard, tools) = (None, None, false, None);
+        let (tls, cors, dashboard, tools) = (None, None, None, None);
         Self { api, service, accounts, audit, tenants, tokens, sizes, rest, gate, hosts, tls, cors, dashboard, tools }
     }
 
@@ -91,7 +95,7 @@ impl<L: Ledger> Port<L> {
     }
 
     /// The same, also with the dashboard, or without it.
-    pub(super) fn with_dashboard(self, dashboard: bool) -> Self {
+    pub(super) fn with_dashboard(self, dashboard: Option<Dashboard>) -> Self {
         Self { dashboard, ..self }
     }
 
@@ -133,8 +137,8 @@ impl<L: Ledger> Port<L> {
     }
 
     async fn answer_call(&self, peer: Peer, session: &Session, mut request: Request<Incoming>) -> Response<Body> {
-        if self.dashboard && dashboard::is_for(&request) {
-            return self.page(&request);
+        if let Some(dashboard) = self.dashboard.as_ref().filter(|_| dashboard::is_for(&request)) {
+            return self.page(dashboard, &request);
         }
         request.extensions_mut().insert(peer);
         if let Err(refusal) = self.check(&request) {
@@ -185,9 +189,9 @@ impl<L: Ledger> Port<L> {
     }
 
     /// A file of the dashboard. It is no call: it has no caller, and the token comes with the calls of the page.
-    fn page(&self, request: &Request<Incoming>) -> Response<Body> {
+    fn page(&self, dashboard: &Dashboard, request: &Request<Incoming>) -> Response<Body> {
         let allowed = self.hosts.check(request).is_ok();
-        let response = if allowed { dashboard::answer(request) } else { dashboard::wrong_host() };
+        let response = if allowed { dashboard.answer(request) } else { dashboard.wrong_host() };
         response.map(|bytes| Body::new(Full::new(bytes)))
     }
 

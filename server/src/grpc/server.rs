@@ -24,6 +24,7 @@ use super::{
 };
 use crate::{
     auth::{Authenticator, ReflectionAccess},
+    dashboard::Dashboard,
     supervise::Group,
     tls::Tls,
 };
@@ -122,8 +123,8 @@ impl<L: Ledger> Server<L> {
 
     /// The same, also with the dashboard, or without it.
     #[must_use]
-    pub fn dashboard(self, served: bool) -> Self {
-        Self { port: self.port.with_dashboard(served), ..self }
+    pub fn dashboard(self, dashboard: Option<Dashboard>) -> Self {
+        Self { port: self.port.with_dashboard(dashboard), ..self }
     }
 
     /// The same, taking tokens also over connections without TLS of peers that are not this machine. The default is to refuse
