@@ -55,7 +55,7 @@ def two_starts_migrate_once(store):
         release_lock()
         ready(store, first)
         ready(store, second)
-        said = sorted(re.findall(r"updated: (.*)", one.log() + other.log()))
+        said = sorted(re.findall(r"up to date, updated: (.*)", one.log() + other.log()))
     assert said == ["nothing", "wordpress, woocommerce"], said
 
 

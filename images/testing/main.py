@@ -13,6 +13,7 @@ import check_build
 import check_capacity
 import check_content
 import check_crashes
+import check_gate
 import check_lists
 import check_merchant
 import check_shop
@@ -23,7 +24,7 @@ from oci import unpack
 from store import Store
 
 CHECKS = [*check_build.CHECKS, *check_capacity.CHECKS, *check_bootstrap.CHECKS, *check_capacity.RUNNING_CHECKS,
-          *check_shop.CHECKS, *check_merchant.CHECKS, *check_lists.CHECKS, *check_content.CHECKS, *check_update.CHECKS, *check_crashes.CHECKS, *check_snapshot.CHECKS,
+          *check_shop.CHECKS, *check_merchant.CHECKS, *check_lists.CHECKS, *check_content.CHECKS, *check_update.CHECKS, *check_gate.CHECKS, *check_crashes.CHECKS, *check_snapshot.CHECKS,
           *check_upgrade.CHECKS]
 
 

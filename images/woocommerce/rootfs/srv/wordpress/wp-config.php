@@ -23,6 +23,13 @@ require_once '/opt/sendstores/lib/settings.php';
 	}
 } )();
 
+// Commands are for the control plane, which waits by itself.
+if ( PHP_SAPI !== 'cli' ) {
+	require_once '/opt/sendstores/lib/database.php';
+	require_once '/opt/sendstores/lib/gate.php';
+	sendstores_pass_gate();
+}
+
 define( 'DB_NAME', sendstores_setting( 'WORDPRESS_DB_NAME', 'wordpress' ) );
 define( 'DB_USER', sendstores_setting( 'WORDPRESS_DB_USER', 'wordpress' ) );
 define( 'DB_HOST', sendstores_setting( 'WORDPRESS_DB_HOST', 'mysql' ) );

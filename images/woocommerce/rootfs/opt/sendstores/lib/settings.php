@@ -16,6 +16,9 @@ const SENDSTORES_PLUGIN  = 'woocommerce/woocommerce.php';
 /** There once `startup` has ended; /readyz.php asks for it. */
 const SENDSTORES_STARTED = '/tmp/sendstores-started';
 
+/** What a request gets that waited at the gate as long as it may. */
+const SENDSTORES_HELD_PAGE = "The shop is back in a moment.\n";
+
 /** The setting with this name, or the given default when it is unset or empty. */
 function sendstores_setting( string $name, string $default = '' ): string {
 	$value = getenv( $name );

@@ -14,7 +14,10 @@ const SENDSTORES_VISIT = 30;
  * merchant's own.
  */
 function sendstores_visit_shop( bool $sells ): ?string {
-	list( $status ) = sendstores_get( $sells ? '/?post_type=product' : '/' );
+	list( $status, $body ) = sendstores_get( $sells ? '/?post_type=product' : '/' );
+	if ( SENDSTORES_HELD_PAGE === $body ) {
+		return 'the shop is held';
+	}
 	if ( sendstores_is_broken( $status ) ) {
 		return ( $sells ? 'the page of products' : 'the front page' ) . " answers $status";
 	}
