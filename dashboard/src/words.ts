@@ -19,6 +19,8 @@ export const STATES: Record<Store_State, Look> = {
   [Store_State.SUSPENDED]: { word: "Suspended", icon: "pause", tone: "idle" },
   [Store_State.RESUMING]: { word: "Resuming", icon: "progress", tone: "busy" },
   [Store_State.FAILED]: { word: "Failed", icon: "cross", tone: "bad" },
+  [Store_State.RETAINING]: { word: "Closing", icon: "progress", tone: "gone" },
+  [Store_State.RETAINED]: { word: "Deleted, kept", icon: "trash", tone: "gone" },
   [Store_State.DELETING]: { word: "Deleting", icon: "progress", tone: "gone" },
   [Store_State.DELETED]: { word: "Deleted", icon: "trash", tone: "gone" },
 };
@@ -33,6 +35,8 @@ export const LISTED: Store_State[] = [
   Store_State.READY,
   Store_State.SUSPENDING,
   Store_State.SUSPENDED,
+  Store_State.RETAINING,
+  Store_State.RETAINED,
   Store_State.DELETING,
   Store_State.UNSPECIFIED,
 ];
@@ -45,6 +49,13 @@ export const stateSlug = (state: Store_State): string => Store_State[state]?.toL
 export function stateOfSlug(slug: string): Store_State | undefined {
   return LISTED.find((state) => stateSlug(state) === slug);
 }
+
+/** Nothing of it shall run, and its data is kept. */
+export const isResting = (state: Store_State): boolean =>
+  [Store_State.SUSPENDING, Store_State.SUSPENDED].includes(state);
+
+/** Its deletion was asked for, and can be taken back. */
+export const isKept = (state: Store_State): boolean => [Store_State.RETAINING, Store_State.RETAINED].includes(state);
 
 export const STEP_STATES: Record<Step_State, Look> = {
   [Step_State.UNSPECIFIED]: { word: "unknown", icon: "question", tone: "idle" },
@@ -64,6 +75,7 @@ export const STEPS: Record<string, string> = {
   bootstrap: "Shop installation",
   storefront: "First purchase check",
   removal: "Removal",
+  suspension: "Closing and stopping",
 };
 
 export const CHECKS: Record<string, string> = {
@@ -87,6 +99,7 @@ const REASONS: Partial<Record<Failure_Reason, string>> = {
   [Failure_Reason.BOOTSTRAP_FAILED]: "The installation in the shop failed",
   [Failure_Reason.STOREFRONT_UNAVAILABLE]: "The shop does not sell",
   [Failure_Reason.REMOVAL_BLOCKED]: "Something is not removed yet",
+  [Failure_Reason.SUSPENSION_BLOCKED]: "A pod does not stop",
   [Failure_Reason.INTERNAL]: "A fault of the control plane",
   [Failure_Reason.NAMESPACE_MISSING]: "The namespace is gone",
   [Failure_Reason.QUOTA_EXCEEDED]: "The store's quota is too small",
@@ -109,6 +122,10 @@ export const EVENTS: Record<HistoryEntry_Event, string> = {
   [HistoryEntry_Event.CREDENTIALS_READ]: "Credentials were read",
   [HistoryEntry_Event.DELETE_REQUESTED]: "Deletion was asked for",
   [HistoryEntry_Event.ADOPTED]: "Adopted from the cluster",
+  [HistoryEntry_Event.SUSPEND_REQUESTED]: "Suspension was asked for",
+  [HistoryEntry_Event.RESUME_REQUESTED]: "Return was asked for",
+  [HistoryEntry_Event.UPDATE_REQUESTED]: "A change was asked for",
+  [HistoryEntry_Event.UNDELETE_REQUESTED]: "Deletion was taken back",
 };
 
 export const PAYMENTS: [PaymentMethod, string][] = [

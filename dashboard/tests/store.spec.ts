@@ -139,3 +139,20 @@ test("that became ready under the question is not deleted by a click", async ({ 
   await expect(page.getByRole("dialog").getByRole("textbox")).toBeVisible();
   await expect(page.locator(".title .badge")).toHaveText("Ready");
 });
+
+test("is suspended after a question, and brought back by a click", async ({ page, plane, admin }) => {
+  const id = await shown(page, plane, admin, true);
+  await page.getByRole("button", { name: "Suspend" }).click();
+  const dialog = page.getByRole("dialog");
+  await expect(dialog).toContainText("are kept");
+  await dialog.getByRole("button", { name: "Suspend it" }).click();
+  await expect(dialog).toHaveCount(0);
+  await expect(page.locator(".title .badge")).toHaveText("Suspending");
+  await expect(page.getByRole("link", { name: /Open the shop/ })).toHaveCount(0);
+  await expect(page.getByRole("heading", { name: "How it is stopped" })).toBeVisible();
+  await expect(step(page, "Closing and stopping")).toBeVisible();
+  await page.getByRole("button", { name: "Resume" }).click();
+  await expect(page.locator(".title .badge")).toHaveText("Resuming");
+  await expect(page.locator(".history")).toContainText("Return was asked for");
+  expect(id).toContain("store-");
+});

@@ -1,6 +1,7 @@
 // Asks as much as the loss is worth: a shop that has sold is named, any other takes a click.
-import { useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { stores, UNARY } from "../api";
+import { exact, ms } from "../clock";
 import type { Store } from "../contract";
 import { refusalOf, type Refusal } from "../refusal";
 import { requestId } from "../request-id";
@@ -41,6 +42,7 @@ export function DeleteDialog({ model, onClose }: { model: OneStore; onClose(): v
   const [named, setNamed] = useState(false);
   const [busy, setBusy] = useState(false);
   const [why, setWhy] = useState<Refusal>();
+  const kept = useKeptUntil(model.id);
   if (!store) return null;
   const sold = store.readyTime !== undefined;
   const submit = async (event: Event) => {
@@ -68,7 +70,7 @@ export function DeleteDialog({ model, onClose }: { model: OneStore; onClose(): v
             )}
           </Problem>
         )}
-        <Loss store={store} />
+        <Loss store={store} kept={kept} />
         {sold && (
           <div class="field">
             <label for="delete-id">
@@ -85,7 +87,7 @@ export function DeleteDialog({ model, onClose }: { model: OneStore; onClose(): v
         )}
         <div class="answers">
           <button type="submit" class="danger solid" disabled={sold && !named} aria-disabled={busy}>
-            {busy ? "Deleting…" : "Delete for good"}
+            {busy ? "Deleting…" : kept === undefined ? "Delete for good" : "Delete"}
           </button>
           <button type="button" onClick={onClose}>
             Keep it
@@ -96,10 +98,34 @@ export function DeleteDialog({ model, onClose }: { model: OneStore; onClose(): v
   );
 }
 
-function Loss({ store }: { store: Store }) {
+/** Until when the store could be brought back, if the server keeps deleted stores. Until it is known, the loss is for good. */
+function useKeptUntil(id: string): number | undefined {
+  const [until, setUntil] = useState<number>();
+  useEffect(() => {
+    let closed = false;
+    stores.delete({ id, validateOnly: true }, UNARY).then(
+      ({ store }) => !closed && setUntil(ms(store?.purgeTime)),
+      () => undefined, // The deletion itself says what is wrong.
+    );
+    return () => {
+      closed = true;
+    };
+  }, [id]);
+  return until;
+}
+
+function Loss({ store, kept }: { store: Store; kept: number | undefined }) {
   const title = store.spec?.shop?.title || store.id;
   if (store.readyTime === undefined) {
     return <p>“{title}” was never ready: there are no orders in it. What was made so far is removed.</p>;
+  }
+  if (kept !== undefined) {
+    return (
+      <p>
+        “{title}” is closed now. Its database, products, orders, customers and files are kept until {exact(kept)}; until
+        then it can be brought back. Then they are removed for good.
+      </p>
+    );
   }
   return (
     <p>

@@ -40,6 +40,12 @@ export function FactsCard({ store }: { store: Store }) {
             <dd>{exact(ms(store.readyTime) ?? 0)}</dd>
           </>
         )}
+        {store.spec?.deletionProtection && (
+          <>
+            <dt>Protected</dt>
+            <dd>from deletion</dd>
+          </>
+        )}
         <dt>Changed</dt>
         <dd>
           <Ago time={ms(store.updateTime)} />, revision {store.revision.toString()}

@@ -1,14 +1,12 @@
 // Everything about one store.
-import { useEffect, useMemo, useState } from "preact/hooks";
-import { ms } from "../clock";
+import { useEffect, useMemo } from "preact/hooks";
+import { exact, ms } from "../clock";
 import { Store_State, type Store } from "../contract";
-import { may } from "../session";
 import { LiveBanner, LiveDot } from "../ui/banner";
 import { CopyButton } from "../ui/copy";
 import { Icon } from "../ui/icon";
-import { Ago, Link, Notice, Outside, PageTitle, Problem, StateBadge } from "../ui/parts";
-import { CredentialsDialog } from "./credentials";
-import { DeleteDialog } from "./delete";
+import { Ago, Link, Notice, PageTitle, Problem, StateBadge } from "../ui/parts";
+import { Actions } from "./actions";
 import { EvidenceCard } from "./evidence";
 import { FactsCard } from "./facts";
 import { HistoryCard } from "./history";
@@ -79,6 +77,7 @@ function Shown({ store, model }: { store: Store; model: OneStore }) {
       </div>
       {model.problem.value && <Problem why={model.problem.value} />}
       {deleted && <Deleted store={store} />}
+      {!deleted && store.purgeTime && <Kept store={store} />}
       {!deleted && store.failure && <Trouble store={store} failure={store.failure} />}
       <div class="columns">
         <div>
@@ -95,6 +94,17 @@ function Shown({ store, model }: { store: Store; model: OneStore }) {
   );
 }
 
+function Kept({ store }: { store: Store }) {
+  return (
+    <Notice tone="gone" icon="trash">
+      <p>
+        <strong>This store is deleted, and its data is kept</strong> until {exact(ms(store.purgeTime) ?? 0)}. Until then
+        it can be brought back with its products, orders, passwords and address.
+      </p>
+    </Notice>
+  );
+}
+
 function Deleted({ store }: { store: Store }) {
   return (
     <Notice tone="gone" icon="trash">
@@ -108,34 +118,5 @@ function Deleted({ store }: { store: Store }) {
         . Its id can be used again.
       </p>
     </Notice>
-  );
-}
-
-function Actions({ store, model }: { store: Store; model: OneStore }) {
-  const [open, setOpen] = useState<"credentials" | "delete">();
-  const close = () => setOpen(undefined);
-  const deleting = store.state === Store_State.DELETING;
-  return (
-    <div class="actions">
-      {store.readyTime && !deleting && (
-        <Outside href={store.url} class="button primary">
-          Open the shop
-        </Outside>
-      )}
-      {may("credentials.read") && !deleting && (
-        <button type="button" onClick={() => setOpen("credentials")}>
-          <Icon name="key" />
-          Credentials
-        </button>
-      )}
-      {may("stores.delete") && !deleting && (
-        <button type="button" class="danger" onClick={() => setOpen("delete")}>
-          <Icon name="trash" />
-          Delete
-        </button>
-      )}
-      {open === "credentials" && !deleting && <CredentialsDialog id={store.id} onClose={close} />}
-      {open === "delete" && !deleting && <DeleteDialog model={model} onClose={close} />}
-    </div>
   );
 }

@@ -3,7 +3,7 @@ import { duration, ms, now } from "../clock";
 import { Step_State, Store_State, type Step, type Store } from "../contract";
 import { Icon } from "../ui/icon";
 import { Card } from "../ui/parts";
-import { STEP_STATES, STEPS } from "../words";
+import { STEP_STATES, STEPS, isKept, isResting } from "../words";
 
 interface Span {
   step: Step;
@@ -32,10 +32,15 @@ function spansOf(steps: Step[], at: number): { spans: Span[]; whole: number } {
   return { spans, whole };
 }
 
+function titleOf(state: Store_State): string {
+  if (state === Store_State.DELETING) return "Removal";
+  return isResting(state) || isKept(state) ? "How it is stopped" : "How it is made";
+}
+
 export function StepsCard({ store }: { store: Store }) {
   const { spans, whole } = spansOf(store.steps, now.value);
   const done = store.steps.filter((step) => step.state === Step_State.SUCCEEDED).length;
-  const title = store.state === Store_State.DELETING ? "Removal" : "How it is made";
+  const title = titleOf(store.state);
   return (
     <Card title={title} id="steps" aside={<span class="fine">{summaryOf(store, done, whole)}</span>}>
       <ol class="steps">
