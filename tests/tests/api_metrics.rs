@@ -144,12 +144,15 @@ async fn metrics(server: &Server) -> String {
 async fn a_server_in_use_exposes_the_families_of_the_table_and_no_others() {
     let in_use = in_use().await;
     let (first, second) = (&in_use.servers[0], &in_use.servers[1]);
-    until("a failed step and a run of helm", async || {
+    const LAST: [[&str; 2]; 3] = [
+        ["sendstores_step_seconds_count", "namespace"],
+        ["sendstores_helm_seconds_count", "template"],
+        ["sendstores_tenant_count_drift", ""],
+    ];
+    until("a failed step, a run of helm and a comparison of the counts", async || {
         let text = metrics(first).await;
-        let seen = |name: &str, label: &str| text.lines().any(|line| line.starts_with(name) && line.contains(label));
-        let done =
-            seen("sendstores_step_seconds_count", "namespace") && seen("sendstores_helm_seconds_count", "template");
-        done.then_some(())
+        let seen = |[name, label]: &[&str; 2]| text.lines().any(|line| line.starts_with(name) && line.contains(label));
+        LAST.iter().all(seen).then_some(())
     })
     .await;
     let mut exposed = exposition::families(&metrics(first).await);

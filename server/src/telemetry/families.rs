@@ -124,7 +124,7 @@ pub const ALL: &[Family] = &[
     counter("sendstores_step_failures_total", &["reason"], Zero::No, "Failed steps, by the reason that the store shows"),
     histogram("sendstores_step_seconds", STEPS, &["step", "outcome"], "How long steps that were worked on took until they were done or failed, in seconds, waits included"),
     gauge("sendstores_stores", &["state", "engine"], Zero::No, "Stores by state and engine, DELETED ones included until they are forgotten. The same on all replicas: use max by (state, engine)"),
-    gauge("sendstores_tenant_count_drift", &[], Zero::One, "By how many stores the counts of tenants in Redis were wrong when they were compared last. The same on all replicas: use max"),
+    gauge("sendstores_tenant_count_drift", &[], Zero::No, "By how many stores the counts of tenants in Redis were wrong when they were compared last. The same on all replicas: use max"),
     gauge("sendstores_tls_certificate_expiry_timestamp_seconds", &[], Zero::No, "When the certificate of the gRPC port expires, in seconds since 1970"),
     gauge("sendstores_tls_files_broken", &[], Zero::One, "1 while the TLS files cannot be used and those of before are, else 0"),
     counter("sendstores_tls_handshake_failures_total", &[], Zero::One, "TLS handshakes that failed, those of port scanners included"),
