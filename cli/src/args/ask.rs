@@ -47,7 +47,7 @@ pub(crate) struct ChatArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Model")]
 pub(crate) struct ModelArgs {
-    /// Address of the model's endpoint, such as https://api.openai.com/v1 or http://127.0.0.1:8080/v1.
+    /// Address of the model's endpoint, such as `https://api.openai.com/v1` or `http://127.0.0.1:8080/v1`.
     #[arg(long, env = "SENDSTORES_AI_URL", hide_env_values = true, value_name = "URL")]
     pub(crate) ai_url: Option<String>,
     /// Format that the endpoint speaks.
