@@ -44,7 +44,7 @@ pub(crate) struct Report {
     more_tenants: i32,
     /// Why stores do not sell; what is urgent first.
     findings: Vec<Finding>,
-    /// Stores that are neither READY nor SUSPENDED and have no failure: work is under way.
+    /// Stores that are neither READY, SUSPENDED nor RETAINED and have no failure: work is under way.
     under_way: i32,
     to_do: Vec<ToDo>,
     oldest: Option<Oldest>,
@@ -120,7 +120,8 @@ impl Report {
         let (stores, selling) = (summary.total_size, count(State::Ready));
         let failing: i32 = summary.failure_reasons.iter().map(|one| one.stores).sum();
         let findings = findings(summary, stuck);
-        let waiting = stores - selling - count(State::Suspended) - count(State::Unspecified);
+        let resting = [State::Suspended, State::Retained, State::Unspecified].map(count).into_iter().sum::<i32>();
+        let waiting = stores - selling - resting;
         let hour = summary.last_hour.unwrap_or_default();
         let tenants: Vec<_> = summary.tenants.iter().map(Tenant::of).collect();
         let named = i32::try_from(tenants.len()).unwrap_or(i32::MAX);

@@ -89,7 +89,8 @@ impl Client {
     /// A store that is already gone, or gone and replaced by another of its id, is gone.
     ///
     /// # Errors
-    /// An error that a repetition cannot cure ends the wait. That no deletion was asked for is no error: it may come.
+    /// An error that a repetition cannot cure ends the wait. That no deletion was asked for is no error: it may come. A store that
+    /// is RETAINED is not gone before its `purge_time`.
     pub async fn wait_until_deleted(&self, id: &str, mut on_change: impl FnMut(&Store)) -> Result<(), Error> {
         let mut watch = self.watch(only(id)).await?;
         let mut seen: Option<String> = None;

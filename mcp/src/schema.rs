@@ -35,11 +35,22 @@ fn cursor() -> Value {
 }
 
 fn states() -> Value {
-    let all =
-        ["PROVISIONING", "READY", "DEGRADED", "UPDATING", "SUSPENDING", "SUSPENDED", "RESUMING", "FAILED", "DELETING"];
+    let all = [
+        "PROVISIONING",
+        "READY",
+        "DEGRADED",
+        "UPDATING",
+        "SUSPENDING",
+        "SUSPENDED",
+        "RESUMING",
+        "FAILED",
+        "RETAINING",
+        "RETAINED",
+        "DELETING",
+    ];
     json!({
         "type": "array", "description": "Only stores in one of these states. READY: a shopper can buy.",
-        "items": {"type": "string", "enum": all}, "maxItems": 9
+        "items": {"type": "string", "enum": all}, "maxItems": all.len()
     })
 }
 

@@ -13,6 +13,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         &[
             "args",
             "auth",
+            "dashboard",
             "files",
             "grpc",
             "ledger",

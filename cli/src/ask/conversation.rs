@@ -147,7 +147,8 @@ impl Conversation {
         for call in calls {
             if call.id.is_empty() || call.id.len() > 128 || self.ids.contains(&call.id) {
                 // As long, and of the characters, that the strictest endpoints take.
-                call.id = format!("call{:05}", self.ids.len());
+                let mut own = (self.ids.len()..).map(|number| format!("call{number:05}"));
+                call.id = own.find(|id| !self.ids.contains(id)).unwrap_or_default();
             }
             self.ids.insert(call.id.clone());
         }

@@ -54,7 +54,10 @@ impl Lines {
 }
 
 fn at_rest(store: &Store) -> bool {
-    matches!(store.state(), State::Ready | State::Degraded | State::Failed | State::Suspended | State::Deleted)
+    matches!(
+        store.state(),
+        State::Ready | State::Degraded | State::Failed | State::Suspended | State::Retained | State::Deleted
+    )
 }
 
 #[cfg(test)]

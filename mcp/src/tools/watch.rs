@@ -55,6 +55,8 @@ enum Ended {
     /// Somebody must act before it can be reached.
     Failed,
     Deleted,
+    /// Deleted, and its data is kept for a time.
+    Kept,
     TimedOut,
 }
 
@@ -107,7 +109,8 @@ fn gone(until: Until) -> Ended {
 fn ended(store: &Store, until: Until) -> Option<Ended> {
     match (store.state(), until) {
         (State::Ready, Until::Ready) | (State::Deleted, Until::Deleted) => Some(Ended::Reached),
-        (State::Deleted | State::Deleting, Until::Ready) => Some(Ended::Deleted),
+        (State::Deleted | State::Deleting | State::Retaining | State::Retained, Until::Ready) => Some(Ended::Deleted),
+        (State::Retained, Until::Deleted) => Some(Ended::Kept),
         (State::Failed, Until::Ready) => Some(Ended::Failed),
         _ => None,
     }
@@ -118,6 +121,7 @@ fn waited(id: &str, store: Option<&Store>, ended: Ended) -> Answer {
         Ended::Reached => ("reached", format!("{id} is there.")),
         Ended::Failed => ("failed", format!("{id} is FAILED: explain_store says why.")),
         Ended::Deleted => ("deleted", format!("{id} is deleted, or is being deleted.")),
+        Ended::Kept => ("kept", format!("{id} is deleted, and its data is kept until its purge_time.")),
         Ended::TimedOut => ("timeout", format!("{id} is not there yet. Call wait_for_store again to go on.")),
     };
     let mut answer = Answer::new(said, Map::new()).with("id", id).with("outcome", outcome);

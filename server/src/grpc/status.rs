@@ -429,7 +429,7 @@ pub(super) fn for_audit(status: &Status) -> Option<(Verdict, String, String)> {
     }
     let info = status.get_details_error_info()?;
     let decision = match info.reason.as_str() {
-        "PERMISSION_DENIED" | "SUBJECT_UNBOUND" | "TENANT_UNDECLARED" => Verdict::Denied,
+        "PERMISSION_DENIED" | "SUBJECT_UNBOUND" | "TENANT_UNDECLARED" | "DELETION_PROTECTED" => Verdict::Denied,
         "TOKEN_MISSING"
         | "TOKEN_INVALID"
         | "TOKEN_EXPIRED"
