@@ -4,8 +4,8 @@ use std::{fmt::Display, io, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{
-    HeaderValue, Request, Response, StatusCode, Uri,
-    header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE},
+    HeaderValue, Method, Request, Response, StatusCode, Uri,
+    header::{ALLOW, AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE},
 };
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
@@ -21,7 +21,7 @@ use tokio::{
 use tonic::transport::Endpoint;
 use tower::service_fn;
 
-use crate::{Mcp, Settings, gate::Gate};
+use crate::{Mcp, Settings, gate::Gate, protected_resource::ProtectedResource};
 
 /// The largest request.
 const MAX_REQUEST: usize = 64 * 1024;
@@ -33,23 +33,54 @@ const MOST: usize = 256;
 /// How long one may take: longer than the longest wait of a tool.
 const LONGEST: Duration = Duration::from_secs(75);
 
+/// The path of the tools.
+pub(crate) const PATH: &str = "/mcp";
+
 /// The tools of one server, for all callers.
 #[derive(Clone)]
 pub struct Tools {
     settings: Settings,
     gate: Arc<Gate>,
     places: Arc<Semaphore>,
+    /// What clients are sent to for a token, if they can get one by themselves.
+    resource: Option<Arc<ProtectedResource>>,
 }
 
 /// An answer; nothing goes wrong while it is read.
-type Answer = Response<http_body_util::combinators::BoxBody<Bytes, std::convert::Infallible>>;
+pub type Answer = Response<http_body_util::combinators::BoxBody<Bytes, std::convert::Infallible>>;
 
 // === impl Tools ===
 
 impl Tools {
     /// With the settings for all callers.
     pub fn new(settings: Settings) -> Self {
-        Self { settings, gate: Arc::new(Gate::new()), places: Arc::new(Semaphore::new(MOST)) }
+        Self { settings, gate: Arc::new(Gate::new()), places: Arc::new(Semaphore::new(MOST)), resource: None }
+    }
+
+    /// The same, for clients that get tokens of these issuers by themselves (RFC 9728), if one of the audiences that tokens may
+    /// have is the URL of the tools.
+    #[must_use]
+    pub fn for_issuers(self, issuers: Vec<String>, audiences: &[String]) -> Self {
+        Self { resource: ProtectedResource::of(issuers, audiences).map(Arc::new), ..self }
+    }
+
+    /// Whether they answer requests at this path.
+    pub fn are_at(&self, path: &str) -> bool {
+        path == PATH || (self.resource.is_some() && ProtectedResource::is_at(path))
+    }
+
+    /// The answer to a request for the document that says where tokens are from. It needs no token; `None`: it is another
+    /// request.
+    pub fn metadata<B>(&self, request: &Request<B>) -> Option<Answer> {
+        let resource = self.resource.as_ref().filter(|_| ProtectedResource::is_at(request.uri().path()))?;
+        if request.method() != Method::GET {
+            let mut answer = plain(StatusCode::METHOD_NOT_ALLOWED, "this is read with GET\n".to_owned());
+            answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET"));
+            return Some(answer);
+        }
+        let mut answer = plain(StatusCode::OK, resource.document());
+        answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        Some(answer)
     }
 
     /// The right to have one request answered, given back when dropped; `None` while too many are answered.
@@ -60,7 +91,8 @@ impl Tools {
     /// Answers one request. Its calls of the API go through `stream`, on which the server's own port must answer, with the
     /// token of the request: the caller has the rights that it has anywhere else.
     ///
-    /// - 401, with `WWW-Authenticate: Bearer`: the token is missing, invalid, expired or revoked.
+    /// - 401, with `WWW-Authenticate: Bearer`, which names the document of [`Self::metadata`] if there is one: the token is
+    ///   missing, invalid, expired or revoked.
     /// - 403: the caller is bound to no role, or the request is of a web page of another origin.
     /// - 503: who calls cannot be checked now.
     /// - 504: the answer, or the rest of the request, did not come in time.
@@ -71,10 +103,10 @@ impl Tools {
     {
         let client = match caller(stream, request.headers().get(AUTHORIZATION)).await {
             Ok(client) => client,
-            Err(error) => return refused(&error),
+            Err(error) => return self.refused(&error),
         };
         if let Err(error) = client.principal().await {
-            return refused(&error);
+            return self.refused(&error);
         }
         let (settings, gate) = (self.settings, self.gate.clone());
         let mcp = move || Ok(Mcp::with_gate(client.clone(), settings, gate.clone()));
@@ -88,6 +120,24 @@ impl Tools {
         let tools = StreamableHttpService::new(mcp, Arc::new(NeverSessionManager::default()), config);
         let late = |_| plain(StatusCode::GATEWAY_TIMEOUT, "no answer in time\n".to_owned());
         timeout(LONGEST, tools.handle(request)).await.unwrap_or_else(late)
+    }
+
+    /// The answer to a caller that is not known, or may do nothing.
+    fn refused(&self, error: &Error) -> Answer {
+        let status = match error {
+            Error::Unauthenticated(_) | Error::Token { .. } => StatusCode::UNAUTHORIZED,
+            Error::PermissionDenied(_) => StatusCode::FORBIDDEN,
+            Error::ResourceExhausted { .. } => StatusCode::TOO_MANY_REQUESTS,
+            _ => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        let reason = error.reason().unwrap_or("UNAVAILABLE");
+        let mut answer = plain(status, format!("{reason}: {error}\n"));
+        if status == StatusCode::UNAUTHORIZED {
+            let challenge = self.resource.as_ref().and_then(|resource| resource.challenge());
+            let challenge = challenge.unwrap_or_else(|| HeaderValue::from_static("Bearer"));
+            answer.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+        }
+        answer
     }
 }
 
@@ -114,22 +164,6 @@ where
         Err(error) => Err(error),
     };
     channel.map(|channel| builder.channel(channel)).map_err(|error| tonic::Status::from_error(error.into()).into())
-}
-
-/// The answer to a caller that is not known, or may do nothing.
-fn refused(error: &Error) -> Answer {
-    let status = match error {
-        Error::Unauthenticated(_) | Error::Token { .. } => StatusCode::UNAUTHORIZED,
-        Error::PermissionDenied(_) => StatusCode::FORBIDDEN,
-        Error::ResourceExhausted { .. } => StatusCode::TOO_MANY_REQUESTS,
-        _ => StatusCode::SERVICE_UNAVAILABLE,
-    };
-    let reason = error.reason().unwrap_or("UNAVAILABLE");
-    let mut answer = plain(status, format!("{reason}: {error}\n"));
-    if status == StatusCode::UNAUTHORIZED {
-        answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-    }
-    answer
 }
 
 fn plain(status: StatusCode, text: String) -> Answer {

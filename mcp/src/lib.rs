@@ -12,6 +12,8 @@ mod gate;
 mod http;
 mod in_process;
 mod prompts;
+#[cfg(feature = "http")]
+mod protected_resource;
 mod render;
 mod resources;
 mod schema;
@@ -20,7 +22,7 @@ mod tools;
 mod untrusted;
 
 #[cfg(feature = "http")]
-pub use http::Tools;
+pub use http::{Answer, Tools};
 pub use in_process::{Called, Offered};
 pub use server::{Mcp, Settings};
 pub use tools::Effect;

@@ -9,6 +9,7 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::{client::legacy::Client as HttpClient, rt::TokioExecutor};
 use sendstores_client::{Client, CreateStore, State, v1::AuditFilter};
 use sendstores_tests::{
+    issuer::{Issuer, SigningKey},
     redis::RedisServer,
     server::{Server, ServerOptions},
     tokens::make_token,
@@ -181,6 +182,46 @@ async fn resources_and_prompts_are_there_in_both_revisions_with_the_rights_of_th
     }
     let foreign = acme.request("resources/read", json!({"uri": "sendstores://stores/store-foreign"})).await;
     assert!(foreign.body.contains("STORE_NOT_FOUND") && foreign.body.contains("-32602"), "{}", foreign.body);
+}
+
+#[tokio::test]
+async fn a_client_without_a_token_learns_where_it_gets_one() {
+    let redis = RedisServer::start().await;
+    let ec = SigningKey::ec();
+    let issuer = Issuer::start(&[("ec", &ec)]).await;
+    let bindings = tempfile::NamedTempFile::new().expect("a file");
+    let binding = format!("bindings:\n  - {{subjects: ['oidc:{}#user:alice'], role: reader}}\n", issuer.url);
+    std::fs::write(bindings.path(), binding).expect("written");
+    let resource = "https://stores.example.org/mcp";
+    let options = ServerOptions::without_cluster(&redis.url()).with_auth().flag("--mcp=read-only");
+    let options = options.flag(format!("--auth-config={}", bindings.path().display()));
+    let options = options.flag(format!("--oidc-issuer={}", issuer.url)).flag(format!("--oidc-audience={resource}"));
+    let server = options.start_ready().await;
+
+    let missing = Assistant::new(&server, "").request("tools/list", json!({})).await;
+    assert_eq!(missing.status, StatusCode::UNAUTHORIZED);
+    let document = "https://stores.example.org/.well-known/oauth-protected-resource/mcp";
+    assert_eq!(missing.headers["www-authenticate"], format!("Bearer resource_metadata=\"{document}\""));
+    let address = server.url().trim_start_matches("http://").parse().expect("an address");
+    for path in ["/.well-known/oauth-protected-resource/mcp", "/.well-known/oauth-protected-resource"] {
+        let (code, body) = sendstores_tests::http::get(address, path).await.expect("HTTP");
+        let document: Value = serde_json::from_str(&body).expect("JSON");
+        assert_eq!((code, &document["resource"]), (200, &json!(resource)));
+        assert_eq!(document["authorization_servers"], json!([issuer.url]));
+    }
+    let mut claims = issuer.claims("alice");
+    let header = json!({"alg": "ES256", "kid": "ec"});
+    let other = Assistant::new(&server, &ec.sign(&header, &claims)).request("tools/list", json!({})).await;
+    assert_eq!(other.status, StatusCode::UNAUTHORIZED, "a token for another audience: {}", other.body);
+    claims["aud"] = json!(resource);
+    let alice = Assistant::new(&server, &ec.sign(&header, &claims));
+    assert!(alice.names().await.contains(&"list_stores".to_owned()));
+
+    let (_, plain) = started(&redis, "--mcp=read-only").await;
+    let address = plain.url().trim_start_matches("http://").parse().expect("an address");
+    let (code, _) =
+        sendstores_tests::http::get(address, "/.well-known/oauth-protected-resource/mcp").await.expect("HTTP");
+    assert_ne!(code, 200, "without issuers there is nothing to say");
 }
 
 /// More than are answered at once.

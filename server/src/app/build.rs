@@ -105,7 +105,11 @@ async fn port(
     let hosts = config.access.allowed_hosts.clone().map_or(AllowedHosts::Any, AllowedHosts::Named);
     let server = server.allow(config.access.max_connections_per_peer, hosts).reflection(config.auth.reflection);
     let server = server.origins(config.access.cors_origins.clone()).dashboard(dashboard(config));
-    let server = server.tools(config.access.mcp.map(Tools::new));
+    let tools = config.access.mcp.map(Tools::new).map(|tools| match &config.auth.oidc {
+        Some(oidc) => tools.for_issuers(oidc.issuers.clone(), &oidc.audiences),
+        None => tools,
+    });
+    let server = server.tools(tools);
     Ok((server.tls(callers.tls.clone()).plaintext(config.listen.allow_plaintext), reporter))
 }
 

@@ -18,9 +18,6 @@ use super::{
 };
 use crate::supervise::Spawner;
 
-/// Where the tools are.
-pub(super) const PATH: &str = "/mcp";
-
 /// Bytes in transit between a tool and the port.
 const IN_TRANSIT: usize = 64 * 1024;
 
@@ -40,6 +37,9 @@ pub(super) async fn answer<L: Ledger>(
 ) -> Response<Body> {
     if let Err(refusal) = inside.port.check(&request) {
         return refused(StatusCode::FORBIDDEN, Status::from(refusal).message());
+    }
+    if let Some(metadata) = tools.metadata(&request) {
+        return metadata.map(Body::new);
     }
     let Some(_place) = tools.place() else {
         return refused(StatusCode::SERVICE_UNAVAILABLE, "this server answers too many requests for tools; try again");

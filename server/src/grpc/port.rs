@@ -31,7 +31,6 @@ use super::{
     cors::{Cors, WebOrigin},
     gate::{Gate, Refused, Session},
     hosts::{AllowedHosts, is_plain_grpc},
-    mcp,
     observe::observe,
     peers::Peer,
     status::Refusal,
@@ -106,7 +105,7 @@ impl<L: Ledger> Port<L> {
 
     /// The tools, if the request is for them.
     pub(super) fn tools_for<B>(&self, request: &Request<B>) -> Option<Tools> {
-        self.tools.as_ref().filter(|_| request.uri().path() == mcp::PATH && !is_grpc(request)).cloned()
+        self.tools.as_ref().filter(|tools| tools.are_at(request.uri().path()) && !is_grpc(request)).cloned()
     }
 
     /// Refuses what comes by a wrong name, or has too many headers.
