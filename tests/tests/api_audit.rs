@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use sendstores_client::{
-    Client, CreateStore, CreateToken, DeleteStore, Error, StoreFilter,
+    Client, CreateStore, CreateToken, DeleteStore, Error, StoreFilter, UpdateStore,
     v1::{
         AuditEntry, AuditFilter, AuditServiceListRequest, TenantLimits, TenantServiceCreateRequest,
         TenantServiceUpdateRequest, audit_entry::Decision,
@@ -194,4 +194,25 @@ async fn the_audit_is_read_in_pages_of_its_callers() {
     }
     let operator = client(&server, &make_token(&options, "--role admin --ability stores.read")).await;
     assert_eq!(reason(operator.list_audit_page(AuditServiceListRequest::default()).await), "PERMISSION_DENIED");
+}
+
+#[tokio::test]
+async fn a_deletion_that_the_protection_refused_is_entered_and_so_is_what_takes_it_off() {
+    let redis = RedisServer::start().await;
+    let (_options, _server, admin) = start(&redis).await;
+    admin.create(CreateStore::new().id("store-a").deletion_protection(true)).await.expect("created");
+    assert_eq!(reason(admin.delete(DeleteStore::new("store-a").force(true)).await), "DELETION_PROTECTED");
+    admin.update(UpdateStore::new("store-a").deletion_protection(false)).await.expect("updated");
+    admin.delete("store-a").await.expect("deleted");
+    let refused = async || {
+        let entries = list(&admin, AuditFilter { decision: Decision::Denied.into(), ..Default::default() }).await;
+        entries.into_iter().find(|entry| entry.reason == "DELETION_PROTECTED")
+    };
+    // Refusals are entered a moment later.
+    let refused = until("the refusal to be entered", refused).await;
+    assert_eq!(methods(std::slice::from_ref(&refused)), ["StoreService/Delete"]);
+    assert_eq!(refused.resource, "store-a");
+    let allowed = AuditFilter { decision: Decision::Allowed.into(), ..Default::default() };
+    let done = ["StoreService/Delete", "StoreService/Update", "StoreService/Create"];
+    assert_eq!(methods(&list(&admin, allowed).await), done);
 }
