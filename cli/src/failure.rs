@@ -145,6 +145,7 @@ pub(crate) fn hint(error: &Error) -> Option<String> {
              `sendstores-server token create` the first"
         }
         Error::NotFound(_) => "`sendstores list` shows the stores there are",
+        Error::AlreadyExists(_) if error.reason() == Some("NOT_DELETED") => "there is nothing to do",
         Error::AlreadyExists(_) => "choose another id, or none and the server makes one",
         Error::Conflict(_) => "look at it again with `sendstores get`, then decide",
         Error::FailedPrecondition(cause) if cause.reason() == Some("CREDENTIALS_NOT_READY") => {

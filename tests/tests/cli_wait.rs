@@ -149,6 +149,9 @@ async fn a_protected_store_says_how_it_can_be_deleted() {
     assert_eq!(again.stdout, "store-a would be protected from deletion\n", "{again:?}");
     let nothing = run(&rig.url, "update store-a").await;
     assert!(nothing.code == 2 && nothing.stderr.contains("--deletion-protection"), "{nothing:?}");
+    let early = run(&rig.url, "undelete store-a").await;
+    assert!(early.code == 1 && early.stderr.contains("NOT_DELETED"), "{early:?}");
+    assert!(early.stderr.contains("there is nothing to do"), "{early:?}");
     assert_eq!(run(&rig.url, "delete store-a --yes").await.code, 0);
     let late = run(&rig.url, "undelete store-a").await;
     assert!(late.code == 1 && late.stderr.contains("STATE_FORBIDS"), "{late:?}");
