@@ -48,6 +48,11 @@
 {{- if and (or $auth.kubernetes.enabled $auth.oidc.issuers) (not (include "server.authConfigMap" .)) }}
 {{- fail "auth.kubernetes and auth.oidc need auth.bindings (or auth.existingConfigMap), which say what a caller may do" }}
 {{- end }}
+{{- with $auth.oidc.dashboardClientId }}
+{{- if not (and $auth.oidc.issuers (has . $auth.oidc.audiences)) }}
+{{- fail "auth.oidc.dashboardClientId needs auth.oidc.issuers, and must be one of auth.oidc.audiences" }}
+{{- end }}
+{{- end }}
 {{- if and .Values.ingress.enabled (not .Values.ingress.host) }}
 {{- fail "ingress.host is missing" }}
 {{- end }}

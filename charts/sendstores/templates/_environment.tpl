@@ -64,6 +64,10 @@
 - {name: SENDSTORES_OIDC_AUDIENCES, value: {{ join "," .audiences | quote }}}
 - {name: SENDSTORES_OIDC_USERNAME_CLAIM, value: {{ .usernameClaim | quote }}}
 - {name: SENDSTORES_OIDC_GROUPS_CLAIM, value: {{ .groupsClaim | quote }}}
+{{- if .dashboardClientId }}
+- {name: SENDSTORES_DASHBOARD_OIDC_CLIENT_ID, value: {{ .dashboardClientId | quote }}}
+- {name: SENDSTORES_DASHBOARD_OIDC_SCOPES, value: {{ .dashboardScopes | quote }}}
+{{- end }}
 {{- end }}
 {{- if .ca.existingSecret }}
 - {name: SENDSTORES_OIDC_CA, value: {{ printf "/etc/sendstores/oidc-ca/%s" .ca.key }}}
