@@ -67,7 +67,7 @@ test("says why a login at the issuer fails", async ({ page, plane, issuer }) => 
   issuer.forgetful = true;
   await button.click();
   await expect(page.getByRole("alert")).toContainText("The ID token is of another login");
-  // An answer that nobody asked for logs nobody in.
+  // An answer without a request logs no one in.
   await page.goto(`${plane.url}/login?code=stolen&state=guessed`);
   await expect(page.getByRole("heading", { level: 1, name: "Log in" })).toBeVisible();
   expect(await page.evaluate(() => sessionStorage.getItem("sendstores.token"))).toBeNull();

@@ -43,7 +43,7 @@ def a_held_shop_waits_for_its_release(store):
 
 
 def a_hold_ends_by_itself(store):
-    """Whoever made it may have died, or have written nonsense."""
+    """Its maker may have died, or have written nonsense."""
     began = time.monotonic()
     hold(store, 2)
     assert store.status("/shop/") == 200

@@ -73,7 +73,7 @@ impl Mcp {
         checked.map_err(|why| Called::failed(&why))
     }
 
-    /// Calls a tool. Nobody is asked: a write needs [`Settings::write`](crate::Settings), and a deletion
+    /// Calls a tool. There is no confirmation: a write needs [`Settings::write`](crate::Settings), and a deletion
     /// [`Settings::unattended_delete`](crate::Settings) too, whose human this program has asked.
     pub async fn run(&self, name: &str, arguments: JsonObject) -> Called {
         let tool = match self.tool(name) {

@@ -30,7 +30,7 @@ fn creates(request: &Received) -> Turn {
     }
 }
 
-/// A model that reads store-a and deletes it, whoever says so.
+/// A model that reads store-a and deletes it, whatever tells it to.
 fn deletes(request: &Received) -> Turn {
     match &request.results[..] {
         [] => Turn::call("get_store", json!({"id": "store-a"})),

@@ -218,7 +218,7 @@ impl Agent {
     }
 }
 
-/// A result that the model reads and nobody else made.
+/// A result that is of this program, and not of a tool.
 fn failed(text: String) -> Called {
     Called { text, known: Value::Null, failed: true }
 }

@@ -64,7 +64,7 @@ impl OidcArgs {
     }
 }
 
-/// An ID token is for its client: if the server did not take that audience, nobody could log in.
+/// An ID token is for its client: if the server did not take that audience, every login would be refused.
 fn browser(
     client_id: String,
     scopes: String,

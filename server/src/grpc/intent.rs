@@ -143,13 +143,13 @@ impl<L: Ledger> StoreApi<L> {
 
 /// That there is no store is an answer where that is allowed, and is kept like any other: a repetition must not delete a
 /// store that was created since.
-/// The store of another tenant is as missing as one that is nowhere: the same is written in the same time, of an id that
-/// nobody has.
+/// The store of another tenant is as missing as one that is nowhere: the same is written in the same time, of an id
+/// that is not in use.
 async fn note_missing<L: Ledger>(ledger: &L, intent: &Intent, foreign: bool) -> Result<Option<Store>, LedgerError> {
     match &intent.operation {
         Some(operation) if intent.allow_missing && !intent.validate_only => {
-            let nobodys = if foreign { ids::store().ok() } else { None };
-            ledger.note_missing(nobodys.as_ref().unwrap_or(&intent.id), operation).await
+            let unused = if foreign { ids::store().ok() } else { None };
+            ledger.note_missing(unused.as_ref().unwrap_or(&intent.id), operation).await
         }
         _ => Ok(None),
     }

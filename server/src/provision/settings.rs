@@ -17,7 +17,7 @@ use crate::shop::StoredShop;
 struct Spec {
     engine: String,
     shop: StoredShop,
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     deletion_protection: bool,
 }
 
@@ -33,11 +33,6 @@ pub(crate) fn read(text: &str) -> Result<StoreSpec, String> {
     let Spec { engine, shop, deletion_protection } = serde_json::from_str(text).map_err(|error| error.to_string())?;
     let engine = Engine::parse(&engine).ok_or_else(|| format!("engine {engine:?} is not known"))?;
     Ok(StoreSpec { engine, shop: shop.try_into()?, deletion_protection })
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde wants it")]
-fn is_false(value: &bool) -> bool {
-    !value
 }
 
 /// Tells one spec from another.

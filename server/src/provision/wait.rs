@@ -22,6 +22,9 @@ use super::{
 const FIRST_LOOK: Duration = Duration::from_millis(250);
 const LAST_LOOK: Duration = Duration::from_secs(5);
 
+/// How long the charts give a pod to end its requests: a pod that takes this long is not stuck.
+const POD_ENDS: Duration = Duration::from_secs(30);
+
 /// Waits for a step to look different from `last`.
 pub(crate) async fn step(
     context: &Context,
@@ -84,7 +87,8 @@ pub(crate) async fn removal(context: &Context, store: &Store, last: &Remains) ->
 
 /// Waits for what runs of a store that is to be suspended to look different from `last`.
 pub(crate) async fn stop(context: &Context, store: &Store, last: &Activity) -> Result<Seen<Activity>, StepError> {
-    let deadline = Instant::now() + context.deadlines.removal;
+    let patience = context.deadlines.removal + POD_ENDS;
+    let deadline = Instant::now() + patience;
     let kinds = [Kind::Namespaces, Kind::StatefulSets, Kind::Deployments, Kind::Pods];
     let changes = context.informers.subscribe(kinds.map(|kind| (kind, store.id.to_string())));
     loop {
@@ -101,7 +105,7 @@ pub(crate) async fn stop(context: &Context, store: &Store, last: &Activity) -> R
                 Activity::Running(what) | Activity::Stopping(what) => what,
                 Activity::Resting => "nothing changed",
             };
-            let message = format!("no progress for {:?}: {what}", context.deadlines.removal);
+            let message = format!("no progress for {patience:?}: {what}");
             return Err(StepError::retryable(FailureReason::SuspensionBlocked, message));
         }
     }

@@ -179,7 +179,7 @@ fn a_complete_store_without_a_namespace_is_not_made_anew() {
 fn a_missing_store_whose_namespace_was_put_back_is_looked_at_again() {
     let complete = Store { ready_time: Some(at(6)), ..store(State::Degraded) };
     let missing = lost(&complete, at(7)).expect("lost");
-    assert_eq!(finding(Some(missing.clone()), None), Finding::Known, "it is told already");
+    assert_eq!(finding(Some(missing.clone()), None), Finding::Known, "it is reported already");
     let Finding::Returned(back) = finding(Some(missing), Some(same(false))) else { panic!("returned") };
     assert_eq!((back.state, back.failure, back.ready_time), (State::Provisioning, None, Some(at(6))));
     let failed = Store { ready_time: Some(at(6)), ..store(State::Failed) };

@@ -135,9 +135,9 @@ fn a_suspension_has_one_step_and_is_in_the_history() {
     assert_eq!((suspended.generation, suspended.observed_generation, suspended.ready_time), (2, 2, Some(at(1))));
     let resuming = suspended.after(Event::ResumeRequested, at(4)).expect("legal").with_steps_of(fixture::PIPELINE);
     assert_eq!(resuming.steps, fixture::store("store-a").steps);
-    let told: Vec<_> = resuming.history.entries().iter().map(|entry| entry.what).collect();
+    let events: Vec<_> = resuming.history.entries().iter().map(|entry| entry.what).collect();
     use Happening::{Created, Ready, ResumeRequested, SuspendRequested};
-    assert_eq!(told, [Created, Ready, SuspendRequested, ResumeRequested]);
+    assert_eq!(events, [Created, Ready, SuspendRequested, ResumeRequested]);
 }
 
 #[test]

@@ -23,7 +23,7 @@ pub(super) struct StoreRecord<'a> {
     labels: BTreeMap<Text<'a>, Text<'a>>,
     engine: Text<'a>,
     shop: StoredShop,
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     deletion_protection: bool,
     url: Text<'a>,
     state: Text<'a>,
@@ -184,11 +184,6 @@ impl Stored for Store {
             unknown: None,
         })
     }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde wants it")]
-fn is_false(value: &bool) -> bool {
-    !value
 }
 
 // === impl FailureRecord ===

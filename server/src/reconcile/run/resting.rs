@@ -11,7 +11,7 @@ use sendstores_core::{
 
 use super::{Halt, Turn, Work, now};
 
-/// How long to wait where the cluster cannot be told what to remember, and for a purge time that has come only by the clock of
+/// How long to wait where the namespace cannot be marked, and for a purge time that has come only by the clock of
 /// this machine.
 const LATER: Duration = Duration::from_secs(10);
 
@@ -56,7 +56,7 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
     pub(super) async fn remember(&mut self) -> Result<Turn, Halt> {
         let permit = self.permit().await;
         if let Err(error) = self.reconciler.provisioner.remember(&self.store).await {
-            tracing::warn!(store = %self.store.id, %error, "its namespace cannot be told what was asked for");
+            tracing::warn!(store = %self.store.id, %error, "its namespace cannot be marked with what was asked for");
             return Ok(Turn::Later(LATER));
         }
         drop(permit);

@@ -2,7 +2,7 @@
 /**
  * The gate: a request waits in front of WordPress while the shop is held or its database is away, instead of failing.
  *
- * A hold is a file on the volume with the time (Unix seconds) at which it ends by itself, so whoever made it may die. Nothing of it
+ * A hold is a file on the volume with the time (Unix seconds) at which it ends by itself, so its maker may die. Nothing of it
  * concerns the probes, which load no WordPress, or commands.
  */
 
