@@ -11,7 +11,7 @@ use k8s_openapi::{
     NamespaceResourceScope,
     api::{
         apps::v1::{Deployment, StatefulSet},
-        core::v1::{Namespace, PersistentVolumeClaim, ResourceQuota},
+        core::v1::{Namespace, PersistentVolumeClaim, Pod, ResourceQuota},
     },
 };
 use kube::{
@@ -34,6 +34,9 @@ use crate::provision::{Context, errors::CallError, names};
 pub(in crate::provision) use held::Holder;
 pub(super) use held::{broken_api, conditions, holders};
 pub(crate) use volumes::{KnownVolumes, left as volumes};
+
+/// How many seconds a pod has to end. Its own time is for visitors who are still on their way to it; of those there are none.
+const POD_GRACE: u32 = 2;
 
 pub(crate) async fn observe(context: &Context, store: &Store) -> Result<Seen<Remains>, StepError> {
     let api = context.cluster.all::<Namespace>();
@@ -108,23 +111,30 @@ pub(crate) async fn remove(context: &Context, store: &Store) -> Result<(), StepE
     }
     // The namespace's own clean-up begins after 5 s, and comes again 10 s later if it then finds anything left. What is
     // deleted now is gone by its first look.
-    let (deployments, sets, claims) = tokio::join!(
-        clear::<Deployment>(context, store),
-        clear::<StatefulSet>(context, store),
-        clear::<PersistentVolumeClaim>(context, store),
+    let how = DeleteParams::background();
+    let at_once = DeleteParams { grace_period_seconds: Some(POD_GRACE), ..DeleteParams::default() };
+    let (deployments, sets, claims, pods) = tokio::join!(
+        clear::<Deployment>(context, store, &how),
+        clear::<StatefulSet>(context, store, &how),
+        clear::<PersistentVolumeClaim>(context, store, &how),
+        clear::<Pod>(context, store, &at_once),
     );
-    deployments.and(sets).and(claims)
+    if let Err(error) = pods {
+        // An account of the chart of before may not. They go with what they belong to, in their own time.
+        tracing::debug!(store = %store.id, %error, "the pods were not asked to end sooner");
+    }
+    Ok(deployments.and(sets).and(claims)?)
 }
 
-async fn clear<K>(context: &Context, store: &Store) -> Result<(), StepError>
+async fn clear<K>(context: &Context, store: &Store, how: &DeleteParams) -> Result<(), CallError>
 where
     K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
 {
     let api: Api<K> = context.cluster.in_store(store);
-    match context.cluster.call(api.delete_collection(&DeleteParams::background(), &ours(store))).await {
+    match context.cluster.call(api.delete_collection(how, &ours(store))).await {
         Ok(_) => Ok(()),
         Err(error) if error.is_not_found() || error.is_conflict() => Ok(()),
-        Err(error) => Err(error.into()),
+        Err(error) => Err(error),
     }
 }
 

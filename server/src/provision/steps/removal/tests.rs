@@ -65,9 +65,20 @@ async fn only_what_carries_the_stores_uid_is_removed() {
     remove(&context, &store).await.unwrap();
     let collections: Vec<String> = requests.all().into_iter().filter(|line| line.contains("labelSelector")).collect();
     let ours = format!("labelSelector=sendstores.dev%2Fuid%3D{}", store.uid);
-    assert_eq!(collections.len(), 3, "{collections:#?}");
+    assert_eq!(collections.len(), 4, "{collections:#?}");
     assert!(collections.iter().all(|line| line.starts_with("DELETE") && line.contains(&ours)), "{collections:#?}");
-    assert_eq!(requests.count("DELETE"), 4, "{:#?}", requests.all());
+    assert_eq!(requests.count("DELETE"), 5, "{:#?}", requests.all());
+}
+
+#[tokio::test]
+async fn a_removal_goes_on_where_the_account_may_not_end_pods() {
+    let (context, requests) = fake_api::context(|line| match line {
+        line if line.starts_with("DELETE") && line.contains("/pods") => refused(403, "Forbidden"),
+        line if line.contains("/namespaces/store-test0001/") => list(&[]),
+        _ => namespace(|_| ()),
+    });
+    remove(&context, &fixtures::store()).await.unwrap();
+    assert_eq!(requests.count("DELETE"), 5, "{:#?}", requests.all());
 }
 
 #[tokio::test]
