@@ -75,6 +75,7 @@ server: {enabled: true}
 redis: {embedded: {enabled: true, existingSecret: $release-redis, tls: {existingSecret: $release-tls}, volume: {whenDeleted: Delete}}}
 tls: {existingSecret: $release-tls}
 store: {url: "$store_url"}
+defaultBackend: {enabled: $([[ $store_url == *//\{id\}.* ]] && echo true || echo false)}
 YAML
   IFS=, read -ra files <<<"$values"
   for file in "${files[@]}"; do

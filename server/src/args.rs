@@ -44,6 +44,10 @@ pub struct Args {
     /// Address of the admin port: /livez, /readyz, /metrics.
     #[arg(long, env = "SENDSTORES_ADMIN_LISTEN", default_value = "127.0.0.1:7444")]
     pub admin_listen: String,
+    /// Address of the default backend, such as 0.0.0.0:7445: a page for visitors of shops that are closed, and of addresses that
+    /// no shop has. An Ingress with a wildcard host leads there. Default: none.
+    #[arg(long, env = "SENDSTORES_DEFAULT_BACKEND_LISTEN", value_name = "ADDRESS")]
+    pub default_backend_listen: Option<String>,
     #[command(flatten)]
     pub redis: redis::RedisArgs,
     /// Name of this control plane, a label of its namespaces. Two control planes on one cluster need different names: the
@@ -149,6 +153,7 @@ pub enum Command {
 pub struct Config {
     pub listen: Listen,
     pub admin_listen: SocketAddr,
+    pub default_backend_listen: Option<SocketAddr>,
     pub redis: Redis,
     pub instance: String,
     pub kube_context: Option<String>,
@@ -186,6 +191,7 @@ impl Config {
         let Self {
             listen: _,
             admin_listen,
+            default_backend_listen,
             redis: _,
             instance,
             kube_context,
@@ -210,6 +216,7 @@ impl Config {
         let [chart, values] = charts::print(charts);
         vec![
             ("admin-listen", admin_listen.to_string()),
+            ("default-backend-listen", default_backend_listen.map_or_else(|| "[none]".to_owned(), |at| at.to_string())),
             ("instance", instance.clone()),
             ("kube-context", kube_context.clone().unwrap_or_else(|| "[current]".to_owned())),
             ("helm", helm.display().to_string()),

@@ -4,6 +4,7 @@ pub mod app;
 pub mod args;
 pub mod auth;
 pub mod dashboard;
+pub mod default_backend;
 pub mod files;
 pub mod grpc;
 pub mod ledger;

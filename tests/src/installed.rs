@@ -100,6 +100,7 @@ impl Installed {
             "auth": {"credentialsSecret": "credentials"},
             "store": {"url": self.cluster.store_url(), "valuesFrom": stores},
             "service": {"type": "NodePort"},
+            "defaultBackend": {"enabled": true},
             "extraEnv": [{"name": "SENDSTORES_LEASE", "value": "2s"}],
         });
         let file = self.files.path().join("values.json");

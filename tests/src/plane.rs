@@ -24,6 +24,7 @@ pub struct Plane {
     pub client: Client,
     pub cluster: ScriptedProvisioner,
     pub ledger: RedisLedger,
+    pub mirror: Mirror,
     _stop: DropGuard,
     _tasks: JoinSet<()>,
 }
@@ -65,7 +66,7 @@ impl Plane {
         tasks.spawn(async move { drop(reconciling.await) });
         mirror.status().wait_for(|status| *status == Status::Live).await.expect("the mirror is live");
         let client = Client::builder().retry(RetryPolicy::none()).connect(&url).await.expect("connect");
-        Self { url, client, cluster, ledger, _stop: stop.drop_guard(), _tasks: tasks }
+        Self { url, client, cluster, ledger, mirror, _stop: stop.drop_guard(), _tasks: tasks }
     }
 
     /// Waits until the store is in this state.

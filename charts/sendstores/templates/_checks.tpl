@@ -24,6 +24,9 @@
 {{- if and $values.tls.plaintext $values.tls.clientCA.existingSecret }}
 {{- fail "tls.clientCA needs TLS of the port: leave tls.plaintext out" }}
 {{- end }}
+{{- if and $values.defaultBackend.enabled (not (regexMatch "^https?://[{]id[}][.]" $values.store.url)) }}
+{{- fail "defaultBackend needs a wildcard host: store.url must begin with {id} and a dot, as https://{id}.shops.example.com does" }}
+{{- end }}
 {{- include "server.checkCallers" . }}
 {{- end }}
 

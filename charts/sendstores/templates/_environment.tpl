@@ -10,6 +10,9 @@
 - {name: SENDSTORES_LOG_FORMAT, value: json}
 - {name: SENDSTORES_STORE_URL, value: {{ $values.store.url | quote }}}
 - {name: SENDSTORES_VALUES, value: {{ include "server.valuesFiles" . | quote }}}
+{{- if $values.defaultBackend.enabled }}
+- {name: SENDSTORES_DEFAULT_BACKEND_LISTEN, value: {{ printf "%s:7445" $values.server.bindAddress | quote }}}
+{{- end }}
 {{- $optional := dict
   "SENDSTORES_CONCURRENCY" $values.server.concurrency
   "SENDSTORES_PROBE_CONCURRENCY" $values.server.probeConcurrency

@@ -19,6 +19,7 @@ use super::{admin, callers::Callers, reload, signal};
 use crate::{
     args::Config,
     dashboard::{Dashboard, Login},
+    default_backend::DefaultBackend,
     grpc::{AllowedHosts, Backend, Limits, Server, StoreApi, StreamLimits},
     ledger::{RedisConfig, RedisLedger},
     mirror::Mirror,
@@ -50,6 +51,7 @@ pub(super) async fn serve(
     let mirror = Mirror::new(RING);
     let serving = CancellationToken::new();
 
+    spawn_default_backend(&mut tasks, &config, &mirror).await?;
     let api = service(&config, stopping.clone());
     let callers = Callers::open(&mut tasks, &config, &mirror)?;
     let (server, reporter) = port(&config, &callers, api.clone()).await?;
@@ -93,6 +95,17 @@ pub(super) async fn serve(
     spawn_workers(&mut tasks, &config, ledger, mirror, guarded);
 
     Ok(tasks.run(stop, config.drain_timeout).await?)
+}
+
+/// Starts to answer the visitors of shops that do not, if that is configured.
+async fn spawn_default_backend(tasks: &mut Tasks, config: &Config, mirror: &Mirror) -> Result<(), TaskError> {
+    let Some(address) = config.default_backend_listen else { return Ok(()) };
+    let listener = bind("--default-backend-listen", address).await?;
+    tracing::info!(listen = %listener.local_addr()?, "listening for visitors of shops that do not answer");
+    let store_url = config.store_url.clone();
+    let backend = DefaultBackend::new(mirror.clone(), move |host| store_url.id_of(host));
+    tasks.spawn("default backend", Phase::Front, |stop| backend.serve(listener, stop));
+    Ok(())
 }
 
 /// The gRPC port as it is configured, and the reporter of its health.

@@ -43,6 +43,7 @@ impl Args {
         let p = &mut problems;
         let listen = self.listen.check(p);
         let admin_listen = p.take("admin-listen", address(&self.admin_listen));
+        let visitors = self.default_backend_listen.map(|text| p.take("default-backend-listen", address(&text)));
         let redis = self.redis.check(p);
         let instance = p.take("instance", instance(self.instance));
         let store_url = p.take("store-url", self.store_url.parse().map_err(|why| format!("{why}")));
@@ -66,6 +67,7 @@ impl Args {
             Some(Config {
                 listen: listen?,
                 admin_listen: admin_listen?,
+                default_backend_listen: visitors.flatten(),
                 redis: redis?,
                 instance: instance?,
                 kube_context: self.kube_context,

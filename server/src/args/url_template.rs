@@ -17,6 +17,14 @@ impl UrlTemplate {
     pub fn url(&self, id: &StoreId) -> String {
         self.0.replace(ID, id.as_str())
     }
+
+    /// The id of the store that would have `host`, whether or not there is one. `None`: no store's address has it.
+    pub fn id_of(&self, host: &str) -> Option<StoreId> {
+        let (_, rest) = self.0.split_once("://")?;
+        let (before, after) = rest.split_once(ID)?;
+        let after = after.split_once(':').map_or(after, |(after, _)| after);
+        host.strip_prefix(before)?.strip_suffix(after)?.parse().ok()
+    }
 }
 
 impl FromStr for UrlTemplate {
@@ -76,6 +84,29 @@ mod tests {
         ] {
             let refused = UrlTemplate::from_str(bad).expect_err(bad).to_string();
             assert!(refused.contains(why), "{bad}: {refused}");
+        }
+    }
+
+    #[test]
+    fn a_host_says_whose_it_is() {
+        for template in ["http://{id}.localhost:8080", "https://shop-{id}.example.com"] {
+            let template = UrlTemplate::from_str(template).expect("valid");
+            let id = "store-a".parse().expect("valid");
+            let url = template.url(&id);
+            let host = url.split("://").nth(1).and_then(|rest| rest.split(':').next()).expect("a host");
+            assert_eq!(template.id_of(host), Some(id), "{template}");
+            for other in [
+                "",
+                "example.com",
+                "store-a",
+                "x.store-a.localhost",
+                "store-_.localhost",
+                "store-a.localhost.",
+                host.trim_end_matches('m'),
+            ] {
+                let found = template.id_of(other).map(|id| id.to_string());
+                assert!(other == host || found.is_none(), "{template} {other:?}: {found:?}");
+            }
         }
     }
 
