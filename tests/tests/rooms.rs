@@ -90,11 +90,22 @@ fn collect(top: &Path, folder: &Path, found: &mut Vec<Source>) {
             collect(top, &path, found);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let text = fs::read_to_string(&path).expect("read a source");
-            let code = text.split("\n#[cfg(test)]\n").next().unwrap_or_default().to_owned();
+            let code = without_tests(&text).to_owned();
             let path = path.strip_prefix(top).expect("below the top").to_string_lossy().replace('\\', "/");
             found.push(Source { path, code, lines: text.lines().count() });
         }
     }
+}
+
+/// A source up to the module of its tests, which is the last thing in it. A `mod tests;` near the top cuts nothing off.
+fn without_tests(text: &str) -> &str {
+    const MARK: &str = "\n#[cfg(test)]\n";
+    let at = text.match_indices(MARK).map(|(at, _)| at).find(|at| {
+        let module = &text[at + MARK.len()..];
+        let head = module.lines().next().unwrap_or_default();
+        head.ends_with("mod tests {") && module.find("\n}\n").is_some_and(|end| module[end + 3..].is_empty())
+    });
+    at.map_or(text, |at| &text[..at])
 }
 
 fn room(path: &str) -> &str {
@@ -272,18 +283,7 @@ fn long_functions(code: &str) -> Vec<(String, usize)> {
     let mut long = Vec::new();
     for (start, line) in lines.iter().enumerate() {
         let text = line.trim_start();
-        let is_fn = [
-            "fn ",
-            "pub fn ",
-            "async fn ",
-            "pub async fn ",
-            "pub(super) fn ",
-            "pub(super) async fn ",
-            "pub(crate) fn ",
-        ]
-        .iter()
-        .any(|prefix| text.starts_with(prefix));
-        if !is_fn {
+        if !begins_function(text) {
             continue;
         }
         let margin = &line[..line.len() - text.len()];
@@ -299,4 +299,47 @@ fn long_functions(code: &str) -> Vec<(String, usize)> {
         }
     }
     long
+}
+
+/// Whether a line begins a function: `fn`, after nothing but its qualifiers.
+fn begins_function(line: &str) -> bool {
+    line.split_whitespace().find(|word| !is_qualifier(word)) == Some("fn")
+}
+
+fn is_qualifier(word: &str) -> bool {
+    // `pub(in path)` is two words, and `extern "C"` too.
+    let is_visibility = word == "pub" || word.starts_with("pub(") || word.ends_with(')');
+    is_visibility || word.starts_with('"') || matches!(word, "async" | "const" | "default" | "extern" | "unsafe")
+}
+
+#[test]
+fn the_checker_reads_past_what_is_no_test_module() {
+    let declared =
+        "mod a;\n#[cfg(test)]\nmod tests;\nuse crate::grpc;\n#[cfg(test)]\nfn only_for_tests() {\n}\nfn b() {}\n";
+    assert_eq!(without_tests(declared), declared);
+
+    let with_module = format!("{declared}\n#[cfg(test)]\npub(super) mod tests {{\n    fn a() {{}}\n}}\n");
+    assert_eq!(without_tests(&with_module), declared);
+
+    let not_last = format!("{with_module}fn behind() {{}}\n");
+    assert_eq!(without_tests(&not_last), not_last);
+}
+
+#[test]
+fn the_checker_counts_the_lines_of_functions_of_all_kinds() {
+    for head in [
+        "fn long() {",
+        "pub fn long() {",
+        "pub const fn long() {",
+        "const fn long() {",
+        "pub(crate) async fn long() {",
+        "pub(in crate::grpc) fn long() {",
+        "pub(super) unsafe extern \"C\" fn long() {",
+    ] {
+        let of = |lines: usize| format!("{head}\n{}}}\n", "    work();\n".repeat(lines - 1));
+        assert_eq!(long_functions(&of(MAX_FUNCTION)), [], "{head}");
+        assert_eq!(long_functions(&of(MAX_FUNCTION + 1)).len(), 1, "{head}");
+    }
+    let not_functions = ["let of = fn_of;", "type Act = fn(u8);", "pub type Act = fn() -> u8;", "// fn of old"];
+    assert_eq!(not_functions.map(begins_function), [false; 4]);
 }
