@@ -133,70 +133,66 @@ impl Refusal {
 
     /// What happened, and what to do about it.
     fn message(&self) -> String {
-        let text = match self {
-            Self::InvalidFields(violations) => return violations::summary(violations),
-            Self::RequestIdReused => return reused(),
-            Self::StoreExists(id) => return format!("the id {id} is taken; choose another, or none"),
-            Self::StoreNotFound(id) => return format!("there is no store {id}"),
-            Self::EtagMismatch(id) => return format!("store {id} has changed since the given etag; read it again"),
-            Self::WriteConflict(id) => return format!("store {id} keeps changing; try again"),
-            Self::Tenancy(why) => return why.message(),
+        match self {
+            Self::InvalidFields(violations) => violations::summary(violations),
+            Self::RequestIdReused => reused(),
+            Self::StoreExists(id) => format!("the id {id} is taken; choose another, or none"),
+            Self::StoreNotFound(id) => format!("there is no store {id}"),
+            Self::EtagMismatch(id) => format!("store {id} has changed since the given etag; read it again"),
+            Self::WriteConflict(id) => format!("store {id} keeps changing; try again"),
+            Self::Tenancy(why) => why.message(),
             Self::CredentialsNotReady(id) => {
-                return format!("the credentials of store {id} are not made yet; its steps say how far it is");
+                format!("the credentials of store {id} are not made yet; its steps say how far it is")
             }
-            Self::StoreDeleting(id) => return format!("store {id} is being deleted; its credentials are given up"),
-            Self::Forbidden(why) => return why.message(),
-            Self::StoreForeign(id, word) => {
-                return format!(
-                    "a newer version of the server has made store {id} {word}, which this one does not know; call a \
-                    server of that version"
-                );
-            }
-            Self::RecordUnreadable(id) => {
-                return format!(
-                    "the record of store {id} cannot be read by this server: it is damaged, or a newer version wrote \
-                    it; the server's log says why"
-                );
-            }
-            Self::TooManyRequests { most } => return format!("this server answers {most} calls at once; try again"),
-            Self::TooManyStreams { most, scope: Scope::Server } => {
-                return format!("this server keeps {most} streams open; close some, or try again");
-            }
-            Self::ReadOnly { why } => {
-                return format!(
-                    "this server is read-only: {why}; nothing is lost in the cluster, and an operator has to \
-                    decide how to go on (docs/errors.md, READ_ONLY)"
-                );
-            }
-            Self::TooManyStreams { most, scope: Scope::Tenant } => {
-                return format!("this server keeps {most} streams open for the callers of your tenant; close some");
-            }
-            Self::TooManyStreams { most, scope: Scope::Peer } => {
-                return format!("this server keeps {most} streams open for one address; close some of yours");
-            }
+            Self::StoreDeleting(id) => format!("store {id} is being deleted; its credentials are given up"),
+            Self::Forbidden(why) => why.message(),
+            Self::StoreForeign(id, word) => format!(
+                "a newer version of the server has made store {id} {word}, which this one does not know; call a server \
+                 of that version"
+            ),
+            Self::RecordUnreadable(id) => format!(
+                "the record of store {id} cannot be read by this server: it is damaged, or a newer version wrote it; \
+                 the server's log says why"
+            ),
+            Self::TooManyRequests { most } => format!("this server answers {most} calls at once; try again"),
+            Self::TooManyStreams { most, scope } => scope.too_many_streams(*most),
+            Self::ReadOnly { why } => format!(
+                "this server is read-only: {why}; nothing is lost in the cluster, and an operator has to decide how to \
+                 go on (docs/errors.md, READ_ONLY)"
+            ),
             Self::TooManyConnections { most } => {
-                return format!("this server keeps {most} connections for one address; close some of yours");
+                format!("this server keeps {most} connections for one address; close some of yours")
             }
             Self::HeadersTooLarge { most } => {
-                return format!("the metadata of a call may have {most} bytes in all; send less");
+                format!("the metadata of a call may have {most} bytes in all; send less")
             }
-            Self::HostNotAllowed => "this server does not answer browsers under this host name (--allowed-host)",
             Self::SubjectUnbound(subject) => {
-                return format!("no binding of this server names {subject}; an operator adds one (--auth-config)");
+                format!("no binding of this server names {subject}; an operator adds one (--auth-config)")
             }
             Self::PermissionDenied { permission, role } => {
-                return format!("the role {role} of this token does not have the permission {permission}");
+                format!("the role {role} of this token does not have the permission {permission}")
             }
-            Self::TokenMissing
-            | Self::TokenInvalid
-            | Self::TokenExpired
-            | Self::TokenRevoked
-            | Self::TokenOverPlaintext
-            | Self::CertificateInvalid
-            | Self::CredentialsMismatch
-            | Self::AuthUnavailable => {
-                return self.about_the_token().to_owned();
+            Self::HostNotAllowed
+            | Self::PageTokenInvalid
+            | Self::ResumeTokenInvalid
+            | Self::HistoryCompacted { .. } => self.fixed_message().to_owned(),
+            Self::Starting | Self::Draining | Self::ClusterUnavailable | Self::DeadlineExceeded | Self::Internal => {
+                self.fixed_message().to_owned()
             }
+            Self::LedgerUnavailable | Self::LedgerFull => self.fixed_message().to_owned(),
+            Self::TokenMissing | Self::TokenInvalid | Self::TokenExpired | Self::TokenRevoked => {
+                self.about_the_token().to_owned()
+            }
+            Self::TokenOverPlaintext | Self::CertificateInvalid | Self::CredentialsMismatch | Self::AuthUnavailable => {
+                self.about_the_token().to_owned()
+            }
+        }
+    }
+
+    /// The message of a refusal that always has the same.
+    fn fixed_message(&self) -> &'static str {
+        match self {
+            Self::HostNotAllowed => "this server does not answer browsers under this host name (--allowed-host)",
             Self::PageTokenInvalid => {
                 "page_token: was not given out by this service for this filter, order and query; begin at the first page"
             }
@@ -208,9 +204,8 @@ impl Refusal {
             Self::LedgerFull => "Redis has no room for another change; nothing was written",
             Self::ClusterUnavailable => "the Kubernetes API does not answer; try again",
             Self::DeadlineExceeded => "no answer in time; try again, a write with the same request_id",
-            Self::Internal => "a fault of this server; its log has the details under the request id",
-        };
-        text.to_owned()
+            _ => "a fault of this server; its log has the details under the request id",
+        }
     }
 
     fn about_the_token(&self) -> &'static str {
@@ -332,6 +327,14 @@ impl Scope {
             Self::Server => "server",
             Self::Tenant => "tenant",
             Self::Peer => "peer",
+        }
+    }
+
+    fn too_many_streams(self, most: usize) -> String {
+        match self {
+            Self::Server => format!("this server keeps {most} streams open; close some, or try again"),
+            Self::Tenant => format!("this server keeps {most} streams open for the callers of your tenant; close some"),
+            Self::Peer => format!("this server keeps {most} streams open for one address; close some of yours"),
         }
     }
 }
