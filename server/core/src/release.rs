@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 pub struct Release {
     /// helm's number of the revision.
     pub revision: u32,
-    /// Name and version of the chart, such as `woocommerce-0.1.0`.
+    /// Name and version of the chart, such as `engine-0.1.0`.
     pub chart: String,
     /// SHA-256 of the chart, in hex.
     pub chart_digest: String,

@@ -106,7 +106,7 @@ fn with_headers(
     question: Question<'_>,
 ) -> (http::request::Builder, Vec<u8>) {
     let scheme = store.url.split_once("://").map_or("http", |(scheme, _)| scheme);
-    // WordPress redirects a request that did not come the way its own address says.
+    // A shop may redirect a request that did not come by its own address.
     request = request.method(question.method).header("x-forwarded-proto", scheme);
     for (name, value) in question.headers {
         request = request.header(name, value);

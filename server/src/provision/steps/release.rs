@@ -118,7 +118,7 @@ pub async fn make(context: &Context, store: &Store, exposed: bool) -> Result<(),
 
 /// A release that was changed by hand keeps the labels of the revision before. While our own files say what they said then,
 /// whatever differs is newer than they are: an image put in by hand is not taken out again by mending something else, since
-/// no WordPress goes back to an older version of its database.
+/// no shop goes back to an older version of its database.
 fn base(before: &History, wanted: &str) -> Base<'static> {
     match before.in_force() {
         Some(record) if record.digest.as_deref() == Some(wanted) => Base::Before,
