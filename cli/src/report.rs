@@ -23,7 +23,7 @@ pub(crate) use text::plain;
 const TO_DO: usize = 5;
 /// As many stores are named of one reason.
 const EXAMPLES: usize = 3;
-/// A store without a failure that is not READY after this time is looked at.
+/// A store without a failure that is not READY after this time is reported.
 const PATIENCE: u64 = 15 * 60;
 
 /// The whole report.

@@ -45,7 +45,7 @@ pub enum Error {
     PermissionDenied(Cause),
     /// The store's state does not allow this: bring it into another state first.
     FailedPrecondition(Cause),
-    /// The store changed meanwhile: look at it, then decide again.
+    /// The store changed meanwhile: read it, then decide again.
     Conflict(Cause),
     /// What follows the resume token is no longer known: watch again without a token. The client does so by itself, unless
     /// its policy is [`RetryPolicy::none`](crate::RetryPolicy::none).

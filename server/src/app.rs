@@ -1,4 +1,4 @@
-//! The composition root: the only room that sees all others.
+//! The composition root: the only module that imports all others.
 
 mod admin;
 mod adopt;

@@ -51,7 +51,7 @@ impl ClassPermits {
         Self::new("act", most)
     }
 
-    /// For looking into a shop: a request to it, a program that reads how far it is. `most` in each class.
+    /// For reading a shop: a request to it, a program that reads how far it is. `most` in each class.
     pub fn for_requests(most: usize) -> Self {
         Self::new("request", most)
     }

@@ -50,7 +50,7 @@ const SWEEP_MOST: usize = 1_000;
 const RELEASE_LIMIT: Duration = Duration::from_secs(2);
 /// A READY store that does not sell is probed twice, this far apart, before it is called DEGRADED.
 const CONFIRM: Duration = Duration::from_secs(2);
-/// How many changes are looked at in one turn of the loop.
+/// How many changes are read in one turn of the loop.
 const CHANGES: usize = 256;
 
 /// How reconcile behaves.

@@ -47,7 +47,7 @@ impl Pipeline {
         Self { steps, checks: &[] }
     }
 
-    /// The same, with what the last step looks at: all checks that its evidence can have.
+    /// The same, with what the last step probes: all checks that its evidence can have.
     #[must_use]
     pub const fn proved_by(self, checks: &'static [Check]) -> Self {
         Self { checks, ..self }

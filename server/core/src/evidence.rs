@@ -2,7 +2,7 @@
 
 use crate::{time::Timestamp, word::name_type};
 
-/// One thing that was looked at.
+/// One thing that was checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Evidence {
     pub check: Check,
@@ -14,7 +14,7 @@ pub struct Evidence {
     pub first_pass_time: Option<Timestamp>,
 }
 
-/// What was looked at, a short lower-case name that the store's engine chose.
+/// What was checked, a short lower-case name that the store's engine chose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Check(&'static str);
 
@@ -33,8 +33,8 @@ impl Evidence {
         Self { check, passed, finding, check_time: now, first_pass_time: passed.then_some(now) }
     }
 
-    /// What the store shows after another look: what was `seen`, and when each of it first passed. Where nothing was looked
-    /// at, what was known `before` stays, and so do the findings of a newer version, which this one cannot renew: those of
+    /// What the store shows after another probe: what was `seen`, and when each of it first passed. Where nothing was
+    /// probed, what was known `before` stays, and so do the findings of a newer version, which this one cannot renew: those of
     /// checks that are not among `known`, the engine's.
     #[must_use]
     pub fn renewed(before: &[Self], seen: Vec<Self>, known: &[Check]) -> Vec<Self> {

@@ -2,7 +2,7 @@
 //!
 //! Nothing here waits, talks or stores: no runtime, no wire format, no database, no Kubernetes. The ports
 //! ([`ledger::Ledger`], [`provisioner::Provisioner`], [`credentials::ReadCredentials`],
-//! [`cron::RunCron`], [`adoption::ListNamespaces`], [`cluster::Identify`]) say what the domain needs of the world; the server's rooms
+//! [`cron::RunCron`], [`adoption::ListNamespaces`], [`cluster::Identify`]) say what the domain needs of the world; the server's modules
 //! provide it.
 
 pub mod access;

@@ -29,7 +29,7 @@ pub enum Action {
     Await(StepName),
     /// Everything holds: record it, with what was seen.
     Converge(Vec<Evidence>),
-    /// The shop does not sell any more, or still not: record it, and when it is looked at again.
+    /// The shop does not sell any more, or still not: record it, and when it is probed again.
     Degrade(Vec<Evidence>),
     /// The namespace of a store that was complete is gone, and its data with it: record that. A store that is made anew in
     /// its place would look as if nothing had happened.
@@ -116,8 +116,8 @@ fn was_complete(store: &Store) -> bool {
     store.ready_time.is_some() && store.state.next(Event::NamespaceLost).is_ok()
 }
 
-/// A store that is READY already is written anew if another look found something else, or when what is shown grows old;
-/// the times of all looks are not worth a change each.
+/// A store that is READY already is written anew if another probe found something else, or when what is shown grows old;
+/// the times of all probes are not worth a change each.
 fn converge(store: &Store, evidence: &[Evidence], pipeline: Pipeline) -> Action {
     let outcome = |one: &Evidence| (one.check, one.passed);
     // What a newer version has found is kept, and says nothing here.

@@ -1,4 +1,4 @@
-//! The port to the cluster: verbs that are safe to repeat, and looks that change nothing.
+//! The port to the cluster: verbs that are safe to repeat, and observations that change nothing.
 
 use std::future::Future;
 
@@ -25,7 +25,7 @@ pub struct StepError {
 /// Makes and removes what a store is made of.
 ///
 /// A future that is dropped stops its work: a helm under way is killed with its whole process group. What a stopped or
-/// failed verb left behind is unknown; look again.
+/// failed verb left behind is unknown; observe again.
 pub trait Provisioner: Clone + Send + Sync + 'static {
     /// The engines whose stores it can make. Steps of other engines do not exist for it.
     fn engines(&self) -> Engines;
@@ -52,7 +52,8 @@ pub trait Provisioner: Clone + Send + Sync + 'static {
     /// was made from. Safe to do again.
     fn remember(&self, store: &Store) -> impl Future<Output = Result<(), StepError>> + Send;
 
-    /// Looks at what is left of a store. Never changes anything. A namespace that is not this store's is not its.
+    /// Observes what is left of a store. Never changes anything. A namespace that does not belong to this store counts as
+    /// absent.
     fn observe_remains(&self, store: &Store) -> impl Future<Output = Result<Seen<Remains>, StepError>> + Send;
 
     /// Asks the cluster to remove everything of the store. Nothing there is success.

@@ -114,7 +114,7 @@ impl Store {
     }
 
     /// A store that the cluster has and the ledger has not: as it was asked for, at its `generation`. Where it is shows
-    /// when it is looked at.
+    /// when it is observed.
     pub fn adopted(new: NewStore, generation: u64, created: Timestamp, now: Timestamp) -> Self {
         let mut store = Self { generation: generation.max(1), ..Self::new(new, created) };
         store.update_time = now;
@@ -219,7 +219,7 @@ impl Store {
                 next.failure = None;
                 next.finish_steps(now);
             }
-            // What an earlier outage took is no reason to be slower in this one.
+            // Each outage starts with a fresh count of attempts, so that backoff does not carry over.
             Event::ProbeFailed if self.state == State::Ready => {
                 next.steps.iter_mut().for_each(|step| step.attempt = step.attempt.min(1));
             }

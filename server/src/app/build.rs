@@ -1,4 +1,4 @@
-//! Puts the rooms together: bind first, then reach the ledger, then serve from it.
+//! Puts the modules together: bind first, then reach the ledger, then serve from it.
 
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
@@ -145,7 +145,7 @@ async fn first_look<L: Ledger>(cluster_guard: &mut ClusterGuard<L, KubeProvision
     }
 }
 
-/// Starts what looks at the settings of Redis again.
+/// Starts the task that checks the settings of Redis again.
 fn spawn_safety(tasks: &mut Tasks, ledger: RedisLedger) {
     tasks.spawn("redis-safety", Phase::Front, |stop| async move {
         stop.run_until_cancelled(ledger.watch_safety()).await;

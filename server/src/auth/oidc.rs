@@ -28,7 +28,7 @@ const AT_MOST: Duration = Duration::from_secs(30);
 const FIRST_KEYS: Duration = Duration::from_secs(1);
 /// From then on keys are asked for again, so that one that the issuer has taken back is not believed for ever.
 const OLD: Duration = Duration::from_secs(600);
-/// The most groups of one caller that are looked at.
+/// The most groups of one caller that are read.
 const GROUPS: usize = 200;
 
 /// Which issuers there are, and what is believed of their tokens.

@@ -1,4 +1,4 @@
-//! How long a caller stays who it was: for streams, which outlive the look at their credentials.
+//! How long a caller stays who it was: for streams, which outlive the check of their credentials.
 
 use std::{
     future::pending,
@@ -43,7 +43,7 @@ impl Standing {
     pub async fn lapse(self) -> Lapse {
         let mut sources = self.auth.changes(&self.proof);
         loop {
-            // Before the look: what changes after it is noticed by the wait.
+            // Before the check: what changes after it is noticed by the wait.
             sources.iter_mut().for_each(watch::Receiver::mark_unchanged);
             let now = Timestamp::from(SystemTime::now());
             let next = match self.auth.recognise(&self.proof).await {

@@ -249,7 +249,7 @@ impl Ledger for MemoryLedger {
     async fn read_log(&self, after: Revision, most: usize, wait: Duration) -> Result<LogPage, LedgerError> {
         let deadline = Instant::now() + wait;
         loop {
-            // Listens before it looks, so that no change falls between.
+            // Listens before it reads, so that no change falls between.
             let changed = self.shared.changed.notified();
             let page = self.page(after, most)?;
             if page != LogPage::Changes(Vec::new()) || timeout_at(deadline, changed).await.is_err() {

@@ -66,7 +66,7 @@ const CONNECTIONS: usize = 4;
 /// About how many records one page of a scan holds.
 const SCAN_PAGE: u64 = 500;
 
-/// How often the settings of Redis are looked at.
+/// How often the settings of Redis are checked.
 const SAFETY_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The ledger on Redis. Clones share its connections.
@@ -132,7 +132,7 @@ impl RedisLedger {
         self.last_revision().await.map(drop)
     }
 
-    /// Looks at the settings of Redis again: a while after the last look, and when a connection was made anew, as after a
+    /// Checks the settings of Redis again: a while after the last check, and when a connection was made anew, as after a
     /// restart. While they are not safe, nothing is promised to be kept. Runs for ever.
     pub async fn watch_safety(&self) {
         let mut reconnected = self.shared.commands.reconnections();
@@ -144,7 +144,7 @@ impl RedisLedger {
                 // It says nothing of its settings, so what was known of them holds.
                 Err(_) => {}
             }
-            // Lagging is a reason to look, too.
+            // Lagging is a reason to check, too.
             let _ = timeout(SAFETY_INTERVAL, reconnected.recv()).await;
         }
     }

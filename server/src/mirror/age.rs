@@ -10,7 +10,7 @@ use sendstores_core::Timestamp;
 use super::{Mirror, ReadError};
 
 /// The latest time before which no acknowledged change is missing; none until the mirror was complete once. It goes on
-/// with every look at the log that reached its end, so it also says how long the ledger has been away.
+/// with every read of the log that reached its end, so it also says how long the ledger has been away.
 pub(super) struct Age {
     /// When the mirror began.
     begun: Timestamp,

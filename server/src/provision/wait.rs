@@ -1,4 +1,4 @@
-//! Waiting until a look at the cluster shows something else.
+//! Waiting until an observation of the cluster differs from the last one.
 
 use std::time::Duration;
 
@@ -18,14 +18,14 @@ use super::{
     steps::{self, Workload},
 };
 
-/// What runs inside a container cannot be watched: it is looked at again after waits that double between these.
+/// What runs inside a container cannot be watched: it is observed again after waits that double between these.
 const FIRST_LOOK: Duration = Duration::from_millis(250);
 const LAST_LOOK: Duration = Duration::from_secs(5);
 
 /// How long the charts give a pod to end its requests: a pod that takes this long is not stuck.
 const POD_ENDS: Duration = Duration::from_secs(30);
 
-/// Waits for a step to look different from `last`.
+/// Waits until the observation of a step differs from `last`.
 pub(crate) async fn step(
     context: &Context,
     store: &Store,
@@ -59,7 +59,7 @@ pub(crate) async fn step(
     }
 }
 
-/// Waits for what is left of a deleted store to look different from `last`.
+/// Waits until the observation of what is left of a deleted store differs from `last`.
 pub(crate) async fn removal(context: &Context, store: &Store, last: &Remains) -> Result<Seen<Remains>, StepError> {
     let patience = match last {
         // Nothing comes of waiting for it.
@@ -85,7 +85,7 @@ pub(crate) async fn removal(context: &Context, store: &Store, last: &Remains) ->
     }
 }
 
-/// Waits for what runs of a store that is to be suspended to look different from `last`.
+/// Waits until the observation of what runs of a store that is to be suspended differs from `last`.
 pub(crate) async fn stop(context: &Context, store: &Store, last: &Activity) -> Result<Seen<Activity>, StepError> {
     let patience = context.deadlines.removal + POD_ENDS;
     let deadline = Instant::now() + patience;
@@ -143,8 +143,8 @@ fn watched(store: &Store, watches: Watches) -> Vec<(Kind, String)> {
     kinds.iter().map(|kind| (*kind, store.id.to_string())).collect()
 }
 
-/// Whether two looks saw the same. A shop that fails now in this and now in that way is no further for it: otherwise its
-/// wait would begin anew each time, and never end.
+/// Whether two observations count as the same. Two different failures do: otherwise each new one would restart the
+/// deadline, and the wait would never end.
 fn same(seen: &Progress, last: &Progress) -> bool {
     match (seen, last) {
         (Progress::Done(_), Progress::Done(_)) | (Progress::Failing(_), Progress::Failing(_)) => true,

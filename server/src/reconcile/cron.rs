@@ -21,7 +21,7 @@ use crate::{
     supervise::{self, TaskError},
 };
 
-/// How many changes are looked at in one turn of the loop.
+/// How many changes are read in one turn of the loop.
 const CHANGES: usize = 256;
 
 /// How shops are asked to do what they have scheduled.

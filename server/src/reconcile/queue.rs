@@ -12,7 +12,7 @@ use tokio_util::time::{DelayQueue, delay_queue::Key};
 
 use crate::turns::Turns;
 
-/// The longest wait: a store that is due later is looked at once before. A time of a record may be any, and the timer
+/// The longest wait: a store that is due later is checked once before. A time of a record may be any, and the timer
 /// panics at more than two years.
 const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
 

@@ -74,7 +74,7 @@ struct Work<'a, L, P> {
     observed: Observed,
     /// What was done last, and what was seen of it before that.
     done: Option<(StepName, Seen<Progress>)>,
-    /// The step that is looked at or worked on.
+    /// The step that is observed or worked on.
     at: Option<StepName>,
     clock: StepClock,
     /// Two probes in a row found that the store does not sell.
@@ -163,8 +163,8 @@ impl<'a, L: Ledger, P: Provisioner> Run<'a, L, P> {
         (self.id, outcome)
     }
 
-    /// Everything else may be dropped at any moment. A request that makes a namespace may come to something after it was
-    /// dropped: after a removal that has already seen that there is none.
+    /// All other work may be dropped at any moment. A dropped request that creates a namespace may still reach the API server
+    /// after a concurrent removal has found no namespace, so it is waited for.
     async fn interrupted(&self) {
         self.interrupt.cancelled().await;
         let _ = timeout(NAMESPACE_GRACE, self.making.lock()).await;
@@ -274,7 +274,7 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
 
     async fn observe(&mut self, step: StepName) -> Result<(), Halt> {
         let seen = self.reconciler.provisioner.observe(&self.store, step).await?;
-        // What says that it is done and is not would be done again without a pause.
+        // An `ensure` that succeeds without changing what is observed would otherwise be repeated without a pause.
         let idle = self.done.take().filter(|(done, before)| *done == step && *before == seen);
         self.note(step, seen);
         if let Some((_, Seen::Absent | Seen::Known(Progress::Partial(_)))) = idle {

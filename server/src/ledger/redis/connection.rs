@@ -162,7 +162,7 @@ impl Connection {
                 self.given_up.store(true, Ordering::Relaxed);
                 return Err(Error::new(ErrorKind::IO, "not connected"));
             }
-            // Looks again now and then, because the news may come between the look and the wait.
+            // Checks again now and then, because the news may come between the check and the wait.
             let look = deadline.min(now + Duration::from_millis(50));
             if let Ok(Err(error)) = timeout_at(look, self.client.wait_for_connect()).await {
                 return Err(error);
@@ -187,7 +187,7 @@ impl Connection {
             return false;
         }
         driver.renewed = Instant::now();
-        // The order is given when the future is first looked at; no caller needs to wait for its end.
+        // The order is given when the future is first polled; no caller needs to wait for its end.
         let _ = self.client.force_reconnection().now_or_never();
         true
     }

@@ -17,9 +17,9 @@ use super::{
 };
 
 impl RedisLedger {
-    /// Looks, then blocks for a slice of the wait, and so on. Each read also says whether the history is still ours, which
-    /// a blocked read that brings nothing would not notice. After what was just read no first look is needed: the next
-    /// entry names the write before it.
+    /// Alternates a script that reads at once, and notices a replaced history, with a blocking XREAD for a slice of the wait,
+    /// which does not notice it. The script is left out right after a page: the next entry names the write before it, which
+    /// proves that nothing is missing.
     pub(super) async fn follow(&self, after: Revision, most: usize, wait: Duration) -> Result<LogPage, LedgerError> {
         let (deadline, most) = (Instant::now() + wait, most.max(1));
         let mut look = self.known().tip_of(after).is_none();

@@ -1,9 +1,10 @@
 //! Writes that replicas have before they are acknowledged.
 //!
-//! WAIT speaks of the connection it is said on, and only there: on a connection to the next primary it would be content at
-//! once. So it goes in one piece with the script. It also holds up what follows it on its connection, so that there
-//! are several, and none of them is that of the reads. A script that finds its effect done already is waited for as well:
-//! Redis takes the position of its history at the last command of the connection, whether that wrote or not.
+//! WAIT covers only writes that were sent on the same connection. After a failover, WAIT on a new connection succeeds at once
+//! and proves nothing, so it is sent in one piece with the script. It also delays the commands that follow it on its
+//! connection, so there are several connections, and reads use none of them. A script that finds its effect already there
+//! is waited for, too: Redis waits for the position of its history at the last command of the connection, whether that
+//! command wrote or not.
 
 use std::time::Duration;
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::provision::names;
 
-/// The id of no store, for a look at what chart and environment come to.
+/// The id of no store, to render what chart and environment come to.
 pub(super) const CHECK: &str = "store-check";
 
 /// JSON, which is YAML too. No text of a user is in it: title and e-mail go to the bootstrap alone.

@@ -33,9 +33,9 @@ use crate::provision::{
 
 /// All of it takes no longer.
 const LIMIT: Duration = Duration::from_secs(5);
-/// What an engine looks for inside of a store takes no longer.
+/// What an engine reads inside of a store takes no longer.
 const LIMIT_INSIDE: Duration = Duration::from_secs(3);
-/// How many events of a namespace are looked through.
+/// How many events of a namespace are read.
 const EVENTS: u32 = 500;
 
 /// What was found. What is empty leaves the failure as it is.
@@ -77,7 +77,7 @@ async fn find(context: &Context, store: &Store, step: StepName, failure: &Failur
             at(context, store, Culprit::new("ResourceQuota", names::LIMITS)).await
         }
         (Watches::Namespace, _) => match ownership::observe(context, store).await? {
-            // It was never made, so there is nothing of it to look at.
+            // It was never made, so there is nothing of it to observe.
             Owner::Free => Ok(Found::default()),
             _ => at(context, store, Culprit::new("Namespace", store.id.as_str())).await,
         },

@@ -110,7 +110,7 @@ pub(crate) async fn remove(context: &Context, store: &Store) -> Result<(), StepE
         Err(error) => return Err(error.into()),
     }
     // The namespace's own clean-up begins after 5 s, and comes again 10 s later if it then finds anything left. What is
-    // deleted now is gone by its first look.
+    // deleted now is gone by its first observation.
     let how = DeleteParams::background();
     let at_once = DeleteParams { grace_period_seconds: Some(POD_GRACE), ..DeleteParams::default() };
     let (deployments, sets, claims, pods) = tokio::join!(

@@ -1,5 +1,5 @@
--- What is found may have been written by a process of Redis that was killed before it had synced it. A write of our own has
--- it synced before our answer. Without memory for one, the answer is given nevertheless.
+-- The record that was found may not be synced to disk: Redis may have been killed after it wrote it. A write here makes
+-- Redis sync it before the answer. If Redis has no memory for a write, the answer is given all the same.
 -- KEYS[1] meta. Returns an error, or nothing.
 local function synced()
   local written = redis.pcall('HSET', KEYS[1], 'answered', ARGV[4] or '')

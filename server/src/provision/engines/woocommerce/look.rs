@@ -1,4 +1,4 @@
-//! Why a shop does not sell though its pods run: what a look inside of it, and at what was found at its door, says.
+//! Why a shop does not sell though its pods run: what the state inside of it and the evidence of its probe say.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! The usual look at a shop that sells: its catalogue, one page, and when it last did what it has scheduled. It costs the
-//! shop less than half of the whole look, which is taken one time in ten, and at once when a glance does not find
+//! The usual probe of a shop that sells: its catalogue, one page, and when it last did what it has scheduled. It costs the
+//! shop less than half of the full probe, which is made one time in ten, and at once when a quick one does not find
 //! everything well.
 
 use rand::RngExt;
@@ -11,7 +11,7 @@ use crate::provision::Context;
 /// How many probes are whole ones.
 const WHOLE: f64 = 0.1;
 
-/// The evidence with what was seen renewed, if all is well; `None`: a whole look is due.
+/// The evidence with what was seen renewed, if all is well; `None`: a full probe is due.
 pub(super) async fn probe(
     context: &Context,
     store: &Store,
@@ -33,7 +33,7 @@ pub(super) async fn probe(
         finding => seen.extend(finding.map(|finding| evidence(checks::CRON, finding))),
     }
     super::remark(context, store, &mut seen);
-    // One page is enough, and best by the public address: so the way to it is looked at, too.
+    // One page is enough, and best by the public address: so the way to it is probed, too.
     let public = ingress::probe(context, store, expect, None, true).await;
     if ingress::counts(store, &public) {
         return Ok(None);
