@@ -20,7 +20,7 @@ use sendstores_tests::{
     helm_records::HelmRecords,
     provisioning::{Helm, Rig, complete, fresh_store, remove, simulated_images},
     steps,
-    wait::until,
+    wait::{until, within},
 };
 use serde_json::json;
 
@@ -375,13 +375,18 @@ async fn an_object_that_the_quota_refuses_is_told() {
     complete(&provisioner, &store, steps::RELEASE).await;
     // The claim comes from the StatefulSet, which can only tell by an event.
     let mut seen = provisioner.observe(&store, steps::DATABASE).await.expect("seen");
-    let waiting = loop {
-        match seen {
-            Seen::Known(Progress::Waiting(waiting)) if waiting.reason == FailureReason::QuotaExceeded => break waiting,
-            Seen::Known(last) => seen = provisioner.wait(&store, steps::DATABASE, &last).await.expect("waited"),
-            other => panic!("{other:?}"),
+    let refused = async {
+        loop {
+            match seen {
+                Seen::Known(Progress::Waiting(waiting)) if waiting.reason == FailureReason::QuotaExceeded => {
+                    return waiting;
+                }
+                Seen::Known(last) => seen = provisioner.wait(&store, steps::DATABASE, &last).await.expect("waited"),
+                other => panic!("{other:?}"),
+            }
         }
     };
+    let waiting = within("the refusal", refused).await;
     assert!(waiting.detail.contains("exceeded quota"), "{}", waiting.detail);
     remove(&provisioner, &store).await;
 }

@@ -9,6 +9,7 @@ use sendstores_tests::{
     redis::RedisServer,
     server::{Server, ServerOptions},
     tokens::make_token,
+    wait::{until, within},
 };
 use serde_json::{Value, json};
 
@@ -36,15 +37,18 @@ async fn both(server: &Server, token: &str) -> [(Assistant, bool); 2] {
 /// The addresses of all pages, and how many pages there are.
 async fn listed(assistant: &mut Assistant) -> (Vec<String>, usize) {
     let (mut all, mut pages, mut params) = (Vec::new(), 0, json!({}));
-    loop {
-        let page = result(assistant, "resources/list", params).await;
-        all.extend(page["resources"].as_array().expect("a list").iter().map(|one| string(&one["uri"])));
-        pages += 1;
-        match page["nextCursor"].as_str() {
-            Some(cursor) => params = json!({"cursor": cursor}),
-            None => return (all, pages),
+    let read = async {
+        loop {
+            let page = result(assistant, "resources/list", params).await;
+            all.extend(page["resources"].as_array().expect("a list").iter().map(|one| string(&one["uri"])));
+            pages += 1;
+            match page["nextCursor"].as_str() {
+                Some(cursor) => params = json!({"cursor": cursor}),
+                None => return (all, pages),
+            }
         }
-    }
+    };
+    within("all pages", read).await
 }
 
 async fn result(assistant: &mut Assistant, method: &str, params: Value) -> Value {
@@ -85,7 +89,7 @@ async fn a_store_is_read_as_get_store_shows_it_with_the_rights_of_the_caller() {
         assert_eq!(uris, ["sendstores://stores/{id}", "sendstores://errors/{reason}"]);
 
         // The store changes while its namespace is tried.
-        let read = sendstores_tests::wait::until("one revision", async || {
+        let read = until("one revision", async || {
             let read = result(&mut assistant, "resources/read", json!({"uri": "sendstores://stores/store-own"})).await;
             let shown = text(&assistant.call("get_store", json!({"id": "store-own"})).await);
             let same = without_mark(&shown) == without_mark(read["contents"][0]["text"].as_str()?);

@@ -8,7 +8,10 @@ use mcp_rig::{Assistant, text};
 use sdk_rig::Rig;
 use sendstores_client::{CreateStore, State, StoreFilter};
 use sendstores_core::Event;
-use sendstores_tests::steps;
+use sendstores_tests::{
+    steps,
+    wait::{until, within},
+};
 use serde_json::{Value, json};
 
 /// What an attacker writes where an assistant reads: an instruction, hidden and open, and a forged end of the data.
@@ -63,16 +66,8 @@ async fn what_others_wrote_is_cleaned_and_marked_wherever_it_is() {
     }
 }
 
-#[tokio::test]
-async fn a_list_of_many_stores_fits_and_its_pages_have_each_once() {
-    let rig = Rig::start().await;
-    for i in 0..130 {
-        // The longest id there is.
-        let id = format!("store-{i:03}{}", "x".repeat(31));
-        rig.client.create(CreateStore::new().id(&id)).await.expect("created");
-        rig.give_up(&id, "lost").await;
-    }
-    let mut assistant = assistant(&rig).await;
+/// The ids of all pages of the list.
+async fn paged(assistant: &mut Assistant) -> Vec<String> {
     let (mut ids, mut cursor) = (Vec::new(), String::new());
     loop {
         let page = assistant.done("list_stores", json!({"limit": 50, "cursor": cursor})).await;
@@ -87,10 +82,23 @@ async fn a_list_of_many_stores_fits_and_its_pages_have_each_once() {
         ids.extend(stores.iter().map(|store| store["id"].as_str().expect("an id").to_owned()));
         match page["cursor"].as_str() {
             Some(next) => next.clone_into(&mut cursor),
-            None => break,
+            None => return ids,
         }
         assert!(page["more"].as_str().is_some_and(|more| more.contains("cursor")));
     }
+}
+
+#[tokio::test]
+async fn a_list_of_many_stores_fits_and_its_pages_have_each_once() {
+    let rig = Rig::start().await;
+    for i in 0..130 {
+        // The longest id there is.
+        let id = format!("store-{i:03}{}", "x".repeat(31));
+        rig.client.create(CreateStore::new().id(&id)).await.expect("created");
+        rig.give_up(&id, "lost").await;
+    }
+    let mut assistant = assistant(&rig).await;
+    let ids = within("all pages", paged(&mut assistant)).await;
     let mut once = ids.clone();
     once.dedup();
     assert_eq!((ids.len(), once.len()), (130, 130));
@@ -156,13 +164,16 @@ async fn changes_follow_a_cursor_with_none_left_out() {
         rig.at_step("store-b", steps::RELEASE, &i.to_string()).await;
     }
     let (mut seen, mut cursor) = (Vec::new(), begin["cursor"].clone());
-    while seen.len() < 62 {
-        let next = assistant.done("changes_since", json!({"cursor": cursor})).await;
-        let changes = next["changes"].as_array().expect("changes").clone();
-        assert!(changes.len() <= 50);
-        seen.extend(changes);
-        cursor = next["cursor"].clone();
-    }
+    let follow = async {
+        while seen.len() < 62 {
+            let next = assistant.done("changes_since", json!({"cursor": cursor})).await;
+            let changes = next["changes"].as_array().expect("changes").clone();
+            assert!(changes.len() <= 50);
+            seen.extend(changes);
+            cursor = next["cursor"].clone();
+        }
+    };
+    within("all changes", follow).await;
     let states: Vec<_> = seen.iter().take(2).map(|one| (one["id"].as_str(), one["state"].as_str())).collect();
     assert_eq!(states, [(Some("store-b"), Some("PROVISIONING")), (Some("store-a"), Some("READY"))]);
     assert_eq!(seen.len(), 62);
@@ -188,7 +199,7 @@ async fn a_server_that_is_away_is_said_and_found_again() {
     assert!(list["error"]["message"].as_str().is_some_and(|why| why.contains("does not say")), "{list}");
     rig.restart().await;
     // On a busy machine one call has too little time to connect again.
-    let found = sendstores_tests::wait::until("the server", async || {
+    let found = until("the server", async || {
         let result = assistant.call("list_stores", json!({})).await;
         (result["isError"] == false).then(|| result["structuredContent"].clone())
     })

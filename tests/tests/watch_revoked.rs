@@ -41,7 +41,10 @@ async fn open(channel: Channel, token: &str) -> Streaming<WatchStatusResponse> {
     let mut request = Request::new(WatchStatusRequest::default());
     request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().expect("a header"));
     let mut watch = StoreServiceClient::new(channel).watch_status(request).await.expect("open").into_inner();
-    while !matches!(watch.message().await.expect("a message").expect("no end").event, Some(Sent::Synced(_))) {}
+    let synced = async {
+        while !matches!(watch.message().await.expect("a message").expect("no end").event, Some(Sent::Synced(_))) {}
+    };
+    within("the watch to be synced", synced).await;
     watch
 }
 

@@ -9,6 +9,7 @@ use sendstores_core::{
 use sendstores_tests::{
     ledger::{apply, creation, operation, update},
     samples::parsed,
+    wait::within,
 };
 
 use crate::worlds::World;
@@ -93,14 +94,17 @@ async fn refusals_are_entered_beside_and_pages_miss_none<W: World>() {
     assert_eq!(times[0].time, Timestamp::from_micros(92 * 1_000_000));
     for size in [1, 3, 7] {
         let (mut paged, mut before): (Vec<_>, Option<AuditId>) = (Vec::new(), None);
-        loop {
-            let page = ledger.read_audit(before, size).await.expect("an answer");
-            before = page.last().map(|(id, _)| *id);
-            if page.is_empty() {
-                break;
+        let read = async {
+            loop {
+                let page = ledger.read_audit(before, size).await.expect("an answer");
+                before = page.last().map(|(id, _)| *id);
+                if page.is_empty() {
+                    return;
+                }
+                paged.extend(page);
             }
-            paged.extend(page);
-        }
+        };
+        within("all pages", read).await;
         let methods = |entries: &[(AuditId, Option<AuditEntry>)]| {
             entries.iter().filter(|(_, entry)| entry.as_ref().is_some_and(|entry| entry.method == "change")).count()
         };
