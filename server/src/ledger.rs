@@ -1,4 +1,5 @@
-//! Where intent and state are kept: the ledger port on Redis, and its honest twin in memory.
+//! Where intent and state are kept: the ledger on Redis, and in memory with the same guarantees. The port that both implement,
+//! and what it promises, is `server/core/src/ledger.rs`.
 
 mod memory;
 mod record;

@@ -1,4 +1,4 @@
-//! What is looked at in a shop.
+//! The names of the checks of a shop. The probe that makes them is `storefront.rs`.
 
 use sendstores_core::evidence::Check;
 
