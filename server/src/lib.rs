@@ -7,6 +7,8 @@ pub mod dashboard;
 pub mod default_backend;
 pub mod files;
 pub mod grpc;
+#[cfg(test)]
+mod hostile;
 pub mod ledger;
 pub mod mirror;
 pub mod permits;

@@ -1,7 +1,7 @@
 //! Makes and removes stores in Kubernetes: helm for the release, kube exec for the bootstrap, the API for the rest.
 //!
 //! What an engine's stores are made of is under `engines`, a folder each; the steps that all engines share are under
-//! `steps`. Every verb is safe to repeat: it looks at the cluster, never at a memory of what it
+//! `steps`. Every verb is safe to repeat: it reads the cluster, never a memory of what it
 //! did before.
 
 mod advice;
@@ -14,8 +14,6 @@ mod exec;
 #[cfg(test)]
 mod fake_api;
 mod helm;
-#[cfg(test)]
-mod hostile;
 mod informer;
 mod inventory;
 mod names;
@@ -103,7 +101,7 @@ pub struct Context {
     cron_interval: Option<Duration>,
     quota: Quota,
     instance: String,
-    /// For requests to shops, and for the programs that look into them. What a step makes is counted by its caller.
+    /// For requests to shops, and for the programs that read inside of them. What a step makes is counted by its caller.
     requests: ClassPermits,
     /// Those of stores that are being removed.
     volumes: steps::removal::KnownVolumes,

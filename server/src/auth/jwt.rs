@@ -78,6 +78,7 @@ impl Jwt {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::hostile;
 
     /// A JWT with these claims, unsigned.
     pub(in crate::auth) fn unsigned(claims: &serde_json::Value) -> String {
@@ -106,5 +107,21 @@ pub(super) mod tests {
         {
             assert!(Jwt::parse(bad).is_none(), "{bad}");
         }
+    }
+
+    #[test]
+    fn whatever_is_sent_as_a_token_is_a_jwt_or_none() {
+        use proptest::prelude::*;
+
+        let claims = serde_json::json!({"iss": "https://issuer", "aud": ["a", "b"], "exp": 1_700_000_000});
+        let sealed = (hostile::text(), hostile::body(claims), hostile::text())
+            .prop_map(|(header, body, end)| format!("{header}.{}.{end}", URL_SAFE_NO_PAD.encode(body)));
+        hostile::check(&prop_oneof![1 => hostile::text(), 4 => sealed], |text| {
+            let Some(jwt) = Jwt::parse(&text) else { return };
+            assert!(!jwt.is_for("nobody of them"));
+            let most = Timestamp::from_micros(1_000_000_000_000_000_000);
+            assert!(jwt.expiry().is_none_or(|at| at >= Timestamp::from_micros(0) && at < most), "{:?}", jwt.expiry());
+            assert_eq!(&**jwt.expose(), text);
+        });
     }
 }

@@ -191,3 +191,93 @@ fn state(violations: &mut Violations, i: usize, state: i32) -> Option<State> {
     }
     parsed
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection, prelude::*};
+    use tonic::Status;
+
+    use super::*;
+    use crate::{grpc::cached::tests::ENGINES, hostile};
+
+    fn numbers() -> impl Strategy<Value = Vec<i32>> {
+        collection::vec(prop_oneof![4 => -1..20_i32, 1 => any::<i32>()], 0..14)
+    }
+
+    fn map() -> impl Strategy<Value = BTreeMap<String, String>> {
+        collection::btree_map(hostile::text(), hostile::text(), 0..20)
+    }
+
+    fn filters() -> impl Strategy<Value = wire::StoreFilter> {
+        let ids = collection::vec(prop_oneof![1 => hostile::text(), 3 => Just("store-a".to_owned())], 0..120);
+        (ids, numbers(), numbers(), map(), hostile::text()).prop_map(|(ids, states, engines, labels, tenant)| {
+            wire::StoreFilter { ids, states, engines, labels, tenant }
+        })
+    }
+
+    /// A shop whose texts are hostile, or left out.
+    fn specs() -> impl Strategy<Value = wire::StoreSpec> {
+        let text = || prop_oneof![2 => Just(String::new()), 1 => hostile::text(), 1 => Just("7.25".to_owned())];
+        let texts = collection::vec(text(), 10);
+        (texts, numbers(), any::<(bool, bool, bool)>(), any::<i32>(), any::<i32>()).prop_map(
+            |(texts, payment_methods, (taxes, prices_include_tax, deletion_protection), catalogue, engine)| {
+                let mut texts = texts.into_iter();
+                let mut text = || texts.next().unwrap_or_default();
+                let shop = wire::ShopSettings {
+                    title: text(),
+                    admin_email: text(),
+                    admin_user: text(),
+                    country: text(),
+                    currency: text(),
+                    locale: text(),
+                    timezone: text(),
+                    tax_rate: text(),
+                    weight_unit: text(),
+                    flat_rate: text(),
+                    taxes,
+                    prices_include_tax,
+                    payment_methods,
+                    catalogue: catalogue % 4,
+                    ..wire::ShopSettings::default()
+                };
+                wire::StoreSpec { engine: engine % 3, shop: Some(shop), deletion_protection }
+            },
+        )
+    }
+
+    /// A refusal fits into the headers of an answer, whatever the caller sent.
+    fn assert_fits(refusal: Refusal) {
+        let status = Status::from(refusal);
+        let bytes = status.message().len() + status.details().len();
+        assert!(bytes < 8 * 1024, "{bytes} bytes");
+    }
+
+    #[test]
+    fn whatever_a_caller_asks_for_is_parsed_or_refused_in_a_bounded_status() {
+        let asked = (filters(), hostile::text(), hostile::text(), any::<(i32, i32, i32)>());
+        hostile::check(&asked, |(filter, query, order, (size, view, consistency))| {
+            let mut violations = Violations::default();
+            let listing = listing(&mut violations, Some(filter), (&query, &order), &Scope::All);
+            let page = page_size(&mut violations, size);
+            assert!(page.is_none_or(|size| (1..=MAX_PAGE).contains(&size)));
+            let _ = (self::view(&mut violations, view % 4), self::consistency(&mut violations, consistency % 4));
+            let _ = (request_id(&mut violations, &query), owner(&mut violations, &order, &Scope::All));
+            if let Err(refusal) = violations.finish(listing) {
+                assert_fits(refusal);
+            }
+        });
+    }
+
+    #[test]
+    fn whatever_a_caller_sends_as_a_store_is_parsed_or_refused_in_a_bounded_status() {
+        let id: StoreId = "store-a".parse().expect("valid");
+        hostile::check(&(specs(), map()), |(spec, labels)| {
+            let mut violations = Violations::default();
+            let _ = self::labels(&mut violations, "labels", labels);
+            let parsed = self::spec(&mut violations, Some(spec), ENGINES, &id, "shop.example");
+            if let Err(refusal) = violations.finish(parsed) {
+                assert_fits(refusal);
+            }
+        });
+    }
+}

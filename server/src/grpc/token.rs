@@ -161,9 +161,11 @@ fn hashed(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use sendstores_core::{State, StoreId};
 
     use super::*;
+    use crate::hostile;
 
     fn next(time: i64) -> NextPage {
         let first = Position { epoch: "e1".parse().expect("valid"), revision: Revision(42) };
@@ -270,5 +272,34 @@ mod tests {
             assert_eq!(open_resume(&token(&ready), &all), Err(Refusal::ResumeTokenInvalid));
             assert_eq!(open_resume(&token(&all), &ready), Ok(Resume::Unfiltered));
         }
+    }
+
+    /// The checksum has no key, so a caller can seal any text.
+    #[test]
+    fn whatever_is_sent_as_a_token_is_opened_or_refused() {
+        let plain = Listing::default();
+        let ordered = Listing { order: "create_time".parse().expect("valid"), ..Listing::default() };
+        let texts = prop_oneof![
+            hostile::text(),
+            (hostile::text(), any::<i128>(), hostile::text()).prop_map(|(a, number, b)| format!("{a} {number} {b}")),
+            any::<(u64, i128)>().prop_map(|(revision, time)| format!("e1 {revision} {time} store-a")),
+            any::<u64>().prop_map(|revision| format!("e1 {revision} store-a")),
+        ];
+        hostile::check(&texts, |text| {
+            for token in [&text, &seal("resume", "", &text), &seal("ids", "", &text)] {
+                let opened = open_after::<StoreId>("ids", &Scope::All, token);
+                assert!(opened.is_ok() || opened == Err(Refusal::PageTokenInvalid));
+                match open_resume(token, &StoreFilter::default()) {
+                    Ok(Resume::At(position)) => assert!(text.ends_with(&position.revision.to_string())),
+                    other => assert_eq!(other, Err(Refusal::ResumeTokenInvalid)),
+                }
+            }
+            for listing in [&plain, &ordered] {
+                let sealed = seal("page", &of_listing(listing), &text);
+                if let Ok(next) = open_page(&sealed, listing) {
+                    assert_eq!(open_page(&page(&next, listing), listing), Ok(next));
+                }
+            }
+        });
     }
 }

@@ -58,7 +58,7 @@ pub(crate) fn refusal(words: &str) -> FailureReason {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provision::hostile;
+    use crate::hostile;
 
     fn api(code: u16) -> StepError {
         let status = kube::core::Status::failure("refused", "Because").with_code(code);

@@ -171,7 +171,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::provision::hostile;
+    use crate::hostile;
 
     #[tokio::test]
     async fn of_a_flood_the_last_whole_lines_are_kept() {

@@ -155,10 +155,12 @@ mod tests {
     use sendstores_core::{State, Store};
 
     use super::*;
-    use crate::provision::ENGINES;
-    use crate::provision::{
+    use crate::{
         hostile,
-        steps::{self, fixtures},
+        provision::{
+            ENGINES,
+            steps::{self, fixtures},
+        },
     };
 
     /// What the step `namespace` makes of a store, as the cluster shows it.

@@ -147,7 +147,7 @@ fn unreachable(status: u16, message: &str) -> Result<Reply, StepError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provision::{hostile, steps::fixtures};
+    use crate::{hostile, provision::steps::fixtures};
 
     #[test]
     fn the_shop_sees_its_own_scheme() {

@@ -113,7 +113,7 @@ fn ends_of(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provision::hostile;
+    use crate::hostile;
 
     #[test]
     fn secrets_do_not_survive() {

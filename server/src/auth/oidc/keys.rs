@@ -86,6 +86,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::hostile;
 
     fn rsa(more: Value) -> Value {
         let mut key = json!({"kty": "RSA", "n": "AQAB", "e": "AQAB"});
@@ -129,5 +130,22 @@ mod tests {
         }
         let many: Vec<_> = (0..=MOST).map(|number| rsa(json!({"kid": number.to_string()}))).collect();
         assert!(super::tests::keys(&many).is_err());
+    }
+
+    #[test]
+    fn whatever_an_issuer_sends_as_its_keys_is_bounded_or_refused() {
+        let elliptic = json!({"kty": "EC", "crv": "P-256", "x": "AQAB", "y": "AQAB", "kid": "e", "alg": "ES256"});
+        let some =
+            [rsa(json!({"kid": "a", "alg": "RS512", "use": "sig"})), rsa(json!({})), elliptic, json!({"kty": "oct"})];
+        hostile::check(&hostile::body(json!({ "keys": some })), |body| match Keys::parse(&body) {
+            Ok(keys) => {
+                assert!((1..=MOST).contains(&(keys.named.len() + keys.unnamed.len())));
+                for id in [None, Some("a"), Some("e")] {
+                    assert!(keys.find(id, Algorithm::HS256).is_none(), "a shared secret is no key of an issuer");
+                }
+            }
+            Err(why) => hostile::assert_fit(&why, 100),
+        });
+        hostile::huge().iter().for_each(|body| assert!(Keys::parse(body).is_err()));
     }
 }

@@ -15,6 +15,7 @@ use sendstores_core::{
 };
 
 use super::*;
+use crate::hostile;
 
 fn encode(store: &Store) -> Result<String, LedgerError> {
     super::encode(&store.clone().into())
@@ -385,4 +386,22 @@ fn a_panic_over_one_record_sets_it_aside() {
     let unreadable = super::survived::<()>(Revision(7), || panic!("a bug")).expect_err("set aside");
     assert_eq!((unreadable.key.is_none(), unreadable.revision), (true, Revision(7)));
     assert!(unreadable.why.contains("panicked"), "{unreadable}");
+}
+
+#[test]
+fn whatever_a_damaged_record_is_it_is_set_aside_or_stays_as_it_was_read() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/records");
+    for (kind, name) in
+        [(Kind::Store, "v1/ready"), (Kind::Tenant, "tenant-v1/limited"), (Kind::Token, "token-v1/tenant")]
+    {
+        let good = json(&std::fs::read(format!("{folder}/{name}.json")).expect("a record"));
+        hostile::check(&hostile::body(good), |body| match super::decode(kind, &body, Revision(7)) {
+            Ok(record) => {
+                let text = super::encode(&record).expect("encodes");
+                assert_eq!(super::decode(kind, text.as_bytes(), Revision(7)), Ok(record));
+            }
+            Err(unreadable) => assert!(!unreadable.why.contains("panicked"), "{unreadable}"),
+        });
+        hostile::huge().iter().for_each(|body| drop(super::decode(kind, body, Revision(7)).expect_err("no record")));
+    }
 }

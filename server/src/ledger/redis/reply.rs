@@ -230,7 +230,10 @@ pub(super) fn bytes(value: Value) -> Result<Bytes, LedgerError> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::{collection::vec, prelude::*, sample::select};
+
     use super::*;
+    use crate::hostile;
 
     fn entry(id: &str, fields: &[(&str, &str)]) -> Value {
         let fields = fields.iter().flat_map(|(name, value)| [*name, *value]).map(Value::from).collect();
@@ -248,5 +251,69 @@ mod tests {
             changes.iter().map(|change| (change.revision, change.entry == LogEntry::OtherKind)).collect();
         assert_eq!(passed, [(Revision(8), true), (Revision(9), false)]);
         assert_eq!(tip.as_deref(), Some("c"));
+    }
+
+    /// A text of Redis: one that the ledger writes, or any.
+    fn word() -> impl Strategy<Value = Value> {
+        let known =
+            ["", "e", "epoch", "kind", "store", "tenant", "before", "READY", "id", "tip", "prev", "record", "{}"];
+        let replies = ["replaced", "behind", "forked", "doubt", "fenced", "reused", "nothing", "headless", "ok"];
+        let numbers = ["8-0", "9-0", "0-0", "-1", "18446744073709551615-0", "18446744073709551616-0", "7 a 0 {}"];
+        let texts = prop_oneof![
+            8 => select([&known[..], &replies, &numbers].concat()).prop_map(ToOwned::to_owned),
+            1 => hostile::text(),
+        ];
+        texts.prop_map(Value::from)
+    }
+
+    fn any_value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            8 => word(),
+            1 => Just(Value::Null),
+            1 => any::<i64>().prop_map(Value::Integer),
+            1 => any::<f64>().prop_map(Value::Double),
+            1 => any::<bool>().prop_map(Value::Boolean),
+            1 => vec(any::<u8>(), 0..40).prop_map(|bytes| Value::Bytes(bytes.into())),
+        ];
+        leaf.prop_recursive(4, 60, 12, |inner| vec(inner, 0..12).prop_map(Value::Array))
+    }
+
+    /// Entries as the log has them, with anything in the place of some of their parts.
+    fn entries() -> impl Strategy<Value = Value> {
+        let field = |name: &'static str| (Just(Value::from(name)), prop_oneof![6 => word(), 1 => any_value()]);
+        let fields = (field("kind"), field("before"), field("id"), field("tip"), field("prev"), field("record"));
+        let fields = fields.prop_map(|(a, b, c, d, e, f)| [("epoch".into(), "e".into()), a, b, c, d, e, f]);
+        let fields = fields.prop_map(|fields| Value::Array(fields.into_iter().flat_map(|(a, b)| [a, b]).collect()));
+        let id = prop_oneof![3 => Just(Value::from("8-0")), 3 => Just(Value::from("9-0")), 1 => word()];
+        let entry =
+            prop_oneof![8 => (id, fields).prop_map(|(id, fields)| Value::Array(vec![id, fields])), 1 => any_value()];
+        vec(entry, 0..4).prop_map(Value::Array)
+    }
+
+    #[test]
+    fn whatever_a_script_answers_is_read_or_refused() {
+        hostile::check(&any_value(), |value| {
+            let _ = tip(value.clone());
+            let Ok(mut reply) = Reply::read(value.clone()) else { return };
+            for kind in Kind::ALL.iter().copied() {
+                drop(Reply::read(value.clone()).expect("as before").conflict(kind));
+            }
+            let _ = (reply.revision(), reply.resource::<sendstores_core::Store>(), reply.text(), reply.next());
+        });
+    }
+
+    #[test]
+    fn whatever_the_log_has_its_changes_are_dense_or_it_is_refused() {
+        hostile::check(&(entries(), any::<bool>()), |(entries, knows)| {
+            let tip = knows.then(|| "a".to_owned());
+            match page(entries, Revision(7), tip, "e") {
+                Ok(Page { page: LogPage::Changes(changes), .. }) => {
+                    let revisions: Vec<_> = changes.iter().map(|change| change.revision.0).collect();
+                    assert_eq!(revisions, (8..8 + revisions.len() as u64).collect::<Vec<_>>());
+                }
+                Ok(Page { page: LogPage::Compacted { oldest }, .. }) => assert_ne!(oldest, Revision(7)),
+                Err(_) => {}
+            }
+        });
     }
 }

@@ -9,7 +9,10 @@ use std::{
 use serde_json::Value;
 
 use super::{Cause, cause, cause_of_status};
-use crate::provision::{advice, hostile, redact};
+use crate::{
+    hostile,
+    provision::{advice, redact},
+};
 
 /// The folders that this module sorts; the answers of Redis are sorted by the ledger.
 const FOLDERS: [&str; 5] = ["kubernetes", "webhooks", "helm", "events", "removal"];

@@ -34,7 +34,7 @@ pub(super) fn classify(end: End, stderr: &str, deadline: Duration) -> StepError 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provision::hostile;
+    use crate::hostile;
 
     #[test]
     fn the_words_of_helm_are_understood() {

@@ -130,7 +130,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::provision::hostile;
+    use crate::hostile;
 
     fn secret(version: u32, status: &str, extra: &[(&str, &str)]) -> PartialObjectMeta<Secret> {
         let version = version.to_string();

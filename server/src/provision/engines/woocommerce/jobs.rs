@@ -40,7 +40,7 @@ fn judge(reply: &Reply) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provision::hostile;
+    use crate::hostile;
 
     fn answered(status: u16) -> Reply {
         Reply::Shop(Answer { status, headers: Default::default(), body: "password=S3cret".into() })

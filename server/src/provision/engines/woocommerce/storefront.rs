@@ -174,7 +174,7 @@ fn evidence(check: Check, finding: Finding) -> Evidence {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provision::hostile;
+    use crate::hostile;
 
     #[test]
     fn what_a_shop_says_of_itself_is_shown_short_and_plain() {

@@ -49,7 +49,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::provision::hostile;
+    use crate::hostile;
 
     fn event(kind: &str, name: &str, second: u32, reason: &str) -> Value {
         json!({"metadata": {}, "involvedObject": {"kind": kind, "name": name}, "reason": reason,

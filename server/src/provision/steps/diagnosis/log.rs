@@ -136,7 +136,7 @@ fn without_mail(line: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provision::{engines::woocommerce, hostile};
+    use crate::{hostile, provision::engines::woocommerce};
 
     #[test]
     fn visits_secrets_and_addresses_are_left_out() {

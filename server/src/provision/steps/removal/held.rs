@@ -77,7 +77,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::provision::hostile;
+    use crate::hostile;
 
     fn namespace(finalizers: Value, conditions: Value) -> Value {
         json!({"metadata": {"name": "store-a", "deletionTimestamp": "2026-01-01T00:00:00Z", "finalizers": finalizers,

@@ -215,7 +215,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::provision::{engines::woocommerce::DATABASE, hostile};
+    use crate::{hostile, provision::engines::woocommerce::DATABASE};
 
     fn observation(pods: Value, claims: Value, warnings: Value) -> Observation {
         Observation {

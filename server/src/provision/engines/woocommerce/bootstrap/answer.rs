@@ -53,7 +53,7 @@ pub(super) fn judge(program: &str, output: &Output, limit: Duration, secrets: &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provision::hostile;
+    use crate::hostile;
 
     fn judged(code: i32, stdout: &str) -> Result<(), StepError> {
         let output = Output { code, stdout: stdout.to_owned(), stderr: "PHP Fatal: pw S3cret".to_owned() };

@@ -93,7 +93,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::provision::hostile;
+    use crate::hostile;
 
     fn parsed(change: &[(&str, Value)]) -> Option<State> {
         let mut answer = json!({"database": "ok", "installed": true, "tables": 51, "admin": true, "active": true,

@@ -1,6 +1,6 @@
 //! Whether the shop does what it has scheduled, as it says itself: its image notes when a run has come to its end.
 //!
-//! A shop whose last run is too long ago is asked for one, as every shop is before its first READY, and looked at again. So a
+//! A shop whose last run is too long ago is asked for one, as every shop is before its first READY, and probed again. So a
 //! shop differs from one that was not asked, such as after an hour without a control plane.
 
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::provision::{Context, proxy::Reply};
 
 /// The image answers here without WordPress.
 const ADDRESS: &str = "/cronz.php";
-/// A run that is at work cannot be watched; so long it is left alone before the shop is looked at again.
+/// A run that is at work cannot be watched; so long it is left alone before the shop is probed again.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// What a shop says of its last run.
@@ -112,7 +112,7 @@ mod tests {
     use http::HeaderMap;
 
     use super::*;
-    use crate::provision::{hostile, proxy::Answer};
+    use crate::{hostile, provision::proxy::Answer};
 
     fn answered(status: u16, body: &str) -> Reply {
         Reply::Shop(Answer { status, headers: HeaderMap::new(), body: body.to_owned().into() })

@@ -125,7 +125,7 @@ impl Seen {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provision::{hostile, steps::fixtures};
+    use crate::{hostile, provision::steps::fixtures};
     use http::HeaderMap;
 
     const URL: &str = "http://store-test0001.localhost:8080";

@@ -80,7 +80,7 @@ fn plain(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provision::hostile;
+    use crate::hostile;
 
     #[test]
     fn a_page_says_its_title_and_text_without_its_markup() {

@@ -3,7 +3,7 @@ use http::HeaderMap;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::provision::hostile;
+use crate::hostile;
 
 fn reply(status: u16, body: impl Into<Bytes>) -> Reply {
     Reply::Shop(Answer { status, headers: HeaderMap::new(), body: body.into() })

@@ -1,4 +1,5 @@
-//! What a hostile shop, merchant or cluster may answer, for the tests of everything that reads such answers.
+//! What a hostile shop, merchant, caller, issuer or cluster may send, and what a damaged Redis may have: for the tests of
+//! everything that reads it.
 //!
 //! Each test makes the same cases each time. `SENDSTORES_TEST_SEED=<number>` makes others, `SENDSTORES_TEST_LONG=1` makes
 //! many more: together more than a million.
