@@ -66,8 +66,8 @@ const STEPS: [StepDef; 5] = [
     kit::release::STEP,
     StepDef {
         facts: step("page", false),
-        observe: |context, store, _| {
-            Box::pin(kit::workload::observe(context, store, PAGE, FailureReason::ApplicationUnavailable))
+        observe: |context, store, expect| {
+            Box::pin(kit::workload::observe(context, store, expect, PAGE, FailureReason::ApplicationUnavailable))
         },
         ensure: |context, store| Box::pin(kit::release::ensure(context, store)),
         watches: Watches::Workload(PAGE),

@@ -64,9 +64,11 @@ pub enum Expect {
     /// The store was READY before and is being changed: the catalogue is the merchant's, and the storefront may have to be
     /// exposed again.
     ReadyAgain,
+    /// The store was suspended: as [`ReadyAgain`](Self::ReadyAgain), and its workloads have to be started again.
+    Resumed,
     /// The store is READY: exposed, and a quick probe may do.
     KeepReady,
-    /// The store is DEGRADED: exposed, and what is wrong with it is looked for.
+    /// The store is DEGRADED: exposed, and what is wrong with it is searched for.
     Recover,
 }
 
@@ -139,6 +141,7 @@ impl Expect {
         match store.state {
             State::Ready => Self::KeepReady,
             State::Degraded => Self::Recover,
+            State::Resuming => Self::Resumed,
             _ if store.ready_time.is_some() => Self::ReadyAgain,
             _ => Self::FirstReady,
         }
@@ -147,6 +150,16 @@ impl Expect {
     /// Whether the catalogue is still the one of the bootstrap. Afterwards it is the merchant's.
     pub const fn is_first(self) -> bool {
         matches!(self, Self::FirstReady)
+    }
+
+    /// Whether the store was READY once: what it holds is the merchant's.
+    pub const fn was_ready(self) -> bool {
+        !self.is_first()
+    }
+
+    /// Whether workloads that ask for no pod were stopped by a suspension, and have to be started again.
+    pub const fn is_resuming(self) -> bool {
+        matches!(self, Self::Resumed)
     }
 
     /// Whether the release was exposed and nothing of it is being changed, so that the Ingress alone decides.
@@ -236,6 +249,7 @@ mod tests {
             let (never, once) = match state {
                 State::Ready => (Expect::KeepReady, Expect::KeepReady),
                 State::Degraded => (Expect::Recover, Expect::Recover),
+                State::Resuming => (Expect::Resumed, Expect::Resumed),
                 _ => (Expect::FirstReady, Expect::ReadyAgain),
             };
             assert_eq!(Expect::of(&in_state(state)), never, "{state}");

@@ -1,4 +1,5 @@
-//! WordPress with WooCommerce and a MySQL-compatible database: its steps, and all else that is special to it.
+//! WordPress with WooCommerce and a MySQL-compatible database: its steps, and all else that is special to it. The probe of
+//! its storefront is `storefront.rs`.
 
 mod advice;
 mod bootstrap;
@@ -67,8 +68,8 @@ const STEPS: [StepDef; 7] = [
     steps::release::STEP,
     StepDef {
         facts: step(DATABASE_STEP, FailureReason::DatabaseUnavailable),
-        observe: |context, store, _| {
-            Box::pin(steps::workload::observe(context, store, DATABASE, FailureReason::DatabaseUnavailable))
+        observe: |context, store, expect| {
+            Box::pin(steps::workload::observe(context, store, expect, DATABASE, FailureReason::DatabaseUnavailable))
         },
         // A workload that is missing is one that the release has lost.
         ensure: |context, store| Box::pin(steps::release::ensure(context, store)),
@@ -76,15 +77,21 @@ const STEPS: [StepDef; 7] = [
     },
     StepDef {
         facts: step(APPLICATION_STEP, FailureReason::ApplicationUnavailable),
-        observe: |context, store, _| {
-            Box::pin(steps::workload::observe(context, store, APPLICATION, FailureReason::ApplicationUnavailable))
+        observe: |context, store, expect| {
+            Box::pin(steps::workload::observe(
+                context,
+                store,
+                expect,
+                APPLICATION,
+                FailureReason::ApplicationUnavailable,
+            ))
         },
         ensure: |context, store| Box::pin(steps::release::ensure(context, store)),
         watches: Watches::Workload(APPLICATION),
     },
     StepDef {
         facts: step(BOOTSTRAP_STEP, FailureReason::BootstrapFailed),
-        observe: |context, store, _| Box::pin(bootstrap::observe(context, store)),
+        observe: |context, store, expect| Box::pin(bootstrap::observe(context, store, expect)),
         ensure: |context, store| Box::pin(bootstrap::ensure(context, store)),
         watches: Watches::Inside(APPLICATION),
     },

@@ -8,7 +8,8 @@ use k8s_openapi::api::{
 };
 use kube::{Api, api::ListParams};
 use sendstores_core::{
-    FailureReason, State as Lifecycle, Store,
+    FailureReason, Store,
+    lifecycle::Expect,
     observed::{Outlook, Progress, Seen, Waiting},
     provisioner::StepError,
 };
@@ -63,11 +64,12 @@ impl Kind {
 pub async fn observe(
     context: &Context,
     store: &Store,
+    expect: Expect,
     workload: Workload,
     usual: FailureReason,
 ) -> Result<Seen<Progress>, StepError> {
     let state = state(context, store, workload).await?;
-    if matches!(state, State::ScaledDown) && store.state == Lifecycle::Resuming {
+    if matches!(state, State::ScaledDown) && expect.is_resuming() {
         return Ok(partial("stopped when the store was suspended"));
     }
     Ok(match state.waiting(usual) {

@@ -12,6 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sendstores_core::{
     Store,
     failure::FailureReason,
+    lifecycle::Expect,
     observed::{Outlook, Progress, Seen},
     provisioner::StepError,
 };
@@ -41,7 +42,7 @@ pub(super) struct ReadyPod {
     node: String,
 }
 
-pub(super) async fn observe(context: &Context, store: &Store) -> Result<Seen<Progress>, StepError> {
+pub(super) async fn observe(context: &Context, store: &Store, expect: Expect) -> Result<Seen<Progress>, StepError> {
     Ok(match observe_pod(context, store).await? {
         Inside::Closed => {
             let detail = "no pod of the application is ready";
@@ -51,24 +52,24 @@ pub(super) async fn observe(context: &Context, store: &Store) -> Result<Seen<Pro
             let detail = format!("the database does not answer the application: {why}");
             waiting(Outlook::Stuck, FailureReason::DatabaseUnavailable, detail)
         }
-        Inside::Open { state: State::At(stage, _), .. } if is_lost(store, stage) => return Err(lost()),
+        Inside::Open { state: State::At(stage, _), .. } if is_lost(expect, stage) => return Err(lost()),
         Inside::Open { state: State::At(stage, attempts), .. } => partial(describe(stage, attempts)),
         Inside::Open { state: State::Complete, .. } => done(),
     })
 }
 
 /// Fails if it is certain that a store which was READY once has lost what its database held.
-pub(super) async fn data_is_there(context: &Context, store: &Store) -> Result<(), StepError> {
+pub(super) async fn data_is_there(context: &Context, store: &Store, expect: Expect) -> Result<(), StepError> {
     match observe_pod(context, store).await {
-        Ok(Inside::Open { state: State::At(stage, _), .. }) if is_lost(store, stage) => Err(lost()),
+        Ok(Inside::Open { state: State::At(stage, _), .. }) if is_lost(expect, stage) => Err(lost()),
         // Whatever else is the matter, the shop itself shows it.
         Ok(_) | Err(_) => Ok(()),
     }
 }
 
 /// Whether the database is as before the installation, though the store was READY once.
-fn is_lost(store: &Store, stage: Stage) -> bool {
-    store.ready_time.is_some() && matches!(stage, Stage::Restore | Stage::Install)
+fn is_lost(expect: Expect, stage: Stage) -> bool {
+    expect.was_ready() && matches!(stage, Stage::Restore | Stage::Install)
 }
 
 /// An empty shop in place of the merchant's would hide that theirs is gone.
@@ -90,7 +91,7 @@ fn describe(stage: Stage, attempts: u32) -> String {
     }
 }
 
-/// Takes the next of the steps inside, which is all of them where there is a snapshot; who looks in between sees each.
+/// Takes the next of the steps inside, which is all of them where there is a snapshot; an observation in between shows each.
 pub(super) async fn ensure(context: &Context, store: &Store) -> Result<(), StepError> {
     let (pod, stage) = match observe_pod(context, store).await? {
         Inside::Closed => {
@@ -101,7 +102,7 @@ pub(super) async fn ensure(context: &Context, store: &Store) -> Result<(), StepE
             return Err(StepError::retryable(FailureReason::DatabaseUnavailable, why));
         }
         Inside::Open { state: State::Complete, .. } => return Ok(()),
-        Inside::Open { state: State::At(stage, _), .. } if is_lost(store, stage) => return Err(lost()),
+        Inside::Open { state: State::At(stage, _), .. } if is_lost(Expect::of(store), stage) => return Err(lost()),
         Inside::Open { pod, state: State::At(stage, _) } => (pod, stage),
     };
     let limit = |deadline| context.deadlines.of(deadline);
@@ -194,12 +195,14 @@ mod tests {
 
     #[test]
     fn only_what_was_ready_once_can_be_lost() {
-        let fresh = crate::provision::steps::fixtures::store();
-        let ready = Store { ready_time: Some(fresh.create_time), ..fresh.clone() };
         for (stage, empty) in
             [(Stage::Restore, true), (Stage::Install, true), (Stage::Activate, false), (Stage::Configure, false)]
         {
-            assert_eq!((is_lost(&fresh, stage), is_lost(&ready, stage)), (false, empty), "{stage:?}");
+            assert_eq!(
+                (is_lost(Expect::FirstReady, stage), is_lost(Expect::Recover, stage)),
+                (false, empty),
+                "{stage:?}"
+            );
         }
     }
 

@@ -56,7 +56,7 @@ pub(super) async fn observe(context: &Context, store: &Store, expect: Expect) ->
             return Ok(partial("a workload of the shop is gone"));
         }
         if expect.checks_data() {
-            Box::pin(bootstrap::data_is_there(context, store)).await?;
+            Box::pin(bootstrap::data_is_there(context, store, expect)).await?;
         }
     }
     let seen = Box::pin(ingress::probe(context, store, expect, product.as_deref(), sells)).await;
