@@ -14,13 +14,13 @@ use std::{
 
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use sendstores_client::{
-    Client, CreateStore, DeleteStore, Error,
+    ChangeStore, Client, CreateStore, DeleteStore, Error,
     v1::{Store, StoreFilter, store::State as Shows},
 };
-use sendstores_core::{ledger::Ledger, tenant::TenantEvent};
+use sendstores_core::{Event, ledger::Ledger, tenant::TenantEvent};
 use sendstores_server::ledger::{RedisConfig, RedisLedger};
 use sendstores_tests::{
-    ledger::{apply, declaration, tenant_event},
+    ledger::{apply, create, declaration, happen, tenant_event},
     oracle::{Answer, Filter, Recorder, Run, Shown, read_log},
     previous::previous_server,
     redis::RedisServer,
@@ -33,6 +33,8 @@ use tokio_util::sync::CancellationToken;
 const REPLICAS: usize = 3;
 const CALLERS: u64 = 8;
 const IDS: usize = 6;
+/// Stores that are suspended and resumed, and never deleted.
+const SUSPENDED: usize = 3;
 const ROUNDS: usize = 3;
 /// Answers that must have come before the next replica is stopped, and while it is gone.
 const ANSWERS: usize = 60;
@@ -60,6 +62,8 @@ enum Call {
     Delete(DeleteStore),
     Get(String),
     List,
+    Suspend(ChangeStore),
+    Resume(ChangeStore),
 }
 
 // === impl Call ===
@@ -82,6 +86,8 @@ impl Call {
             Self::Delete(delete) => client.delete(delete).await,
             Self::Get(id) => client.get(id).await.map(|_| None),
             Self::List => client.list(StoreFilter::default()).await.map(|_| None),
+            Self::Suspend(change) => client.suspend(change).await.map(Some),
+            Self::Resume(change) => client.resume(change).await.map(Some),
         };
         match answered {
             Err(Error::NotFound(_) | Error::AlreadyExists(_)) => Ok(None),
@@ -152,6 +158,30 @@ async fn keep_calling(world: Rc<World>, caller: u64, seed: u64) {
     }
 }
 
+/// Suspends and resumes a store. What the cluster does about it, another replica has written: there is no cluster here.
+async fn keep_suspending(world: Rc<World>, ledger: RedisLedger, id: String, seed: u64) {
+    create(&ledger, &id, "acme").await;
+    happen(&ledger, &id, Event::Converged).await;
+    let mut random = StdRng::seed_from_u64(seed);
+    for i in 0_u64.. {
+        if world.stop.is_cancelled() {
+            return;
+        }
+        let request_id = format!("{id}-{i}");
+        let change = ChangeStore::new(&id).request_id(&request_id);
+        let call = if i % 2 == 0 { Call::Suspend(change) } else { Call::Resume(change) };
+        // Two failures in a row end the test; `judge` names them.
+        let Some(store) = world.call(&call, &mut random).await else { return };
+        world.answers.borrow_mut().push(Answer { request_id, shown: Shown::from(&store) });
+        happen(&ledger, &id, Event::Converged).await;
+    }
+}
+
+/// Whether a server has the calls of a suspension, which came later than others.
+async fn knows_suspensions(client: &Client) -> bool {
+    matches!(client.suspend("store-none").await, Err(Error::NotFound(_)))
+}
+
 /// Watches at one replica, and goes on at the next when it is told to, or the connection broke.
 async fn keep_watching(world: Rc<World>, mut recorder: Recorder, first: usize) -> Recorder {
     for replica in first.. {
@@ -219,6 +249,12 @@ async fn rolling(programs: &[Option<PathBuf>]) {
     let (mut callers, mut watchers) = (JoinSet::new(), JoinSet::new());
     for caller in 0..CALLERS {
         callers.spawn_local(keep_calling(world.clone(), caller, random.random()));
+    }
+    if programs.iter().any(Option::is_some) && knows_suspensions(&world.client(0)).await {
+        for number in 0..SUSPENDED {
+            let id = format!("store-suspended-{number}");
+            callers.spawn_local(keep_suspending(world.clone(), ledger.clone(), id, random.random()));
+        }
     }
     for (i, recorder) in recorders().into_iter().enumerate() {
         watchers.spawn_local(keep_watching(world.clone(), recorder, i));
@@ -307,4 +343,49 @@ async fn a_server_of_the_version_before_passes_over_kinds_that_it_does_not_know(
     // A record that the previous version does not know is not touched by what it does.
     clients[0].delete("store-0").await.expect("deleted");
     assert_eq!(ledger.load(&acme.id).await, Ok(Some(acme)));
+}
+
+/// With a `SENDSTORES_PREVIOUS_REF` from before suspensions, their words are foreign to the older server.
+#[tokio::test]
+async fn a_server_of_the_version_before_loses_nothing_of_a_suspension() {
+    if std::env::var("SENDSTORES_TEST_LONG").as_deref() != Ok("1") {
+        return eprintln!("left out: SENDSTORES_TEST_LONG=1 has the previous server built, and runs it");
+    }
+    let previous = previous_server().expect("the previous server");
+    let redis = RedisServer::start().await;
+    let ledger = RedisLedger::connect(RedisConfig::new(redis.url())).await.expect("a ledger");
+    let old = ServerOptions::without_cluster(&redis.url()).program(previous).start_ready().await;
+    let new = ServerOptions::without_cluster(&redis.url()).start_ready().await;
+    let (old, new) = (old.client().await, new.client().await);
+    let knows = knows_suspensions(&old).await;
+    eprintln!("the older server {} suspensions", if knows { "knows" } else { "does not know" });
+    for round in 0..5 {
+        let id = format!("store-{round}");
+        let made = create(&ledger, &id, "acme").await;
+        happen(&ledger, &id, Event::Converged).await;
+        for (call, own) in [("suspend", Shows::Suspended), ("resume", Shows::Ready)] {
+            let changed = if call == "suspend" { new.suspend(&id).await } else { new.resume(&id).await };
+            let on_the_way = changed.expect("accepted").state();
+            assert_shown(&old, &id, on_the_way, knows).await;
+            happen(&ledger, &id, Event::Converged).await;
+            assert_eq!(new.get(&id).await.expect("shown").state(), own);
+            assert_shown(&old, &id, own, knows).await;
+        }
+        // READY again, with words of the suspension in its history: the older server writes them back.
+        let before = ledger.load(&made.id).await.expect("an answer").expect("a record");
+        old.delete(id.as_str()).await.expect("accepted");
+        let after = ledger.load(&made.id).await.expect("an answer").expect("a record");
+        assert!(after.generation > before.generation);
+        for entry in before.history.entries() {
+            assert!(after.history.entries().iter().any(|kept| kept == entry), "{entry:?} is lost");
+        }
+    }
+}
+
+/// A server shows a state that it does not know as unspecified, in Get and in List.
+async fn assert_shown(server: &Client, id: &str, state: Shows, knows: bool) {
+    let wanted = if knows || state == Shows::Ready { state } else { Shows::Unspecified };
+    assert_eq!(server.get(id).await.expect("shown").state(), wanted);
+    let listed = server.list(StoreFilter { ids: vec![id.to_owned()], ..StoreFilter::default() }).await.expect("a list");
+    assert_eq!(listed.stores.iter().map(Store::state).collect::<Vec<_>>(), [wanted]);
 }
