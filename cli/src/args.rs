@@ -260,7 +260,7 @@ pub(crate) struct DeleteArgs {
     /// Do not ask for confirmation. Without a terminal the command never asks.
     #[arg(long, short)]
     pub(crate) yes: bool,
-    /// Wait until the store and everything it owned are gone; until nothing of it runs, where deleted stores are kept for a time.
+    /// Wait until the store is DELETED, or RETAINED if the server keeps deleted stores.
     #[arg(long)]
     pub(crate) wait: bool,
     #[command(flatten)]
@@ -325,7 +325,7 @@ pub(crate) struct UpdateArgs {
 pub(crate) struct ChangeArgs {
     /// Id of the store.
     pub(crate) id: String,
-    /// Wait until it is so.
+    /// Wait until the store is SUSPENDED (resume, undelete: READY).
     #[arg(long)]
     pub(crate) wait: bool,
     #[command(flatten)]

@@ -54,7 +54,7 @@ impl Wait<'_> {
     }
 
     async fn until<T>(&self, wait: impl Future<Output = Result<T, Error>>, not_yet: &str) -> Result<T, Failure> {
-        let go_on = format!("the store goes on; go on waiting with `{}`", self.again);
+        let go_on = format!("the server continues; to wait again: `{}`", self.again);
         let ended = tokio::select! {
             done = Box::pin(wait) => done.map_err(|error| match error.retryable() {
                 true => Failure::from(error).hint(go_on),

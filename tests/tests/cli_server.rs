@@ -23,7 +23,7 @@ async fn a_store_that_cannot_advance_says_why_and_survives_its_server() {
     assert_eq!((ended.code, ended.stdout.as_str()), (130, ""), "{ended:?}");
     assert_eq!(ended.stderr.matches("connection lost").count(), 1, "{}", ended.stderr);
     assert!(
-        ended.stderr.contains("the store goes on; go on waiting with `sendstores get store-a --wait`"),
+        ended.stderr.contains("the server continues; to wait again: `sendstores get store-a --wait`"),
         "{}",
         ended.stderr
     );

@@ -65,7 +65,11 @@ async fn a_wait_that_ends_otherwise_says_so_by_its_exit_code() {
     let ended = run(&rig.url, "get store-b --wait --wait-timeout 50ms").await;
     assert_eq!(ended.code, 1, "{ended:?}");
     assert!(ended.stderr.contains("store-b is not READY after 0.0s"), "{}", ended.stderr);
-    assert!(ended.stderr.contains("go on waiting with `sendstores get store-b --wait`"), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("the server continues; to wait again: `sendstores get store-b --wait`"),
+        "{}",
+        ended.stderr
+    );
     assert_eq!(run(&rig.url, "get store-c --wait").await.code, 3);
 }
 

@@ -1059,7 +1059,7 @@ pub mod account_service_client {
     )]
     use tonic::codegen::*;
     use tonic::codegen::http::Uri;
-    /// Says to callers who they are. Errors are as those of StoreService that every call can return.
+    /// Returns the caller's identity. Errors are as those of StoreService that every call can return.
     #[derive(Debug, Clone)]
     pub struct AccountServiceClient<T> {
         inner: tonic::client::Grpc<T>,
@@ -1181,7 +1181,7 @@ pub mod account_service_server {
             tonic::Status,
         >;
     }
-    /// Says to callers who they are. Errors are as those of StoreService that every call can return.
+    /// Returns the caller's identity. Errors are as those of StoreService that every call can return.
     #[derive(Debug)]
     pub struct AccountServiceServer<T> {
         inner: Arc<T>,
@@ -1350,10 +1350,10 @@ pub struct Rules {
     /// The field must be set.
     #[prost(bool, tag = "1")]
     pub required: bool,
-    /// A text has at least so many characters.
+    /// The minimum number of characters of a text.
     #[prost(uint32, tag = "2")]
     pub min_len: u32,
-    /// A text has at most so many characters; so have the keys and values of a map.
+    /// The maximum number of characters of a text, and of each key and value of a map.
     #[prost(uint32, tag = "3")]
     pub max_len: u32,
     /// A text matches this regular expression as a whole.
@@ -1362,7 +1362,7 @@ pub struct Rules {
     /// A text is one of these.
     #[prost(string, repeated, tag = "5")]
     pub values: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// A list or a map has at most so many entries.
+    /// The maximum number of entries of a list or a map.
     #[prost(uint32, tag = "6")]
     pub max_items: u32,
     /// A number is at most this, and not negative.
@@ -2406,8 +2406,8 @@ pub mod store {
         Deleting = 9,
         /// The store and everything it owned are removed. The last state that a watch reports. Get returns NOT_FOUND.
         Deleted = 10,
-        /// The server closes the shop and stops its pods, because Delete was called and the operator has stores kept for a time. Undelete
-        /// brings the store back.
+        /// The server closes the shop and stops its pods, because Delete was called and the operator configured a deletion window.
+        /// Undelete brings the store back.
         Retaining = 11,
         /// Nothing of the store runs, and its data is kept until `purge_time`. Then the store is DELETING. Undelete brings it back.
         Retained = 12,
@@ -2823,7 +2823,7 @@ pub struct DeleteRequest {
     #[prost(bool, tag = "5")]
     pub validate_only: bool,
     /// If true, the store is removed now and for good, also where deleted stores are kept for a time. It does not overrule
-    /// `spec.deletion_protection`. A server of an older version ignores it, and always does so.
+    /// `spec.deletion_protection`. A server of an older version ignores this field and always removes the store at once.
     #[prost(bool, tag = "6")]
     pub force: bool,
 }
@@ -3125,7 +3125,7 @@ pub mod store_service_client {
     ///   limit of 1,024; WatchStatus has limits of its own. TOO_MANY_CONNECTIONS, the caller's address has too many open
     ///   connections: 10,000, unless the operator configured another limit. HEADERS_TOO_LARGE, the metadata of the call has more
     ///   than 16 KiB. RATE_LIMITED, with a RetryInfo: the caller has tenants, and has made as many calls in a second as it may;
-    ///   or the call has no valid credential, and neither had ten others from its address in the same second.
+    ///   or more than ten calls without a valid credential came from this address within one second.
     /// - UNAUTHENTICATED: TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED or TOKEN_REVOKED: the metadata `authorization` must be
     ///   "Bearer " and a valid token. Get another token, then repeat the call. TOKEN_OVER_PLAINTEXT, the token came from another
     ///   machine without TLS: replace it, and call over TLS. CERTIFICATE_INVALID, the client certificate of the connection is not
@@ -3833,7 +3833,7 @@ pub mod store_service_server {
     ///   limit of 1,024; WatchStatus has limits of its own. TOO_MANY_CONNECTIONS, the caller's address has too many open
     ///   connections: 10,000, unless the operator configured another limit. HEADERS_TOO_LARGE, the metadata of the call has more
     ///   than 16 KiB. RATE_LIMITED, with a RetryInfo: the caller has tenants, and has made as many calls in a second as it may;
-    ///   or the call has no valid credential, and neither had ten others from its address in the same second.
+    ///   or more than ten calls without a valid credential came from this address within one second.
     /// - UNAUTHENTICATED: TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED or TOKEN_REVOKED: the metadata `authorization` must be
     ///   "Bearer " and a valid token. Get another token, then repeat the call. TOKEN_OVER_PLAINTEXT, the token came from another
     ///   machine without TLS: replace it, and call over TLS. CERTIFICATE_INVALID, the client certificate of the connection is not
