@@ -1,17 +1,9 @@
 // What is chosen instead of written: products, payment, taxes.
 import type { PaymentMethod } from "../contract";
 import { CATALOGUES, PAYMENTS } from "../words";
-import { Fault, TextField, type Field } from "../ui/text-field";
-import type { Draft } from "./fields";
+import { Fault, TextField } from "../ui/text-field";
+import { RATE, type Draft } from "./fields";
 import type { Form } from "./form";
-
-const RATE: Field = {
-  path: "spec.shop.tax_rate",
-  label: "Standard rate of tax, in percent",
-  hint: "In the shop's country, or in its state.",
-  placeholder: "19",
-  inputMode: "decimal",
-};
 
 export function Choices({ form }: { form: Form }) {
   return (

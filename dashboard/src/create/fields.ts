@@ -2,6 +2,8 @@
 import { create } from "@bufbuild/protobuf";
 import { Catalogue, CreateRequestSchema, Engine, PaymentMethod, type CreateRequest } from "../contract";
 import type { Field } from "../ui/text-field";
+import { labelsOf } from "./labels";
+import { rulesOf } from "./rules";
 
 export interface Group {
   title: string;
@@ -18,106 +20,77 @@ const offered = (key: "currency" | "timeZone") => () => {
   }
 };
 
+/** A field with what the contract says of it: its default, its values, its limits. */
+function field(path: string, label: string, hint: string, more: Partial<Field> = {}): Field {
+  const { default: standard, enum: values, maxLength } = rulesOf(path);
+  const choices = values && (() => values);
+  return { path, label, hint, placeholder: standard, choices, longest: maxLength, ...more };
+}
+
+/** "kg, g, lbs or oz." */
+function oneOf(path: string): string {
+  const values = rulesOf(path).enum ?? [];
+  return `${values.slice(0, -1).join(", ")} or ${values.at(-1)}.`;
+}
+
 export const GROUPS: Group[] = [
   {
     title: "Shop",
     open: true,
     fields: [
-      { path: "spec.shop.title", label: "Title", hint: "Shown on every page.", placeholder: "My shop" },
-      {
-        path: "spec.shop.country",
-        label: "Country",
-        hint: "Two letters, where needed with a state: DE, US:CA.",
-        placeholder: "US:CA",
-      },
-      {
-        path: "spec.shop.currency",
-        label: "Currency",
-        hint: "Of all prices.",
-        placeholder: "USD",
-        choices: offered("currency"),
-      },
-      {
-        path: "spec.shop.admin_email",
-        label: "The merchant's e-mail address",
-        hint: "For orders and for a new password.",
+      field("spec.shop.title", "Title", "Shown on every page."),
+      field("spec.shop.country", "Country", "Two letters, where needed with a state: DE, US:CA."),
+      field("spec.shop.currency", "Currency", "Of all prices.", { choices: offered("currency") }),
+      field("spec.shop.admin_email", "The merchant's e-mail address", "For orders and for a new password.", {
         placeholder: "admin@ and the shop's host",
         type: "email",
-      },
+      }),
     ],
   },
   {
     title: "Language, time and units",
     open: false,
     fields: [
-      {
-        path: "spec.shop.locale",
-        label: "Language",
-        hint: "A WordPress locale that the image has.",
-        placeholder: "en_US",
-      },
-      {
-        path: "spec.shop.timezone",
-        label: "Time zone",
-        hint: "Its IANA name.",
-        placeholder: "UTC",
-        choices: offered("timeZone"),
-      },
-      {
-        path: "spec.shop.weight_unit",
-        label: "Weights in",
-        hint: "kg, g, lbs or oz.",
-        placeholder: "kg",
-        choices: () => ["kg", "g", "lbs", "oz"],
-      },
-      {
-        path: "spec.shop.dimension_unit",
-        label: "Lengths in",
-        hint: "m, cm, mm, in or yd.",
-        placeholder: "cm",
-        choices: () => ["m", "cm", "mm", "in", "yd"],
-      },
+      field("spec.shop.locale", "Language", "A WordPress locale that the image has."),
+      field("spec.shop.timezone", "Time zone", "Its IANA name.", { choices: offered("timeZone") }),
+      field("spec.shop.weight_unit", "Weights in", oneOf("spec.shop.weight_unit")),
+      field("spec.shop.dimension_unit", "Lengths in", oneOf("spec.shop.dimension_unit")),
     ],
   },
   {
     title: "Shipping",
     open: false,
     fields: [
-      {
-        path: "spec.shop.flat_rate",
-        label: "Cost of shipping",
-        hint: "Of one order, in the shop's currency.",
-        placeholder: "5.00",
+      field("spec.shop.flat_rate", "Cost of shipping", "Of one order, in the shop's currency.", {
         inputMode: "decimal",
-      },
+      }),
     ],
   },
   {
     title: "Name and owner of the store",
     open: false,
     fields: [
-      {
-        path: "store_id",
-        label: "Id",
-        hint: "“store-” and small letters, digits and “-”. It cannot be changed later.",
+      field("store_id", "Id", "“store-” and small letters, digits and “-”. It cannot be changed later.", {
         placeholder: "chosen by the server",
-      },
-      { path: "tenant", label: "Tenant", hint: "Who owns the store.", placeholder: "none" },
-      {
-        path: "spec.shop.admin_user",
-        label: "The merchant's login name",
-        hint: "For the administration of the shop.",
-        placeholder: "merchant",
-      },
-      {
-        path: "labels",
-        label: "Labels",
-        hint: "For your own use: key=value, with commas between them.",
+      }),
+      field("tenant", "Tenant", "Who owns the store.", { placeholder: "none" }),
+      field("spec.shop.admin_user", "The merchant's login name", "For the administration of the shop."),
+      field("labels", "Labels", "For your own use: key=value, with commas between them.", {
         placeholder: "team=a, campaign=spring",
-      },
+        // The limit is that of each value.
+        longest: undefined,
+      }),
     ],
   },
 ];
+
+/** Shown where taxes are calculated. */
+export const RATE: Field = field(
+  "spec.shop.tax_rate",
+  "Standard rate of tax, in percent",
+  "In the shop's country, or in its state.",
+  { placeholder: rulesOf("spec.shop.tax_rate").examples?.[0], inputMode: "decimal" },
+);
 
 /** What the form holds. */
 export interface Draft {
@@ -138,22 +111,12 @@ export const EMPTY: Draft = {
   pricesIncludeTax: false,
 };
 
-/** "a=b, c" as a map. What has no "=" is a key without a value, and the server says what is wrong with it. */
-export function labelsOf(text: string): Record<string, string> {
-  const pairs = text
-    .split(",")
-    .map((pair) => pair.trim())
-    .filter(Boolean);
-  return Object.fromEntries(
-    pairs.map((pair) => {
-      const at = pair.indexOf("=");
-      return at < 0 ? [pair, ""] : [pair.slice(0, at).trim(), pair.slice(at + 1).trim()];
-    }),
-  );
-}
+/** What is written in a field. */
+export const textAt = (draft: Draft, path: string): string =>
+  (path === RATE.path ? draft.taxRate : (draft.texts[path] ?? "")).trim();
 
 export function requestOf(draft: Draft): CreateRequest {
-  const text = (path: string) => draft.texts[path]?.trim() ?? "";
+  const text = (path: string) => textAt(draft, path);
   const shop = (name: string) => text(`spec.shop.${name}`);
   return create(CreateRequestSchema, {
     storeId: text("store_id"),

@@ -7,7 +7,8 @@ import { refusalOf, type FieldFault, type Refusal } from "../refusal";
 import { RequestIds } from "../request-id";
 import { go, storePath } from "../route";
 import { noteRefusal } from "../session";
-import { EMPTY, requestOf, type Draft } from "./fields";
+import { EMPTY, requestOf, textAt, type Draft } from "./fields";
+import { wrongWith } from "./rules";
 
 let pressed = false;
 addEventListener("pointerdown", () => (pressed = true), true);
@@ -42,7 +43,10 @@ export class Form {
   async check(path: string): Promise<void> {
     this.left.add(path);
     const turn = ++this.asked;
-    const request = { ...requestOf(this.draft.peek()), validateOnly: true };
+    const draft = this.draft.peek();
+    const wrong = wrongWith(path, textAt(draft, path));
+    void released().then(() => turn === this.asked && this.note(path, wrong));
+    const request = { ...requestOf(draft), validateOnly: true };
     const why = await stores.create(request, UNARY).then(() => undefined, refusalOf);
     await released();
     if (turn === this.asked && (!why || why.faults.length)) this.show(why?.faults ?? []);
@@ -66,6 +70,12 @@ export class Form {
       this.why.value = why;
     }
     this.busy.value = false;
+  }
+
+  /** What can be said without the server, until it answers. */
+  private note(path: string, why: string | undefined): void {
+    const others = this.faults.peek().filter(({ field }) => field !== path);
+    this.faults.value = why ? [...others, { field: path, why }] : others;
   }
 
   private show(faults: FieldFault[]): void {

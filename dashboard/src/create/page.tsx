@@ -93,9 +93,18 @@ function Section({ group, faults, children }: { group: Group; faults: FieldFault
     );
   }
   const wrong = group.fields.some((field) => faultOf(faults, field.path));
+  return <Folded title={group.title} wrong={wrong} children={children} />;
+}
+
+/** Opens where something is wrong. It is the reader who closes it: a fault that is mended must not take the field away. */
+function Folded({ title, wrong, children }: { title: string; wrong: boolean; children: ComponentChildren }) {
+  const element = useRef<HTMLDetailsElement>(null);
+  useEffect(() => {
+    if (wrong && element.current) element.current.open = true;
+  }, [wrong]);
   return (
-    <details class="card" open={wrong || undefined}>
-      <summary>{group.title}</summary>
+    <details ref={element} class="card">
+      <summary>{title}</summary>
       {children}
     </details>
   );

@@ -9,6 +9,8 @@ export interface Field {
   choices?: () => string[];
   type?: "text" | "email";
   inputMode?: "decimal" | "numeric";
+  /** The most characters. They are counted when it gets close; what is pasted is never cut. */
+  longest?: number;
 }
 
 interface Props {
@@ -50,9 +52,15 @@ export function TextField({ field, text, fault, onInput, onLeave }: Props) {
       <Fault id={`${id}-fault`} text={fault} />
       <p class="hint" id={`${id}-hint`}>
         {field.hint}
+        {counted(text, field.longest)}
       </p>
     </div>
   );
+}
+
+function counted(text: string, longest: number | undefined): string {
+  const length = [...text].length;
+  return longest !== undefined && length > longest * 0.8 ? ` ${length} of ${longest} characters.` : "";
 }
 
 export function Fault({ id, text }: { id: string; text: string | undefined }) {

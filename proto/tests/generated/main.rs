@@ -73,13 +73,14 @@ fn checked_in_code_is_what_the_protos_generate() {
 }
 
 /// Writes what is for this crate into `out`, and returns what is for others.
-fn generate(root: &Path, out: &Path) -> [(&'static str, String); 4] {
+fn generate(root: &Path, out: &Path) -> [(&'static str, String); 5] {
     let mut compiler = protox::Compiler::new([root]).expect("open the include path");
     compiler.include_imports(true).include_source_info(true).open_files(PROTOS).expect("compile the protos");
     let with_comments = compiler.file_descriptor_set();
     let [builder, flags] = settings::files(&with_comments);
     let pool = compiler.descriptor_pool();
-    let others = [builder, flags, methods::file(&pool), schema::file(&pool, &with_comments)];
+    let [schema, form] = schema::files(&pool, &with_comments);
+    let others = [builder, flags, methods::file(&pool), schema, form];
 
     tonic_prost_build::configure()
         .build_transport(false)

@@ -11,8 +11,8 @@ use serde_json::{Map, Value, json};
 /// The comments of a contract, by file and path.
 type Comments = BTreeMap<(String, Vec<i32>), String>;
 
-/// Where the schema is, from the repository's root, and its text.
-pub(crate) fn file(pool: &DescriptorPool, with_comments: &FileDescriptorSet) -> (&'static str, String) {
+/// The schema, and what the form of the dashboard takes from it: where each is, from the repository's root, and its text.
+pub(crate) fn files(pool: &DescriptorPool, with_comments: &FileDescriptorSet) -> [(&'static str, String); 2] {
     let mut schema = Schema { pool, comments: comments(with_comments), definitions: BTreeMap::new() };
     let ours = pool.services().filter(|service| service.package_name() == "sendstores.v1");
     for method in ours.flat_map(|service| service.methods().collect::<Vec<_>>()) {
@@ -26,8 +26,31 @@ pub(crate) fn file(pool: &DescriptorPool, with_comments: &FileDescriptorSet) -> 
     });
     // Another crate of a build may have the keys in the order in which they came.
     document.sort_all_objects();
-    let text = serde_json::to_string_pretty(&document).expect("JSON");
-    ("proto/src/generated/contract.schema.json", text + "\n")
+    let form = form(&document["$defs"]);
+    let text = |json: &Value| serde_json::to_string_pretty(json).expect("JSON") + "\n";
+    [("proto/src/generated/contract.schema.json", text(&document)), ("dashboard/src/create/fields.json", text(&form))]
+}
+
+/// The rules of the fields of a new store by their paths, as a `BadRequest` names them.
+fn form(definitions: &Value) -> Value {
+    const RULES: [&str; 9] =
+        ["default", "enum", "examples", "items", "maxItems", "maxLength", "maxProperties", "minLength", "pattern"];
+    let fields = |message: &str| definitions[message]["properties"].as_object().cloned().unwrap_or_default();
+    let own =
+        fields("CreateRequest").into_iter().filter(|(name, _)| ["store_id", "tenant", "labels"].contains(&&**name));
+    let shop = fields("ShopSettings").into_iter().map(|(name, field)| (format!("spec.shop.{name}"), field));
+    let rules = |field: &Value| {
+        let mut rules: Map<_, _> = field.as_object().cloned().unwrap_or_default();
+        rules.retain(|name, _| RULES.contains(&name.as_str()));
+        // Of a map, those of its values.
+        if let Some(text) = field["additionalProperties"].as_object() {
+            rules.extend(text.clone().into_iter().filter(|(name, _)| name == "maxLength"));
+        }
+        Value::Object(rules)
+    };
+    let mut form: Value = own.chain(shop).map(|(path, field)| (path, rules(&field))).collect::<Map<_, _>>().into();
+    form.sort_all_objects();
+    form
 }
 
 struct Schema<'a> {
