@@ -156,3 +156,59 @@ test("is suspended after a question, and brought back by a click", async ({ page
   await expect(page.locator(".history")).toContainText("Return was asked for");
   expect(id).toContain("store-");
 });
+
+test("is protected from deletion by a click, and given free by another", async ({ page, plane, admin }) => {
+  await shown(page, plane, admin, true);
+  const remove = page.getByRole("button", { name: "Delete" });
+  await expect(remove).toBeVisible();
+  await page.getByRole("button", { name: "Protect from deletion" }).click();
+  await expect(remove).toHaveCount(0);
+  await expect(page.getByRole("region", { name: "The store" })).toContainText("from deletion");
+  await page.reload();
+  await expect(page.getByRole("button", { name: "Allow deletion" })).toBeVisible();
+  await expect(remove).toHaveCount(0);
+  await page.getByRole("button", { name: "Allow deletion" }).click();
+  await expect(remove).toBeVisible();
+  await expect(page.locator(".history")).toContainText("A change was asked for");
+});
+
+test.describe("that is kept after its deletion", () => {
+  test.beforeAll(async ({ plane }) => {
+    await plane.kill();
+    await plane.serve("--deletion-window", "7d");
+  });
+  test.afterAll(async ({ plane }) => {
+    await plane.kill();
+    await plane.serve();
+  });
+
+  async function remove(page: Page, id: string, open: string, confirm: string): Promise<void> {
+    await page.getByRole("button", { name: open }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByRole("textbox").fill(id);
+    await dialog.getByRole("button", { name: confirm, exact: true }).click();
+    await expect(dialog).toHaveCount(0);
+  }
+
+  test("is brought back by a click, or removed before its time", async ({ page, plane, admin }) => {
+    const id = await shown(page, plane, admin, true);
+    await page.getByRole("button", { name: "Delete" }).click();
+    await expect(page.getByRole("dialog")).toContainText("until then it can be brought back");
+    await page.keyboard.press("Escape");
+    await remove(page, id, "Delete", "Delete");
+    await expect(page.locator(".title .badge")).toHaveText("Closing");
+    await expect(page.locator(".notice")).toContainText("its data is kept");
+    await page.getByRole("button", { name: "Undelete" }).click();
+    await expect(page.locator(".title .badge")).toHaveText("Resuming");
+    await expect(page.locator(".history")).toContainText("Deletion was taken back");
+
+    await remove(page, id, "Delete", "Delete");
+    await expect(page.locator(".title .badge")).toHaveText("Closing");
+    await page.getByRole("button", { name: "Remove now" }).click();
+    await expect(page.getByRole("dialog")).toContainText("is removed for good");
+    await page.keyboard.press("Escape");
+    await remove(page, id, "Remove now", "Delete for good");
+    await expect(page.locator(".title .badge")).toHaveText("Deleting");
+    await expect(page.getByRole("button", { name: "Undelete" })).toHaveCount(0);
+  });
+});

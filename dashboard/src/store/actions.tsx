@@ -24,7 +24,8 @@ export function Actions({ store, model }: Props) {
   const close = () => setOpen(undefined);
   const going = store.state === Store_State.DELETING || isKept(store.state);
   const sells = store.state === Store_State.READY || store.state === Store_State.DEGRADED;
-  const removable = may("stores.delete") && !going && !store.spec?.deletionProtection;
+  // What is kept can be removed before its time.
+  const removable = may("stores.delete") && store.state !== Store_State.DELETING && !store.spec?.deletionProtection;
   return (
     <div class="actions">
       {store.readyTime && !going && !isResting(store.state) && (
@@ -48,12 +49,12 @@ export function Actions({ store, model }: Props) {
       {removable && (
         <button type="button" class="danger" onClick={() => setOpen("delete")}>
           <Icon name="trash" />
-          Delete
+          {isKept(store.state) ? "Remove now" : "Delete"}
         </button>
       )}
       {open === "credentials" && !going && <CredentialsDialog id={store.id} onClose={close} />}
       {open === "suspend" && sells && <SuspendDialog store={store} model={model} onClose={close} />}
-      {open === "delete" && !going && <DeleteDialog model={model} onClose={close} />}
+      {open === "delete" && removable && <DeleteDialog model={model} onClose={close} />}
     </div>
   );
 }

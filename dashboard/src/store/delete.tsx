@@ -8,6 +8,7 @@ import { requestId } from "../request-id";
 import { noteRefusal } from "../session";
 import { Dialog } from "../ui/dialog";
 import { Problem } from "../ui/parts";
+import { isKept } from "../words";
 import type { OneStore } from "./model";
 
 /** A store that is being made changes all the time: what was agreed to still holds for it. */
@@ -15,14 +16,17 @@ const TRIES = 5;
 
 /** Whether what the reader agreed to is still the same loss. */
 const sameLoss = (agreed: Store, now: Store): boolean =>
-  agreed.uid === now.uid && agreed.generation === now.generation && !agreed.readyTime === !now.readyTime;
+  agreed.uid === now.uid &&
+  agreed.generation === now.generation &&
+  !agreed.readyTime === !now.readyTime &&
+  isKept(agreed.state) === isKept(now.state);
 
 async function remove(model: OneStore, agreed: Store): Promise<void> {
   let store = agreed;
   for (let tries = 1; ; tries++) {
     try {
       const { id, etag } = store;
-      const answer = await stores.delete({ id, etag, requestId: requestId() }, UNARY);
+      const answer = await stores.delete({ id, etag, force: isKept(store.state), requestId: requestId() }, UNARY);
       if (answer.store) model.take(answer.store);
       return;
     } catch (error) {
@@ -42,7 +46,7 @@ export function DeleteDialog({ model, onClose }: { model: OneStore; onClose(): v
   const [named, setNamed] = useState(false);
   const [busy, setBusy] = useState(false);
   const [why, setWhy] = useState<Refusal>();
-  const kept = useKeptUntil(model.id);
+  const kept = useKeptUntil(model.id, store !== undefined && isKept(store.state));
   if (!store) return null;
   const sold = store.readyTime !== undefined;
   const submit = async (event: Event) => {
@@ -99,18 +103,18 @@ export function DeleteDialog({ model, onClose }: { model: OneStore; onClose(): v
 }
 
 /** Until when the store could be brought back, if the server keeps deleted stores. Until it is known, the loss is for good. */
-function useKeptUntil(id: string): number | undefined {
+function useKeptUntil(id: string, force: boolean): number | undefined {
   const [until, setUntil] = useState<number>();
   useEffect(() => {
     let closed = false;
-    stores.delete({ id, validateOnly: true }, UNARY).then(
+    stores.delete({ id, force, validateOnly: true }, UNARY).then(
       ({ store }) => !closed && setUntil(ms(store?.purgeTime)),
       () => undefined, // The deletion itself says what is wrong.
     );
     return () => {
       closed = true;
     };
-  }, [id]);
+  }, [id, force]);
   return until;
 }
 

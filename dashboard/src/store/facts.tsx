@@ -5,8 +5,10 @@ import { fleetPath } from "../route";
 import { CopyButton } from "../ui/copy";
 import { Ago, Card, Link, Outside } from "../ui/parts";
 import { words } from "../words";
+import type { OneStore } from "./model";
+import { Protection } from "./protection";
 
-export function FactsCard({ store }: { store: Store }) {
+export function FactsCard({ store, model }: { store: Store; model: OneStore }) {
   const labels = Object.entries(store.labels).sort();
   return (
     <Card title="The store" id="facts">
@@ -40,12 +42,7 @@ export function FactsCard({ store }: { store: Store }) {
             <dd>{exact(ms(store.readyTime) ?? 0)}</dd>
           </>
         )}
-        {store.spec?.deletionProtection && (
-          <>
-            <dt>Protected</dt>
-            <dd>from deletion</dd>
-          </>
-        )}
+        <Protection store={store} model={model} />
         <dt>Changed</dt>
         <dd>
           <Ago time={ms(store.updateTime)} />, revision {store.revision.toString()}

@@ -86,7 +86,7 @@ function Shown({ store, model }: { store: Store; model: OneStore }) {
           <HistoryCard history={store.history} />
         </div>
         <div>
-          <FactsCard store={store} />
+          <FactsCard store={store} model={model} />
           {store.spec?.shop && <SettingsCard shop={store.spec.shop} />}
         </div>
       </div>
