@@ -12,6 +12,7 @@ import { TenantsPage } from "./tenants/list-page";
 import { TenantPage } from "./tenants/page";
 import { CreateTokenPage } from "./tokens/create";
 import { TokensPage } from "./tokens/page";
+import { TrendsPage } from "./trends/page";
 import { Announcer } from "./ui/announce";
 import { Link, PageTitle, Problem } from "./ui/parts";
 
@@ -73,6 +74,8 @@ function Page() {
       return <CreatePage />;
     case "store":
       return <StorePage key={at.id} id={at.id} />;
+    case "trends":
+      return <TrendsPage />;
     case "audit":
       return <AuditPage query={at.query} />;
     case "tokens":

@@ -18,6 +18,7 @@ interface Destination {
 const PLACES: Destination[] = [
   { href: "/", word: "Stores", pages: ["fleet", "store"] },
   { href: "/stores/new", word: "Create", needs: "stores.create", pages: ["create"] },
+  { href: "/trends", word: "Trends", needs: "stores.read", pages: ["trends"] },
   { href: "/audit", word: "Audit", needs: "audit.read", pages: ["audit"] },
   { href: "/tokens", word: "Tokens", needs: "tokens.manage", pages: ["tokens", "new-token"] },
   { href: "/tenants", word: "Tenants", needs: "tenants.manage", pages: ["tenants", "tenant", "new-tenant"] },

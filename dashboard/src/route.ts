@@ -8,10 +8,11 @@ addEventListener("popstate", () => (address.value = here()));
 
 export type Route =
   | { page: "fleet" | "audit" | "tokens" | "tenants"; query: URLSearchParams }
-  | { page: "create" | "new-token" | "new-tenant" | "none" }
+  | { page: "create" | "trends" | "new-token" | "new-tenant" | "none" }
   | { page: "store" | "tenant"; id: string };
 
-const PLAIN: Record<string, "create" | "new-token" | "new-tenant"> = {
+const PLAIN: Record<string, "create" | "trends" | "new-token" | "new-tenant"> = {
+  "/trends": "trends",
   "/stores/new": "create",
   "/new-token": "new-token",
   "/new-tenant": "new-tenant",

@@ -69,6 +69,7 @@ async function views(page: Page, plane: Plane, admin: string): Promise<[string, 
         await page.locator("table.audit summary").first().click();
       },
     ],
+    ["trends", () => shows("/trends", "The same as a table")],
     ["audit-empty", () => shows("/audit?about=nothing", "No entry matches.")],
     ["tokens", () => shows("/tokens", "Each user and program")],
     [
@@ -113,6 +114,7 @@ for (const scheme of ["light", "dark"] as const) {
       plane,
       admin,
     }) => {
+      test.setTimeout(120_000);
       await page.emulateMedia({ colorScheme: scheme, reducedMotion: "reduce" });
       await page.setViewportSize({ width, height: 900 });
       for (const [name, draw] of await views(page, plane, admin)) {
