@@ -41,7 +41,7 @@ pub enum Action {
     /// Wait for the cluster to remove it.
     AwaitRemoval,
     /// Nothing is left: record it.
-    Bury,
+    Finalize,
     /// Look at what runs of a store that is to be suspended.
     ObserveActivity,
     /// Ask the cluster to stop the next part of it. Safe to do again.
@@ -177,7 +177,7 @@ fn toward_nothing(observed: &Observed) -> Action {
         Seen::Unknown => Action::ObserveRemains,
         Seen::Known(Remains::Untouched) => Action::Remove,
         Seen::Known(Remains::Going(_) | Remains::Held(_)) => Action::AwaitRemoval,
-        Seen::Absent => Action::Bury,
+        Seen::Absent => Action::Finalize,
     }
 }
 
@@ -375,7 +375,7 @@ mod tests {
         observed.remains = Seen::Known(Remains::Going("volumes".to_owned()));
         assert_eq!(plan(&store, &observed, now()), Action::AwaitRemoval);
         observed.remains = Seen::Absent;
-        assert_eq!(plan(&store, &observed, now()), Action::Bury);
+        assert_eq!(plan(&store, &observed, now()), Action::Finalize);
     }
 
     #[test]

@@ -254,7 +254,7 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
                 self.reconciler.provisioner.remove(&self.store).await?;
             }
             Action::AwaitRemoval => self.wait_removal().await?,
-            Action::Bury => {
+            Action::Finalize => {
                 self.apply(Event::Removed).await?;
                 self.clock.done(StepName::REMOVAL);
                 tracing::info!(store = %self.store.id, "deleted");
@@ -381,7 +381,9 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
             Action::Observe(step) | Action::Ensure(step) | Action::Await(step) => Some(*step),
             Action::Converge(_) | Action::Degrade(_) => self.observed.pipeline().proof(),
             Action::NoteLoss => self.observed.pipeline().namespace(),
-            Action::ObserveRemains | Action::Remove | Action::AwaitRemoval | Action::Bury => Some(StepName::REMOVAL),
+            Action::ObserveRemains | Action::Remove | Action::AwaitRemoval | Action::Finalize => {
+                Some(StepName::REMOVAL)
+            }
             Action::ObserveActivity | Action::Stop | Action::AwaitStop | Action::NoteSuspended => {
                 Some(StepName::SUSPENSION)
             }
