@@ -59,7 +59,7 @@ impl Mirror {
                 // server, may put it right.
                 Err(error) => {
                     note(&error, &mut noted);
-                    self.stumble(error).await;
+                    self.note_failed_read(error).await;
                 }
             }
             if *loaded && swept.elapsed() > SWEEP {
@@ -185,7 +185,7 @@ impl Mirror {
     }
 
     /// Notes a failed read and waits a little.
-    async fn stumble(&self, error: LedgerError) {
+    async fn note_failed_read(&self, error: LedgerError) {
         if *self.0.status.borrow() == Status::Live {
             tracing::warn!(%error, "the log cannot be read; trying again");
             self.set_status(Status::Stale(error.to_string()));
