@@ -38,7 +38,7 @@ impl<L: Ledger> StoreApi<L> {
             if backend.mirror.unreadable(&id).is_some() {
                 return Err(Refusal::RecordUnreadable(id));
             }
-            backend.all_are_known()?;
+            backend.require_complete_mirror()?;
             return Err(Refusal::StoreNotFound(id));
         };
         Ok(cached::GetResponse { store: cached::store(&store, self.engines()), fresh_time: Some(convert::time(fresh)) })
@@ -61,7 +61,7 @@ impl<L: Ledger> StoreApi<L> {
 
         let backend = self.backend()?;
         let fresh = backend.ready(consistency, next.as_ref()).await?;
-        backend.all_are_known()?;
+        backend.require_complete_mirror()?;
         let after = next.as_ref().map(|next| &next.after);
         let Page { stores, more, total, position } = backend.mirror.list(&listing, after, most);
         let encoded = page(stores.iter().map(|store| view.encode(store, self.engines())), MAX_PAGE_BYTES);

@@ -66,7 +66,7 @@ struct Shared<L> {
 impl<L> Backend<L> {
     /// What is not in memory is nowhere. While the ledger is not believed, only a memory that was complete before can say
     /// that: no caller gets NOT_FOUND for a store that may stand in the cluster.
-    pub(super) fn all_are_known(&self) -> Result<(), Refusal> {
+    pub(super) fn require_complete_mirror(&self) -> Result<(), Refusal> {
         match &*self.mirror.doubt().borrow() {
             Some(Doubt { why, complete: false }) => Err(Refusal::ReadOnly { why: why.clone() }),
             Some(_) | None => Ok(()),

@@ -35,7 +35,7 @@ impl<L: Ledger> StoreApi<L> {
         let (filter, consistency) = violations.finish(filter.zip(consistency))?;
         let backend = self.backend()?;
         let fresh = backend.mirror.ready(consistency, &backend.ledger).await?;
-        backend.all_are_known()?;
+        backend.require_complete_mirror()?;
         let counted = backend.mirror.summary(&filter, SystemTime::now().into());
         Ok(response(counted, fresh))
     }

@@ -100,7 +100,7 @@ impl<L: Ledger> StoreApi<L> {
         let here = backend.mirror.position();
         let (snapshot, cursor) = match position {
             None => {
-                backend.all_are_known()?;
+                backend.require_complete_mirror()?;
                 let (stores, cursor) = backend.mirror.shared_snapshot(filter.clone());
                 (Some(Opening { stores, sent: 0 }), cursor)
             }
