@@ -20,13 +20,13 @@ mod names;
 mod origin;
 mod process;
 mod proxy;
+mod public_client;
 mod quantity;
 mod reach;
 mod redact;
 mod reviews;
 mod settings;
 mod steps;
-mod visitor;
 mod wait;
 
 use std::{sync::Arc, time::Duration};
@@ -47,7 +47,7 @@ use self::{
     engines::{EngineDef, Registry},
     helm::Helm,
     informer::Informers,
-    visitor::{Visit, Visitor},
+    public_client::{PublicClient, Visit},
 };
 use crate::permits::ClassPermits;
 pub use cluster::Clients;
@@ -96,7 +96,7 @@ pub struct Context {
     /// What wakes those who wait for the cluster.
     informers: Informers,
     helm: Helm,
-    visitor: Visitor,
+    public_client: PublicClient,
     deadlines: Deadlines,
     cron_interval: Option<Duration>,
     quota: Quota,
@@ -122,7 +122,7 @@ impl KubeProvisioner {
         let cluster = Arc::new(Cluster::new(clients.into(), deadlines.call, probe_via));
         let informers = Informers::new(cluster.clone());
         let helm = Helm::new(helm, deadlines.helm, deadlines.helm_grace);
-        let visitor = Visitor::default();
+        let public_client = PublicClient::default();
         let (requests, volumes, reach) = (ClassPermits::for_requests(requests), Default::default(), Default::default());
         Self {
             context: Arc::new(Context {
@@ -130,7 +130,7 @@ impl KubeProvisioner {
                 cluster,
                 informers,
                 helm,
-                visitor,
+                public_client,
                 deadlines,
                 cron_interval,
                 quota,
@@ -172,7 +172,7 @@ impl Context {
     /// One GET at the store's public address, in the same time.
     async fn visit(&self, store: &Store, path: &str) -> Visit {
         let _permit = self.requests.acquire(store).await;
-        self.visitor.get(&store.url, path, self.deadlines.probe).await
+        self.public_client.get(&store.url, path, self.deadlines.probe).await
     }
 
     /// The engine that `store` is made of.

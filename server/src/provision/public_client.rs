@@ -1,4 +1,4 @@
-//! Requests as a visitor's browser makes them: to the shop's public address, which may or may not be reached from here.
+//! Requests as a shopper's browser makes them: to the shop's public address, which may or may not be reached from here.
 
 use std::{
     collections::HashMap,
@@ -50,7 +50,7 @@ pub(crate) enum Visit {
 
 /// Visits shops. Each client is made when it is first needed.
 #[derive(Default)]
-pub(crate) struct Visitor {
+pub(crate) struct PublicClient {
     plain: OnceLock<Result<Browser, rustls::Error>>,
     secure: OnceLock<Result<Browser, rustls::Error>>,
     /// The addresses that are not visited, each until when and why. One shop's name that leads nowhere says nothing of the
@@ -61,9 +61,9 @@ pub(crate) struct Visitor {
 type Browser = Client<HttpsConnector<HttpConnector<Resolver>>, Full<Bytes>>;
 type Resolver = BoxCloneSyncService<Name, std::vec::IntoIter<SocketAddr>, io::Error>;
 
-// === impl Visitor ===
+// === impl PublicClient ===
 
-impl Visitor {
+impl PublicClient {
     /// One GET of `path` below `base`, the shop's public URL, by its own name and scheme. Follows no redirect.
     pub(crate) async fn get(&self, base: &str, path: &str, limit: Duration) -> Visit {
         self.ask(base, &Question::get("", path), limit).await
@@ -192,9 +192,9 @@ mod tests {
     async fn a_visit_comes_by_the_shops_own_name_and_scheme() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let host = format!("store-a.localhost:{}", listener.local_addr().unwrap().port());
-        let (visitor, base) = (Visitor::default(), format!("http://{host}"));
+        let (client, base) = (PublicClient::default(), format!("http://{host}"));
         let answer = "HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nContent-Length: 4\r\n\r\nbody";
-        let (visit, request) = tokio::join!(visitor.get(&base, "/shop/?a=b", LIMIT), serve_one(listener, answer));
+        let (visit, request) = tokio::join!(client.get(&base, "/shop/?a=b", LIMIT), serve_one(listener, answer));
         let Visit::Answered(answer) = visit else { panic!("{visit:?}") };
         assert_eq!((answer.status, &answer.body[..]), (302, &b"body"[..]));
         assert!(request.starts_with("get /shop/?a=b http/1.1\r\n"), "{request}");
@@ -204,12 +204,12 @@ mod tests {
         // A server that closes the connection without an answer was reached all the same.
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let other = format!("http://store-a.localhost:{}", listener.local_addr().unwrap().port());
-        let (visit, _) = tokio::join!(visitor.get(&other, "/", LIMIT), serve_one(listener, ""));
+        let (visit, _) = tokio::join!(client.get(&other, "/", LIMIT), serve_one(listener, ""));
         assert!(matches!(&visit, Visit::Unanswered(_)), "{visit:?}");
         // The listener is gone.
-        let visit = visitor.get(&base, "/", LIMIT).await;
+        let visit = client.get(&base, "/", LIMIT).await;
         assert!(matches!(&visit, Visit::Unreachable(why) if why.contains("refused")), "{visit:?}");
-        assert_eq!(visitor.is_quiet(&base), None, "who is refused at once costs nothing");
+        assert_eq!(client.is_quiet(&base), None, "who is refused at once costs nothing");
     }
 
     #[tokio::test]
@@ -223,8 +223,8 @@ mod tests {
             ..Question::get("", "/cart")
         };
         let answer = "HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n";
-        let visitor = Visitor::default();
-        let (visit, request) = tokio::join!(visitor.ask(&base, &question, LIMIT), serve_one(listener, answer));
+        let client = PublicClient::default();
+        let (visit, request) = tokio::join!(client.ask(&base, &question, LIMIT), serve_one(listener, answer));
         assert!(matches!(&visit, Visit::Answered(answer) if answer.status == 201), "{visit:?}");
         assert!(request.starts_with("post /cart http/1.1\r\n") && request.contains("cart-token: t\r\n"), "{request}");
         assert!(request.contains("content-length: 8\r\n"), "{request}");
@@ -238,8 +238,8 @@ mod tests {
             let (mut stream, _) = listener.accept().await.unwrap();
             stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
         };
-        let visitor = Visitor::default();
-        let (visit, ()) = tokio::join!(visitor.get(&base, "/", LIMIT), plain);
+        let client = PublicClient::default();
+        let (visit, ()) = tokio::join!(client.get(&base, "/", LIMIT), plain);
         assert!(matches!(visit, Visit::Unreachable(_)), "{visit:?}");
     }
 
@@ -247,10 +247,10 @@ mod tests {
     async fn who_is_reached_and_says_nothing_in_time_gives_no_answer() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://store-a.localhost:{}", listener.local_addr().unwrap().port());
-        let visitor = Visitor::default();
-        let visit = visitor.get(&base, "/", Duration::from_millis(100)).await;
+        let client = PublicClient::default();
+        let visit = client.get(&base, "/", Duration::from_millis(100)).await;
         assert!(matches!(&visit, Visit::Unanswered(why) if why.contains("within 100ms")), "{visit:?}");
-        assert_eq!(visitor.is_quiet(&base), None, "it was reached");
+        assert_eq!(client.is_quiet(&base), None, "it was reached");
     }
 
     /// A listener that accepts nothing and whose line is full, and what fills it: a connection to it is never made.
@@ -272,24 +272,24 @@ mod tests {
         let base =
             |name: &str, at: &TcpListener| format!("http://{name}.localhost:{}", at.local_addr().unwrap().port());
         let (slow, other) = (base("store-slow", &full), base("store-other", &listener));
-        let visitor = Visitor::default();
-        let visit = visitor.get(&slow, "/", LIMIT).await;
+        let client = PublicClient::default();
+        let visit = client.get(&slow, "/", LIMIT).await;
         assert!(matches!(&visit, Visit::Unreachable(_)), "{visit:?}");
         let answer = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
         let (visit, _) =
-            tokio::join!(timeout(LIMIT, visitor.get(&other, "/", LIMIT)), timeout(REACH, serve_one(listener, answer)));
+            tokio::join!(timeout(LIMIT, client.get(&other, "/", LIMIT)), timeout(REACH, serve_one(listener, answer)));
         assert!(matches!(&visit, Ok(Visit::Answered(_))), "{visit:?}");
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_address_that_was_not_reached_is_not_visited_for_a_while() {
-        let (visitor, base) = (Visitor::default(), "http://store-a.localhost:1");
-        visitor.be_quiet(base, "no answer");
-        let visit = visitor.get(base, "/", LIMIT).await;
+        let (client, base) = (PublicClient::default(), "http://store-a.localhost:1");
+        client.be_quiet(base, "no answer");
+        let visit = client.get(base, "/", LIMIT).await;
         assert!(matches!(&visit, Visit::Unreachable(why) if why == "no answer"), "{visit:?}");
         tokio::time::advance(QUIET).await;
-        assert_eq!(visitor.is_quiet(base), None);
-        visitor.be_quiet("http://store-b.localhost:1", "no answer");
-        assert_eq!(visitor.quiet.lock().unwrap().len(), 1, "what is over is forgotten");
+        assert_eq!(client.is_quiet(base), None);
+        client.be_quiet("http://store-b.localhost:1", "no answer");
+        assert_eq!(client.quiet.lock().unwrap().len(), 1, "what is over is forgotten");
     }
 }

@@ -17,7 +17,7 @@ use super::{
     Context,
     answers::{self, Kind},
     proxy::{self, Answer, Question, Reply},
-    visitor::Visit,
+    public_client::Visit,
 };
 
 /// So many stores that answer at their public address alone, with none between them that answers otherwise, are no coincidence.
@@ -90,7 +90,7 @@ pub(crate) fn is_of_the_way(why: &str) -> bool {
 
 /// `None`: what is in front of the store answers for it, or nothing does.
 async fn at_address(context: &Context, store: &Store, question: &Question<'_>, limit: Duration) -> Option<Answer> {
-    match context.visitor.ask(&store.url, question, limit).await {
+    match context.public_client.ask(&store.url, question, limit).await {
         Visit::Answered(answer) if !matches!(answer.status, 502..=504) => Some(answer),
         Visit::Answered(_) | Visit::Unanswered(_) | Visit::Unreachable(_) => None,
     }

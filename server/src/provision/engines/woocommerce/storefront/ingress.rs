@@ -14,8 +14,8 @@ use super::judge::{self, Finding};
 use crate::provision::{
     Context,
     proxy::{Answer, Reply},
+    public_client::Visit,
     reach,
-    visitor::Visit,
 };
 
 /// An Ingress controller takes a moment to learn of an Ingress, and cannot be watched at it. So long does a shop that
