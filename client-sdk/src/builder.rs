@@ -41,6 +41,7 @@ pub(crate) struct Settings {
     pub(crate) watch_silence: Duration,
     pub(crate) retry: RetryPolicy,
     pub(crate) tokens: Tokens,
+    pub(crate) read_only: bool,
 }
 
 impl Default for Settings {
@@ -50,6 +51,7 @@ impl Default for Settings {
             watch_silence: WATCH_SILENCE,
             retry: RetryPolicy::default(),
             tokens: Tokens::None,
+            read_only: false,
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use std::pin::Pin;
 
-use tonic::{Request, Response, Status, Streaming, transport::Channel};
+use sendstores_proto::access::READ_ONLY;
+use tonic::{Request, Response, Status, Streaming, metadata::MetadataValue, transport::Channel};
 
 use crate::{
     client::{Client, stores},
@@ -54,7 +55,7 @@ impl Client {
             let (channel, place) = self.connections.for_watch();
             let mut grpc = stores(channel);
             // The deadline is for the stream to open; sent to the server, it would end the stream.
-            let request = signed(request.clone(), bearer.as_ref());
+            let request = self.signed(request.clone(), bearer.as_ref());
             async move {
                 let open = Box::pin(async move { grpc.watch_status(request).await });
                 Ok(Opened { messages: self.within(open).await?, bearer, place })
@@ -86,7 +87,7 @@ impl Client {
         R: Future<Output = Result<Response<A>, Status>>,
     {
         let once = |bearer: Option<Bearer>| {
-            let mut request = signed(request.clone(), bearer.as_ref());
+            let mut request = self.signed(request.clone(), bearer.as_ref());
             request.set_timeout(self.settings.timeout);
             self.within(Box::pin(call(self.connections.for_calls(), request)))
         };
@@ -145,13 +146,16 @@ impl Client {
             Err(_) => Err(Status::deadline_exceeded(format!("no answer within {:?}", self.settings.timeout)).into()),
         }
     }
-}
 
-/// The request with its token, if there is one.
-fn signed<Q>(request: Q, bearer: Option<&Bearer>) -> Request<Q> {
-    let mut request = Request::new(request);
-    if let Some(bearer) = bearer {
-        request.metadata_mut().insert("authorization", bearer.clone());
+    /// The request with what each has: its token, if there is one, and what the caller forbids it.
+    fn signed<Q>(&self, request: Q, bearer: Option<&Bearer>) -> Request<Q> {
+        let mut request = Request::new(request);
+        if let Some(bearer) = bearer {
+            request.metadata_mut().insert("authorization", bearer.clone());
+        }
+        if self.settings.read_only {
+            request.metadata_mut().insert(READ_ONLY, MetadataValue::from_static("true"));
+        }
+        request
     }
-    request
 }

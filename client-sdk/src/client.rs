@@ -72,6 +72,14 @@ impl Client {
         self
     }
 
+    /// The same client, whose calls change nothing: the server refuses those that would (`CALL_READ_ONLY`), also with
+    /// `validate_only`, and its audit has them. A server of an older version does not know this, and does what the token may do.
+    #[must_use]
+    pub fn read_only(mut self) -> Self {
+        self.settings.read_only = true;
+        self
+    }
+
     /// Asks for a new store and returns it as accepted, usually PROVISIONING; [`Self::wait_until_ready`] goes on from there.
     ///
     /// Without a `request_id` the client makes one for this call. [`CreateStore::ensure_request_id`] makes it beforehand,

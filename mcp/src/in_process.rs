@@ -68,7 +68,7 @@ impl Mcp {
     /// # Errors
     /// What the call would come to.
     pub async fn check(&self, name: &str, arguments: &JsonObject) -> Result<(), Called> {
-        let tool = self.tool(name).map_err(|why| Called::failed(&why))?;
+        let tool = self.tool(name, arguments).await.map_err(|why| Called::failed(&why))?;
         let checked = tool.check(&self.call_in_process(), arguments.clone()).await;
         checked.map_err(|why| Called::failed(&why))
     }
@@ -76,7 +76,7 @@ impl Mcp {
     /// Calls a tool. There is no confirmation: a write needs [`Settings::write`](crate::Settings), and a deletion
     /// [`Settings::unattended_delete`](crate::Settings) too, whose human this program has asked.
     pub async fn run(&self, name: &str, arguments: JsonObject) -> Called {
-        let tool = match self.tool(name) {
+        let tool = match self.tool(name, &arguments).await {
             Ok(tool) => tool,
             Err(why) => return Called::failed(&why),
         };
@@ -87,13 +87,16 @@ impl Mcp {
         }
     }
 
-    fn tool(&self, name: &str) -> Result<Tool, Trouble> {
-        let Some(tool) = Tool::named(name) else { return Err(Trouble::refused("there is no such tool")) };
-        if self.has(tool) {
-            Ok(tool)
-        } else {
-            Err(Trouble::refused(format!("{name} changes something, and only reads are allowed")))
+    /// Has the server's audit note a call that the human did not want.
+    pub async fn declined(&self, name: &str, arguments: &JsonObject) {
+        if let Some(tool) = Tool::named(name) {
+            let _refusal = Box::pin(self.forbid(tool, arguments.clone())).await;
         }
+    }
+
+    async fn tool(&self, name: &str, arguments: &JsonObject) -> Result<Tool, Trouble> {
+        let Some(tool) = Tool::named(name) else { return Err(Trouble::refused("there is no such tool")) };
+        if self.has(tool) { Ok(tool) } else { Err(Box::pin(self.forbid(tool, arguments.clone())).await) }
     }
 
     fn call_in_process(&self) -> Call<'_> {

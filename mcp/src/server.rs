@@ -6,9 +6,9 @@ use rmcp::{
     ErrorData, RoleServer, ServerHandler, ServiceExt,
     model::{
         CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, GetPromptRequestParams,
-        GetPromptResponse, Implementation, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
-        ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities,
-        ServerConfig,
+        GetPromptResponse, Implementation, JsonObject, ListPromptsResult, ListResourceTemplatesResult,
+        ListResourcesResult, ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse,
+        ServerCapabilities, ServerConfig,
     },
     service::RequestContext,
 };
@@ -17,7 +17,7 @@ use sendstores_client::{Client, v1::Principal};
 use crate::{
     gate::Gate,
     prompts, resources,
-    tools::{Call, Effect, Tool},
+    tools::{Call, Effect, Tool, Trouble},
 };
 
 /// How long a client may keep a list, in milliseconds: the rights of a caller may change.
@@ -79,6 +79,22 @@ impl Mcp {
         Tool::ALL.into_iter().filter(move |tool| self.has(*tool) && tool.facts().needs.iter().all(may))
     }
 
+    /// Why a tool that this server does not have is not called. The API gets the call as one that may change nothing, so
+    /// that its audit has what the assistant tried.
+    pub(crate) async fn forbid(&self, tool: Tool, arguments: JsonObject) -> Trouble {
+        let client = self.client.clone().read_only();
+        let Self { settings, ref gate, .. } = *self;
+        let call = Call { client: &client, settings, gate, context: None };
+        let name = tool.facts().name;
+        let only_reads = || Trouble::refused(format!("{name} changes something, and only reads are allowed"));
+        match tool.check(&call, arguments).await {
+            Err(Trouble::Call(error)) if error.reason() == Some("CALL_READ_ONLY") => only_reads(),
+            Err(why) => why,
+            // A server of an older version, which has checked the call and done nothing.
+            Ok(()) => only_reads(),
+        }
+    }
+
     pub(crate) fn client(&self) -> &Client {
         &self.client
     }
@@ -129,8 +145,8 @@ impl ServerHandler for Mcp {
             return Err(ErrorData::invalid_params("there is no such tool; tools/list has those of this caller", None));
         };
         if !self.has(tool) {
-            let text = format!("Refused: this server only reads, and {} changes something.", request.name);
-            return Ok(CallToolResult::error(vec![ContentBlock::text(text)]).into());
+            let why = self.forbid(tool, request.arguments.unwrap_or_default()).await;
+            return Ok(CallToolResult::error(vec![ContentBlock::text(why.text())]).into());
         }
         Ok(tool.call(&self.call(Some(&context)), request).await)
     }

@@ -4,6 +4,9 @@ use crate::v1::access::{Effect, Scope};
 
 include!("generated/methods.rs");
 
+/// The metadata of a call by which its caller forbids it to change anything, whatever its rights are.
+pub const READ_ONLY: &str = "sendstores-read-only";
+
 /// Who may call a method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {

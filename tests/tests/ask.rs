@@ -4,10 +4,16 @@ mod ask_rig;
 mod cli_rig;
 mod sdk_rig;
 
+use std::collections::BTreeSet;
+
 use ask_rig::{Ask, CANARY, fine, lines};
+use futures::TryStreamExt;
 use sdk_rig::Rig;
-use sendstores_client::CreateStore;
-use sendstores_tests::model_endpoint::{Format, ModelEndpoint, Turn};
+use sendstores_client::{CreateStore, v1::AuditFilter};
+use sendstores_tests::{
+    model_endpoint::{Format, ModelEndpoint, Turn},
+    wait::until,
+};
 use serde_json::{Value, json};
 
 const BOTH: [Format; 2] = [Format::OpenAi, Format::Anthropic];
@@ -245,4 +251,14 @@ async fn a_model_that_obeys_what_it_reads_changes_nothing_without_a_terminal() {
     let after = rig.client.get("store-a").await.expect("it is there");
     assert_eq!(after.etag, etag);
     rig.client.get("store-evil").await.expect_err("it was not made");
+    // Its user may do both: what it tried is refused as a call that only reads.
+    let tried = until("the attempts in the audit", async || {
+        let entries: Vec<_> = rig.client.list_audit(AuditFilter::default()).try_collect().await.ok()?;
+        let denied = entries.into_iter().filter(|entry| entry.reason == "CALL_READ_ONLY");
+        let of_ask = denied.filter(|entry| entry.user_agent.starts_with("sendstores-ask/"));
+        let methods: BTreeSet<_> = of_ask.map(|entry| entry.method).collect();
+        (methods.len() == 2).then_some(methods)
+    })
+    .await;
+    assert!(tried.iter().all(|method| method.ends_with("/Delete") || method.ends_with("/Create")), "{tried:?}");
 }

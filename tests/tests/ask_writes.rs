@@ -88,6 +88,12 @@ async fn a_deletion_needs_the_id_typed_back_and_a_chat_goes_on_after_it() {
         assert!(ended.stdout.contains("declined this call: nothing is changed"), "{}", ended.stdout);
         assert_ne!(rig.client.get("store-a").await.expect("it is there").state(), State::Deleting);
     }
+    let declined = until("what was declined in the audit", async || {
+        let entries: Vec<_> = rig.client.list_audit(AuditFilter::default()).try_collect().await.ok()?;
+        entries.into_iter().find(|entry| entry.reason == "CALL_READ_ONLY")
+    })
+    .await;
+    assert!(declined.method.ends_with("StoreService/Delete"), "{declined:?}");
     // What was typed or pasted before the question is no answer to it.
     let ended =
         ask.on_terminal(&["chat"], &[("> ", "delete store-a\nstore-a\n"), (TYPE_ID, "\n"), ("> ", "exit\n")]).await;

@@ -207,6 +207,7 @@ impl Agent {
                 forgotten.map_err(|error| unread(error.into()))?;
                 let asked = confirm(effect, name, arguments, &mut stdin().lock(), &mut stderr());
                 if asked.map_err(unread)? == Decision::Declined {
+                    self.mcp.declined(name, arguments).await;
                     let text = "The user declined this call: nothing is changed. Do not make it again.";
                     return Ok((Outcome::Declined, failed(text.to_owned())));
                 }

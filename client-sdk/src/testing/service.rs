@@ -5,6 +5,7 @@ use std::{sync::Arc, time::SystemTime};
 use futures::stream::BoxStream;
 use prost::Message;
 use rand::RngExt;
+use sendstores_proto::access::READ_ONLY;
 use tonic::{Code, Request, Response, Status};
 use uuid::Uuid;
 
@@ -56,6 +57,16 @@ impl Service {
             Ok(()) => Ok(given.map(str::to_owned)),
             Err(reason) => Err(refused(Code::Unauthenticated, reason, "this server needs another token")),
         }
+    }
+
+    /// The same of a call that changes something.
+    fn admit_write<Q>(&self, request: &Request<Q>) -> Result<(), Status> {
+        self.admit(request)?;
+        if request.metadata().contains_key(READ_ONLY) {
+            let why = "the caller sent `sendstores-read-only` with a call that changes something; nothing was done";
+            return Err(refused(Code::PermissionDenied, "CALL_READ_ONLY", why));
+        }
+        Ok(())
     }
 
     fn new_store(&self, request: CreateRequest) -> Result<Store, Status> {
@@ -117,7 +128,7 @@ impl StoreService for Service {
     type WatchStatusStream = BoxStream<'static, Result<WatchStatusResponse, Status>>;
 
     async fn create(&self, request: Request<CreateRequest>) -> Result<Response<CreateResponse>, Status> {
-        self.admit(&request)?;
+        self.admit_write(&request)?;
         let request = request.into_inner();
         parse::create(&request)?;
         let (request_id, validate_only) = (request.request_id.clone(), request.validate_only);
@@ -169,7 +180,7 @@ impl StoreService for Service {
     }
 
     async fn delete(&self, request: Request<DeleteRequest>) -> Result<Response<DeleteResponse>, Status> {
-        self.admit(&request)?;
+        self.admit_write(&request)?;
         let request = request.into_inner();
         let mut violations = Violations::default();
         violations.id("id", &request.id);
@@ -188,7 +199,7 @@ impl StoreService for Service {
     }
 
     async fn undelete(&self, request: Request<UndeleteRequest>) -> Result<Response<UndeleteResponse>, Status> {
-        self.admit(&request)?;
+        self.admit_write(&request)?;
         let request = request.into_inner();
         let made =
             body("undelete", &UndeleteRequest { request_id: String::new(), validate_only: false, ..request.clone() });
@@ -198,7 +209,7 @@ impl StoreService for Service {
     }
 
     async fn update(&self, request: Request<UpdateRequest>) -> Result<Response<UpdateResponse>, Status> {
-        self.admit(&request)?;
+        self.admit_write(&request)?;
         let request = request.into_inner();
         let made =
             body("update", &UpdateRequest { request_id: String::new(), validate_only: false, ..request.clone() });
@@ -215,7 +226,7 @@ impl StoreService for Service {
     }
 
     async fn suspend(&self, request: Request<SuspendRequest>) -> Result<Response<SuspendResponse>, Status> {
-        self.admit(&request)?;
+        self.admit_write(&request)?;
         let request = request.into_inner();
         let made =
             body("suspend", &SuspendRequest { request_id: String::new(), validate_only: false, ..request.clone() });
@@ -225,7 +236,7 @@ impl StoreService for Service {
     }
 
     async fn resume(&self, request: Request<ResumeRequest>) -> Result<Response<ResumeResponse>, Status> {
-        self.admit(&request)?;
+        self.admit_write(&request)?;
         let request = request.into_inner();
         let made =
             body("resume", &ResumeRequest { request_id: String::new(), validate_only: false, ..request.clone() });

@@ -169,8 +169,10 @@ pub(super) async fn delete_store(call: &Call<'_>, request: CallToolRequestParams
     let principal = format!("{:?} {} {}", principal.kind(), principal.name, principal.id);
     let bound = Bound { principal: &principal, id: &id, etag: &etag };
     if let Some(sealed) = request_state {
-        let request_id = call.gate.answered(&bound, &sealed, input_responses.as_ref())?;
-        return deleted(call, &id, delete().request_id(request_id)).await;
+        return match call.gate.answered(&bound, &sealed, input_responses.as_ref()) {
+            Ok(request_id) => deleted(call, &id, delete().request_id(request_id)).await,
+            Err(why) => Err(forbidden(call, delete(), why).await),
+        };
     }
     // Permission, id and etag are checked by the API before anybody is asked.
     call.client.delete(delete().validate_only(true)).await?;
@@ -178,10 +180,17 @@ pub(super) async fn delete_store(call: &Call<'_>, request: CallToolRequestParams
         let store = call.client.get(&id).await?;
         return Ok(Outcome::Question(call.gate.ask(&bound, &store)?));
     }
-    Err(Trouble::Refused(format!(
+    let why = Trouble::Refused(format!(
         "a human must confirm this, and this client cannot ask one in the middle of a call. Ask the human to run: \
          sendstores delete {id} --etag '{etag}'"
-    )))
+    ));
+    Err(forbidden(call, delete(), why).await)
+}
+
+/// Why a store is not deleted, once the audit of the API has the attempt.
+async fn forbidden(call: &Call<'_>, delete: DeleteStore, why: Trouble) -> Trouble {
+    let _refusal = call.client.clone().read_only().delete(delete.validate_only(true)).await;
+    why
 }
 
 async fn deleted(call: &Call<'_>, id: &str, delete: DeleteStore) -> Result<Outcome, Trouble> {

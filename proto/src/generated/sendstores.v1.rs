@@ -3133,6 +3133,8 @@ pub mod store_service_client {
     /// - UNAVAILABLE: AUTH_UNAVAILABLE, the server cannot check the token now. Retry with the same token.
     /// - PERMISSION_DENIED: PERMISSION_DENIED, the token's role does not have the permission that the option `access` of the method
     ///   names. SUBJECT_UNBOUND, the operator has bound the caller to no role. HOST_NOT_ALLOWED, a browser used a host name that the operator has not allowed.
+    ///   CALL_READ_ONLY, the call has the metadata `sendstores-read-only`, by which its caller forbids it to change anything, and
+    ///   the method is none that reads. The audit has the attempt.
     /// - INTERNAL: INTERNAL, a fault of the server. Its log has the details under the response's `x-request-id`.
     ///
     /// A request has at most 64 KiB. A larger one is not read and fails with OUT_OF_RANGE.
@@ -3841,6 +3843,8 @@ pub mod store_service_server {
     /// - UNAVAILABLE: AUTH_UNAVAILABLE, the server cannot check the token now. Retry with the same token.
     /// - PERMISSION_DENIED: PERMISSION_DENIED, the token's role does not have the permission that the option `access` of the method
     ///   names. SUBJECT_UNBOUND, the operator has bound the caller to no role. HOST_NOT_ALLOWED, a browser used a host name that the operator has not allowed.
+    ///   CALL_READ_ONLY, the call has the metadata `sendstores-read-only`, by which its caller forbids it to change anything, and
+    ///   the method is none that reads. The audit has the attempt.
     /// - INTERNAL: INTERNAL, a fault of the server. Its log has the details under the response's `x-request-id`.
     ///
     /// A request has at most 64 KiB. A larger one is not read and fails with OUT_OF_RANGE.

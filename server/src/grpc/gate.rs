@@ -12,7 +12,10 @@ use sendstores_core::{
     access::{Decision, Target, decide},
     ledger::Ledger,
 };
-use sendstores_proto::access::{MethodAccess, Rule};
+use sendstores_proto::{
+    access::{MethodAccess, READ_ONLY, Rule},
+    v1::access::Effect,
+};
 use tokio::{sync::Semaphore, time::timeout};
 
 use super::{
@@ -144,6 +147,9 @@ impl Gate {
                 let why = Refusal::PermissionDenied { permission: name, role: principal.role };
                 return Err(Refused { why, principal: Some(principal) });
             }
+        }
+        if access.effect != Effect::Read && headers.contains_key(READ_ONLY) {
+            return Err(Refused { why: Refusal::CallReadOnly, principal: Some(principal) });
         }
         Ok(Some(principal))
     }

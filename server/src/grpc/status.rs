@@ -75,6 +75,7 @@ pub(super) enum Refusal {
     Tenancy(Tenancy),
     AuthUnavailable,
     PermissionDenied { permission: &'static str, role: Role },
+    CallReadOnly,
     Starting,
     Draining,
     LedgerUnavailable,
@@ -120,6 +121,7 @@ impl Refusal {
             Self::Tenancy(why) => why.code_and_reason(),
             Self::AuthUnavailable => (Code::Unavailable, "AUTH_UNAVAILABLE"),
             Self::PermissionDenied { .. } => (Code::PermissionDenied, "PERMISSION_DENIED"),
+            Self::CallReadOnly => (Code::PermissionDenied, "CALL_READ_ONLY"),
             Self::Starting => (Code::Unavailable, "STARTING"),
             Self::Draining => (Code::Unavailable, "DRAINING"),
             Self::LedgerUnavailable => (Code::Unavailable, "LEDGER_UNAVAILABLE"),
@@ -179,7 +181,7 @@ impl Refusal {
             Self::Starting | Self::Draining | Self::ClusterUnavailable | Self::DeadlineExceeded | Self::Internal => {
                 self.fixed_message().to_owned()
             }
-            Self::LedgerUnavailable | Self::LedgerFull => self.fixed_message().to_owned(),
+            Self::LedgerUnavailable | Self::LedgerFull | Self::CallReadOnly => self.fixed_message().to_owned(),
             Self::TokenMissing | Self::TokenInvalid | Self::TokenExpired | Self::TokenRevoked => {
                 self.about_the_token().to_owned()
             }
@@ -193,6 +195,9 @@ impl Refusal {
     fn fixed_message(&self) -> &'static str {
         match self {
             Self::HostNotAllowed => "this server does not answer browsers under this host name (--allowed-host)",
+            Self::CallReadOnly => {
+                "the caller sent `sendstores-read-only` with a call that changes something; nothing was done"
+            }
             Self::PageTokenInvalid => {
                 "page_token: was not given out by this service for this filter, order and query; begin at the first page"
             }
@@ -250,7 +255,9 @@ impl Refusal {
                 0 => return HashMap::new(),
                 more => ("more_violations", more.to_string()),
             },
-            Self::RequestIdReused | Self::PageTokenInvalid | Self::ResumeTokenInvalid => return HashMap::new(),
+            Self::RequestIdReused | Self::PageTokenInvalid | Self::ResumeTokenInvalid | Self::CallReadOnly => {
+                return HashMap::new();
+            }
             Self::PermissionDenied { permission, role } => {
                 let pairs = [("permission", (*permission).to_owned()), ("role", role.to_string())];
                 return pairs.map(|(name, value)| (name.to_owned(), value)).into();
@@ -308,7 +315,8 @@ impl Refusal {
             Self::TooManyConnections { .. } | Self::AuthUnavailable => {
                 details.set_retry_info(Some(RETRY));
             }
-            Self::HostNotAllowed | Self::HeadersTooLarge { .. } | Self::PermissionDenied { .. } => {}
+            Self::HostNotAllowed | Self::HeadersTooLarge { .. } => {}
+            Self::PermissionDenied { .. } | Self::CallReadOnly => {}
             Self::TokenOverPlaintext
             | Self::CertificateInvalid
             | Self::CredentialsMismatch
@@ -432,7 +440,9 @@ pub(super) fn for_audit(status: &Status) -> Option<(Verdict, String, String)> {
     }
     let info = status.get_details_error_info()?;
     let decision = match info.reason.as_str() {
-        "PERMISSION_DENIED" | "SUBJECT_UNBOUND" | "TENANT_UNDECLARED" | "DELETION_PROTECTED" => Verdict::Denied,
+        "PERMISSION_DENIED" | "CALL_READ_ONLY" | "SUBJECT_UNBOUND" | "TENANT_UNDECLARED" | "DELETION_PROTECTED" => {
+            Verdict::Denied
+        }
         "TOKEN_MISSING"
         | "TOKEN_INVALID"
         | "TOKEN_EXPIRED"

@@ -51,6 +51,7 @@ impl Rig {
         let cluster = ScriptedProvisioner::new();
         let credentials = Arc::new(cluster.clone());
         api.attach(Backend { ledger: ledger.clone(), mirror: mirror.clone(), credentials });
+        let audit = api.clone();
         let (server, _health) = Server::new(api, Authenticator::insecure()).await.expect("the gRPC port");
         let listener = TcpListener::bind(address).await.expect("bind");
         let address = listener.local_addr().expect("address");
@@ -60,6 +61,7 @@ impl Rig {
         let (follow, serve, following) = (stop.clone(), stop.clone(), ledger.clone());
         tasks.spawn(async move { mirror.follow(following, follow).await });
         tasks.spawn(server.serve(listener, serve));
+        tasks.spawn(audit.keep_audit(stop.clone()));
         live.wait_for(|status| *status == sendstores_server::mirror::Status::Live).await.expect("the mirror is live");
 
         let url = format!("http://{address}");

@@ -90,6 +90,7 @@ fn every_other_refusal() -> Vec<(Refusal, Code, &'static str)> {
             Code::PermissionDenied,
             "PERMISSION_DENIED",
         ),
+        (Refusal::CallReadOnly, Code::PermissionDenied, "CALL_READ_ONLY"),
         (Refusal::Starting, Code::Unavailable, "STARTING"),
         (Refusal::Draining, Code::Unavailable, "DRAINING"),
         (Refusal::LedgerUnavailable, Code::Unavailable, "LEDGER_UNAVAILABLE"),
@@ -162,6 +163,7 @@ const COMMON: &[&str] = &[
     "SUBJECT_UNBOUND",
     "AUTH_UNAVAILABLE",
     "PERMISSION_DENIED",
+    "CALL_READ_ONLY",
     "INTERNAL",
 ];
 
