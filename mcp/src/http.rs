@@ -5,7 +5,7 @@ use std::{fmt::Display, io, sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::{
     HeaderValue, Method, Request, Response, StatusCode, Uri,
-    header::{ALLOW, AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE},
+    header::{ALLOW, AUTHORIZATION, CONTENT_TYPE, HOST, ORIGIN, WWW_AUTHENTICATE},
 };
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
@@ -115,6 +115,7 @@ impl Tools {
             .with_legacy_session_mode(false)
             .with_json_response(true)
             .disable_allowed_hosts()
+            .with_allowed_origins(own_origin(&request))
             .enforce_origin_validation()
             .with_max_request_body_bytes(MAX_REQUEST);
         let tools = StreamableHttpService::new(mcp, Arc::new(NeverSessionManager::default()), config);
@@ -139,6 +140,15 @@ impl Tools {
         }
         answer
     }
+}
+
+/// The origin of a page that this port itself has served, by the name that the request came to.
+fn own_origin<B>(request: &Request<B>) -> Option<String> {
+    let host = request.headers().get(HOST).and_then(|value| value.to_str().ok());
+    let host = host.or_else(|| request.uri().authority().map(|authority| authority.as_str()))?;
+    let origin = request.headers().get(ORIGIN).and_then(|value| value.to_str().ok())?;
+    let (scheme, rest) = origin.split_once("://")?;
+    (["http", "https"].contains(&scheme) && rest.eq_ignore_ascii_case(host)).then(|| origin.to_owned())
 }
 
 /// A client with the token of the request.

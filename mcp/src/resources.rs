@@ -12,6 +12,8 @@ use sendstores_client::{
     v1::{ListRequest, Principal},
 };
 
+use serde_json::json;
+
 use crate::{
     docs, render,
     server::{LIST_TTL, unanswered},
@@ -121,7 +123,7 @@ pub(crate) async fn read(call: &Call<'_>, uri: &str) -> Result<ReadResourceResul
     let missing = || {
         ErrorData::resource_not_found(
             "there is no such resource; resources/templates/list has the kinds there are",
-            None,
+            Some(json!({"uri": uri})),
         )
     };
     let (text, kind, ttl, scope) = match Address::parse(uri).ok_or_else(missing)? {
