@@ -59,6 +59,12 @@ impl CreateStore {
         self
     }
 
+    /// The release that the store is made from, one of those that the server offers.
+    pub fn release(mut self, release: impl Into<String>) -> Self {
+        self.spec().release = release.into();
+        self
+    }
+
     /// Whether Delete is refused until [`Client::update`](crate::Client::update) takes the protection off.
     pub fn deletion_protection(mut self, deletion_protection: bool) -> Self {
         self.spec().deletion_protection = deletion_protection;

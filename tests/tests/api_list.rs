@@ -182,7 +182,7 @@ async fn the_basic_view_is_small_and_leaves_out_what_the_contract_says() {
     let shop = wire::ShopSettings { title: "Tea".to_owned(), ..Default::default() };
     let engine = full.spec.as_ref().expect("a spec").engine;
     let mut wanted = wire::Store {
-        spec: Some(wire::StoreSpec { engine, shop: Some(shop), deletion_protection: false }),
+        spec: Some(wire::StoreSpec { engine, shop: Some(shop), ..Default::default() }),
         evidence: Vec::new(),
         history: Vec::new(),
         ..full.clone()

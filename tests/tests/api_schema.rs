@@ -113,6 +113,8 @@ fn table() -> Vec<Row> {
             json!(vec!["ENGINE_WOOCOMMERCE"; 10]),
             json!(vec!["ENGINE_WOOCOMMERCE"; 11]),
         ),
+        ("StoreSpec", "release", "maxLength", text(63), text(64)),
+        ("StoreSpec", "release", "pattern", json!("a.b-9"), json!("a_b")),
         ("ListRequest", "page_size", "maximum", json!(500), json!(501)),
         ("ListRequest", "page_size", "minimum", json!(0), json!(-1)),
         ("ListRequest", "query", "maxLength", json!("ü".repeat(100)), json!("ü".repeat(101))),
@@ -223,6 +225,10 @@ fn request(message: &str, field: &str, value: &Value) -> (&'static str, &'static
             }
             let request = json!({"spec": {"shop": shop}, "validate_only": true});
             ("CreateRequest", "/sendstores.v1.StoreService/Create", request, format!("spec.shop.{field}"))
+        }
+        "StoreSpec" => {
+            let request = json!({"spec": one, "validate_only": true});
+            ("CreateRequest", "/sendstores.v1.StoreService/Create", request, format!("spec.{field}"))
         }
         "StoreFilter" => {
             ("ListRequest", "/sendstores.v1.StoreService/List", json!({"filter": one}), format!("filter.{field}"))

@@ -52,7 +52,7 @@ pub(crate) fn sample() -> Store {
         uid: "0193b0a0-7c3e-7000-8000-000000000000".to_owned(),
         tenant: "acme".to_owned(),
         labels: BTreeMap::from([("team".to_owned(), "a".to_owned()), ("env".to_owned(), String::new())]),
-        spec: Some(v1::StoreSpec { engine: Engine::Woocommerce.into(), shop: Some(shop), deletion_protection: false }),
+        spec: Some(v1::StoreSpec { engine: Engine::Woocommerce.into(), shop: Some(shop), ..v1::StoreSpec::default() }),
         state: State::Provisioning.into(),
         failure: Some(a_failure()),
         steps: vec![

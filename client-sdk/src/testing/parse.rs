@@ -98,7 +98,7 @@ pub(super) fn means(filter: &StoreFilter, store: &Store) -> bool {
 
 /// The spec with the defaults that the contract names.
 pub(super) fn with_defaults(spec: Option<StoreSpec>, host: &str) -> StoreSpec {
-    let StoreSpec { engine: _, shop, deletion_protection } = spec.unwrap_or_default();
+    let StoreSpec { engine: _, shop, release, deletion_protection } = spec.unwrap_or_default();
     let mut shop = shop.unwrap_or_default();
     let ShopSettings { title, admin_email, admin_user, country, currency, locale, .. } = &mut shop;
     let email = format!("admin@{host}");
@@ -130,5 +130,5 @@ pub(super) fn with_defaults(spec: Option<StoreSpec>, host: &str) -> StoreSpec {
     if shop.catalogue == 0 {
         shop.catalogue = 1;
     }
-    StoreSpec { engine: 1, shop: Some(shop), deletion_protection }
+    StoreSpec { engine: 1, shop: Some(shop), release, deletion_protection }
 }

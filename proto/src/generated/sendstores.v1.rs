@@ -1907,6 +1907,10 @@ pub struct StoreSpec {
     /// The settings that the store starts with. Default: the default of every setting.
     #[prost(message, optional, tag = "2")]
     pub shop: ::core::option::Option<ShopSettings>,
+    /// The release that the store is made from: 1 to 63 characters of a-z, 0-9, '-', '.', beginning and ending with a letter or
+    /// digit. A server of an older version ignores it.
+    #[prost(string, tag = "3")]
+    pub release: ::prost::alloc::string::String,
     /// If true, Delete is refused with DELETION_PROTECTED. Update changes it. Default: false.
     #[prost(bool, tag = "9")]
     pub deletion_protection: bool,

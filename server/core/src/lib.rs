@@ -53,7 +53,7 @@ pub use history::{Actor, CallId, Cause, Happening, History, HistoryEntry};
 pub use id::{RequestId, StoreId, TenantId, TokenId, Uid};
 pub use label::Labels;
 pub use listing::{Listing, Order, OrderBy, Place, Search};
-pub use release::Release;
+pub use release::{Release, ReleaseName};
 pub use resource::{Key, Kind, Record, Resource, ResourceId};
 pub use revision::{Epoch, Revision};
 pub use shop::ShopSettings;

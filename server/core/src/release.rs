@@ -1,6 +1,13 @@
-//! What a store was made from.
+//! What a store was made from, and what such a thing is called.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt, str::FromStr, sync::Arc};
+
+use crate::text::{self, Invalid};
+
+/// The name of a release, such as `2026-11`: 1 to 63 of `a-z 0-9 . -`, beginning and ending with a letter or digit. Clones share one
+/// text.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ReleaseName(Arc<str>);
 
 /// The chart, the values, the images and the volumes of a store, as the cluster has them. Mending and adopting keep to
 /// them; the files that a server is started with are for stores that were never READY.
@@ -29,4 +36,52 @@ pub struct Volume {
     pub size: String,
     /// The StorageClass. `None`: the claim names none.
     pub class: Option<String>,
+}
+
+// === impl ReleaseName ===
+
+impl ReleaseName {
+    pub const MAX_LENGTH: usize = 63;
+
+    /// A name that was recorded. Another version may have had other rules for names: whatever it wrote is kept, and no server
+    /// offers it here.
+    pub fn recorded(text: &str) -> Self {
+        Self(text.into())
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for ReleaseName {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.');
+        text::name(text, Self::MAX_LENGTH, allowed, "a-z, 0-9, '-' and '.'")?;
+        Ok(Self(text.into()))
+    }
+}
+
+impl fmt::Display for ReleaseName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_releases_are_folders_and_label_values() {
+        for good in ["2026-11", "wc-11.0.1", "a", &"x".repeat(63)] {
+            assert!(ReleaseName::from_str(good).is_ok(), "{good}");
+        }
+        for bad in ["", "A", "a_b", "-a", "a.", "..", ".", "a/b", "a b", "\u{e4}", "a\n", &"x".repeat(64)] {
+            assert!(ReleaseName::from_str(bad).is_err(), "{bad}");
+        }
+        assert_eq!(ReleaseName::recorded("Of_Another_Version").as_str(), "Of_Another_Version");
+    }
 }

@@ -16,7 +16,7 @@ use crate::{
     id::{StoreId, TenantId, Uid},
     label::Labels,
     lifecycle::Work,
-    release::Release,
+    release::{Release, ReleaseName},
     resource::UnknownFields,
     revision::Revision,
     shop::ShopSettings,
@@ -31,6 +31,9 @@ use crate::{
 pub struct StoreSpec {
     pub engine: Engine,
     pub shop: ShopSettings,
+    /// Which release it is to be made from. `None`: the one that the server offers by default when the store is made; a store of
+    /// a version without releases has none.
+    pub release: Option<ReleaseName>,
     /// Delete is refused.
     pub deletion_protection: bool,
 }

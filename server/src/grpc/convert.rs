@@ -72,6 +72,7 @@ pub(super) fn basic(store: &Store) -> wire::Store {
         spec: Some(wire::StoreSpec {
             engine: engine(store.spec.engine).into(),
             shop: Some(shop),
+            release: String::new(),
             deletion_protection: store.spec.deletion_protection,
         }),
         state: state(store.state).into(),
@@ -93,9 +94,10 @@ pub(super) fn basic(store: &Store) -> wire::Store {
 }
 
 fn spec(spec: &StoreSpec) -> wire::StoreSpec {
-    let StoreSpec { engine, shop, deletion_protection } = spec;
+    let StoreSpec { engine, shop, release, deletion_protection } = spec;
     let (engine, shop) = (self::engine(*engine).into(), Some(super::shop::wire(shop)));
-    wire::StoreSpec { engine, shop, deletion_protection: *deletion_protection }
+    let release = release.as_ref().map(ToString::to_string).unwrap_or_default();
+    wire::StoreSpec { engine, shop, release, deletion_protection: *deletion_protection }
 }
 
 /// The contract's name of an engine; the unspecified one for an engine that this version of the contract does not have.

@@ -98,7 +98,7 @@ pub(super) fn spec(
     id: &StoreId,
     host: &str,
 ) -> Option<StoreSpec> {
-    let wire::StoreSpec { engine, shop, deletion_protection } = spec.unwrap_or_default();
+    let wire::StoreSpec { engine, shop, release, deletion_protection } = spec.unwrap_or_default();
     let engine = match wire::Engine::try_from(engine) {
         Ok(wire::Engine::Unspecified) => engines.default_engine(),
         named => named.ok().and_then(engine_named).and_then(|engine| engines.get(engine)),
@@ -108,7 +108,8 @@ pub(super) fn spec(
     }
     let engine = engine.map(|facts| facts.engine);
     let shop = shop::parse(violations, shop.unwrap_or_default(), &NewShop { id, host });
-    Some(StoreSpec { engine: engine?, shop: shop?, deletion_protection })
+    let release = violations.optional("spec.release", &release);
+    Some(StoreSpec { engine: engine?, shop: shop?, release, deletion_protection })
 }
 
 /// What the caller asks for, of what is in its scope.

@@ -17,7 +17,7 @@ use std::{
     time::Duration,
 };
 
-use sendstores_core::{Engine, Store, failure::FailureReason, provisioner::StepError};
+use sendstores_core::{Engine, ReleaseName, Store, failure::FailureReason, provisioner::StepError};
 use tempfile::TempDir;
 use tokio::{sync::OnceCell, time::Instant};
 
@@ -71,36 +71,33 @@ impl Helm {
 
     /// The digest that a release of `store` made by us now would carry.
     pub(crate) async fn digest(&self, store: &Store) -> Result<String, StepError> {
-        Ok(self.files(store.spec.engine).await?.digest(store))
+        Ok(self.files(store.spec.engine, store.spec.release.as_ref()).await?.digest(store))
     }
 
     /// Installs or upgrades, without waiting for the pods.
     pub(crate) async fn upgrade(&self, store: &Store, exposed: bool, base: Base<'_>) -> Result<(), StepError> {
         let mut arguments: Vec<OsString> = vec!["upgrade".into(), names::RELEASE.into()];
+        arguments.extend(["--install", "--namespace", store.id.as_str()].map(OsString::from));
         // Held until helm has ended: their copy goes with them.
-        let files = self.files(store.spec.engine).await?;
-        let mut unpacked = None;
+        let (mut files, mut unpacked) = (None, None);
         let (labels, document) = match base {
             Base::Files | Base::Before => {
+                let files = files.insert(self.files(store.spec.engine, store.spec.release.as_ref()).await?);
                 arguments.push(files.chart().into());
+                match base {
+                    Base::Before => arguments.push("--reuse-values".into()),
+                    _ => arguments.extend(files.values().flat_map(|file| ["--values".into(), file.into()])),
+                }
                 (release::labels(Some(&files.digest(store)), exposed), values::document(store, exposed))
             }
             Base::Kept(content, source) => {
                 let folder = self.cache().await?.join("kept").join(store.id.as_str());
                 let kept = content.unpack(folder).map_err(|error| self.unusable(&format!("{error}")))?;
-                arguments.push(kept.chart().into());
-                unpacked = Some(kept);
+                let kept = unpacked.insert(kept);
+                arguments.extend([kept.chart().into(), "--values".into(), kept.values().into()]);
                 (release::labels(source, exposed), values::exposure(exposed))
             }
         };
-        arguments.extend(["--install", "--namespace", store.id.as_str()].map(OsString::from));
-        match (base, &unpacked) {
-            (Base::Before, _) => arguments.push("--reuse-values".into()),
-            (_, Some(kept)) => arguments.extend(["--values".into(), kept.values().into()]),
-            (_, None) => {
-                arguments.extend(files.values().flat_map(|file| ["--values".into(), file.into()]));
-            }
-        }
         arguments.extend(["--values", "-", "--labels", labels.as_str()].map(OsString::from));
         arguments.extend(self.tool().await?.major.upgrade().iter().map(OsString::from));
         self.act(arguments, document.into_bytes()).await
@@ -128,7 +125,7 @@ impl Helm {
         }
         let mut differ = false;
         for (engine, files) in read {
-            differ |= !self.files(engine).await?.is_like(&files);
+            differ |= !self.files(engine, None).await?.is_like(&files);
             self.install_from(engine, files);
         }
         Ok(differ)
@@ -210,13 +207,16 @@ impl Helm {
     /// Has what is installed read now.
     pub(crate) async fn load(&self) -> Result<(), StepError> {
         for (engine, _) in self.config.charts.iter() {
-            self.files(engine).await?;
+            self.files(engine, None).await?;
         }
         Ok(())
     }
 
-    /// What stores of `engine` are installed from. It is read now if it was not before.
-    async fn files(&self, engine: Engine) -> Result<Arc<Files>, StepError> {
+    /// What stores of `engine` and of this release are installed from. It is read now if it was not before.
+    async fn files(&self, engine: Engine, release: Option<&ReleaseName>) -> Result<Arc<Files>, StepError> {
+        if let Some(name) = release {
+            return Err(self.unusable(&format!("the release {name} of the engine {engine} is not offered here")));
+        }
         let known = self.files.read().unwrap_or_else(PoisonError::into_inner).get(&engine).cloned();
         match (known, self.config.charts.get(engine)) {
             (Some(files), _) => Ok(files),

@@ -3,7 +3,7 @@
 mod release;
 
 use k8s_openapi::jiff;
-use sendstores_core::{Engine, StoreSpec, Timestamp};
+use sendstores_core::{Engine, ReleaseName, StoreSpec, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -17,22 +17,27 @@ use crate::shop::StoredShop;
 struct Spec {
     engine: String,
     shop: StoredShop,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    release: Option<String>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     deletion_protection: bool,
 }
 
 /// The whole spec; there is no secret in it.
 pub(crate) fn spec(spec: &StoreSpec) -> Value {
-    let StoreSpec { engine, shop, deletion_protection } = spec;
+    let StoreSpec { engine, shop, release, deletion_protection } = spec;
     let (engine, shop) = (engine.as_str().to_owned(), StoredShop::from(shop));
-    json!(Spec { engine, shop, deletion_protection: *deletion_protection })
+    let release = release.as_ref().map(ToString::to_string);
+    json!(Spec { engine, shop, release, deletion_protection: *deletion_protection })
 }
 
 /// The spec that [`spec`] wrote.
 pub(crate) fn read(text: &str) -> Result<StoreSpec, String> {
-    let Spec { engine, shop, deletion_protection } = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let read = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let Spec { engine, shop, release, deletion_protection } = read;
     let engine = Engine::parse(&engine).ok_or_else(|| format!("engine {engine:?} is not known"))?;
-    Ok(StoreSpec { engine, shop: shop.try_into()?, deletion_protection })
+    let release = release.as_deref().map(ReleaseName::recorded);
+    Ok(StoreSpec { engine, shop: shop.try_into()?, release, deletion_protection })
 }
 
 /// Tells one spec from another.
@@ -64,6 +69,18 @@ mod tests {
         assert_ne!(a, b);
         assert_eq!(a, digest(&spec(&fixtures::store_titled("One").spec)));
         assert_eq!(a.len(), 32);
+    }
+
+    #[test]
+    fn a_release_is_written_where_there_is_one_and_read_back() {
+        let mut store = fixtures::store();
+        let before = spec(&store.spec);
+        assert_eq!(before.get("release"), None, "a server of the version before writes the same");
+        assert_eq!(read(&before.to_string()).unwrap().release, None);
+        store.spec.release = Some("2026-11".parse().unwrap());
+        let stored = spec(&store.spec);
+        assert_eq!(read(&stored.to_string()).unwrap(), store.spec);
+        assert_ne!(digest(&stored), digest(&before));
     }
 
     #[test]

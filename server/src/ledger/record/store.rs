@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use sendstores_core::{
-    Cause, Engine, Evidence, Failure, FailureReason, Happening, HistoryEntry, Labels, Revision, State, Step, StepName,
+    Cause, Engine, Evidence, Failure, FailureReason, Happening, HistoryEntry, Labels, ReleaseName, Revision, State, Step, StepName,
     StepState, Store, StoreSpec, Timestamp, evidence::Check,
 };
 use serde::{Deserialize, Serialize};
@@ -23,6 +23,8 @@ pub(super) struct StoreRecord<'a> {
     labels: BTreeMap<Text<'a>, Text<'a>>,
     engine: Text<'a>,
     shop: StoredShop,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    release: Option<Text<'a>>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     deletion_protection: bool,
     url: Text<'a>,
@@ -112,7 +114,7 @@ impl Stored for Store {
             uid,
             tenant,
             labels,
-            spec: StoreSpec { engine, shop, deletion_protection },
+            spec: StoreSpec { engine, shop, release, deletion_protection },
             url,
             state,
             failure,
@@ -138,6 +140,7 @@ impl Stored for Store {
             labels: labels.iter().map(|(key, value)| (key.into(), value.into())).collect(),
             engine: engine.as_str().into(),
             shop: shop.into(),
+            release: release.as_ref().map(|release| release.as_str().into()),
             deletion_protection: *deletion_protection,
             url: url.into(),
             state: state.as_str().into(),
@@ -165,7 +168,12 @@ impl Stored for Store {
             uid: parse("uid", &form.uid)?,
             tenant: form.tenant.map(|tenant| parse("tenant", &tenant)).transpose()?,
             labels: Labels::parse(labels).map_err(|error| format!("labels: {error}"))?,
-            spec: StoreSpec { engine, shop: form.shop.try_into()?, deletion_protection: form.deletion_protection },
+            spec: StoreSpec {
+                engine,
+                shop: form.shop.try_into()?,
+                release: form.release.map(|release| ReleaseName::recorded(&release)),
+                deletion_protection: form.deletion_protection,
+            },
             url: form.url.into_owned(),
             state: kept("state", &form.state, State::kept)?,
             failure: form.failure.map(TryInto::try_into).transpose()?,

@@ -6,7 +6,7 @@ use proptest::{
     strategy::ValueTree,
 };
 use sendstores_core::{
-    Cause, Engine, Evidence, Failure, FailureReason, Happening, HistoryEntry, Labels, Release, ShopSettings, Step,
+    Cause, Engine, Evidence, Failure, FailureReason, Happening, HistoryEntry, Labels, Release, ReleaseName, ShopSettings, Step,
     StepName, StepState, StoreSpec, Timestamp,
     diagnosis::{Diagnosis, ObjectEvent},
     evidence::Check,
@@ -146,8 +146,8 @@ fn release() -> impl Strategy<Value = Release> {
 }
 
 fn store() -> impl Strategy<Value = Store> {
-    let names =
-        (option::of(Just("acme.eu_1")), vec(("[a-z]{1,9}", "[A-Z]{0,9}"), 0..4), any::<String>(), any::<bool>());
+    let spec = (option::of(any::<String>()), any::<bool>());
+    let names = (option::of(Just("acme.eu_1")), vec(("[a-z]{1,9}", "[A-Z]{0,9}"), 0..4), any::<String>(), spec);
     let made_from = option::of(release().prop_map(Box::new));
     let status =
         (select(&State::ALL[..]), option::of(failure()), vec(step(), 0..8), vec(evidence(), 0..4), vec(entry(), 0..20));
@@ -155,7 +155,7 @@ fn store() -> impl Strategy<Value = Store> {
     let times = (time(), time(), option::of(time()), option::of(time()), option::of(time()));
     (names, shop(), status, counts, (times, made_from)).prop_map(
         |(
-            (tenant, labels, url, protected),
+            (tenant, labels, url, (release, protected)),
             shop,
             (state, failure, steps, evidence, history),
             counts,
@@ -165,7 +165,12 @@ fn store() -> impl Strategy<Value = Store> {
             uid: parsed("0193b0a0-7c3e-7000-8000-0000000000af"),
             tenant: tenant.map(parsed),
             labels: Labels::parse(labels).expect("valid"),
-            spec: StoreSpec { engine: Engine::new("woocommerce"), shop, deletion_protection: protected },
+            spec: StoreSpec {
+                engine: Engine::new("woocommerce"),
+                shop,
+                release: release.as_deref().map(ReleaseName::recorded),
+                deletion_protection: protected,
+            },
             url,
             state,
             failure,
@@ -277,6 +282,18 @@ fn a_record_from_before_there_was_a_history_is_read() {
     record.as_object_mut().expect("an object").remove("history");
     let store = decode(record.to_string().as_bytes(), Revision(7)).expect("decodes");
     assert_eq!(store.history.entries(), []);
+}
+
+#[test]
+fn a_record_without_a_release_is_read_and_one_with_any_is_kept() {
+    let mut record = any_record();
+    record.as_object_mut().expect("an object").remove("release");
+    let store = decode(record.to_string().as_bytes(), Revision(7)).expect("decodes");
+    assert_eq!(store.spec.release, None);
+    assert_eq!(json(encode(&store).expect("encodes").as_bytes()), record, "a server of the version before reads it");
+    record["release"] = "Of_Another/Version".into();
+    let store = decode(record.to_string().as_bytes(), Revision(7)).expect("decodes");
+    assert_eq!(json(encode(&store).expect("encodes").as_bytes()), record);
 }
 
 #[test]

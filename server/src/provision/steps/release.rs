@@ -46,12 +46,9 @@ pub const STEP: StepDef = StepDef {
 async fn observe(context: &Context, store: &Store) -> Result<Seen<Progress>, StepError> {
     let history = history(context, store).await?;
     let Some(newest) = history.newest() else { return Ok(Seen::Absent) };
-    if stays_as_it_is(store) && newest.status == Status::Deployed {
-        return Ok(done());
-    }
-    let wanted = context.helm.digest(store).await?;
     Ok(match &newest.status {
-        Status::Deployed if newest.digest.as_deref() == Some(wanted.as_str()) => done(),
+        Status::Deployed if stays_as_it_is(store) => done(),
+        Status::Deployed if newest.digest == Some(context.helm.digest(store).await?) => done(),
         Status::Deployed => partial("the release is of another chart or another environment"),
         other => partial(format!("the last revision of the release is {}", other.describe())),
     })
@@ -76,18 +73,27 @@ pub async fn is_exposed(context: &Context, store: &Store) -> Result<bool, StepEr
 }
 
 pub async fn make(context: &Context, store: &Store, exposed: bool) -> Result<(), StepError> {
-    let digest = context.helm.digest(store).await?;
+    let digest = match context.helm.digest(store).await {
+        Ok(digest) => Some(digest),
+        // Its release is not offered any more, or our files are damaged: it is mended from what helm's own record holds.
+        Err(error) if stays_as_it_is(store) => {
+            tracing::debug!(store = %store.id, %error, "nothing to install from");
+            None
+        }
+        Err(error) => return Err(error),
+    };
+    let digest = digest.as_deref();
     let before = history(context, store).await?;
-    let kept = kept(context, store, &before, &digest).await?;
+    let kept = kept(context, store, &before, digest).await?;
     if is_replaceable(store, &before) && !claims_that_go(context, store).await?.is_empty() {
         return Err(start_over(context, store, &before).await?);
     }
     if let Some(newest) = before.newest() {
-        heal(context, store, newest, &digest).await?;
+        heal(context, store, newest, digest).await?;
     }
     let (base, wanted) = match &kept {
         Some((content, source)) => (Base::Kept(content, source.as_deref()), source.as_deref()),
-        None => (base(&before, &digest), Some(digest.as_str())),
+        None => (base(&before, digest), digest),
     };
     let mut outcome = context.helm.upgrade(store, exposed, base).await;
     if let Err(error) = &outcome
@@ -119,9 +125,9 @@ pub async fn make(context: &Context, store: &Store, exposed: bool) -> Result<(),
 /// A release that was changed by hand keeps the labels of the revision before. While our own files say what they said then,
 /// whatever differs is newer than they are: an image put in by hand is not taken out again by mending something else, since
 /// no shop goes back to an older version of its database.
-fn base(before: &History, wanted: &str) -> Base<'static> {
+fn base(before: &History, wanted: Option<&str>) -> Base<'static> {
     match before.in_force() {
-        Some(record) if record.digest.as_deref() == Some(wanted) => Base::Before,
+        Some(record) if wanted.is_some() && record.digest.as_deref() == wanted => Base::Before,
         _ => Base::Files,
     }
 }
@@ -131,7 +137,7 @@ async fn kept(
     context: &Context,
     store: &Store,
     before: &History,
-    digest: &str,
+    digest: Option<&str>,
 ) -> Result<Option<(Content, Option<String>)>, StepError> {
     if !stays_as_it_is(store) {
         return Ok(None);
@@ -140,7 +146,7 @@ async fn kept(
     match before.last_good() {
         Some(record) => match content(context, store, record).await? {
             Ok(content) => Ok(Some((content, record.digest.clone()))),
-            Err(_) if record.digest.as_deref() == Some(digest) => Ok(None),
+            Err(_) if digest.is_some() && record.digest.as_deref() == digest => Ok(None),
             Err(why) => refused(format!(
                 "the chart and the values that the store was made from cannot be read from helm's record {}: {why}; start \
                  a server with those files (their digest is {})",
@@ -149,9 +155,10 @@ async fn kept(
             )),
         },
         None => match store.made_from.as_deref().and_then(|made| Some((&made.chart, made.source.as_deref()?))) {
-            Some((chart, source)) if source != digest => refused(format!(
+            Some((chart, source)) if Some(source) != digest => refused(format!(
                 "helm's records of the store are gone, and it was made from another chart or other values ({chart}, digest \
-                 {source}) than this server has (digest {digest}); start a server with those files",
+                 {source}) than this server has (digest {}); start a server with those files",
+                digest.unwrap_or("not known"),
             )),
             Some(_) | None => Ok(None),
         },
@@ -206,9 +213,9 @@ async fn start_over(context: &Context, store: &Store, history: &History) -> Resu
 /// Deleting the record alone is the gentlest cure: what the interrupted helm made carries the release's marks and is
 /// taken over by the next one, so pods go on running. Only an interrupted first installation of something else is
 /// undone as a whole, since its objects may have fields that cannot be changed; volumes stay then as well.
-async fn heal(context: &Context, store: &Store, newest: &Record, wanted: &str) -> Result<(), StepError> {
+async fn heal(context: &Context, store: &Store, newest: &Record, wanted: Option<&str>) -> Result<(), StepError> {
     match newest.status {
-        Status::PendingInstall if !stays_as_it_is(store) && newest.digest.as_deref() != Some(wanted) => {
+        Status::PendingInstall if !stays_as_it_is(store) && newest.digest.as_deref() != wanted => {
             context.helm.uninstall(store).await
         }
         Status::PendingInstall | Status::PendingChange | Status::Uninstalling => {
