@@ -120,6 +120,18 @@ impl Client {
         self.unary(Repetition::Harmless, request, |mut grpc, request| async move { grpc.list(request).await }).await
     }
 
+    /// The releases that stores can be made from, for [`CreateStore::release`]: those of one engine together, the newest first.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] while the server starts or stops.
+    pub async fn releases(&self) -> Result<Vec<wire::list_releases_response::Offer>, Error> {
+        let request = wire::ListReleasesRequest {};
+        let answer = self
+            .unary(Repetition::Harmless, request, |mut grpc, request| async move { grpc.list_releases(request).await })
+            .await?;
+        Ok(answer.releases)
+    }
+
     /// Asks for the removal of a store with everything it owns, and returns it as it is then, usually DELETING. RETAINING, where the
     /// server keeps deleted stores until their `purge_time`: [`Self::undelete`] brings it back.
     /// `None` only if there was none and [`DeleteStore::allow_missing`] was set.

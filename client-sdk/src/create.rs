@@ -59,7 +59,7 @@ impl CreateStore {
         self
     }
 
-    /// The release that the store is made from, one of those that the server offers.
+    /// The release that the store is made from, one of [`Client::releases`](crate::Client::releases). Default: that of the server.
     pub fn release(mut self, release: impl Into<String>) -> Self {
         self.spec().release = release.into();
         self

@@ -5,6 +5,7 @@ mod list;
 mod memory;
 mod parse;
 mod refusal;
+mod release;
 mod service;
 mod watch;
 

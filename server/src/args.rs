@@ -213,7 +213,7 @@ impl Config {
             log_format,
             log,
         } = self;
-        let [chart, values] = charts::print(charts);
+        let [chart, values, releases] = charts::print(charts);
         vec![
             ("admin-listen", admin_listen.to_string()),
             ("default-backend-listen", default_backend_listen.map_or_else(|| "[none]".to_owned(), |at| at.to_string())),
@@ -222,6 +222,7 @@ impl Config {
             ("helm", helm.display().to_string()),
             chart,
             values,
+            releases,
             ("store-url", store_url.to_string()),
             ("concurrency", concurrency.to_string()),
             ("lease", humantime::format_duration(*lease).to_string()),

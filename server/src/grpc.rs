@@ -29,6 +29,7 @@ mod peers;
 mod port;
 mod rates;
 mod refusals;
+mod releases;
 mod server;
 mod service;
 mod shop;

@@ -24,6 +24,7 @@ mod public_client;
 mod quantity;
 mod reach;
 mod redact;
+mod releases;
 mod reviews;
 mod settings;
 mod steps;
@@ -38,6 +39,7 @@ use sendstores_core::{
     credentials::{ReadCredentials, Reading},
     cron::RunCron,
     observed::{Activity, Progress, Remains, Seen},
+    offer::{OfferReleases, Offers},
     provisioner::{Provisioner, StepError},
     step::StepName,
 };
@@ -121,7 +123,7 @@ impl KubeProvisioner {
         let Config { helm, deadlines, cron_interval, quota, probe_via, requests, instance } = config;
         let cluster = Arc::new(Cluster::new(clients.into(), deadlines.call, probe_via));
         let informers = Informers::new(cluster.clone());
-        let helm = Helm::new(helm, deadlines.helm, deadlines.helm_grace);
+        let helm = Helm::new(helm, registry.facts, deadlines.helm, deadlines.helm_grace);
         let public_client = PublicClient::default();
         let (requests, volumes, reach) = (ClassPermits::for_requests(requests), Default::default(), Default::default());
         Self {
@@ -142,7 +144,7 @@ impl KubeProvisioner {
         }
     }
 
-    /// Reads charts and values files anew: stores that are made from now on are made from these. What helm makes nothing of is
+    /// Reads charts, values files and releases anew: stores that are made from now on are made from these. What helm makes nothing of is
     /// refused, and the files of before stay in use. Returns whether anything is different.
     ///
     /// # Errors
@@ -155,9 +157,9 @@ impl KubeProvisioner {
     /// [`reload_files`](Self::reload_files).
     ///
     /// # Errors
-    /// A file cannot be read, or not copied.
+    /// A file cannot be read, or not copied; the folder of releases could not be reloaded either.
     pub async fn load_files(&self) -> Result<(), StepError> {
-        self.context.helm.load().await
+        self.context.helm.load(self.context.registry, &self.context.quota).await
     }
 }
 
@@ -242,6 +244,12 @@ impl Provisioner for KubeProvisioner {
 impl ReadCredentials for KubeProvisioner {
     fn read_credentials<'a>(&'a self, store: &'a Store) -> Reading<'a> {
         Box::pin(steps::credentials::handed_out(&self.context, store))
+    }
+}
+
+impl OfferReleases for KubeProvisioner {
+    fn offers(&self) -> Arc<Offers> {
+        self.context.helm.offers()
     }
 }
 

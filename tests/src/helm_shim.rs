@@ -102,13 +102,19 @@ impl HelmShim {
 }
 
 /// Answers for helm's version, and records the call: each argument on a line, the environment, the input, the chart and the
-/// values files. Refuses a template whose first values file has the key `refused`.
+/// values files. Renders what the file `rendered` has, and refuses a template of which a values file has the key `refused`.
 const PRELUDE: &str = r#"
 [ "$1" = version ] && { printf v4.3.1; exit 0; }
 for argument in "$@"; do printf '%s\n' "$argument" >> "$here/argv"; done
 env > "$here/env"
 cat > "$here/stdin"
-[ "$1" = template ] && { ! grep -q refused: "$5" || { echo "Error: refused" >&2; exit 1; }; exit 0; }
+if [ "$1" = template ]; then
+    for argument in "$@"; do
+        case $argument in *.yaml) ! grep -q refused: "$argument" || { echo "Error: refused" >&2; exit 1; } ;; esac
+    done
+    [ ! -e "$here/rendered" ] || cat "$here/rendered"
+    exit 0
+fi
 [ "$1" = upgrade ] && { rm -rf "$here/chart"; cp -r "$3" "$here/chart"; rm -f "$here/values"; }
 before=
 for argument in "$@"; do

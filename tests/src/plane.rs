@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use sendstores_client::{Client, RetryPolicy, Store, v1 as wire};
-use sendstores_core::{StoreId, backoff::Backoff, ledger::Owner};
+use sendstores_core::{Offers, StoreId, backoff::Backoff, ledger::Owner};
 use sendstores_server::{
     auth::Authenticator,
     grpc::{Backend, Limits, Server, StoreApi, StoreUrl, StreamLimits},
@@ -33,6 +33,11 @@ pub struct Plane {
 
 impl Plane {
     pub async fn start(redis: &RedisServer) -> Self {
+        Self::offering(redis, Offers::default()).await
+    }
+
+    /// One whose operator has declared these releases.
+    pub async fn offering(redis: &RedisServer, offers: Offers) -> Self {
         let ledger = RedisLedger::connect(RedisConfig::new(redis.url())).await.expect("a ledger");
         let (cluster, mirror, stop) = (ScriptedProvisioner::new(), Mirror::new(10_000), CancellationToken::new());
         let streams = StreamLimits { all: 100, per_peer: None };
@@ -40,7 +45,8 @@ impl Plane {
         let store_url: StoreUrl = Arc::new(|id: &StoreId| format!("http://{id}.localhost:8080"));
         let api = StoreApi::new(store_url, ENGINES, limits, stop.clone());
         let credentials = Arc::new(cluster.clone());
-        api.attach(Backend { ledger: ledger.clone(), mirror: mirror.clone(), credentials });
+        let releases = Arc::new(Arc::new(offers));
+        api.attach(Backend { ledger: ledger.clone(), mirror: mirror.clone(), credentials, releases });
         let (server, _health) = Server::new(api, Authenticator::insecure()).await.expect("the gRPC port");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
         let url = format!("http://{}", listener.local_addr().expect("an address"));

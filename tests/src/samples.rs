@@ -3,7 +3,7 @@
 use std::{fmt::Debug, str::FromStr};
 
 use sendstores_core::{
-    Engine, Labels, Role, Scope, ShopSettings, Store, StoreId, StoreSpec, Tenant, Timestamp, Token,
+    Engine, Labels, Offer, ReleaseName, Role, Scope, ShopSettings, Store, StoreId, StoreSpec, Tenant, Timestamp, Token,
     shop::{NewShop, ShopDraft},
     store::NewStore,
     token::{NewToken, TokenDigest},
@@ -39,6 +39,20 @@ pub fn token(id: &str, tenant: &str) -> Token {
         expire_time: None,
     };
     Token::new(new, Timestamp::from_micros(1_700_000_000_000_000))
+}
+
+/// The release of a server whose operator has declared none.
+pub fn standing_in() -> Offer {
+    Offer {
+        name: ReleaseName::standing_in(),
+        engine: Engine::new("woocommerce"),
+        versions: Default::default(),
+        images: Default::default(),
+        default: true,
+        security: false,
+        notes_url: String::new(),
+        declared: false,
+    }
 }
 
 /// A store that was just asked for.

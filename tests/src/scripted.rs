@@ -215,6 +215,8 @@ impl ScriptedProvisioner {
     /// What every store is made from.
     pub fn release(store: &Store) -> Release {
         Release {
+            name: store.spec.release.clone(),
+            versions: [("woocommerce", "10.9.4")].into_iter().collect(),
             revision: 2,
             chart: "scripted-1".to_owned(),
             chart_digest: "aa".to_owned(),

@@ -98,6 +98,7 @@ fn request(method: Method, about: &Target) -> Bytes {
         Method::Get => wire::GetRequest { id, ..Default::default() }.encode_to_vec(),
         Method::List => wire::ListRequest { filter, ..Default::default() }.encode_to_vec(),
         Method::GetSummary => wire::GetSummaryRequest { filter, ..Default::default() }.encode_to_vec(),
+        Method::ListReleases => wire::ListReleasesRequest {}.encode_to_vec(),
         Method::Delete => wire::DeleteRequest { id, validate_only: true, ..Default::default() }.encode_to_vec(),
         Method::Undelete => wire::UndeleteRequest { id, validate_only: true, ..Default::default() }.encode_to_vec(),
         Method::Update => {

@@ -12,6 +12,7 @@ use sendstores_core::{
     Engine, Release, Store,
     failure::FailureReason,
     observed::{Progress, Seen},
+    offer::OfferReleases,
     provisioner::{Provisioner, StepError},
 };
 use sendstores_server::provision::{
@@ -44,9 +45,13 @@ fn provisioner(shim: &HelmShim, deadline: Duration) -> KubeProvisioner {
 }
 
 fn provisioner_with(shim: &HelmShim, deadline: Duration, values: PathBuf) -> KubeProvisioner {
+    provisioner_of(shim, deadline, charts(vec![values]))
+}
+
+fn provisioner_of(shim: &HelmShim, deadline: Duration, charts: Charts) -> KubeProvisioner {
     let helm = HelmConfig {
         program: shim.program(),
-        charts: charts(vec![values]),
+        charts,
         cache: Some(shim.path("cache")),
         kubeconfig: None,
         kube_context: None,
@@ -258,7 +263,7 @@ async fn a_store_that_was_ready_is_mended_with_what_it_was_made_from() {
     assert_eq!(said, json!({"ingress": {"enabled": true}}), "an older chart may know nothing else");
     assert_eq!(
         shim.recorded("record"),
-        "sendstores.dev/digest=0123,sendstores.dev/exposed=true",
+        "sendstores.dev/digest=0123,sendstores.dev/release=null,sendstores.dev/exposed=true",
         "and is called the same"
     );
 }
@@ -281,10 +286,8 @@ async fn without_any_record_of_helm_only_the_files_that_a_store_was_made_from_wi
     let mut store = store();
     store.ready_time = Some(store.create_time);
     let release = |source: &str| {
-        let [chart, chart_digest, values_digest] = ["woocommerce-0.0.1", "aa", "bb"].map(str::to_owned);
-        let (images, volumes) = Default::default();
-        let source = Some(source.to_owned());
-        Some(Box::new(Release { revision: 1, chart, chart_digest, values_digest, source, images, volumes }))
+        let (chart, source) = ("woocommerce-0.0.1".to_owned(), Some(source.to_owned()));
+        Some(Box::new(Release { revision: 1, chart, source, ..Release::default() }))
     };
     store.made_from = release("0123");
     let provisioner = provisioner(&shim, LONG);
@@ -376,4 +379,106 @@ async fn helm_dies_with_a_server_that_is_killed() {
     server.kill().expect("kill the role");
     server.wait().expect("collect the role");
     all_gone(&leader).await;
+}
+
+/// Declares a release whose values file says its name.
+fn declare(shim: &HelmShim, name: &str, description: &str) {
+    let folder = shim.path("releases").join(name);
+    fs::create_dir_all(&folder).expect("a folder");
+    fs::write(folder.join("release.yaml"), description).expect("write the description");
+    fs::write(folder.join("values.yaml"), format!("# of {name}\n")).expect("write the values");
+}
+
+/// Two releases, and a server that has them.
+fn with_releases(shim: &HelmShim) -> KubeProvisioner {
+    declare(shim, "2026-11", "wordpress: 6.8.3\nwoocommerce: 10.9.4\n");
+    declare(shim, "2026-12", "wordpress: 6.9\nwoocommerce: 11.0.1\ndefault: true\n");
+    provisioner_of(shim, LONG, charts(vec![chart().join("values-local.yaml")]).with_releases(shim.path("releases")))
+}
+
+#[tokio::test]
+async fn a_store_is_made_from_the_release_that_it_names_or_from_the_default() {
+    for (named, made) in [(Some("2026-11"), "2026-11"), (None, "2026-12")] {
+        let shim = HelmShim::new(Deed::Work);
+        let provisioner = with_releases(&shim);
+        let mut store = store();
+        store.spec.release = named.map(parsed);
+        provisioner.ensure(&store, steps::RELEASE).await.expect("made");
+        let values = shim.recorded("values");
+        assert!(
+            values.ends_with(&format!("# of {made}\n")) && values.contains("className"),
+            "after the server's: {values}"
+        );
+        assert!(
+            shim.recorded("record").contains(&format!("sendstores.dev/release={made},")),
+            "{}",
+            shim.recorded("record")
+        );
+        let done = Seen::Known(Progress::Done(Vec::new()));
+        assert_eq!(provisioner.observe(&store, steps::RELEASE).await, Ok(done));
+        store.spec.release = Some(parsed("2026-10"));
+        let unknown = provisioner.ensure(&store, steps::RELEASE).await.expect_err("not offered");
+        assert!(!unknown.terminal && unknown.message.contains("the release 2026-10"), "{unknown}");
+    }
+}
+
+#[tokio::test]
+async fn a_store_is_mended_also_when_its_release_is_gone() {
+    let shim = HelmShim::new(Deed::Work);
+    shim.keep_release(
+        "sendstores.dev/digest=0123,sendstores.dev/release=2026-10,sendstores.dev/exposed=true",
+        &made_long_ago(),
+    );
+    let provisioner = with_releases(&shim);
+    let mut store = store();
+    store.spec.release = Some(parsed("2026-10"));
+    provisioner.ensure(&store, steps::RELEASE).await.expect_err("it never was READY");
+    store.ready_time = Some(store.create_time);
+    let done = Seen::Known(Progress::Done(Vec::new()));
+    assert_eq!(provisioner.observe(&store, steps::RELEASE).await, Ok(done));
+    provisioner.ensure(&store, steps::RELEASE).await.expect("mended");
+    assert_eq!(shim.recorded("chart/templates/old.yaml"), "kind: {{ .Values.kind }}");
+    assert!(shim.recorded("record").contains("sendstores.dev/release=2026-10,"), "it keeps its name");
+    let made_from = provisioner.made_from(&store).await.expect("an answer").expect("what it is made from");
+    assert_eq!(made_from.name, Some(parsed("2026-10")));
+    assert_eq!(made_from.versions.iter().count(), 0, "nobody knows them any more");
+}
+
+#[tokio::test]
+async fn releases_are_offered_with_their_images_and_broken_ones_leave_those_of_before() {
+    let shim = HelmShim::new(Deed::Work);
+    let rendered =
+        "kind: Deployment\nspec: {template: {spec: {containers: [{name: wordpress, image: shop@sha256:aa}]}}}\n";
+    fs::write(shim.path("rendered"), rendered).expect("write what helm renders");
+    let provisioner = with_releases(&shim);
+    assert_eq!(provisioner.offers().iter().count(), 0, "nothing is read yet");
+    provisioner.load_files().await.expect("read");
+    let offered = || provisioner.offers().iter().map(|offer| offer.name.to_string()).collect::<Vec<_>>();
+    assert_eq!(offered(), ["2026-12", "2026-11"]);
+    let offers = provisioner.offers();
+    assert!(offers.iter().all(|offer| offer.images["wordpress"] == "shop@sha256:aa"), "{offers:?}");
+    assert_eq!(provisioner.reload_files().await, Ok(false));
+
+    declare(&shim, "2027-01", "wordpress: 7.0\n");
+    for (file, broken) in [
+        ("2027-01/release.yaml", "colour: blue"),
+        ("2027-01/release.yaml", "default: true"),
+        ("2027-01/values.yaml", "refused: true"),
+        ("2027-01/values.yaml", "storage: {content: 900Gi}"),
+    ] {
+        let path = shim.path("releases").join(file);
+        let good = fs::read(&path).expect("read");
+        fs::write(&path, broken).expect("write");
+        let error = provisioner.reload_files().await.expect_err(broken);
+        assert!(error.message.contains("2027-01") || error.message.contains("the default"), "{broken}: {error}");
+        assert_eq!(offered(), ["2026-12", "2026-11"], "{broken}");
+        let at_start = with_releases(&shim).load_files().await.expect_err("a start is refused, too");
+        assert_eq!(at_start.message, error.message);
+        fs::write(&path, good).expect("write");
+    }
+    assert_eq!(provisioner.reload_files().await, Ok(true));
+    assert_eq!(offered(), ["2027-01", "2026-12", "2026-11"]);
+    fs::remove_dir_all(shim.path("releases/2027-01")).expect("remove");
+    assert_eq!(provisioner.reload_files().await, Ok(true));
+    assert_eq!(offered(), ["2026-12", "2026-11"]);
 }

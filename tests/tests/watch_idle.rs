@@ -4,7 +4,7 @@ use std::{pin::Pin, sync::Arc};
 
 use futures::{Stream, StreamExt};
 use sendstores_client::ResumeToken;
-use sendstores_core::{Event, Principal, StoreId, ledger::Ledger};
+use sendstores_core::{Event, Offers, Principal, StoreId, ledger::Ledger};
 use sendstores_proto::v1::{
     StoreFilter, WatchStatusRequest, WatchStatusResponse, store_service_server::StoreService,
     watch_status_response::Event as Sent,
@@ -33,7 +33,8 @@ async fn service(ledger: &MemoryLedger) -> (StoreApi<MemoryLedger>, DropGuard) {
     let api = StoreApi::new(Arc::new(StoreId::to_string), ENGINES, limits, stop.clone());
     let mirror = Mirror::new(100);
     let credentials = Arc::new(ScriptedProvisioner::new());
-    api.attach(Backend { ledger: ledger.clone(), mirror: mirror.clone(), credentials });
+    let releases = Arc::new(Arc::<Offers>::default());
+    api.attach(Backend { ledger: ledger.clone(), mirror: mirror.clone(), credentials, releases });
     tokio::spawn(mirror.clone().follow(ledger.clone(), stop.clone()));
     mirror.status().wait_for(|status| *status == Status::Live).await.expect("live");
     (api, stop.drop_guard())

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
-const DOMAIN: &str = "sendstores.dev";
+pub(super) const DOMAIN: &str = "sendstores.dev";
 
 pub(super) fn refused(code: Code, reason: &str, message: &str) -> Status {
     about(code, reason, message, &[])

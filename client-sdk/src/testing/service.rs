@@ -15,14 +15,16 @@ use super::{
     memory::Memory,
     parse::{self, Violations, with_defaults},
     refusal::{about, not_found, refused},
+    release,
     watch::Watcher,
 };
 use crate::v1::{
     CreateRequest, CreateResponse, DeleteRequest, DeleteResponse, GetCredentialsRequest, GetCredentialsResponse,
     GetPrincipalRequest, GetPrincipalResponse, GetRequest, GetResponse, GetSummaryRequest, GetSummaryResponse,
-    ListRequest, ListResponse, Principal, ResumeRequest, ResumeResponse, Store, SuspendRequest, SuspendResponse,
-    UndeleteRequest, UndeleteResponse, UpdateRequest, UpdateResponse, WatchStatusRequest, WatchStatusResponse,
-    account_service_server::AccountService, principal::Kind, store::State, store_service_server::StoreService,
+    ListReleasesRequest, ListReleasesResponse, ListRequest, ListResponse, Principal, ResumeRequest, ResumeResponse,
+    Store, SuspendRequest, SuspendResponse, UndeleteRequest, UndeleteResponse, UpdateRequest, UpdateResponse,
+    WatchStatusRequest, WatchStatusResponse, account_service_server::AccountService, principal::Kind, store::State,
+    store_service_server::StoreService,
 };
 
 /// What an administrator may do.
@@ -71,6 +73,7 @@ impl Service {
 
     fn new_store(&self, request: CreateRequest) -> Result<Store, Status> {
         let CreateRequest { store_id, spec, tenant, labels, .. } = request;
+        release::check(spec.as_ref())?;
         let id = if store_id.is_empty() { self.free_id() } else { store_id };
         if self.0.get(&id).is_some() {
             let message = format!("the id {id} is taken; choose another, or none");
@@ -177,6 +180,14 @@ impl StoreService for Service {
         violations.finish()?;
         let (stores, revision) = self.0.all();
         Ok(Response::new(GetSummaryResponse { revision, ..list::summary(&filter, &stores, SystemTime::now()) }))
+    }
+
+    async fn list_releases(
+        &self,
+        request: Request<ListReleasesRequest>,
+    ) -> Result<Response<ListReleasesResponse>, Status> {
+        self.admit(&request)?;
+        Ok(Response::new(ListReleasesResponse { releases: vec![release::standing_in()] }))
     }
 
     async fn delete(&self, request: Request<DeleteRequest>) -> Result<Response<DeleteResponse>, Status> {

@@ -14,6 +14,7 @@ pub enum Method {
     Get,
     List,
     GetSummary,
+    ListReleases,
     Delete,
     Undelete,
     Update,
@@ -30,7 +31,7 @@ pub enum Method {
 
 impl Method {
     /// Every method once.
-    pub const ALL: &[Self] = &[Self::TenantCreate, Self::TenantGet, Self::TenantList, Self::TenantUpdate, Self::TenantDelete, Self::GetPrincipal, Self::AuditList, Self::Create, Self::Get, Self::List, Self::GetSummary, Self::Delete, Self::Undelete, Self::Update, Self::Suspend, Self::Resume, Self::WatchStatus, Self::GetCredentials, Self::TokenCreate, Self::TokenList, Self::TokenRevoke, Self::Health, Self::Reflection];
+    pub const ALL: &[Self] = &[Self::TenantCreate, Self::TenantGet, Self::TenantList, Self::TenantUpdate, Self::TenantDelete, Self::GetPrincipal, Self::AuditList, Self::Create, Self::Get, Self::List, Self::GetSummary, Self::ListReleases, Self::Delete, Self::Undelete, Self::Update, Self::Suspend, Self::Resume, Self::WatchStatus, Self::GetCredentials, Self::TokenCreate, Self::TokenList, Self::TokenRevoke, Self::Health, Self::Reflection];
 
     /// The name, which is short and belongs to one method.
     pub const fn name(self) -> &'static str {
@@ -46,6 +47,7 @@ impl Method {
             Self::Get => "Get",
             Self::List => "List",
             Self::GetSummary => "GetSummary",
+            Self::ListReleases => "ListReleases",
             Self::Delete => "Delete",
             Self::Undelete => "Undelete",
             Self::Update => "Update",
@@ -159,6 +161,15 @@ pub const METHODS: &[MethodAccess] = &[
         path: "/sendstores.v1.StoreService/GetSummary",
         rule: Rule::Permission("stores.read"),
         scope: Scope::Filter,
+        effect: Effect::Read,
+        idempotent: true,
+        audit: false,
+    },
+    MethodAccess {
+        method: Method::ListReleases,
+        path: "/sendstores.v1.StoreService/ListReleases",
+        rule: Rule::Permission("stores.read"),
+        scope: Scope::None,
         effect: Effect::Read,
         idempotent: true,
         audit: false,
@@ -313,21 +324,22 @@ fn index(path: &str) -> Option<usize> {
         "/sendstores.v1.StoreService/Get" => Some(8),
         "/sendstores.v1.StoreService/List" => Some(9),
         "/sendstores.v1.StoreService/GetSummary" => Some(10),
-        "/sendstores.v1.StoreService/Delete" => Some(11),
-        "/sendstores.v1.StoreService/Undelete" => Some(12),
-        "/sendstores.v1.StoreService/Update" => Some(13),
-        "/sendstores.v1.StoreService/Suspend" => Some(14),
-        "/sendstores.v1.StoreService/Resume" => Some(15),
-        "/sendstores.v1.StoreService/WatchStatus" => Some(16),
-        "/sendstores.v1.StoreService/GetCredentials" => Some(17),
-        "/sendstores.v1.TokenService/Create" => Some(18),
-        "/sendstores.v1.TokenService/List" => Some(19),
-        "/sendstores.v1.TokenService/Revoke" => Some(20),
-        "/grpc.health.v1.Health/Check" => Some(21),
-        "/grpc.health.v1.Health/List" => Some(22),
-        "/grpc.health.v1.Health/Watch" => Some(23),
-        "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo" => Some(24),
-        "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo" => Some(25),
+        "/sendstores.v1.StoreService/ListReleases" => Some(11),
+        "/sendstores.v1.StoreService/Delete" => Some(12),
+        "/sendstores.v1.StoreService/Undelete" => Some(13),
+        "/sendstores.v1.StoreService/Update" => Some(14),
+        "/sendstores.v1.StoreService/Suspend" => Some(15),
+        "/sendstores.v1.StoreService/Resume" => Some(16),
+        "/sendstores.v1.StoreService/WatchStatus" => Some(17),
+        "/sendstores.v1.StoreService/GetCredentials" => Some(18),
+        "/sendstores.v1.TokenService/Create" => Some(19),
+        "/sendstores.v1.TokenService/List" => Some(20),
+        "/sendstores.v1.TokenService/Revoke" => Some(21),
+        "/grpc.health.v1.Health/Check" => Some(22),
+        "/grpc.health.v1.Health/List" => Some(23),
+        "/grpc.health.v1.Health/Watch" => Some(24),
+        "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo" => Some(25),
+        "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo" => Some(26),
         _ => None,
     }
 }

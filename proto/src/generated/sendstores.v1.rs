@@ -1907,8 +1907,10 @@ pub struct StoreSpec {
     /// The settings that the store starts with. Default: the default of every setting.
     #[prost(message, optional, tag = "2")]
     pub shop: ::core::option::Option<ShopSettings>,
-    /// The release that the store is made from: 1 to 63 characters of a-z, 0-9, '-', '.', beginning and ending with a letter or
-    /// digit. A server of an older version ignores it.
+    /// The release that the store is made from, one of those that ListReleases returns for its engine: 1 to 63 characters of a-z,
+    /// 0-9, '-', '.', beginning and ending with a letter or digit. Default: the release that is the default of the engine. Empty in
+    /// a store that was made from the chart and the values that the server was started with, or by a server of an older version;
+    /// such a server ignores the field.
     #[prost(string, tag = "3")]
     pub release: ::prost::alloc::string::String,
     /// If true, Delete is refused with DELETION_PROTECTED. Update changes it. Default: false.
@@ -2300,6 +2302,92 @@ pub mod history_entry {
         }
     }
 }
+/// What a store is made from, as its cluster showed it when the store last became READY.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Release {
+    /// The name of the release. Empty if the store was made by a server of an older version. The server may have ceased to offer a
+    /// release of this name, or offer another one under it.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// The version of WordPress that the release of this name had when the store was made from it. Empty if the operator gave none.
+    #[prost(string, tag = "2")]
+    pub wordpress_version: ::prost::alloc::string::String,
+    /// The version of WooCommerce, in the same way.
+    #[prost(string, tag = "3")]
+    pub woocommerce_version: ::prost::alloc::string::String,
+    /// The image of each container, by the container's name; with its digest where the cluster reported it.
+    #[prost(btree_map = "string, string", tag = "4")]
+    pub images: ::prost::alloc::collections::BTreeMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
+}
+/// A release that a store can be updated to.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AvailableUpdate {
+    /// The name of the release.
+    #[prost(string, tag = "1")]
+    pub release: ::prost::alloc::string::String,
+    /// How far it is from what the store runs.
+    #[prost(enumeration = "available_update::Kind", tag = "2")]
+    pub kind: i32,
+    /// Whether the operator has marked the release as one that closes security holes.
+    #[prost(bool, tag = "3")]
+    pub security: bool,
+    /// Where people read what is new. May be empty.
+    #[prost(string, tag = "4")]
+    pub notes_url: ::prost::alloc::string::String,
+}
+/// Nested message and enum types in `AvailableUpdate`.
+pub mod available_update {
+    /// How far the release is from what the store runs: the larger one of the differences of WordPress and WooCommerce.
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        Hash,
+        PartialOrd,
+        Ord,
+        ::prost::Enumeration
+    )]
+    #[repr(i32)]
+    pub enum Kind {
+        /// The versions of the store or of the release are not known.
+        Unspecified = 0,
+        /// The first two numbers are the same, or the versions are and the images differ.
+        Patch = 1,
+        /// The first number is the same.
+        Minor = 2,
+        /// The first number differs.
+        Major = 3,
+    }
+    impl Kind {
+        /// String value of the enum field names used in the ProtoBuf definition.
+        ///
+        /// The values are not transformed in any way and thus are considered stable
+        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        pub fn as_str_name(&self) -> &'static str {
+            match self {
+                Self::Unspecified => "KIND_UNSPECIFIED",
+                Self::Patch => "KIND_PATCH",
+                Self::Minor => "KIND_MINOR",
+                Self::Major => "KIND_MAJOR",
+            }
+        }
+        /// Creates an enum from field names used in the ProtoBuf definition.
+        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+            match value {
+                "KIND_UNSPECIFIED" => Some(Self::Unspecified),
+                "KIND_PATCH" => Some(Self::Patch),
+                "KIND_MINOR" => Some(Self::Minor),
+                "KIND_MAJOR" => Some(Self::Major),
+                _ => None,
+            }
+        }
+    }
+}
 /// One isolated e-commerce store. The caller sets `id`, `tenant`, `labels` and `spec` at Create; the server sets the rest.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Store {
@@ -2366,6 +2454,15 @@ pub struct Store {
     /// credentials if there are more than 8 of those, else the oldest other entry.
     #[prost(message, repeated, tag = "19")]
     pub history: ::prost::alloc::vec::Vec<HistoryEntry>,
+    /// What the store is made from. Absent before the store was READY.
+    #[prost(message, optional, tag = "21")]
+    pub release: ::core::option::Option<Release>,
+    /// The releases that this server offers and that are newer than `release`, the newest first: no version becomes older. The
+    /// default release is one of them also where its versions are not known, and where only its images differ.
+    /// Only in responses of Get and List, with STORE_VIEW_FULL. A new release is no change of a store: no watch reports it, and the
+    /// `etag` stays as it is.
+    #[prost(message, repeated, tag = "22")]
+    pub available_updates: ::prost::alloc::vec::Vec<AvailableUpdate>,
     /// When a store that is RETAINING or RETAINED is removed for good. Absent in all other states.
     #[prost(message, optional, tag = "26")]
     pub purge_time: ::core::option::Option<::prost_types::Timestamp>,
@@ -2807,6 +2904,51 @@ pub mod get_summary_response {
         pub changed: i32,
     }
 }
+/// The request of ListReleases.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListReleasesRequest {}
+/// The response of ListReleases.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListReleasesResponse {
+    /// The releases. At most 64, and one for each engine that has none declared.
+    #[prost(message, repeated, tag = "1")]
+    pub releases: ::prost::alloc::vec::Vec<list_releases_response::Offer>,
+}
+/// Nested message and enum types in `ListReleasesResponse`.
+pub mod list_releases_response {
+    /// One release.
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    pub struct Offer {
+        /// The name, as in `StoreSpec.release`. "default": the chart and the values that the server was started with, where its operator
+        /// has declared no releases. The server does not know their versions and images.
+        #[prost(string, tag = "1")]
+        pub name: ::prost::alloc::string::String,
+        /// The engine of its stores.
+        #[prost(enumeration = "super::Engine", tag = "2")]
+        pub engine: i32,
+        /// The version of WordPress. Empty: the operator has given none.
+        #[prost(string, tag = "3")]
+        pub wordpress_version: ::prost::alloc::string::String,
+        /// The version of WooCommerce. Empty: the operator has given none.
+        #[prost(string, tag = "4")]
+        pub woocommerce_version: ::prost::alloc::string::String,
+        /// The image of each container, by the container's name.
+        #[prost(btree_map = "string, string", tag = "5")]
+        pub images: ::prost::alloc::collections::BTreeMap<
+            ::prost::alloc::string::String,
+            ::prost::alloc::string::String,
+        >,
+        /// Whether a store of this engine is made from this release if Create names none.
+        #[prost(bool, tag = "6")]
+        pub default: bool,
+        /// Whether the operator has marked the release as one that closes security holes.
+        #[prost(bool, tag = "7")]
+        pub security: bool,
+        /// Where people read what is new. May be empty.
+        #[prost(string, tag = "8")]
+        pub notes_url: ::prost::alloc::string::String,
+    }
+}
 /// The request of Delete.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DeleteRequest {
@@ -3072,8 +3214,9 @@ impl Consistency {
 pub enum StoreView {
     /// Not set: the server uses STORE_VIEW_FULL.
     Unspecified = 0,
-    /// What a table shows: all but the following. `spec` has only `engine` and `shop.title`, `steps` has only the steps that are
-    /// running or have failed, `failure` has no `diagnosis` and no `suggestion`, and there is no `evidence` and no `history`.
+    /// What a table shows: all but the following. `spec` has only `engine`, `shop.title` and `deletion_protection`, `steps` has
+    /// only the steps that are running or have failed, `failure` has no `diagnosis` and no `suggestion`, and there is no `evidence`,
+    /// no `history`, no `release` and no `available_updates`.
     Basic = 1,
     /// Everything.
     Full = 2,
@@ -3215,8 +3358,8 @@ pub mod store_service_client {
         /// The request is on disk in Redis before the call returns.
         /// A repetition with the same `request_id` and the same body within 24 hours has no effect and returns the first response.
         ///
-        /// - INVALID_ARGUMENT: INVALID_FIELD, with a BadRequest that names every invalid field. REQUEST_ID_REUSED, the `request_id`
-        ///   was used with another body.
+        /// - INVALID_ARGUMENT: INVALID_FIELD, with a BadRequest that names every invalid field. RELEASE_UNKNOWN, the server does not
+        ///   offer `spec.release` for the engine. REQUEST_ID_REUSED, the `request_id` was used with another body.
         /// - ALREADY_EXISTS: STORE_EXISTS, the id is taken.
         /// - FAILED_PRECONDITION: TENANT_UNDECLARED, the server has stores of declared tenants alone, and TenantService does not have
         ///   this one.
@@ -3338,6 +3481,34 @@ pub mod store_service_client {
             let mut req = request.into_request();
             req.extensions_mut()
                 .insert(GrpcMethod::new("sendstores.v1.StoreService", "GetSummary"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Returns the releases that stores can be made from, those of one engine together and the newest first. An operator changes them
+        /// while the server runs; for some minutes replicas may offer different ones.
+        ///
+        /// No reasons but those of every call.
+        pub async fn list_releases(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListReleasesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListReleasesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/sendstores.v1.StoreService/ListReleases",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("sendstores.v1.StoreService", "ListReleases"));
             self.inner.unary(req, path, codec).await
         }
         /// Accepts the removal of a store with everything it owns.
@@ -3620,8 +3791,8 @@ pub mod store_service_server {
         /// The request is on disk in Redis before the call returns.
         /// A repetition with the same `request_id` and the same body within 24 hours has no effect and returns the first response.
         ///
-        /// - INVALID_ARGUMENT: INVALID_FIELD, with a BadRequest that names every invalid field. REQUEST_ID_REUSED, the `request_id`
-        ///   was used with another body.
+        /// - INVALID_ARGUMENT: INVALID_FIELD, with a BadRequest that names every invalid field. RELEASE_UNKNOWN, the server does not
+        ///   offer `spec.release` for the engine. REQUEST_ID_REUSED, the `request_id` was used with another body.
         /// - ALREADY_EXISTS: STORE_EXISTS, the id is taken.
         /// - FAILED_PRECONDITION: TENANT_UNDECLARED, the server has stores of declared tenants alone, and TenantService does not have
         ///   this one.
@@ -3675,6 +3846,17 @@ pub mod store_service_server {
             request: tonic::Request<super::GetSummaryRequest>,
         ) -> std::result::Result<
             tonic::Response<super::GetSummaryResponse>,
+            tonic::Status,
+        >;
+        /// Returns the releases that stores can be made from, those of one engine together and the newest first. An operator changes them
+        /// while the server runs; for some minutes replicas may offer different ones.
+        ///
+        /// No reasons but those of every call.
+        async fn list_releases(
+            &self,
+            request: tonic::Request<super::ListReleasesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListReleasesResponse>,
             tonic::Status,
         >;
         /// Accepts the removal of a store with everything it owns.
@@ -4089,6 +4271,51 @@ pub mod store_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = GetSummarySvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/sendstores.v1.StoreService/ListReleases" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListReleasesSvc<T: StoreService>(pub Arc<T>);
+                    impl<
+                        T: StoreService,
+                    > tonic::server::UnaryService<super::ListReleasesRequest>
+                    for ListReleasesSvc<T> {
+                        type Response = super::ListReleasesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListReleasesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as StoreService>::list_releases(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListReleasesSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, fmt, str::FromStr, sync::Arc};
 
-use crate::text::{self, Invalid};
+use crate::{
+    text::{self, Invalid},
+    version::Versions,
+};
 
 /// The name of a release, such as `2026-11`: 1 to 63 of `a-z 0-9 . -`, beginning and ending with a letter or digit. Clones share one
 /// text.
@@ -11,8 +14,12 @@ pub struct ReleaseName(Arc<str>);
 
 /// The chart, the values, the images and the volumes of a store, as the cluster has them. Mending and adopting keep to
 /// them; the files that a server is started with are for stores that were never READY.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Release {
+    /// What the server that made it called it. `None`: a server of a version without releases did.
+    pub name: Option<ReleaseName>,
+    /// Those that the release of this name had then.
+    pub versions: Versions,
     /// helm's number of the revision.
     pub revision: u32,
     /// Name and version of the chart, such as `engine-0.1.0`.
@@ -47,6 +54,11 @@ impl ReleaseName {
     /// offers it here.
     pub fn recorded(text: &str) -> Self {
         Self(text.into())
+    }
+
+    /// What the chart and the values that a server was started with are called, where no release is declared.
+    pub fn standing_in() -> Self {
+        Self("default".into())
     }
 
     pub fn as_str(&self) -> &str {

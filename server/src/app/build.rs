@@ -72,7 +72,7 @@ pub(super) async fn serve(
     };
     let provisioner = provisioner(&config).await?;
     callers.ask(&provisioner);
-    provisioner.load_files().await.map_err(|error| format!("--chart and --values: {error}"))?;
+    provisioner.load_files().await.map_err(|error| format!("--chart, --values and --releases: {error}"))?;
     tasks.spawn("reload", Phase::Front, {
         let (provisioner, asked) = (provisioner.clone(), signal::reloads()?);
         |stop| reload::run(provisioner, asked, stop)
@@ -88,7 +88,8 @@ pub(super) async fn serve(
     let guarded = cluster_guard.guard(provisioner.clone());
     tasks.spawn("cluster", Phase::Front, |stop| cluster_guard.run(stop));
     let credentials = Arc::new(provisioner.clone());
-    api.attach(Backend { ledger: ledger.clone(), mirror: mirror.clone(), credentials });
+    let releases = Arc::new(provisioner.clone());
+    api.attach(Backend { ledger: ledger.clone(), mirror: mirror.clone(), credentials, releases });
     serving.cancel();
     spawn_audit(&mut tasks, api.clone());
     spawn_health(&mut tasks, reporter, mirror.clone());

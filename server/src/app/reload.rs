@@ -1,11 +1,11 @@
-//! Reads the chart and the values files again when it is asked to by SIGHUP.
+//! Reads the charts, the values files and the releases again when it is asked to by SIGHUP.
 
 use tokio::signal::unix::Signal;
 use tokio_util::sync::CancellationToken;
 
 use crate::{files, provision::KubeProvisioner, supervise::TaskError};
 
-/// Charts and values, as the label `file` of metrics has them.
+/// Charts, values and releases, as the label `file` of metrics has them.
 const LABEL: &str = "chart";
 
 pub(super) async fn run(
@@ -26,16 +26,16 @@ pub(super) async fn run(
         let outcome = match result {
             Ok(true) => {
                 tracing::info!(
-                    "chart and values were read again; stores that are made from now on are made from these"
+                    "charts, values and releases were read again; stores that are made from now on are made from these"
                 );
                 "changed"
             }
             Ok(false) => {
-                tracing::info!("chart and values were read again and are as before");
+                tracing::info!("charts, values and releases were read again and are as before");
                 "unchanged"
             }
             Err(error) => {
-                tracing::error!(%error, "chart or values cannot be used; those of before stay in use");
+                tracing::error!(%error, "charts, values or releases cannot be used; those of before stay in use");
                 "refused"
             }
         };

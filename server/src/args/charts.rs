@@ -18,6 +18,10 @@ pub struct ChartArgs {
     /// Values file of this environment for a chart, as FILE or ENGINE=FILE. May be repeated; later files override earlier ones.
     #[arg(long = "values", env = "SENDSTORES_VALUES", value_name = "[ENGINE=]FILE", value_delimiter = ',')]
     pub values: Vec<String>,
+    /// Folder of releases that stores are made from, one folder each with a release.yaml, a values.yaml that is laid over
+    /// --values, and perhaps a chart. Without it, stores are made from --chart and --values. Read again with them on SIGHUP.
+    #[arg(long, env = "SENDSTORES_RELEASES", value_name = "FOLDER")]
+    pub releases: Option<PathBuf>,
 }
 
 // === impl ChartArgs ===
@@ -25,6 +29,9 @@ pub struct ChartArgs {
 impl ChartArgs {
     pub(super) fn check(self, problems: &mut Problems) -> Option<Charts> {
         let mut charts = Charts::default();
+        if let Some(folder) = self.releases.and_then(|path| problems.take("releases", folder(path))) {
+            charts = charts.with_releases(folder);
+        }
         let mut whole = true;
         let given: Vec<_> = self.charts.iter().map(|text| of_engine(text)).collect();
         let values: Vec<_> = self.values.iter().map(|text| of_engine(text)).collect();
@@ -58,12 +65,17 @@ fn chart(path: PathBuf) -> Result<PathBuf, String> {
     found.then(|| path.clone()).ok_or_else(|| format!("{} is not a folder with a Chart.yaml", path.display()))
 }
 
+fn folder(path: PathBuf) -> Result<PathBuf, String> {
+    path.is_dir().then(|| path.clone()).ok_or_else(|| format!("{} is not a folder", path.display()))
+}
+
 /// As `name = value`, one a flag.
-pub(super) fn print(charts: &Charts) -> [(&'static str, String); 2] {
+pub(super) fn print(charts: &Charts) -> [(&'static str, String); 3] {
     let each = |paths: &mut dyn Iterator<Item = String>| paths.collect::<Vec<_>>().join(",");
     let folders = charts.iter().map(|(engine, files)| format!("{engine}={}", files.chart.display()));
     let values = charts
         .iter()
         .flat_map(|(engine, files)| files.values.iter().map(move |path| format!("{engine}={}", path.display())));
-    [("chart", each(&mut { folders })), ("values", each(&mut { values }))]
+    let releases = charts.releases().map_or_else(|| "[none]".to_owned(), |folder| folder.display().to_string());
+    [("chart", each(&mut { folders })), ("values", each(&mut { values })), ("releases", releases)]
 }

@@ -8,13 +8,13 @@
 //! The tags are copied by hand from `proto/sendstores/v1/store_service.proto`. The tests below compare the bytes of both
 //! forms. They name every field of the contract's messages, so they do not compile where a field is missing here.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use prost::{Message, Oneof};
 use prost_types::Timestamp;
-use sendstores_core::Engines;
+use sendstores_core::{Engines, Offers};
 use sendstores_proto::v1 as wire;
 
-use super::convert;
+use super::{convert, releases};
 use crate::mirror::Entry;
 
 /// `wire::GetResponse` with a cached encoding.
@@ -85,13 +85,28 @@ pub(super) fn store(entry: &Entry, engines: Engines) -> Bytes {
     entry.encoded(|store| convert::store(store, engines).encode_to_vec().into())
 }
 
+/// The same with what the store can be updated to. That changes without the store, so it is not in what all readers share: it follows
+/// it, and a reader takes the fields of a message in any order.
+pub(super) fn with_updates(entry: &Entry, engines: Engines, offers: &Offers) -> Bytes {
+    let shared = store(entry, engines);
+    let available_updates: Vec<_> = offers.updates(entry).map(releases::update).collect();
+    if available_updates.is_empty() {
+        return shared;
+    }
+    let updates = wire::Store { available_updates, ..wire::Store::default() }.encode_to_vec();
+    let mut both = BytesMut::with_capacity(shared.len() + updates.len());
+    both.extend_from_slice(&shared);
+    both.extend_from_slice(&updates);
+    both.freeze()
+}
+
 // === impl View ===
 
 impl View {
     /// The encoding of as much of the store, a `wire::Store`.
-    pub(super) fn encode(self, entry: &Entry, engines: Engines) -> Bytes {
+    pub(super) fn encode(self, entry: &Entry, engines: Engines, offers: &Offers) -> Bytes {
         match self {
-            Self::Full => store(entry, engines),
+            Self::Full => with_updates(entry, engines, offers),
             Self::Basic => convert::basic(entry).encode_to_vec().into(),
         }
     }
@@ -99,7 +114,12 @@ impl View {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use sendstores_core::{Engine, EngineFacts, Labels, Pipeline, Store, StoreId, Timestamp as Time, store::NewStore};
+    use std::collections::BTreeMap;
+
+    use sendstores_core::{
+        Engine, EngineFacts, Labels, Offer, Pipeline, Release, ReleaseName, Store, StoreId, Timestamp as Time,
+        store::NewStore, version::Versions,
+    };
     use wire::watch_status_response::Event as WireEvent;
 
     use super::*;
@@ -131,6 +151,33 @@ pub(super) mod tests {
         let entry = Entry::from(sample());
         assert_eq!(store(&entry, ENGINES), convert::store(&sample(), ENGINES).encode_to_vec());
         assert_eq!(store(&entry, ENGINES).as_ptr(), store(&entry, ENGINES).as_ptr());
+    }
+
+    #[test]
+    fn updates_follow_the_shared_bytes_and_leave_them_as_they_are() {
+        let name: ReleaseName = "2026-11".parse().expect("valid");
+        let runs = Release { name: Some(name.clone()), ..Release::default() };
+        let entry = Entry::from(Store { made_from: Some(Box::new(runs)), ..sample() });
+        let offer = |name: &ReleaseName| Offer {
+            name: name.clone(),
+            engine: entry.spec.engine,
+            versions: Versions::default(),
+            images: BTreeMap::new(),
+            default: true,
+            security: true,
+            notes_url: "https://example.com/".to_owned(),
+            declared: true,
+        };
+        let shared = store(&entry, ENGINES);
+        let current = with_updates(&entry, ENGINES, &Offers::new(vec![offer(&name)]));
+        assert_eq!(current.as_ptr(), shared.as_ptr(), "nothing is copied where there is nothing to say");
+        let next = with_updates(&entry, ENGINES, &Offers::new(vec![offer(&"2026-12".parse().expect("valid"))]));
+        let read = wire::Store::decode(next).expect("a store");
+        assert_eq!(read.available_updates[0].release, "2026-12");
+        assert_eq!(read.release.as_ref().expect("what it runs").name, "2026-11");
+        let without = wire::Store { available_updates: Vec::new(), ..read };
+        assert_eq!(without, convert::store(&entry, ENGINES));
+        assert_eq!(store(&entry, ENGINES), shared);
     }
 
     #[test]

@@ -29,8 +29,7 @@ pub(super) fn store(store: &Store, engines: Engines) -> wire::Store {
         ready_time,
         delete_time,
         purge_time,
-        // For mending and adopting; not part of the contract.
-        made_from: _,
+        made_from,
         unknown: _,
     } = store;
     wire::Store {
@@ -56,6 +55,9 @@ pub(super) fn store(store: &Store, engines: Engines) -> wire::Store {
         ready_time: ready_time.map(time),
         delete_time: delete_time.map(time),
         purge_time: purge_time.map(time),
+        release: made_from.as_deref().map(super::releases::release),
+        // They change without the store; see `cached::with_updates`.
+        available_updates: Vec::new(),
         history: history.entries().iter().map(entry).collect(),
     }
 }
@@ -89,6 +91,8 @@ pub(super) fn basic(store: &Store) -> wire::Store {
         ready_time: store.ready_time.map(time),
         delete_time: store.delete_time.map(time),
         purge_time: store.purge_time.map(time),
+        release: None,
+        available_updates: Vec::new(),
         history: Vec::new(),
     }
 }

@@ -88,13 +88,21 @@ impl<L: Ledger> StoreApi<L> {
     }
 
     async fn accept(&self, parsed: Parsed, scope: &Scope, by: &By) -> Result<Store, Refusal> {
-        let Parsed { new, operation, id_was_chosen: _, validate_only: _ } = parsed;
+        let Parsed { mut new, operation, id_was_chosen: _, validate_only: _ } = parsed;
         let id = new.id.clone();
-        let store = Store::new(new, SystemTime::now().into()).by(by.cause.clone());
         let ledger = &self.writable()?.ledger;
         if let Some(answered) = answered_unscoped(ledger, operation.as_ref(), scope).await? {
             return Ok(answered);
         }
+        if let Err(refusal) = self.choose_release(&mut new.spec) {
+            // A repetition is answered as the first time, whatever is offered now.
+            let first = match &operation {
+                Some(operation) => ledger.recall(operation).await?,
+                None => None,
+            };
+            return first.map_or(Err(refusal), |store| own(store, scope));
+        }
+        let store = Store::new(new, SystemTime::now().into()).by(by.cause.clone());
         let write = Write { resource: store, expected: Expected::Vacant, fence: None, operation };
         let tenant = write.resource.tenant.clone();
         let terms = by.terms(About::store(&write.resource), self.quota().terms());
@@ -107,7 +115,7 @@ impl<L: Ledger> StoreApi<L> {
     }
 
     /// What Create would answer now.
-    async fn rehearse(&self, parsed: Parsed, scope: &Scope) -> Result<Store, Refusal> {
+    async fn rehearse(&self, mut parsed: Parsed, scope: &Scope) -> Result<Store, Refusal> {
         let ledger = &self.writable()?.ledger;
         if let Some(operation) = &parsed.operation
             && let Some(store) = ledger.recall(operation).await?
@@ -117,6 +125,7 @@ impl<L: Ledger> StoreApi<L> {
         if let Some(answered) = answered_unscoped(ledger, parsed.operation.as_ref(), scope).await? {
             return Ok(answered);
         }
+        self.choose_release(&mut parsed.new.spec)?;
         match ledger.load(&parsed.new.id).await? {
             Some(store) if store.state != sendstores_core::State::Deleted => Err(Refusal::StoreExists(parsed.new.id)),
             _ => {

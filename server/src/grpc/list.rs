@@ -41,7 +41,8 @@ impl<L: Ledger> StoreApi<L> {
             backend.require_complete_mirror()?;
             return Err(Refusal::StoreNotFound(id));
         };
-        Ok(cached::GetResponse { store: cached::store(&store, self.engines()), fresh_time: Some(convert::time(fresh)) })
+        let store = cached::with_updates(&store, self.engines(), &backend.releases.offers());
+        Ok(cached::GetResponse { store, fresh_time: Some(convert::time(fresh)) })
     }
 
     pub(super) async fn handle_list(
@@ -64,7 +65,8 @@ impl<L: Ledger> StoreApi<L> {
         backend.require_complete_mirror()?;
         let after = next.as_ref().map(|next| &next.after);
         let Page { stores, more, total, position } = backend.mirror.list(&listing, after, most);
-        let encoded = page(stores.iter().map(|store| view.encode(store, self.engines())), MAX_PAGE_BYTES);
+        let offers = backend.releases.offers();
+        let encoded = page(stores.iter().map(|store| view.encode(store, self.engines(), &offers)), MAX_PAGE_BYTES);
         let more = more || encoded.len() < stores.len();
         let first = next.map_or(position, |next| next.first);
         let last = stores[..encoded.len()].last().filter(|_| more);

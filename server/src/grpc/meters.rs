@@ -105,6 +105,7 @@ mod tests {
                 &Method::Get,
                 &Method::List,
                 &Method::GetSummary,
+                &Method::ListReleases,
                 &Method::TokenList,
                 &Method::Health,
                 &Method::Reflection

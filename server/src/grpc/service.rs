@@ -11,7 +11,7 @@ use futures::{Stream, StreamExt};
 use prost::Message;
 use sendstores_core::{
     Actor, CallId, Cause, Engines, Principal, StoreId, TenantId, access::PrincipalKind, admission::Quota,
-    credentials::ReadCredentials, ledger::Ledger,
+    credentials::ReadCredentials, ledger::Ledger, offer::OfferReleases,
 };
 use sendstores_proto::v1::{self as wire, store_service_server::StoreService};
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -35,6 +35,7 @@ pub struct Backend<L> {
     pub ledger: L,
     pub mirror: Mirror,
     pub credentials: Arc<dyn ReadCredentials>,
+    pub releases: Arc<dyn OfferReleases>,
 }
 
 /// Makes the public address of a store.
@@ -306,6 +307,14 @@ impl<L: Ledger> StoreService for StoreApi<L> {
     ) -> Result<Response<wire::GetSummaryResponse>, Status> {
         let consistency = asked(request.get_ref().consistency());
         self.answer(consistency, request, Self::handle_get_summary).await
+    }
+
+    /// OK, RESOURCE_EXHAUSTED, UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL.
+    async fn list_releases(
+        &self,
+        request: Request<wire::ListReleasesRequest>,
+    ) -> Result<Response<wire::ListReleasesResponse>, Status> {
+        self.answer_from_memory(request, async |api: &Self, _request, _caller| api.handle_list_releases().await).await
     }
 
     /// OK, INVALID_ARGUMENT, NOT_FOUND, FAILED_PRECONDITION, ABORTED, RESOURCE_EXHAUSTED, UNAVAILABLE,

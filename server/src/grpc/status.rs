@@ -4,6 +4,7 @@
 
 mod counted;
 mod lifecycle;
+mod releases;
 mod tenancy;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ use tonic_types::{ErrorDetails, StatusExt};
 
 pub(super) use counted::count_decision;
 pub(super) use lifecycle::Forbidden;
+pub(super) use releases::ReleaseUnknown;
 pub(super) use tenancy::Tenancy;
 
 use super::violations::{self, Violation};
@@ -53,6 +55,7 @@ pub(super) enum Refusal {
     WriteConflict(StoreId),
     CredentialsNotReady(StoreId),
     StoreDeleting(StoreId),
+    ReleaseUnknown(ReleaseUnknown),
     Forbidden(Forbidden),
     StoreForeign(StoreId, Word),
     RecordUnreadable(StoreId),
@@ -99,6 +102,7 @@ impl Refusal {
             Self::WriteConflict(_) => (Code::Aborted, "WRITE_CONFLICT"),
             Self::CredentialsNotReady(_) => (Code::FailedPrecondition, "CREDENTIALS_NOT_READY"),
             Self::StoreDeleting(_) => (Code::FailedPrecondition, "STORE_DELETING"),
+            Self::ReleaseUnknown(_) => ReleaseUnknown::REASON,
             Self::Forbidden(why) => why.code_and_reason(),
             Self::StoreForeign(_, _) => (Code::FailedPrecondition, "STORE_FOREIGN"),
             Self::RecordUnreadable(_) => (Code::FailedPrecondition, "RECORD_UNREADABLE"),
@@ -147,6 +151,7 @@ impl Refusal {
                 format!("the credentials of store {id} are not made yet; its steps say how far it is")
             }
             Self::StoreDeleting(id) => format!("store {id} is being deleted; its credentials are given up"),
+            Self::ReleaseUnknown(why) => why.message(),
             Self::Forbidden(why) => why.message(),
             Self::StoreForeign(id, word) => format!(
                 "a newer version of the server has made store {id} {word}, which this one does not know; call a server \
@@ -245,6 +250,7 @@ impl Refusal {
                 ("store_id", id.to_string())
             }
             Self::CredentialsNotReady(id) | Self::StoreDeleting(id) => ("store_id", id.to_string()),
+            Self::ReleaseUnknown(why) => return why.metadata(),
             Self::Forbidden(why) => return why.metadata(),
             Self::StoreForeign(id, _) | Self::RecordUnreadable(id) => ("store_id", id.to_string()),
             Self::Tenancy(why) => return why.metadata(),
@@ -289,6 +295,9 @@ impl Refusal {
             }
             Self::ResumeTokenInvalid => {
                 details.add_bad_request_violation("resume_token", "was not given out by this service");
+            }
+            Self::ReleaseUnknown(why) => {
+                details.add_bad_request_violation("spec.release", why.message());
             }
             Self::RequestIdReused => {
                 details.add_bad_request_violation("request_id", "was used for another request");
@@ -360,6 +369,12 @@ impl From<Refusal> for Status {
 impl From<Tenancy> for Refusal {
     fn from(why: Tenancy) -> Self {
         Self::Tenancy(why)
+    }
+}
+
+impl From<ReleaseUnknown> for Refusal {
+    fn from(why: ReleaseUnknown) -> Self {
+        Self::ReleaseUnknown(why)
     }
 }
 

@@ -1,5 +1,6 @@
 //! helm, as a program. Its exit code is a hint; what became of a release is read from the cluster.
 
+mod catalogue;
 pub(crate) mod content;
 pub(crate) mod failure;
 mod files;
@@ -8,23 +9,21 @@ pub(crate) mod release;
 mod values;
 
 use std::{
-    collections::BTreeMap,
     ffi::OsString,
     fs::Permissions,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, RwLock},
     time::Duration,
 };
 
-use sendstores_core::{Engine, ReleaseName, Store, failure::FailureReason, provisioner::StepError};
+use sendstores_core::{Engines, Store, failure::FailureReason, provisioner::StepError};
 use tempfile::TempDir;
 use tokio::{sync::OnceCell, time::Instant};
 
-use self::{content::Content, files::Files, flags::Major};
+use self::{catalogue::Catalogue, content::Content, files::Files, flags::Major, release::Record};
 use super::{
-    config::{ChartFiles, HelmConfig, Quota},
-    engines::Registry,
+    config::HelmConfig,
     names,
     process::{self, End, Finished, Run},
     redact,
@@ -36,11 +35,12 @@ const WITHHELD: &[&str] = &["HELM_", "SENDSTORES_"];
 /// One helm program and what it installs.
 pub(crate) struct Helm {
     config: HelmConfig,
+    engines: Engines,
     deadline: Duration,
     grace: Duration,
     tool: OnceCell<Tool>,
-    /// What the stores of each engine are installed from, once it was read.
-    files: RwLock<BTreeMap<Engine, Arc<Files>>>,
+    /// What stores are installed from, once it was read.
+    catalogue: RwLock<Option<Arc<Catalogue>>>,
     /// Where the configuration names no folder.
     scratch: OnceCell<TempDir>,
 }
@@ -52,8 +52,8 @@ pub(crate) enum Base<'a> {
     Files,
     /// The revision before: made from the same files, or changed by hand since.
     Before,
-    /// A revision that is kept as it is, its chart included, and what its maker called it.
-    Kept(&'a Content, Option<&'a str>),
+    /// A revision that is kept as it is, its chart and its labels included.
+    Kept(&'a Content, &'a Record),
 }
 
 /// What was found out about the program.
@@ -65,8 +65,9 @@ struct Tool {
 // === impl Helm ===
 
 impl Helm {
-    pub(crate) fn new(config: HelmConfig, deadline: Duration, grace: Duration) -> Self {
-        Self { config, deadline, grace, tool: OnceCell::new(), files: RwLock::default(), scratch: OnceCell::new() }
+    pub(crate) fn new(config: HelmConfig, engines: Engines, deadline: Duration, grace: Duration) -> Self {
+        let (tool, catalogue, scratch) = (OnceCell::new(), RwLock::default(), OnceCell::new());
+        Self { config, engines, deadline, grace, tool, catalogue, scratch }
     }
 
     /// The digest that a release of `store` made by us now would carry.
@@ -77,30 +78,34 @@ impl Helm {
     /// Installs or upgrades, without waiting for the pods.
     pub(crate) async fn upgrade(&self, store: &Store, exposed: bool, base: Base<'_>) -> Result<(), StepError> {
         let mut arguments: Vec<OsString> = vec!["upgrade".into(), names::RELEASE.into()];
-        arguments.extend(["--install", "--namespace", store.id.as_str()].map(OsString::from));
         // Held until helm has ended: their copy goes with them.
         let (mut files, mut unpacked) = (None, None);
-        let (labels, document) = match base {
+        let (values, labels, document): (Vec<OsString>, _, _) = match base {
             Base::Files | Base::Before => {
                 let files = files.insert(self.files(store.spec.engine, store.spec.release.as_ref()).await?);
                 arguments.push(files.chart().into());
-                match base {
-                    Base::Before => arguments.push("--reuse-values".into()),
-                    _ => arguments.extend(files.values().flat_map(|file| ["--values".into(), file.into()])),
-                }
-                (release::labels(Some(&files.digest(store)), exposed), values::document(store, exposed))
+                let values = match base {
+                    Base::Before => vec!["--reuse-values".into()],
+                    _ => files.values().flat_map(|file| ["--values".into(), file.into()]).collect(),
+                };
+                let (digest, name) = (files.digest(store), files.name().as_str());
+                (values, release::labels(Some(&digest), Some(name), exposed), values::document(store, exposed))
             }
-            Base::Kept(content, source) => {
+            Base::Kept(content, record) => {
                 let folder = self.cache().await?.join("kept").join(store.id.as_str());
                 let kept = content.unpack(folder).map_err(|error| self.unusable(&format!("{error}")))?;
                 let kept = unpacked.insert(kept);
-                arguments.extend([kept.chart().into(), "--values".into(), kept.values().into()]);
-                (release::labels(source, exposed), values::exposure(exposed))
+                arguments.push(kept.chart().into());
+                let values = vec!["--values".into(), kept.values().into()];
+                let (digest, name) = (record.digest.as_deref(), record.release.as_deref());
+                (values, release::labels(digest, name, exposed), values::exposure(exposed))
             }
         };
+        arguments.extend(["--install", "--namespace", store.id.as_str()].map(OsString::from));
+        arguments.extend(values);
         arguments.extend(["--values", "-", "--labels", labels.as_str()].map(OsString::from));
         arguments.extend(self.tool().await?.major.upgrade().iter().map(OsString::from));
-        self.act(arguments, document.into_bytes()).await
+        self.act(arguments, document.into_bytes()).await.map(drop)
     }
 
     /// Removes a release whose first installation never ended. Volumes and namespace stay.
@@ -108,38 +113,19 @@ impl Helm {
         let mut arguments: Vec<OsString> = ["uninstall", names::RELEASE].map(OsString::from).to_vec();
         arguments.extend(["--namespace", store.id.as_str()].map(OsString::from));
         arguments.extend(self.tool().await?.major.uninstall().iter().map(OsString::from));
-        self.act(arguments, Vec::new()).await
+        self.act(arguments, Vec::new()).await.map(drop)
     }
 
-    /// Reads the charts and the values anew and installs from them from now on, if helm can make something of all of them.
-    /// Returns whether they differ from what was read before; on an error, that stays in use.
-    pub(crate) async fn reload(&self, registry: Registry, quota: &Quota) -> Result<bool, StepError> {
-        let mut read = Vec::new();
-        for (engine, sources) in self.config.charts.iter() {
-            let files = self.read(sources).await?;
-            let sizes = registry.find(engine).map_or(&[][..], |engine| engine.volume_sizes);
-            let values: Vec<_> = [files.chart().join("values.yaml")].into_iter().chain(files.values()).collect();
-            quota.holds_volumes(sizes, &values).map_err(|why| self.unusable(&format!("{engine}: {why}")))?;
-            self.render(&files).await?;
-            read.push((engine, files));
-        }
-        let mut differ = false;
-        for (engine, files) in read {
-            differ |= !self.files(engine, None).await?.is_like(&files);
-            self.install_from(engine, files);
-        }
-        Ok(differ)
-    }
-
-    /// Has helm render the chart for a store that there is not.
-    async fn render(&self, files: &Files) -> Result<(), StepError> {
+    /// What helm renders of the chart for a store that there is not.
+    async fn render(&self, files: &Files) -> Result<String, StepError> {
         let mut arguments: Vec<OsString> = vec!["template".into(), names::RELEASE.into(), files.chart().into()];
         arguments.extend(files.values().flat_map(|file| ["--values".into(), file.into()]));
         arguments.extend(["--values", "-", "--namespace", values::CHECK].map(OsString::from));
         self.act(arguments, values::of_a_check().into_bytes()).await
     }
 
-    async fn act(&self, arguments: Vec<OsString>, input: Vec<u8>) -> Result<(), StepError> {
+    /// Runs helm, and returns what it wrote.
+    async fn act(&self, arguments: Vec<OsString>, input: Vec<u8>) -> Result<String, StepError> {
         let setpriv = self.tool().await?.setpriv.as_deref();
         let (verb, begun) = (verb(&arguments), Instant::now());
         let finished = self.run(arguments, input, setpriv).await?;
@@ -147,7 +133,7 @@ impl Helm {
         metrics::histogram!("sendstores_helm_seconds", "verb" => verb, "outcome" => outcome)
             .record(begun.elapsed().as_secs_f64());
         match finished.end {
-            End::Exited(0) => Ok(()),
+            End::Exited(0) => Ok(finished.stdout),
             end => Err(failure::classify(end, &finished.stderr, self.deadline)),
         }
     }
@@ -204,37 +190,6 @@ impl Helm {
         folder.map(TempDir::path).map_err(|error| self.unusable(&format!("no folder for its caches: {error}")))
     }
 
-    /// Has what is installed read now.
-    pub(crate) async fn load(&self) -> Result<(), StepError> {
-        for (engine, _) in self.config.charts.iter() {
-            self.files(engine, None).await?;
-        }
-        Ok(())
-    }
-
-    /// What stores of `engine` and of this release are installed from. It is read now if it was not before.
-    async fn files(&self, engine: Engine, release: Option<&ReleaseName>) -> Result<Arc<Files>, StepError> {
-        if let Some(name) = release {
-            return Err(self.unusable(&format!("the release {name} of the engine {engine} is not offered here")));
-        }
-        let known = self.files.read().unwrap_or_else(PoisonError::into_inner).get(&engine).cloned();
-        match (known, self.config.charts.get(engine)) {
-            (Some(files), _) => Ok(files),
-            (None, Some(sources)) => Ok(self.install_from(engine, self.read(sources).await?)),
-            (None, None) => Err(self.unusable(&format!("no chart is given for the engine {engine} (--chart)"))),
-        }
-    }
-
-    async fn read(&self, sources: &ChartFiles) -> Result<Files, StepError> {
-        Files::read(sources, self.cache().await?).map_err(|why| self.unusable(&why))
-    }
-
-    fn install_from(&self, engine: Engine, files: Files) -> Arc<Files> {
-        let files = Arc::new(files);
-        self.files.write().unwrap_or_else(PoisonError::into_inner).insert(engine, files.clone());
-        files
-    }
-
     /// Asks the program for its version, once it answers.
     async fn tool(&self) -> Result<&Tool, StepError> {
         self.tool.get_or_try_init(|| self.find_out()).await
@@ -277,7 +232,7 @@ fn verb(arguments: &[OsString]) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provision::config::Charts;
+    use crate::provision::{ENGINES, config::Charts};
 
     #[tokio::test]
     async fn the_folder_of_a_process_is_its_own_and_goes_with_it() {
@@ -289,7 +244,7 @@ mod tests {
             kube_context: None,
         };
         let (one, other) =
-            [config.clone(), config].map(|config| Helm::new(config, Duration::ZERO, Duration::ZERO)).into();
+            [config.clone(), config].map(|config| Helm::new(config, ENGINES, Duration::ZERO, Duration::ZERO)).into();
         let folder = one.cache().await.unwrap().to_owned();
         assert_eq!(one.cache().await.unwrap(), folder);
         assert_ne!(other.cache().await.unwrap(), folder);

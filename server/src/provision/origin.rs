@@ -7,9 +7,13 @@ use k8s_openapi::api::{
     core::v1::{Container, PersistentVolumeClaim, Pod},
 };
 use kube::{Api, ResourceExt, api::ListParams};
-use sendstores_core::{Release, Store, provisioner::StepError, release::Volume};
+use sendstores_core::{Release, ReleaseName, Store, provisioner::StepError, release::Volume, version::Versions};
 
-use super::{Context, helm::release::History, steps::release};
+use super::{
+    Context,
+    helm::release::{History, Record},
+    steps::release,
+};
 
 /// `None` where helm has no record that can be read.
 pub(super) async fn of(context: &Context, store: &Store) -> Result<Option<Release>, StepError> {
@@ -26,7 +30,10 @@ pub(super) async fn of(context: &Context, store: &Store) -> Result<Option<Releas
         }
     };
     let (images, volumes) = tokio::try_join!(images(context, store), volumes(context, store))?;
+    let name = record.release.as_deref().map(ReleaseName::recorded);
     Ok(Some(Release {
+        versions: name.as_ref().map(|name| versions(context, store, record, name)).unwrap_or_default(),
+        name,
         revision: record.version,
         chart: content.chart(),
         chart_digest: content.chart_digest(),
@@ -35,6 +42,18 @@ pub(super) async fn of(context: &Context, store: &Store) -> Result<Option<Releas
         images,
         volumes,
     }))
+}
+
+/// The versions that the release of this name had when the store was made from it. No object of a pod says what is in its image, and
+/// to run a program in it for this would cost each store more than its probe: so it is the operator's word. A revision that only repairs
+/// keeps what was known, because its release may not be offered any more.
+fn versions(context: &Context, store: &Store, record: &Record, name: &ReleaseName) -> Versions {
+    let same = |before: &&Release| before.name.as_ref() == Some(name) && before.source == record.digest;
+    if let Some(before) = store.made_from.as_deref().filter(same) {
+        return before.versions.clone();
+    }
+    let offers = context.helm.offers();
+    offers.find(store.spec.engine, name).map(|offer| offer.versions.clone()).unwrap_or_default()
 }
 
 async fn images(context: &Context, store: &Store) -> Result<BTreeMap<String, String>, StepError> {

@@ -13,8 +13,10 @@ use tokio::{
     time::timeout,
 };
 
-/// How much of each output is kept.
+/// How much is kept of what a program says of its work.
 const MAX_OUTPUT: usize = 64 * 1024;
+/// How much is kept of what it makes, such as the objects of a chart.
+const MAX_PRODUCT: usize = 1024 * 1024;
 
 /// How long an output may stay open after the end of its process: only a process that left the group can hold it.
 const STRAGGLERS: Duration = Duration::from_secs(1);
@@ -56,15 +58,17 @@ pub(crate) struct Finished {
 /// The group of a running child; killed when dropped.
 struct Group(Option<Pid>);
 
-/// The last [`MAX_OUTPUT`] bytes of an output.
-#[derive(Default)]
-struct Tail(Vec<u8>);
+/// The last bytes of an output.
+struct Tail {
+    bytes: Vec<u8>,
+    most: usize,
+}
 
 /// Runs to the end. Fails only when the child could not be started.
 pub(crate) async fn run(run: Run<'_>) -> io::Result<Finished> {
     let mut child = start(&run)?;
     let mut group = Group(child.id().and_then(|id| Pid::from_raw(id.cast_signed())));
-    let (mut out, mut err) = (Tail::default(), Tail::default());
+    let (mut out, mut err) = (Tail::of(MAX_PRODUCT), Tail::of(MAX_OUTPUT));
     let streams = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let end = {
         let talk = async {
@@ -164,6 +168,10 @@ impl Drop for Group {
 // === impl Tail ===
 
 impl Tail {
+    fn of(most: usize) -> Self {
+        Self { bytes: Vec::new(), most }
+    }
+
     async fn fill(&mut self, source: Option<impl AsyncRead + Unpin>) {
         let Some(mut source) = source else { return };
         let mut buffer = vec![0; 8 * 1024];
@@ -174,16 +182,16 @@ impl Tail {
 
     /// Trims at twice the limit only, so that a flood is not copied over and over.
     fn push(&mut self, bytes: &[u8]) {
-        self.0.extend_from_slice(bytes);
-        if self.0.len() > 2 * MAX_OUTPUT {
-            self.0.drain(..self.0.len() - MAX_OUTPUT);
+        self.bytes.extend_from_slice(bytes);
+        if self.bytes.len() > 2 * self.most {
+            self.bytes.drain(..self.bytes.len() - self.most);
         }
     }
 
     fn text(mut self) -> String {
-        let surplus = self.0.len().saturating_sub(MAX_OUTPUT);
-        self.0.drain(..surplus);
-        String::from_utf8_lossy(&self.0).into_owned()
+        let surplus = self.bytes.len().saturating_sub(self.most);
+        self.bytes.drain(..surplus);
+        String::from_utf8_lossy(&self.bytes).into_owned()
     }
 }
 

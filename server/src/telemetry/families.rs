@@ -97,7 +97,7 @@ pub const ALL: &[Family] = &[
     gauge("sendstores_credentials_file_broken", &[], Zero::One, "1 while the credentials file cannot be read and that of before holds, else 0"),
     histogram("sendstores_cron_call_seconds", STEPS, &[], "How long a shop took to answer a call of its scheduled jobs, in seconds"),
     counter("sendstores_cron_calls_total", &["outcome"], Zero::Each(OK_OR_FAILED), "Calls of the scheduled jobs of shops"),
-    counter("sendstores_file_reloads_total", &["outcome"], Zero::Each(&["changed", "unchanged", "refused"]), "How often charts and values were read again after a SIGHUP"),
+    counter("sendstores_file_reloads_total", &["outcome"], Zero::Each(&["changed", "unchanged", "refused"]), "How often charts, values and releases were read again after a SIGHUP"),
     histogram("sendstores_grpc_call_seconds", CALLS, &["method"], "How long calls took until their answer began, in seconds"),
     counter("sendstores_grpc_calls_total", &["method", "code"], Zero::No, "Calls that were answered. A watch counts when it begins"),
     histogram("sendstores_helm_seconds", STEPS, &["verb", "outcome"], "How long runs of helm took, in seconds"),

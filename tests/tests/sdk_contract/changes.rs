@@ -1,6 +1,6 @@
 //! Changes of one store that a caller asks for.
 
-use sendstores_client::{ChangeStore, CreateStore, DeleteStore, Error, State, UpdateStore};
+use sendstores_client::{ChangeStore, CreateStore, DeleteStore, Engine, Error, State, Store, UpdateStore};
 
 use super::{Subject, create, sdk_rig::refusal};
 
@@ -90,4 +90,21 @@ pub(super) async fn a_protected_store_is_not_deleted(subject: Subject) {
     assert_eq!(refusal(client.undelete("store-a").await).reason(), Some("STATE_FORBIDS"));
     let late = UpdateStore::new("store-a").deletion_protection(true);
     assert_eq!(refusal(client.update(late).await).reason(), Some("STATE_FORBIDS"));
+}
+
+pub(super) async fn a_release_is_one_that_is_offered(subject: Subject) {
+    let client = subject.client();
+    let offered = client.releases().await.expect("the releases");
+    let [standing_in] = &offered[..] else { panic!("one: {offered:?}") };
+    assert_eq!(
+        (standing_in.name.as_str(), standing_in.engine(), standing_in.default),
+        ("default", Engine::Woocommerce, true)
+    );
+    let release = |store: Store| store.spec.expect("a spec").release;
+    assert_eq!(release(client.create(CreateStore::new()).await.expect("accepted")), "");
+    assert_eq!(release(client.create(CreateStore::new().release("default")).await.expect("accepted")), "default");
+    let unknown = refusal(client.create(CreateStore::new().release("2026-11")).await);
+    assert_eq!(unknown.reason(), Some("RELEASE_UNKNOWN"));
+    let Error::InvalidArgument { violations, .. } = &unknown else { panic!("{unknown:?}") };
+    assert_eq!(violations[0].field, "spec.release");
 }

@@ -5,7 +5,8 @@ mod changes;
 mod sdk_rig;
 
 use changes::{
-    a_deletion_is_guarded_and_repeated, a_protected_store_is_not_deleted, a_suspension_is_guarded_and_repeated,
+    a_deletion_is_guarded_and_repeated, a_protected_store_is_not_deleted, a_release_is_one_that_is_offered,
+    a_suspension_is_guarded_and_repeated,
 };
 use futures::{StreamExt, TryStreamExt, future::join_all};
 use sdk_rig::{Rig, refusal};
@@ -124,6 +125,7 @@ on_both!(
     a_deletion_is_guarded_and_repeated,
     a_suspension_is_guarded_and_repeated,
     a_protected_store_is_not_deleted,
+    a_release_is_one_that_is_offered,
     an_id_is_free_again_after_its_store,
     lists_are_in_order_filtered_and_in_pages,
     stores_are_ordered_searched_and_counted,

@@ -5,7 +5,9 @@
 use std::{net::SocketAddr, sync::Arc, time::SystemTime};
 
 use sendstores_client::{Client, CreateStore, Error, RetryPolicy, Store};
-use sendstores_core::{Event, Failure, FailureReason, StepName, StoreId, ledger::Ledger, provisioner::Provisioner};
+use sendstores_core::{
+    Event, Failure, FailureReason, Offers, StepName, StoreId, ledger::Ledger, provisioner::Provisioner,
+};
 use sendstores_server::provision::ENGINES;
 use sendstores_server::{
     auth::Authenticator,
@@ -50,7 +52,8 @@ impl Rig {
         let mirror = Mirror::new(ring);
         let cluster = ScriptedProvisioner::new();
         let credentials = Arc::new(cluster.clone());
-        api.attach(Backend { ledger: ledger.clone(), mirror: mirror.clone(), credentials });
+        let releases = Arc::new(Arc::new(Offers::new(vec![sendstores_tests::samples::standing_in()])));
+        api.attach(Backend { ledger: ledger.clone(), mirror: mirror.clone(), credentials, releases });
         let audit = api.clone();
         let (server, _health) = Server::new(api, Authenticator::insecure()).await.expect("the gRPC port");
         let listener = TcpListener::bind(address).await.expect("bind");

@@ -87,9 +87,7 @@ fn complete(going: bool) -> Found {
         chart: "woocommerce-1".to_owned(),
         chart_digest: "aa".to_owned(),
         values_digest: "bb".to_owned(),
-        source: None,
-        images: BTreeMap::new(),
-        volumes: BTreeMap::new(),
+        ..Release::default()
     };
     let mut found = same(going);
     if let Ok(intent) = &mut found.intent {

@@ -29,6 +29,10 @@ fn word() -> Word {
     Word::intern("SLEEPING").expect("a word")
 }
 
+fn unknown_release() -> Refusal {
+    ReleaseUnknown { name: "2026-11".parse().expect("valid"), engine: sendstores_core::Engine::new("test") }.into()
+}
+
 fn forbidden() -> [(Refusal, Code, &'static str); 3] {
     let by_state = Forbidden::State { id: id(), state: State::Failed, event: Event::SuspendRequested };
     [
@@ -56,6 +60,7 @@ fn every_other_refusal() -> Vec<(Refusal, Code, &'static str)> {
         (Refusal::CredentialsNotReady(id()), Code::FailedPrecondition, "CREDENTIALS_NOT_READY"),
         (Refusal::StoreDeleting(id()), Code::FailedPrecondition, "STORE_DELETING"),
         (Refusal::StoreForeign(id(), word()), Code::FailedPrecondition, "STORE_FOREIGN"),
+        (unknown_release(), Code::InvalidArgument, "RELEASE_UNKNOWN"),
         (Refusal::RecordUnreadable(id()), Code::FailedPrecondition, "RECORD_UNREADABLE"),
         (Refusal::PageTokenInvalid, Code::InvalidArgument, "PAGE_TOKEN_INVALID"),
         (Refusal::ResumeTokenInvalid, Code::InvalidArgument, "RESUME_TOKEN_INVALID"),
@@ -185,6 +190,7 @@ const OF_CALLS: &[(&str, &[&str])] = &[
         "Create",
         &[
             "INVALID_FIELD",
+            "RELEASE_UNKNOWN",
             "REQUEST_ID_REUSED",
             "STORE_EXISTS",
             "TENANT_UNDECLARED",
@@ -196,6 +202,7 @@ const OF_CALLS: &[(&str, &[&str])] = &[
     ("Get", &["INVALID_FIELD", "STORE_NOT_FOUND"]),
     ("List", &["INVALID_FIELD", "PAGE_TOKEN_INVALID"]),
     ("GetSummary", &["INVALID_FIELD"]),
+    ("ListReleases", &[]),
     (
         "Delete",
         &[

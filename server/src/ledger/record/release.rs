@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sendstores_core::{Release, release::Volume};
+use sendstores_core::{Release, ReleaseName, release::Volume};
 use serde::{Deserialize, Serialize};
 
 use super::text::Text;
@@ -11,7 +11,10 @@ use super::text::Text;
 #[serde(default)]
 pub(super) struct ReleaseRecord<'a> {
     revision: u32,
-    #[serde(borrow)]
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    name: Option<Text<'a>>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    versions: BTreeMap<Text<'a>, Text<'a>>,
     chart: Text<'a>,
     chart_digest: Text<'a>,
     values_digest: Text<'a>,
@@ -36,12 +39,14 @@ struct VolumeRecord<'a> {
 
 impl<'a> From<&'a Release> for ReleaseRecord<'a> {
     fn from(release: &'a Release) -> Self {
-        let Release { revision, chart, chart_digest, values_digest, source, images, volumes } = release;
+        let Release { name, versions, revision, chart, chart_digest, values_digest, source, images, volumes } = release;
         let volume = |(name, Volume { size, class }): (&'a String, &'a Volume)| {
             (name.into(), VolumeRecord { size: size.into(), class: class.as_ref().map(Into::into) })
         };
         Self {
             revision: *revision,
+            name: name.as_ref().map(|name| name.as_str().into()),
+            versions: versions.iter().map(|(software, version)| (software.into(), version.into())).collect(),
             chart: chart.into(),
             chart_digest: chart_digest.into(),
             values_digest: values_digest.into(),
@@ -54,18 +59,21 @@ impl<'a> From<&'a Release> for ReleaseRecord<'a> {
 
 impl From<ReleaseRecord<'_>> for Release {
     fn from(record: ReleaseRecord<'_>) -> Self {
-        let ReleaseRecord { revision, chart, chart_digest, values_digest, source, images, volumes } = record;
-        let image = |(container, image): (Text<'_>, Text<'_>)| (container.into_owned(), image.into_owned());
+        let ReleaseRecord { revision, name, versions, chart, chart_digest, values_digest, source, images, volumes } =
+            record;
+        let owned = |(key, value): (Text<'_>, Text<'_>)| (key.into_owned(), value.into_owned());
         let volume = |(name, VolumeRecord { size, class }): (Text<'_>, VolumeRecord<'_>)| {
             (name.into_owned(), Volume { size: size.into_owned(), class: class.map(Text::into_owned) })
         };
         Self {
             revision,
+            name: name.map(|name| ReleaseName::recorded(&name)),
+            versions: versions.into_iter().map(owned).collect(),
             chart: chart.into_owned(),
             chart_digest: chart_digest.into_owned(),
             values_digest: values_digest.into_owned(),
             source: source.map(Text::into_owned),
-            images: images.into_iter().map(image).collect(),
+            images: images.into_iter().map(owned).collect(),
             volumes: volumes.into_iter().map(volume).collect(),
         }
     }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use sendstores_core::{
-    Cause, Engine, Evidence, Failure, FailureReason, Happening, HistoryEntry, Labels, ReleaseName, Revision, State, Step, StepName,
-    StepState, Store, StoreSpec, Timestamp, evidence::Check,
+    Cause, Engine, Evidence, Failure, FailureReason, Happening, HistoryEntry, Labels, ReleaseName, Revision, State,
+    Step, StepName, StepState, Store, StoreSpec, Timestamp, evidence::Check,
 };
 use serde::{Deserialize, Serialize};
 

@@ -6,8 +6,8 @@ use proptest::{
     strategy::ValueTree,
 };
 use sendstores_core::{
-    Cause, Engine, Evidence, Failure, FailureReason, Happening, HistoryEntry, Labels, Release, ReleaseName, ShopSettings, Step,
-    StepName, StepState, StoreSpec, Timestamp,
+    Cause, Engine, Evidence, Failure, FailureReason, Happening, HistoryEntry, Labels, Release, ReleaseName,
+    ShopSettings, Step, StepName, StepState, StoreSpec, Timestamp,
     diagnosis::{Diagnosis, ObjectEvent},
     evidence::Check,
     release::Volume,
@@ -132,8 +132,11 @@ fn release() -> impl Strategy<Value = Release> {
     let volume = (any::<String>(), option::of(any::<String>())).prop_map(|(size, class)| Volume { size, class });
     let objects = (btree_map(any::<String>(), any::<String>(), 0..3), btree_map(any::<String>(), volume, 0..3));
     let digests = (any::<String>(), any::<String>(), option::of(any::<String>()));
-    (any::<u32>(), any::<String>(), digests, objects).prop_map(
-        |(revision, chart, (chart_digest, values_digest, source), (images, volumes))| Release {
+    let named = (option::of(any::<String>()), btree_map(any::<String>(), any::<String>(), 0..3));
+    (any::<u32>(), any::<String>(), digests, objects, named).prop_map(
+        |(revision, chart, (chart_digest, values_digest, source), (images, volumes), (name, versions))| Release {
+            name: name.as_deref().map(ReleaseName::recorded),
+            versions: versions.into_iter().collect(),
             revision,
             chart,
             chart_digest,
@@ -218,7 +221,7 @@ fn json(text: &[u8]) -> serde_json::Value {
 fn add_unknown(value: &mut serde_json::Value) {
     match value {
         serde_json::Value::Object(object) => {
-            let by_name = ["labels", "images", "volumes"];
+            let by_name = ["labels", "images", "volumes", "versions"];
             object
                 .iter_mut()
                 .filter(|(key, _)| !by_name.contains(&key.as_str()))
@@ -304,6 +307,7 @@ fn a_record_that_does_not_say_what_its_store_was_made_from_is_read() {
     record["made_from"] = serde_json::json!({"chart": "woocommerce-9", "colour": "blue"});
     let made_from = decode(record.to_string().as_bytes(), Revision(7)).expect("decodes").made_from.expect("some of it");
     assert_eq!((made_from.chart.as_str(), made_from.revision), ("woocommerce-9", 0));
+    assert_eq!((made_from.name, made_from.versions.iter().count()), (None, 0), "one of a version without releases");
 }
 
 #[test]

@@ -1,12 +1,19 @@
 //! What the stores of each engine are installed from.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use sendstores_core::Engine;
 
 /// The chart of each engine, with the values of this environment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Charts(BTreeMap<Engine, ChartFiles>);
+pub struct Charts {
+    engines: BTreeMap<Engine, ChartFiles>,
+    /// The folder of releases.
+    releases: Option<PathBuf>,
+}
 
 /// A chart, and what is said to it for every store.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,16 +30,27 @@ impl Charts {
     /// The same, with those of `engine`.
     #[must_use]
     pub fn with(mut self, engine: Engine, files: ChartFiles) -> Self {
-        self.0.insert(engine, files);
+        self.engines.insert(engine, files);
         self
     }
 
+    /// The same, with the releases of this folder.
+    #[must_use]
+    pub fn with_releases(self, folder: PathBuf) -> Self {
+        Self { releases: Some(folder), ..self }
+    }
+
+    /// The folder of releases. `None`: stores are made from the charts alone.
+    pub fn releases(&self) -> Option<&Path> {
+        self.releases.as_deref()
+    }
+
     pub(crate) fn get(&self, engine: Engine) -> Option<&ChartFiles> {
-        self.0.get(&engine)
+        self.engines.get(&engine)
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (Engine, &ChartFiles)> {
-        self.0.iter().map(|(engine, files)| (*engine, files))
+        self.engines.iter().map(|(engine, files)| (*engine, files))
     }
 }
 

@@ -13,15 +13,21 @@ const DIGEST: &str = "sendstores.dev/digest";
 /// Label on a record: whether the Ingress is in it.
 const EXPOSED: &str = "sendstores.dev/exposed";
 
+/// Label on a record: what the release is called that it was made from.
+const RELEASE: &str = "sendstores.dev/release";
+/// The value with which helm takes a label away.
+const NO_LABEL: &str = "null";
+
 /// Selects the records of a store's release.
 pub(crate) fn selector() -> String {
     format!("owner=helm,name={}", names::RELEASE)
 }
 
-/// The value of helm's `--labels`. Without a digest the revision keeps that of the one before it, if it has one.
-pub(super) fn labels(digest: Option<&str>, exposed: bool) -> String {
+/// The value of helm's `--labels`. Without a digest the revision keeps that of the one before it, if it has one; without the name of a
+/// release it has none.
+pub(super) fn labels(digest: Option<&str>, release: Option<&str>, exposed: bool) -> String {
     let digest = digest.map(|digest| format!("{DIGEST}={digest},")).unwrap_or_default();
-    format!("{digest}{EXPOSED}={exposed}")
+    format!("{digest}{RELEASE}={},{EXPOSED}={exposed}", release.unwrap_or(NO_LABEL))
 }
 
 /// One revision of a release.
@@ -32,6 +38,8 @@ pub(crate) struct Record {
     pub(crate) version: u32,
     pub(crate) status: Status,
     pub(crate) digest: Option<String>,
+    /// What the release is called that it was made from.
+    pub(crate) release: Option<String>,
     pub(crate) exposed: bool,
 }
 
@@ -93,6 +101,7 @@ fn record(secret: &PartialObjectMeta<Secret>) -> Option<Record> {
         version: labels.get("version")?.parse().ok()?,
         status: Status::of(labels.get("status").map_or("", String::as_str)),
         digest: labels.get(DIGEST).cloned(),
+        release: labels.get(RELEASE).cloned(),
         exposed: labels.get(EXPOSED).is_some_and(|value| value == "true"),
     })
 }
@@ -182,11 +191,13 @@ mod tests {
 
     #[test]
     fn labels_are_what_is_read_back() {
-        let text = labels(Some("0123"), true);
+        let text = labels(Some("0123"), Some("2026-11"), true);
         let pairs: Vec<(&str, &str)> = text.split(',').filter_map(|pair| pair.split_once('=')).collect();
         let history = History::new(&[secret(1, "deployed", &pairs)]);
         let newest = history.newest().unwrap();
         assert_eq!((newest.digest.as_deref(), newest.exposed), (Some("0123"), true));
+        assert_eq!(newest.release.as_deref(), Some("2026-11"));
+        assert_eq!(labels(None, None, false), "sendstores.dev/release=null,sendstores.dev/exposed=false");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sendstores_core::{Release, release::Volume};
+use sendstores_core::{Release, ReleaseName, release::Volume};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Annotation {
+    name: Option<String>,
+    versions: BTreeMap<String, String>,
     revision: u32,
     chart: String,
     chart_digest: String,
@@ -27,10 +29,12 @@ struct VolumeAnnotation {
 }
 
 pub(crate) fn release(release: &Release) -> Value {
-    let Release { revision, chart, chart_digest, values_digest, source, images, volumes } = release;
+    let Release { name, versions, revision, chart, chart_digest, values_digest, source, images, volumes } = release;
     let volume =
         |(name, Volume { size, class }): (&String, &Volume)| (name.clone(), json!({"size": size, "class": class}));
     json!({
+        "name": name.as_ref().map(ReleaseName::as_str),
+        "versions": versions.iter().collect::<BTreeMap<_, _>>(),
         "revision": revision,
         "chart": chart,
         "chart_digest": chart_digest,
@@ -44,8 +48,9 @@ pub(crate) fn release(release: &Release) -> Value {
 /// What [`release`] wrote.
 pub(crate) fn read_release(text: &str) -> Result<Release, String> {
     let read = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    let Annotation { revision, chart, chart_digest, values_digest, source, images, volumes } = read;
+    let Annotation { name, versions, revision, chart, chart_digest, values_digest, source, images, volumes } = read;
+    let (name, versions) = (name.as_deref().map(ReleaseName::recorded), versions.into_iter().collect());
     let volume = |(name, VolumeAnnotation { size, class })| (name, Volume { size, class });
     let volumes = volumes.into_iter().map(volume).collect();
-    Ok(Release { revision, chart, chart_digest, values_digest, source, images, volumes })
+    Ok(Release { name, versions, revision, chart, chart_digest, values_digest, source, images, volumes })
 }

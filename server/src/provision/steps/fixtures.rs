@@ -17,6 +17,8 @@ pub(crate) fn store() -> Store {
 pub(crate) fn release() -> Release {
     let volume = |class: Option<&str>| Volume { size: "10Gi".to_owned(), class: class.map(str::to_owned) };
     Release {
+        name: Some("2026-11".parse().unwrap()),
+        versions: [("wordpress", "6.8.1"), ("woocommerce", "10.9.4")].into_iter().collect(),
         revision: 2,
         chart: "woocommerce-0.1.0".to_owned(),
         chart_digest: "aa".repeat(32),

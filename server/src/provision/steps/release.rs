@@ -92,7 +92,7 @@ pub async fn make(context: &Context, store: &Store, exposed: bool) -> Result<(),
         heal(context, store, newest, digest).await?;
     }
     let (base, wanted) = match &kept {
-        Some((content, source)) => (Base::Kept(content, source.as_deref()), source.as_deref()),
+        Some((content, record)) => (Base::Kept(content, record), record.digest.as_deref()),
         None => (base(&before, digest), digest),
     };
     let mut outcome = context.helm.upgrade(store, exposed, base).await;
@@ -132,20 +132,20 @@ fn base(before: &History, wanted: Option<&str>) -> Base<'static> {
     }
 }
 
-/// What a store keeps that was READY once, and what its maker called it. `None`: this server's files are right for it.
-async fn kept(
+/// What a store keeps that was READY once, and helm's record of it. `None`: this server's files are right for it.
+async fn kept<'a>(
     context: &Context,
     store: &Store,
-    before: &History,
+    before: &'a History,
     digest: Option<&str>,
-) -> Result<Option<(Content, Option<String>)>, StepError> {
+) -> Result<Option<(Content, &'a Record)>, StepError> {
     if !stays_as_it_is(store) {
         return Ok(None);
     }
     let refused = |why: String| Err(StepError::retryable(FailureReason::ReleaseFailed, why));
     match before.last_good() {
         Some(record) => match content(context, store, record).await? {
-            Ok(content) => Ok(Some((content, record.digest.clone()))),
+            Ok(content) => Ok(Some((content, record))),
             Err(_) if digest.is_some() && record.digest.as_deref() == digest => Ok(None),
             Err(why) => refused(format!(
                 "the chart and the values that the store was made from cannot be read from helm's record {}: {why}; start \
