@@ -134,6 +134,8 @@ pub(crate) enum Command {
     Credentials(CredentialsArgs),
     /// List stores.
     List(ListArgs),
+    /// List the releases that stores can be made from.
+    Releases,
     /// Say what sells, what does not and why, and what to do first.
     Report(ReportArgs),
     /// Stop everything of a store, and keep its data and its address.

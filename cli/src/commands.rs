@@ -12,6 +12,7 @@ mod get;
 mod list;
 mod login;
 mod mcp;
+mod releases;
 mod report;
 mod suspend;
 mod tenant;
@@ -40,6 +41,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Get(args) => get::run(&global, args).await,
         Command::Credentials(args) => credentials::run(&global, args).await,
         Command::List(args) => list::run(&global, args).await,
+        Command::Releases => releases::run(&global).await,
         Command::Report(args) => report::run(&global, args).await,
         Command::Suspend(args) => suspend::suspend(&global, args).await,
         Command::Resume(args) => suspend::resume(&global, args).await,

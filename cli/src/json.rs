@@ -20,6 +20,10 @@ impl Named for v1::ListResponse {
     const NAME: &str = "sendstores.v1.ListResponse";
 }
 
+impl Named for v1::ListReleasesResponse {
+    const NAME: &str = "sendstores.v1.ListReleasesResponse";
+}
+
 impl Named for v1::DeleteResponse {
     const NAME: &str = "sendstores.v1.DeleteResponse";
 }

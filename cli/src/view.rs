@@ -164,6 +164,8 @@ fn fields(view: &mut String, store: &Store, now: SystemTime) {
         field("admin", &format!("{} <{}>", shop.admin_user, shop.admin_email));
         field("shop", &settings(shop));
     }
+    field("release", &store.release.as_ref().map(release).unwrap_or_default());
+    field("updates", &store.available_updates.iter().map(update).collect::<Vec<_>>().join(", "));
     field("tenant", &store.tenant);
     field("labels", &labels.join(", "));
     field("created", &format!("{} ({} ago)", text::time(store.create_time), text::age(store.create_time, now)));
@@ -175,6 +177,34 @@ fn fields(view: &mut String, store: &Store, now: SystemTime) {
     field("uid", &store.uid);
     field("etag", &store.etag);
     field("generation", &format!("{} (state speaks of {})", store.generation, store.observed_generation));
+}
+
+/// What a store runs: the name of the release and the versions, as far as they are known.
+fn release(release: &v1::Release) -> String {
+    let software = [("WordPress", &release.wordpress_version), ("WooCommerce", &release.woocommerce_version)];
+    let versions = software.into_iter().filter(|(_, version)| !version.is_empty());
+    let versions: Vec<String> = versions.map(|(software, version)| format!("{software} {version}")).collect();
+    match versions.as_slice() {
+        [] => release.name.clone(),
+        versions => format!("{} ({})", release.name, versions.join(", ")).trim_start().to_owned(),
+    }
+}
+
+/// `2026-12 (minor, security)`.
+fn update(update: &v1::AvailableUpdate) -> String {
+    use v1::available_update::Kind;
+    let kind = match update.kind() {
+        Kind::Patch => "patch",
+        Kind::Minor => "minor",
+        Kind::Major => "major",
+        Kind::Unspecified => "",
+    };
+    let security = if update.security { "security" } else { "" };
+    let parts: Vec<&str> = [kind, security].into_iter().filter(|part| !part.is_empty()).collect();
+    match parts.as_slice() {
+        [] => update.release.clone(),
+        parts => format!("{} ({})", update.release, parts.join(", ")),
+    }
 }
 
 fn settings(shop: &v1::ShopSettings) -> String {

@@ -284,3 +284,22 @@ async fn a_store_is_shown_again_after_each_change_until_it_is_gone() {
     assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "{ended:?}");
     assert_eq!(run(&rig.url, "get store-b --watch").await.code, 3);
 }
+
+#[tokio::test]
+async fn releases_are_listed_and_a_new_store_names_one() {
+    let rig = Rig::start().await;
+    let listed = run(&rig.url, "releases").await;
+    let rows: Vec<Vec<&str>> = listed.stdout.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!((listed.code, rows[0][0], &rows[1][..2]), (0, "NAME", &["default", "woocommerce"][..]), "{listed:?}");
+    let json = run(&rig.url, "releases --json").await.json();
+    assert_eq!(json["releases"][0]["name"], "default");
+    assert_eq!(json["releases"][0]["engine"], "ENGINE_WOOCOMMERCE");
+    let created = run(&rig.url, "create store-a --release default --json").await.json();
+    assert_eq!(created["spec"]["release"], "default");
+    let refused = run(&rig.url, "create store-b --release 2026-11").await;
+    assert_eq!((refused.code, refused.stdout.as_str()), (1, ""), "{refused:?}");
+    assert!(
+        refused.stderr.contains("RELEASE_UNKNOWN") && refused.stderr.contains("sendstores releases"),
+        "{refused:?}"
+    );
+}

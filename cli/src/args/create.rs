@@ -25,6 +25,9 @@ pub(crate) struct CreateArgs {
     /// Id of this request. A retry with the same id has no second effect.
     #[arg(long, value_name = "ID")]
     request_id: Option<String>,
+    /// Release to make the store from, one of `sendstores releases`. Default: that of the server.
+    #[arg(long, value_name = "NAME")]
+    release: Option<String>,
     /// Refuse to delete the store until the protection is taken off: sendstores update ID --deletion-protection=false.
     #[arg(long)]
     deletion_protection: bool,
@@ -61,13 +64,25 @@ pub(super) enum Catalogue {
 
 impl CreateArgs {
     pub(crate) fn into_request(self) -> CreateStore {
-        let Self { id, shop, labels, tenant, request_id, deletion_protection, validate_only, wait: _, limit: _ } = self;
+        let Self {
+            id,
+            shop,
+            labels,
+            tenant,
+            request_id,
+            release,
+            deletion_protection,
+            validate_only,
+            wait: _,
+            limit: _,
+        } = self;
         let mut request = shop.apply(CreateStore::new().validate_only(validate_only));
         if deletion_protection {
             request = request.deletion_protection(true);
         }
         request = set(request, id, CreateStore::id);
         request = set(request, tenant, CreateStore::tenant);
+        request = set(request, release, CreateStore::release);
         request = set(request, request_id, CreateStore::request_id);
         labels.into_iter().fold(request, |request, (key, value)| request.label(key, value))
     }

@@ -76,12 +76,32 @@ pub(crate) fn sample() -> Store {
         update_time: at(61, 700),
         ready_time: at(48, 200),
         delete_time: None,
+        release: Some(a_release()),
+        available_updates: vec![an_update()],
         purge_time: None,
         history: vec![
             an_entry(v1::history_entry::Event::Created, at(0, 0), "0193b0a0-7c3e-7000-8000-000000000001"),
             an_entry(v1::history_entry::Event::Ready, at(48, 200), ""),
             an_entry(v1::history_entry::Event::CredentialsRead, at(50, 0), "c-2"),
         ],
+    }
+}
+
+fn a_release() -> v1::Release {
+    v1::Release {
+        name: "2026-11".to_owned(),
+        wordpress_version: "6.8.3".to_owned(),
+        woocommerce_version: "10.9.4".to_owned(),
+        images: BTreeMap::from([("mysql".to_owned(), "registry.example.com/mysql:1@sha256:aa".to_owned())]),
+    }
+}
+
+fn an_update() -> v1::AvailableUpdate {
+    v1::AvailableUpdate {
+        release: "2026-12".to_owned(),
+        kind: v1::available_update::Kind::Major.into(),
+        security: true,
+        notes_url: "https://example.com/11".to_owned(),
     }
 }
 
