@@ -13,6 +13,9 @@
 {{- if $values.defaultBackend.enabled }}
 - {name: SENDSTORES_DEFAULT_BACKEND_LISTEN, value: {{ printf "%s:7445" $values.server.bindAddress | quote }}}
 {{- end }}
+{{- if $values.store.releases }}
+- {name: SENDSTORES_RELEASES, value: /etc/sendstores/releases}
+{{- end }}
 {{- $optional := dict
   "SENDSTORES_CONCURRENCY" $values.server.concurrency
   "SENDSTORES_PROBE_CONCURRENCY" $values.server.probeConcurrency

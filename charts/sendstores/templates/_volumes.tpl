@@ -17,6 +17,17 @@ store-{{ $index }}: {configMap: {{ $file.name | quote }}}
 {{- define "server.volumes" -}}
 - name: tmp
   emptyDir: {sizeLimit: 1Gi}
+{{- if .Values.store.releases }}
+# A folder for each release.
+- name: releases
+  configMap:
+    name: {{ .Release.Name }}-releases
+    items:
+      {{- range $name, $release := .Values.store.releases }}
+      - {key: {{ $name }}.release.yaml, path: {{ $name }}/release.yaml}
+      - {key: {{ $name }}.values.yaml, path: {{ $name }}/values.yaml}
+      {{- end }}
+{{- end }}
 {{- range $name, $from := include "server.folders" . | fromYaml }}
 {{- if $from.secret }}
 - name: {{ $name }}
@@ -35,6 +46,9 @@ store-{{ $index }}: {configMap: {{ $file.name | quote }}}
 
 {{- define "server.mounts" -}}
 - {name: tmp, mountPath: /tmp}
+{{- if .Values.store.releases }}
+- {name: releases, mountPath: /etc/sendstores/releases, readOnly: true}
+{{- end }}
 {{- range $name, $from := include "server.folders" . | fromYaml }}
 {{- if or $from.secret $from.configMap }}
 - {name: {{ $name }}, mountPath: /etc/sendstores/{{ $name }}, readOnly: true}
