@@ -219,7 +219,7 @@ mod tests {
     /// A shop whose texts are hostile, or left out.
     fn specs() -> impl Strategy<Value = wire::StoreSpec> {
         let text = || prop_oneof![2 => Just(String::new()), 1 => hostile::text(), 1 => Just("7.25".to_owned())];
-        let texts = collection::vec(text(), 10);
+        let texts = collection::vec(text(), 11);
         (texts, numbers(), any::<(bool, bool, bool)>(), any::<i32>(), any::<i32>()).prop_map(
             |(texts, payment_methods, (taxes, prices_include_tax, deletion_protection), catalogue, engine)| {
                 let mut texts = texts.into_iter();
@@ -241,7 +241,8 @@ mod tests {
                     catalogue: catalogue % 4,
                     ..wire::ShopSettings::default()
                 };
-                wire::StoreSpec { engine: engine % 3, shop: Some(shop), deletion_protection }
+                let (engine, shop, release) = (engine % 3, Some(shop), text());
+                wire::StoreSpec { engine, shop, release, deletion_protection }
             },
         )
     }

@@ -2,6 +2,7 @@
 //!
 //! Every status carries exactly one `ErrorInfo` with a stable reason; docs/errors.md has a section for each.
 
+mod causes;
 mod counted;
 mod lifecycle;
 mod releases;
@@ -11,11 +12,7 @@ mod tests;
 
 use std::{collections::HashMap, time::Duration};
 
-use sendstores_core::{
-    Revision, Role, StoreId, Word,
-    audit::Verdict,
-    ledger::{LedgerError, OPERATION_WINDOW},
-};
+use sendstores_core::{Revision, Role, StoreId, Word, audit::Verdict, ledger::OPERATION_WINDOW};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
@@ -25,7 +22,6 @@ pub(super) use releases::ReleaseUnknown;
 pub(super) use tenancy::Tenancy;
 
 use super::violations::{self, Violation};
-use crate::mirror::ReadError;
 
 /// The domain of every reason.
 pub(super) const DOMAIN: &str = "sendstores.dev";
@@ -363,66 +359,6 @@ impl From<Refusal> for Status {
         let mut details = ErrorDetails::with_error_info(reason, DOMAIN, refusal.metadata());
         refusal.add_details(&mut details);
         Self::with_error_details(code, refusal.message(), details)
-    }
-}
-
-impl From<Tenancy> for Refusal {
-    fn from(why: Tenancy) -> Self {
-        Self::Tenancy(why)
-    }
-}
-
-impl From<ReleaseUnknown> for Refusal {
-    fn from(why: ReleaseUnknown) -> Self {
-        Self::ReleaseUnknown(why)
-    }
-}
-
-impl From<Forbidden> for Refusal {
-    fn from(why: Forbidden) -> Self {
-        Self::Forbidden(why)
-    }
-}
-
-impl From<LedgerError> for Refusal {
-    fn from(error: LedgerError) -> Self {
-        match error {
-            LedgerError::OperationReused => Self::RequestIdReused,
-            LedgerError::NotAdmitted(denial) => Tenancy::Denied(None, denial).into(),
-            LedgerError::Unavailable(why) => {
-                tracing::warn!(%why, "the ledger cannot be reached");
-                Self::LedgerUnavailable
-            }
-            LedgerError::Unsafe(why) => {
-                tracing::error!(%why, "the ledger cannot be used");
-                Self::LedgerUnavailable
-            }
-            LedgerError::Full(why) => {
-                tracing::error!(%why, "the ledger has no room");
-                Self::LedgerFull
-            }
-            LedgerError::EpochChanged(_) | LedgerError::InDoubt(_) => Self::ReadOnly { why: error.to_string() },
-            LedgerError::Unreadable(unreadable) => {
-                tracing::error!(%unreadable, "the store is set aside");
-                unreadable.id().map_or(Self::Internal, Self::RecordUnreadable)
-            }
-            error @ (LedgerError::Conflict(_)
-            | LedgerError::FoundNothing
-            | LedgerError::Fenced
-            | LedgerError::Corrupt(_)) => {
-                tracing::error!(%error, "an unexpected answer of the ledger");
-                Self::Internal
-            }
-        }
-    }
-}
-
-impl From<ReadError> for Refusal {
-    fn from(error: ReadError) -> Self {
-        match error {
-            ReadError::Loading => Self::Starting,
-            ReadError::Ledger(error) => error.into(),
-        }
     }
 }
 
