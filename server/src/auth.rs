@@ -3,6 +3,8 @@
 mod bindings;
 mod certificate;
 mod file;
+mod flaw;
+mod issuers;
 mod jwt;
 mod oidc;
 mod proof;
@@ -23,6 +25,7 @@ use tokio::sync::watch;
 pub use bindings::{Binding, Bindings};
 pub use certificate::ClientCertificate;
 pub use file::CredentialsFile;
+pub use flaw::Flaw;
 pub use oidc::{BrowserClient, Issuers, OidcConfig};
 pub use proof::Credentials;
 pub use reviews::{AUDIENCE, Reviewer, TokenReviews};
@@ -39,6 +42,8 @@ pub enum AuthError {
     Missing,
     /// It is no token, or one that was never made.
     Invalid,
+    /// It is whole, and not what is accepted here.
+    Flawed(Flaw),
     /// This server does not know it. The ledger may, if the token is newer than what was read.
     Unknown,
     Expired,
@@ -63,7 +68,7 @@ pub struct Sources {
     pub tls: Option<Tls>,
     /// Of service accounts of Kubernetes, if they are taken.
     pub reviews: Option<TokenReviews>,
-    /// Of OpenID Connect, if there are any.
+    /// Of OpenID Connect, beside those that the bindings file has.
     pub issuers: Option<Issuers>,
 }
 
@@ -109,7 +114,7 @@ impl AuthError {
     /// Whether a token was shown that may be a guess.
     pub fn is_guess(&self) -> bool {
         match self {
-            Self::Invalid | Self::Unknown => true,
+            Self::Invalid | Self::Flawed(_) | Self::Unknown => true,
             // These are proven, and not good any more or for nothing here.
             Self::Expired | Self::Revoked | Self::Unbound(_) | Self::Certificate | Self::Mismatch => false,
             Self::Missing | Self::Unavailable => false,
@@ -230,11 +235,12 @@ impl Sources {
     }
 
     async fn of_jwt(&self, jwt: &jwt::Jwt) -> Result<Recognised, AuthError> {
-        if let Some(issuers) = self.issuers.as_ref().filter(|issuers| issuers.has(jwt)) {
+        let of_file = self.bindings.as_ref().map(Bindings::issuers);
+        if let Some(issuers) = self.issuers.iter().chain(&of_file).find(|issuers| issuers.has(jwt)) {
             let oidc::Accepted { subjects, expiry } = issuers.check(jwt).await?;
             return Ok(self.bound(&subjects, Some(expiry))?.into());
         }
-        let reviews = self.reviews.as_ref().ok_or(AuthError::Invalid)?;
+        let reviews = self.reviews.as_ref().ok_or(AuthError::Flawed(Flaw::Issuer))?;
         let reviews::Accepted { subject, expiry, believed } = reviews.check(jwt).await?;
         let principal = self.bound(&[subject], Some(expiry))?;
         Ok(Recognised { principal, recheck: Some(Timestamp::from(SystemTime::now()).after(believed)) })
@@ -323,9 +329,11 @@ mod tests {
         let token = generate();
         let said = async |header: Option<&str>| said(&auth, header.map(str::as_bytes)).await.expect_err("nobody");
         assert_eq!(said(None).await, AuthError::Missing);
-        for bad in ["", "Bearer", "Bearer ", "Basic dXNlcjpwYXNz", token.expose(), "Bearer eyJhbGciOiJub25lIn0.e30."] {
+        for bad in ["", "Bearer", "Bearer ", "Basic dXNlcjpwYXNz", token.expose()] {
             assert_eq!(said(Some(bad)).await, AuthError::Invalid, "{bad:?}");
         }
+        let of_nobody = said(Some("Bearer eyJhbGciOiJub25lIn0.e30.")).await;
+        assert_eq!(of_nobody, AuthError::Flawed(Flaw::Issuer), "no issuer is known here");
         let cut = &token.expose()[..52];
         assert_eq!(said(Some(&format!("Bearer {cut}0"))).await, AuthError::Invalid, "a damaged one");
         let garbage = super::tests::said(&auth, Some(&[0xff, 0xfe])).await;

@@ -41,6 +41,7 @@ mod tenants;
 mod token;
 mod tokens;
 mod update;
+mod uses;
 mod violations;
 mod watch;
 

@@ -18,7 +18,8 @@ use std::{collections::HashSet, pin::pin, time::Duration};
 
 use futures::{StreamExt, stream::FuturesUnordered};
 use sendstores_core::{
-    State, Store, StoreFilter, StoreId,
+    State, Store, StoreFilter, StoreId, TenantId,
+    admission::TenantLimits,
     backoff::Backoff,
     ledger::{Ledger, Owner, TOMBSTONE_AGE},
     lifecycle::{DueTime, QueueClass},
@@ -64,6 +65,8 @@ pub struct Policy {
     pub backoff: Backoff,
     /// How often a READY store is probed, on average.
     pub probe_interval: Option<Duration>,
+    /// What tenants may have that have no limits of their own.
+    pub tenants: TenantLimits,
 }
 
 /// One replica's reconcile loop.
@@ -125,10 +128,11 @@ impl<L: Ledger, P: Provisioner> Reconciler<L, P> {
         let leases = Leases::default();
         let mut renewal = pin!(leases.renew(&self.ledger, self.policy.lease));
         let mut runs = FuturesUnordered::new();
+        let mut declared = self.mirror.token_changes();
         let mut cursor = self.resync(&mut work);
         let (mut sweep, mut sweeping) = (tokio::time::interval(SWEEP_EVERY), FuturesUnordered::new());
         loop {
-            while let Some((class, id)) = work.next() {
+            while let Some((class, id)) = work.next(|tenant| self.most_made_of(tenant)) {
                 runs.extend(self.start(class, &id, &mut work, &leases, slots.take(class)));
             }
             work.report();
@@ -142,6 +146,8 @@ impl<L: Ledger, P: Provisioner> Reconciler<L, P> {
                 Some((id, outcome)) = runs.next(), if !runs.is_empty() => self.conclude(id, outcome, &mut work),
                 () = work.due() => {}
                 () = slots.freed() => {}
+                // A tenant may have another limit.
+                Ok(()) = declared.changed() => {}
                 _ = sweep.tick(), if sweeping.is_empty() => sweeping.push(self.sweep()),
                 Some(()) = sweeping.next(), if !sweeping.is_empty() => {}
                 never = &mut renewal => match never {},
@@ -152,6 +158,13 @@ impl<L: Ledger, P: Provisioner> Reconciler<L, P> {
         if tokio::time::timeout(RELEASE_LIMIT, released).await.is_err() {
             tracing::warn!("some claims were not given back; they expire");
         }
+    }
+
+    /// How many stores of the tenant may be in the making here. `None`: any number.
+    fn most_made_of(&self, tenant: &TenantId) -> Option<usize> {
+        let declared = self.mirror.tenant(tenant).filter(|tenant| !tenant.is_deleted());
+        let limits = declared.map(|tenant| tenant.limits).unwrap_or_default().or(self.policy.tenants);
+        usize::try_from(limits.provisioning_at_once?).ok()
     }
 
     /// Queues every store that has something due; the cursor goes on right after them.

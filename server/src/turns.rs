@@ -33,7 +33,15 @@ impl<T> Turns<T> {
 
     /// The first entry that `is_wanted`, of the first tenant that has one; its tenant's next turn comes after all others.
     pub fn pop(&mut self, is_wanted: impl Fn(&T) -> bool) -> Option<T> {
+        self.pop_of(|_| true, is_wanted)
+    }
+
+    /// The same, of the tenants that `may` have a turn now. The others keep their places.
+    pub fn pop_of(&mut self, may: impl Fn(Option<&TenantId>) -> bool, is_wanted: impl Fn(&T) -> bool) -> Option<T> {
         let (turn, at) = self.turns.iter().enumerate().find_map(|(turn, tenant)| {
+            if !may(tenant.as_ref()) {
+                return None;
+            }
             let line = self.lines.get(tenant)?;
             Some((turn, line.iter().position(&is_wanted)?))
         })?;
@@ -98,6 +106,14 @@ mod tests {
         assert_eq!(turns.pop(|entry| *entry != 1), Some(2));
         assert_eq!(turns.pop(|entry| *entry == 9), None);
         assert_eq!((turns.pop(|_| true), turns.pop(|_| true), turns.len()), (Some(3), Some(1), 0));
+    }
+
+    #[test]
+    fn a_tenant_that_may_not_keeps_its_turn_and_delays_no_other() {
+        let mut turns = lines(&[("a", 1), ("a", 2), ("b", 3)]);
+        let not_a = |of: Option<&TenantId>| of.is_none_or(|of| of.as_str() != "a");
+        assert_eq!((turns.pop_of(not_a, |_| true), turns.pop_of(not_a, |_| true)), (Some(3), None));
+        assert_eq!((turns.pop(|_| true), turns.pop(|_| true)), (Some(1), Some(2)));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::{
 };
 
 use sendstores_core::{
-    Epoch, Kind, Record, Resource, ResourceId, Revision, TenantId,
+    Epoch, Kind, Record, Resource, ResourceId, Revision, TenantId, Timestamp, TokenId,
     admission::Terms,
     audit::{AuditEntry, AuditId},
     cluster::ClusterUid,
@@ -90,6 +90,18 @@ impl Ledger for Interposed {
         most: usize,
     ) -> Result<Vec<(AuditId, Option<AuditEntry>)>, LedgerError> {
         self.inner.read_audit(before, most).await
+    }
+
+    async fn note_uses(
+        &self,
+        uses: &[(TokenId, Timestamp)],
+        coarse: Duration,
+    ) -> Result<Vec<Option<Timestamp>>, LedgerError> {
+        self.inner.note_uses(uses, coarse).await
+    }
+
+    async fn last_uses(&self, tokens: &[TokenId]) -> Result<Vec<Option<Timestamp>>, LedgerError> {
+        self.inner.last_uses(tokens).await
     }
 
     async fn recall<R: Resource>(&self, operation: &Operation) -> Result<Option<R>, LedgerError> {

@@ -50,6 +50,8 @@ pub struct Issuer {
 
 struct Shared {
     url: String,
+    /// What it calls itself.
+    name: Mutex<String>,
     keys: Mutex<Vec<Value>>,
     broken: AtomicBool,
     requests: AtomicUsize,
@@ -91,7 +93,13 @@ impl Issuer {
             Some(_) => format!("https://localhost:{}/realm", address.port()),
         };
         let (broken, requests) = (AtomicBool::new(false), AtomicUsize::new(0));
-        let shared = Arc::new(Shared { url: url.clone(), keys: Mutex::default(), broken, requests });
+        let shared = Arc::new(Shared {
+            name: Mutex::new(url.clone()),
+            url: url.clone(),
+            keys: Mutex::default(),
+            broken,
+            requests,
+        });
         let kept = shared.clone();
         let server = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -115,6 +123,11 @@ impl Issuer {
     /// From now on it has these keys.
     pub fn publish(&self, keys: &[(&str, &SigningKey)]) {
         *self.shared.keys.lock().unwrap() = keys.iter().map(|(id, key)| key.public(id)).collect();
+    }
+
+    /// From now on its documents name another issuer, as those of a cluster do that is reached by another address.
+    pub fn call_itself(&self, name: &str) {
+        name.clone_into(&mut self.shared.name.lock().unwrap());
     }
 
     /// From now on it answers nothing useful, or does again.
@@ -156,7 +169,7 @@ impl Shared {
         let found = match request.uri().path() {
             _ if self.broken.load(Ordering::Relaxed) => None,
             "/realm/.well-known/openid-configuration" => {
-                Some(json!({"issuer": self.url, "jwks_uri": format!("{}/keys", self.url)}))
+                Some(json!({"issuer": *self.name.lock().unwrap(), "jwks_uri": format!("{}/keys", self.url)}))
             }
             "/realm/keys" => Some(json!({"keys": *self.keys.lock().unwrap()})),
             _ => None,

@@ -40,7 +40,7 @@ impl Plane {
     pub async fn offering(redis: &RedisServer, offers: Offers) -> Self {
         let ledger = RedisLedger::connect(RedisConfig::new(redis.url())).await.expect("a ledger");
         let (cluster, mirror, stop) = (ScriptedProvisioner::new(), Mirror::new(10_000), CancellationToken::new());
-        let streams = StreamLimits { all: 100, per_peer: None };
+        let streams = StreamLimits { all: 100, per_peer: None, per_principal: None };
         let limits = Limits { calls: Limits::CALLS, streams, deadline: Limits::DEADLINE };
         let store_url: StoreUrl = Arc::new(|id: &StoreId| format!("http://{id}.localhost:8080"));
         let api = StoreApi::new(store_url, ENGINES, limits, stop.clone());
@@ -87,5 +87,6 @@ fn policy() -> Policy {
         lease: Duration::from_secs(2),
         backoff: Backoff { first: Duration::from_millis(5), most: Duration::from_millis(20) },
         probe_interval: None,
+        tenants: sendstores_core::admission::TenantLimits::default(),
     }
 }

@@ -220,3 +220,60 @@ async fn a_deletion_that_the_protection_refused_is_entered_and_so_is_what_takes_
     let done = ["StoreService/Delete", "StoreService/Update", "StoreService/Create"];
     assert_eq!(methods(&list(&admin, allowed).await), done);
 }
+
+#[tokio::test]
+async fn a_call_about_what_belongs_to_another_tenant_is_for_operators_to_see_and_for_no_tenant() {
+    let redis = RedisServer::start().await;
+    let (options, server, admin) = start(&redis).await;
+    let make = async |flags: &str| client(&server, &make_token(&options, flags)).await;
+    let acme = make("--role tenant --tenant acme").await;
+    let bolt = make("--role tenant --tenant bolt").await;
+    let agent =
+        make("--role agent --tenant acme --ability stores.read --ability stores.delete --ability audit.read").await;
+    let both = make("--role tenant --tenant acme --tenant bolt").await;
+    let store = admin.create(CreateStore::new().id("store-bolt").tenant("bolt")).await.expect("created");
+    admin.create(CreateStore::new().id("store-of-none")).await.expect("created");
+    let token = make_token(&options, "--role tenant --tenant bolt");
+    for id in ["store-bolt", "store-of-none", "store-missing"] {
+        assert_eq!(reason(acme.get(id).await), "STORE_NOT_FOUND");
+        assert_eq!(reason(acme.delete(id).await), "STORE_NOT_FOUND");
+        assert_eq!(reason(acme.credentials(id).await), "STORE_NOT_FOUND");
+        acme.delete(DeleteStore::new(id).allow_missing(true)).await.expect("nothing to delete");
+        assert_eq!(reason(acme.update(UpdateStore::new(id).deletion_protection(true)).await), "STORE_NOT_FOUND");
+        assert_eq!(reason(agent.delete(id).await), "STORE_NOT_FOUND");
+    }
+    assert_eq!(reason(acme.revoke_token(token_id(&token)).await), "TOKEN_NOT_FOUND");
+    let of_others = async |caller: &Client| {
+        let entries = list(caller, AuditFilter::default()).await;
+        entries.into_iter().filter(|entry| entry.reason == "OTHER_TENANT").collect::<Vec<_>>()
+    };
+    let all = async || {
+        let entries = of_others(&admin).await;
+        let calls: i64 = entries.iter().map(|entry| entry.count).sum();
+        // Two stores of others, six calls each, and the token.
+        (calls == 13).then_some(entries)
+    };
+    let entries = until("what was tried", all).await;
+    let mut tried: Vec<_> = entries.iter().filter(|entry| entry.resource == "store-bolt").collect();
+    tried.sort_by_key(|entry| (entry.method.clone(), entry.principal.clone()));
+    let verbs: Vec<_> = methods(&tried.iter().map(|entry| (*entry).clone()).collect::<Vec<_>>())
+        .into_iter()
+        .map(|method| method.trim_start_matches("StoreService/").to_owned())
+        .collect();
+    assert_eq!(verbs, ["Delete", "Delete", "Get", "GetCredentials", "Update"]);
+    for entry in &tried {
+        assert_eq!((entry.decision(), entry.tenants.join(" ").as_str()), (Decision::Denied, "bolt acme"), "{entry:?}");
+        assert_eq!((entry.uid.as_str(), entry.peer.as_str()), (store.uid.as_str(), "127.0.0.1"));
+        assert!(!entry.request_id.is_empty() && entry.user_agent.contains("tonic"), "{entry:?}");
+    }
+    assert!(entries.iter().all(|entry| entry.resource != "store-missing"), "{entries:?}");
+    assert!(entries.iter().any(|entry| entry.resource == token_id(&token)), "{entries:?}");
+    for (who, caller) in [("acme", &acme), ("bolt", &bolt), ("agent", &agent), ("both", &both)] {
+        assert_eq!(of_others(caller).await, [], "{who} sees what others tried, or learns what it tried");
+        assert!(
+            list(caller, AuditFilter { resource: "store-of-none".to_owned(), ..Default::default() }).await.is_empty()
+        );
+    }
+    let reader = make("--role reader").await;
+    assert_eq!(of_others(&reader).await.len(), entries.len());
+}

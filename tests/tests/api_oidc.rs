@@ -121,49 +121,50 @@ async fn a_token_that_is_not_right_in_everything_is_refused() {
     let public = rsa.public("rsa");
     let modulus = URL_SAFE_NO_PAD.decode(public["n"].as_str().expect("a modulus")).expect("base64");
     let ec_with = |header: Value| ec.sign(&header, &good);
+    let critical = json!({"alg": "ES256", "kid": "ec", "crit": ["b64"], "b64": false});
+    let claims = message.split_once('.').expect("claims").1;
+    let unsigned = format!("{}.{claims}.", URL_SAFE_NO_PAD.encode("{\"alg\":\"none\"}"));
     for (what, bad) in [
+        ("no algorithm: ALGORITHM", unsigned),
+        ("no signature: INVALID", format!("{message}.")),
+        ("another payload: INVALID", format!("{head}.{admin}.{signature}")),
+        ("HMAC with the modulus: ALGORITHM", confused(&good, &modulus)),
+        ("HMAC with the key as published: ALGORITHM", confused(&good, public.to_string().as_bytes())),
+        ("another key of that name: INVALID", theirs.sign(&header, &good)),
+        ("another RSA key: INVALID", small.sign(&json!({"alg": "RS256", "kid": "rsa"}), &good)),
+        ("an unknown key: KEY_UNKNOWN", ec_with(json!({"alg": "ES256", "kid": "new"}))),
+        ("a key that is a path: KEY_UNKNOWN", ec_with(json!({"alg": "ES256", "kid": "../../ec"}))),
+        ("the algorithm of another key: ALGORITHM", ec_with(json!({"alg": "RS256", "kid": "ec"}))),
+        ("a key of another algorithm: ALGORITHM", ec_with(json!({"alg": "ES256", "kid": "rsa"}))),
+        ("a header that must be understood: CRITICAL_HEADER", ec_with(critical)),
         (
-            "no algorithm",
-            format!("{}.{}.", URL_SAFE_NO_PAD.encode("{\"alg\":\"none\"}"), message.split_once('.').expect("claims").1),
+            "a key in the header: KEY_UNKNOWN",
+            theirs.sign(&json!({"alg": "ES256", "kid": "x", "jwk": theirs.public("x")}), &good),
         ),
-        ("no signature", format!("{message}.")),
-        ("another payload", format!("{head}.{admin}.{signature}")),
-        ("HMAC with the modulus", confused(&good, &modulus)),
-        ("HMAC with the key as published", confused(&good, public.to_string().as_bytes())),
-        ("another key of that name", theirs.sign(&header, &good)),
-        ("another RSA key", small.sign(&json!({"alg": "RS256", "kid": "rsa"}), &good)),
-        ("an unknown key", ec_with(json!({"alg": "ES256", "kid": "new"}))),
-        ("a key that is a path", ec_with(json!({"alg": "ES256", "kid": "../../ec"}))),
-        ("the algorithm of another key", ec_with(json!({"alg": "RS256", "kid": "ec"}))),
-        ("a key of another algorithm", ec_with(json!({"alg": "ES256", "kid": "rsa"}))),
         (
-            "a header that must be understood",
-            ec_with(json!({"alg": "ES256", "kid": "ec", "crit": ["b64"], "b64": false})),
-        ),
-        ("a key in the header", theirs.sign(&json!({"alg": "ES256", "kid": "x", "jwk": theirs.public("x")}), &good)),
-        (
-            "keys elsewhere",
+            "keys elsewhere: KEY_UNKNOWN",
             theirs.sign(&json!({"alg": "ES256", "kid": "evil", "jku": format!("{}/keys", attacker.url)}), &good),
         ),
-        ("another audience", ec.sign(&header, &with(&good, "aud", json!("other")))),
-        ("no audience", ec.sign(&header, &without(&good, "aud"))),
-        ("another issuer", theirs.sign(&header, &attacker.claims("alice"))),
-        ("a list of issuers", ec.sign(&header, &with(&good, "iss", json!([issuer.url, attacker.url])))),
-        ("no issuer", ec.sign(&header, &without(&good, "iss"))),
-        ("no end", ec.sign(&header, &without(&good, "exp"))),
-        ("an end that is no number", ec.sign(&header, &with(&good, "exp", json!("tomorrow")))),
-        ("a beginning in the future", ec.sign(&header, &with(&good, "nbf", json!(now() + 600)))),
-        ("no user", ec.sign(&header, &without(&good, "sub"))),
-        ("a user that is no name", ec.sign(&header, &with(&good, "sub", json!("alice\nadmin")))),
-        ("claims that are no object", ec.sign(&header, &json!([1]))),
+        ("another audience: AUDIENCE", ec.sign(&header, &with(&good, "aud", json!("other")))),
+        ("no audience: INVALID", ec.sign(&header, &without(&good, "aud"))),
+        ("another issuer: ISSUER_UNKNOWN", theirs.sign(&header, &attacker.claims("alice"))),
+        ("a list of issuers: INVALID", ec.sign(&header, &with(&good, "iss", json!([issuer.url, attacker.url])))),
+        ("no issuer: ISSUER_UNKNOWN", ec.sign(&header, &without(&good, "iss"))),
+        ("no end: INVALID", ec.sign(&header, &without(&good, "exp"))),
+        ("an end that is no number: INVALID", ec.sign(&header, &with(&good, "exp", json!("tomorrow")))),
+        ("a beginning in the future: NOT_YET_VALID", ec.sign(&header, &with(&good, "nbf", json!(now() + 600)))),
+        ("no user: INVALID", ec.sign(&header, &without(&good, "sub"))),
+        ("a user that is no name: INVALID", ec.sign(&header, &with(&good, "sub", json!("alice\nadmin")))),
+        ("claims that are no object: INVALID", ec.sign(&header, &json!([1]))),
     ] {
-        assert_eq!(refusal(&server, &bad).await, "TOKEN_INVALID", "{what}");
+        let (what, reason) = what.split_once(": ").expect("a reason");
+        assert_eq!(refusal(&server, &bad).await, format!("TOKEN_{reason}"), "{what}");
     }
     assert_eq!(attacker.requests(), 0, "nobody is asked whom a token names");
     let expired = ec.sign(&header, &with(&good, "exp", json!(now() - 120)));
     assert_eq!(refusal(&server, &expired).await, "TOKEN_EXPIRED");
     let long = ec.sign(&header, &with(&good, "more", json!("x".repeat(64 * 1024))));
-    assert!(principal(&server, &long).await.is_err());
+    assert_eq!(refusal(&server, &long).await, "TOKEN_TOO_LONG");
     principal(&server, &token).await.expect("the good one is still good");
 }
 
@@ -179,7 +180,7 @@ async fn a_new_key_is_found_and_one_that_was_taken_back_is_not_believed() {
     issuer.publish(&[("new", &new)]);
     let said = until("the new key", async || principal(&server, &after).await.ok()).await;
     assert_eq!(said.role, "tenant");
-    assert_eq!(refusal(&server, &before).await, "TOKEN_INVALID");
+    assert_eq!(refusal(&server, &before).await, "TOKEN_KEY_UNKNOWN");
     assert_eq!(issuer.requests(), 4, "however many tokens came, the keys were asked for twice");
 }
 
@@ -234,4 +235,72 @@ fn an_issuer_needs_https_and_bindings() {
     let output = options.flag("--oidc-issuer=https://id.example.com").command().output().expect("run the program");
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.code() == Some(2) && text.contains("needs --auth-config"), "{text}");
+}
+
+/// A file with two issuers, each with settings of its own.
+fn two_issuers(one: &Issuer, two: &Issuer) -> String {
+    let (one, two) = (&one.url, &two.url);
+    format!(
+        "issuers:
+  - {{url: '{one}', audiences: [ci], require: {{repository: [acme/shop, acme/site], /env/name: prod}}}}
+  - {{url: 'https://elsewhere.example.com', discovery: '{two}', username_claim: name, groups_claim: /roles/list}}
+bindings:
+  - {{subjects: ['oidc:{one}#user:alice'], role: tenant, tenants: [acme]}}
+  - {{subjects: ['oidc:https://elsewhere.example.com#group:ops'], role: operator}}
+"
+    )
+}
+
+#[tokio::test]
+async fn issuers_of_the_file_have_settings_of_their_own_and_are_read_again() {
+    let (a, b) = (SigningKey::ec(), SigningKey::ec());
+    let (one, two) = (Issuer::start(&[("a", &a)]).await, Issuer::start(&[("b", &b)]).await);
+    two.call_itself("https://elsewhere.example.com");
+    let (redis, file) = (RedisServer::start().await, NamedTempFile::new().expect("a file"));
+    fs::write(file.path(), "bindings: []").expect("written");
+    let options = ServerOptions::without_cluster(&redis.url()).with_auth();
+    let server = options.flag(format!("--auth-config={}", file.path().display())).start_ready().await;
+    let of_one = |change: &dyn Fn(&mut Value)| {
+        let mut claims = one.claims("alice");
+        (claims["aud"], claims["repository"], claims["env"]) =
+            (json!("ci"), json!("acme/shop"), json!({"name": "prod"}));
+        change(&mut claims);
+        a.sign(&json!({"alg": "ES256", "kid": "a"}), &claims)
+    };
+    let good = of_one(&|_| {});
+    assert_eq!(refusal(&server, &good).await, "TOKEN_ISSUER_UNKNOWN");
+    fs::write(file.path(), two_issuers(&one, &two)).expect("written");
+    let said = until("the issuer to be known", async || principal(&server, &good).await.ok()).await;
+    assert_eq!((said.role.as_str(), said.tenants.join(" ")), ("tenant", "acme".to_owned()));
+    for (what, change, reason) in [
+        ("another repository", json!({"repository": "evil/shop"}), "TOKEN_CLAIM"),
+        ("no repository", json!({"repository": null}), "TOKEN_CLAIM"),
+        ("another environment", json!({"env": {"name": "test"}}), "TOKEN_CLAIM"),
+        ("the audience of the other issuer", json!({"aud": "sendstores"}), "TOKEN_AUDIENCE"),
+    ] {
+        let bad = of_one(&|claims| {
+            for (name, value) in change.as_object().expect("claims") {
+                claims[name] = value.clone();
+            }
+        });
+        assert_eq!(refusal(&server, &bad).await, reason, "{what}");
+    }
+    let mut claims = with(&with(&two.claims("x"), "name", json!("bob")), "roles", json!({"list": ["ops"]}));
+    claims["iss"] = json!("https://elsewhere.example.com");
+    let token = b.sign(&json!({"alg": "ES256", "kid": "b"}), &claims);
+    let said = principal(&server, &token).await.expect("accepted");
+    assert_eq!((said.role.as_str(), said.name.as_str()), ("operator", "https://elsewhere.example.com#user:bob"));
+
+    let asked = one.requests();
+    fs::write(file.path(), two_issuers(&one, &two) + "  - {subjects: ['dns:other.example.org'], role: reader}\n")
+        .expect("written");
+    until("the file to be read", async || {
+        server.log().join("\n").matches("has changed and is in use").nth(1).map(drop)
+    })
+    .await;
+    principal(&server, &of_one(&|claims| claims["jti"] = json!("2"))).await.expect("accepted");
+    assert_eq!(one.requests(), asked, "an issuer that is as before keeps its keys");
+    fs::write(file.path(), "issuers: [{url: 'ftp://x'}]\nbindings: []").expect("written");
+    until("the fault to be logged", async || server.log().join("\n").contains("issuer 1:").then_some(())).await;
+    principal(&server, &of_one(&|claims| claims["jti"] = json!("3"))).await.expect("what was read before holds");
 }

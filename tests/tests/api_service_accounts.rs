@@ -146,7 +146,8 @@ async fn a_service_account_is_what_the_api_server_and_the_bindings_say() {
     let alice = api.token("alice", &["sendstores"]);
     let elsewhere = api.token(BOUND, &["https://kubernetes.default.svc"]);
     let unknown = jwt(&json!({"aud": ["sendstores"], "exp": 32_503_680_000_u64}));
-    for bad in [&alice, &elsewhere, &unknown] {
+    assert_eq!(refusal(&server, &elsewhere).await, (Code::Unauthenticated, "TOKEN_AUDIENCE".to_owned()));
+    for bad in [&alice, &unknown] {
         assert_eq!(refusal(&server, bad).await, (Code::Unauthenticated, "TOKEN_INVALID".to_owned()));
     }
     let stranger = api.token("system:serviceaccount:shop-platform:stranger", &["sendstores"]);
@@ -155,7 +156,7 @@ async fn a_service_account_is_what_the_api_server_and_the_bindings_say() {
     let expired = jwt(&json!({"aud": ["sendstores"], "exp": 1_000_000_000}));
     assert_eq!(refusal(&server, &expired).await.1, "TOKEN_EXPIRED");
     let not_for_us = jwt(&json!({"aud": ["kubernetes"], "exp": 32_503_680_000_u64}));
-    assert_eq!(refusal(&server, &not_for_us).await.1, "TOKEN_INVALID");
+    assert_eq!(refusal(&server, &not_for_us).await.1, "TOKEN_AUDIENCE");
     assert_eq!(refusal(&server, &alice).await.1, "TOKEN_INVALID");
     assert_eq!(api.asked().len(), asked, "a refusal is remembered, and what cannot be valid is not asked about");
     let log = server.log().join("\n");
@@ -180,7 +181,7 @@ async fn without_the_flag_no_service_account_is_known() {
     let (redis, api, file) = (RedisServer::start().await, TokenApi::start().await, bindings());
     let server = with_bindings(api.options(&redis), &file).start_ready().await;
     let token = api.token(BOUND, &["sendstores"]);
-    assert_eq!(refusal(&server, &token).await.1, "TOKEN_INVALID");
+    assert_eq!(refusal(&server, &token).await.1, "TOKEN_ISSUER_UNKNOWN");
     assert!(api.asked().is_empty());
     let output = api.options(&redis).flag("--kubernetes-tokens").command().output().expect("run the program");
     let text = String::from_utf8_lossy(&output.stderr).into_owned();

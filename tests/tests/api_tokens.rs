@@ -212,3 +212,28 @@ async fn tokens_are_listed_in_pages_of_their_callers() {
     let wrong = TokenServiceListRequest { page_size: 501, ..Default::default() };
     assert_eq!(reason(admin.list_tokens_page(wrong).await), "INVALID_FIELD");
 }
+
+#[tokio::test]
+async fn a_list_says_when_a_token_was_used_last_and_its_calls_write_nothing() {
+    let redis = RedisServer::start().await;
+    let (options, _one, admin) = start(&redis).await;
+    let two = options.start_ready().await;
+    let made = admin.create_token(token("ci", "reader")).await.expect("made");
+    let id = made.token.expect("a token").id;
+    let used = async || listed(&admin).await.into_iter().find(|token| token.id == id).expect("the token").last_use_time;
+    assert_eq!(used().await, None, "it was not used");
+    let ci = client(&two, &made.text).await;
+    ci.get("store-none").await.expect_err("there is none");
+    let first = until("the first use", async || used().await).await;
+    let kept = async || redis.cli(["HGETALL", "{sendstores}:tokens:uses"]).await;
+    let before = kept().await;
+    assert!(before.contains(&format!("token/{id}")), "{before}");
+    // Another replica has not written it yet, and finds that there is no need to.
+    let three = options.start_ready().await;
+    client(&three, &made.text).await.get("store-none").await.expect_err("there is none");
+    let (status, _) = three.terminate(Duration::from_secs(60));
+    assert!(status.success(), "it has written what it knows before it ended");
+    assert_eq!((kept().await, used().await), (before, Some(first)));
+    let revoked = admin.revoke_token(&id).await.expect("revoked");
+    assert_eq!(revoked.last_use_time, Some(first));
+}

@@ -92,6 +92,7 @@ async fn a_store_of_another_engine_is_made_probed_and_removed_by_the_same_runner
         lease: Duration::from_secs(5),
         backoff: Backoff { first: Duration::from_millis(200), most: Duration::from_secs(2) },
         probe_interval: Some(Duration::from_millis(200)),
+        tenants: sendstores_core::admission::TenantLimits::default(),
     };
     let reconciler = Reconciler {
         ledger: ledger.clone(),

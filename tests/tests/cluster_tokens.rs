@@ -2,12 +2,14 @@
 
 use std::{collections::BTreeSet, fs};
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use futures::StreamExt;
 use sendstores_client::{Error, v1 as wire};
 use sendstores_tests::{
     cluster::Cluster,
     identity::Identity,
     redis::RedisServer,
+    server::ServerOptions,
     tokens::client,
     wait::{until, within},
 };
@@ -107,4 +109,50 @@ fn stranger_signature(accounts: &Accounts) -> (String, String) {
     let token = accounts.token("stranger", &["--audience", "sendstores"]);
     let (claims, signature) = token.rsplit_once('.').expect("a JWT");
     (claims.to_owned(), signature.to_owned())
+}
+
+/// Another cluster's tokens, by its discovery documents alone: no TokenReview, and no account there.
+#[tokio::test]
+async fn a_service_account_of_another_cluster_is_taken_by_the_documents_of_its_api_server() {
+    let (cluster, redis) = (Cluster::light(), RedisServer::start().await);
+    let accounts = Accounts::new(&cluster, &["deployer", "stranger"]);
+    let namespace = &accounts.namespace;
+    // Whoever verifies tokens must be able to read them without a login.
+    let binding = format!("issuer-discovery-{}", std::process::id());
+    let role = "--clusterrole=system:service-account-issuer-discovery";
+    accounts.kubectl(&["create", "clusterrolebinding", &binding, role, "--group=system:unauthenticated"]);
+    let [url, ca] =
+        ["{.clusters[0].cluster.server}", "{.clusters[0].cluster.certificate-authority-data}"].map(|path| {
+            accounts
+                .kubectl(&["config", "view", "--minify", "--raw", "-o", &format!("jsonpath={path}")])
+                .trim()
+                .to_owned()
+        });
+    let document: serde_json::Value =
+        serde_json::from_str(&accounts.kubectl(&["get", "--raw", "/.well-known/openid-configuration"])).expect("JSON");
+    let issuer = document["issuer"].as_str().expect("an issuer");
+    let (file, authority) = (NamedTempFile::new().expect("a file"), NamedTempFile::new().expect("a file"));
+    fs::write(authority.path(), STANDARD.decode(ca).expect("base64")).expect("written");
+    let text = format!(
+        "issuers:
+  - {{url: '{issuer}', discovery: '{url}', ca: '{}', require: {{/kubernetes.io/namespace: {namespace}}}}}
+bindings:
+  - {{subjects: ['oidc:{issuer}#user:system:serviceaccount:{namespace}:deployer'], role: tenant, tenants: [acme]}}
+",
+        authority.path().display()
+    );
+    fs::write(file.path(), text).expect("written");
+    let options = ServerOptions::without_cluster(&redis.url()).with_auth();
+    let server = options.flag(format!("--auth-config={}", file.path().display())).start_ready().await;
+    let said = client(&server, &accounts.token("deployer", &["--audience", "sendstores"])).await.principal().await;
+    let said = said.unwrap_or_else(|error| panic!("{error}: {:#?}", server.log()));
+    assert_eq!((said.kind(), said.tenants.join(" ")), (wire::principal::Kind::Oidc, "acme".to_owned()));
+    for (token, wanted) in [
+        (accounts.token("stranger", &["--audience", "sendstores"]), "SUBJECT_UNBOUND"),
+        (accounts.token("deployer", &["--audience", "other"]), "TOKEN_AUDIENCE"),
+    ] {
+        let error = client(&server, &token).await.principal().await.expect_err("refused");
+        assert_eq!(reason(&error), wanted);
+    }
+    accounts.kubectl(&["delete", "clusterrolebinding", &binding]);
 }

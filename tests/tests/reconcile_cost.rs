@@ -41,6 +41,7 @@ async fn stores_at_rest_cost_no_writes() {
         lease: Duration::from_secs(60),
         backoff: Policy::BACKOFF,
         probe_interval: Some(Duration::from_millis(50)),
+        tenants: sendstores_core::admission::TenantLimits::default(),
     };
     let (provisioner, owner, permits) = (cluster.clone(), Owner("one".to_owned()), ClassPermits::for_acts(STORES));
     tokio::spawn(

@@ -28,7 +28,7 @@ type Messages = Pin<Box<dyn Stream<Item = Result<WatchStatusResponse, tonic::Sta
 /// The service over `ledger`, whose mirror is live; it follows until the guard is dropped.
 async fn service(ledger: &MemoryLedger) -> (StoreApi<MemoryLedger>, DropGuard) {
     let stop = CancellationToken::new();
-    let streams = StreamLimits { all: 100, per_peer: None };
+    let streams = StreamLimits { all: 100, per_peer: None, per_principal: None };
     let limits = Limits { calls: Limits::CALLS, streams, deadline: Limits::DEADLINE };
     let api = StoreApi::new(Arc::new(StoreId::to_string), ENGINES, limits, stop.clone());
     let mirror = Mirror::new(100);

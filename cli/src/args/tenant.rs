@@ -56,7 +56,13 @@ pub(crate) struct UpdateTenantArgs {
     #[command(flatten)]
     limits: LimitArgs,
     /// Take all of its own limits back: those of the server hold.
-    #[arg(long, conflicts_with_all = ["max_stores", "max_creates_per_minute", "max_calls_per_second", "max_watches"])]
+    #[arg(long, conflicts_with_all = [
+        "max_stores",
+        "max_creates_per_minute",
+        "max_calls_per_second",
+        "max_watches",
+        "max_provisioning_at_once",
+    ])]
     no_limits: bool,
     /// Id of this request. A retry with the same id has no second effect.
     #[arg(long, value_name = "ID")]
@@ -77,6 +83,9 @@ struct LimitArgs {
     /// The most open watches of its callers together, on each replica. Default: the server's.
     #[arg(long, value_name = "N")]
     max_watches: Option<i32>,
+    /// The most of its stores that each replica makes at the same time; others wait. Default: the server's.
+    #[arg(long, value_name = "N")]
+    max_provisioning_at_once: Option<i32>,
 }
 
 // === impl LimitArgs ===
@@ -89,8 +98,9 @@ impl LimitArgs {
             max_creates_per_minute: creates_per_minute,
             max_calls_per_second: calls_per_second,
             max_watches: watches,
+            max_provisioning_at_once: provisioning_at_once,
         } = self;
-        let limits = TenantLimits { stores, creates_per_minute, calls_per_second, watches };
+        let limits = TenantLimits { stores, creates_per_minute, calls_per_second, watches, provisioning_at_once };
         (limits != TenantLimits::default()).then_some(limits)
     }
 }

@@ -65,6 +65,7 @@ fn table(tenants: &[Tenant]) -> String {
         "CREATES A MINUTE",
         "CALLS A SECOND",
         "WATCHES",
+        "MADE AT ONCE",
         "DECLARED",
     ]);
     for tenant in tenants {
@@ -78,6 +79,7 @@ fn table(tenants: &[Tenant]) -> String {
             limit(limits.creates_per_minute),
             limit(limits.calls_per_second),
             limit(limits.watches),
+            limit(limits.provisioning_at_once),
             text::time(tenant.create_time),
         ];
         table.add_row(cells.map(|cell| text::line(&cell)));
@@ -102,6 +104,6 @@ mod tests {
         };
         let table = table(&[tenant]);
         let row: Vec<_> = table.lines().nth(1).expect("a row").split_whitespace().collect();
-        assert_eq!(row, ["acme", "Acme", "3", "7", "default", "default", "2", "-"]);
+        assert_eq!(row, ["acme", "Acme", "3", "7", "default", "default", "2", "default", "-"]);
     }
 }

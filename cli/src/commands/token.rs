@@ -65,7 +65,7 @@ async fn revoke(global: &Global, id: String) -> Result<(), Failure> {
 
 fn table(tokens: &[Token], now: SystemTime) -> String {
     let mut table = Table::new();
-    let head = ["ID", "NAME", "ROLE", "TENANTS", "ABILITIES", "CREATOR", "CREATED", "EXPIRES", "STATE"];
+    let head = ["ID", "NAME", "ROLE", "TENANTS", "ABILITIES", "CREATOR", "CREATED", "LAST USED", "EXPIRES", "STATE"];
     table.load_style(presets::NOTHING).set_header(head);
     for token in tokens {
         let list = |all: &[String], none: &str| if all.is_empty() { none.to_owned() } else { all.join(",") };
@@ -77,6 +77,7 @@ fn table(tokens: &[Token], now: SystemTime) -> String {
             list(&token.abilities, "-"),
             token.creator.clone(),
             text::time(token.create_time),
+            token.last_use_time.map_or_else(|| "-".to_owned(), |at| text::time(Some(at))),
             token.expire_time.map_or_else(|| "never".to_owned(), |at| text::time(Some(at))),
             state(token, now).to_owned(),
         ];

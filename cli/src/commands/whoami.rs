@@ -34,7 +34,8 @@ fn view(principal: &Principal) -> String {
 
 /// What a tenant has and may have, such as `acme: 3 of 10 stores, 6 creates a minute`.
 fn has(allowance: &Allowance) -> String {
-    let TenantLimits { stores, creates_per_minute, calls_per_second, watches } = allowance.limits.unwrap_or_default();
+    let TenantLimits { stores, creates_per_minute, calls_per_second, watches, provisioning_at_once } =
+        allowance.limits.unwrap_or_default();
     let used = allowance.used.map(|used| used.stores.to_string());
     let stores = match (used, stores) {
         (Some(used), Some(most)) => Some(format!("{used} of {most} stores")),
@@ -47,6 +48,7 @@ fn has(allowance: &Allowance) -> String {
         limit(creates_per_minute, "creates a minute"),
         limit(calls_per_second, "calls a second"),
         limit(watches, "watches"),
+        limit(provisioning_at_once, "made at once"),
     ];
     format!("{}: {}", allowance.tenant, parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
 }
@@ -70,7 +72,12 @@ mod tests {
             allowances: vec![
                 Allowance {
                     tenant: "acme".to_owned(),
-                    limits: Some(TenantLimits { stores: Some(10), watches: Some(5), ..TenantLimits::default() }),
+                    limits: Some(TenantLimits {
+                        stores: Some(10),
+                        watches: Some(5),
+                        provisioning_at_once: Some(2),
+                        ..TenantLimits::default()
+                    }),
                     used: Some(TenantUsage { stores: 3 }),
                 },
                 Allowance { tenant: "bolt".to_owned(), used: Some(TenantUsage { stores: 1 }), ..Allowance::default() },
@@ -84,7 +91,7 @@ mod tests {
             "tenants   acme, bolt",
             "may       stores.read, stores.watch",
             "expires   never",
-            "has       acme: 3 of 10 stores, 5 watches",
+            "has       acme: 3 of 10 stores, 5 watches, 2 made at once",
             "has       bolt: 1 stores",
         ];
         assert_eq!(view(&principal), lines.join("\n"));

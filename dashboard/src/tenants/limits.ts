@@ -1,7 +1,7 @@
 // The limits of a tenant: what each is called, and how a form has it.
 import type { TenantLimits } from "../contract";
 
-type Limit = "stores" | "createsPerMinute" | "callsPerSecond" | "watches";
+type Limit = "stores" | "createsPerMinute" | "callsPerSecond" | "watches" | "provisioningAtOnce";
 
 export const LIMITS: { name: Limit; path: string; label: string; short: string; hint: string }[] = [
   {
@@ -31,6 +31,13 @@ export const LIMITS: { name: Limit; path: string; label: string; short: string; 
     label: "Open watches",
     short: "Watches",
     hint: "Of all its callers, on each replica.",
+  },
+  {
+    name: "provisioningAtOnce",
+    path: "limits.provisioning_at_once",
+    label: "Stores made at once",
+    short: "At once",
+    hint: "On each replica. Further ones wait, and are not refused.",
   },
 ];
 

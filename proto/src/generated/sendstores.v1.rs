@@ -159,6 +159,10 @@ pub struct TenantLimits {
     /// set for all.
     #[prost(int32, optional, tag = "4")]
     pub watches: ::core::option::Option<i32>,
+    /// The number of its stores that each replica makes, updates, suspends or resumes at the same time: 1 to 1,000. Further ones stay
+    /// in their state and take their turn; they are not refused. Absent: what the operator has set for all.
+    #[prost(int32, optional, tag = "5")]
+    pub provisioning_at_once: ::core::option::Option<i32>,
 }
 /// What a tenant has.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1402,7 +1406,8 @@ pub struct AuditEntry {
     /// What became of the call.
     #[prost(enumeration = "audit_entry::Decision", tag = "8")]
     pub decision: i32,
-    /// The reason of the refusal, as in docs/errors.md.
+    /// The reason of the refusal, as in docs/errors.md. OTHER_TENANT: what the call was about belongs to another tenant, and the
+    /// caller was answered that it does not exist. Only callers of all tenants see such entries.
     #[prost(string, tag = "9")]
     pub reason: ::prost::alloc::string::String,
     /// The `x-request-id` of the call; of several, the last one.
@@ -3274,7 +3279,9 @@ pub mod store_service_client {
     ///   than 16 KiB. RATE_LIMITED, with a RetryInfo: the caller has tenants, and has made as many calls in a second as it may;
     ///   or more than ten calls without a valid credential came from this address within one second.
     /// - UNAUTHENTICATED: TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED or TOKEN_REVOKED: the metadata `authorization` must be
-    ///   "Bearer " and a valid token. Get another token, then repeat the call. TOKEN_OVER_PLAINTEXT, the token came from another
+    ///   "Bearer " and a valid token. Get another token, then repeat the call. Of a token of an issuer or of a service account, the
+    ///   reason says what is not accepted: TOKEN_ALGORITHM, TOKEN_CRITICAL_HEADER, TOKEN_KEY_UNKNOWN, TOKEN_ISSUER_UNKNOWN,
+    ///   TOKEN_AUDIENCE, TOKEN_NOT_YET_VALID, TOKEN_CLAIM, TOKEN_TOO_LONG. TOKEN_OVER_PLAINTEXT, the token came from another
     ///   machine without TLS: replace it, and call over TLS. CERTIFICATE_INVALID, the client certificate of the connection is not
     ///   accepted any more. CREDENTIALS_MISMATCH, the token and the client certificate are of different tenants.
     /// - UNAVAILABLE: AUTH_UNAVAILABLE, the server cannot check the token now. Retry with the same token.
@@ -4023,7 +4030,9 @@ pub mod store_service_server {
     ///   than 16 KiB. RATE_LIMITED, with a RetryInfo: the caller has tenants, and has made as many calls in a second as it may;
     ///   or more than ten calls without a valid credential came from this address within one second.
     /// - UNAUTHENTICATED: TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED or TOKEN_REVOKED: the metadata `authorization` must be
-    ///   "Bearer " and a valid token. Get another token, then repeat the call. TOKEN_OVER_PLAINTEXT, the token came from another
+    ///   "Bearer " and a valid token. Get another token, then repeat the call. Of a token of an issuer or of a service account, the
+    ///   reason says what is not accepted: TOKEN_ALGORITHM, TOKEN_CRITICAL_HEADER, TOKEN_KEY_UNKNOWN, TOKEN_ISSUER_UNKNOWN,
+    ///   TOKEN_AUDIENCE, TOKEN_NOT_YET_VALID, TOKEN_CLAIM, TOKEN_TOO_LONG. TOKEN_OVER_PLAINTEXT, the token came from another
     ///   machine without TLS: replace it, and call over TLS. CERTIFICATE_INVALID, the client certificate of the connection is not
     ///   accepted any more. CREDENTIALS_MISMATCH, the token and the client certificate are of different tenants.
     /// - UNAVAILABLE: AUTH_UNAVAILABLE, the server cannot check the token now. Retry with the same token.
@@ -4717,6 +4726,10 @@ pub struct Token {
     /// When it was revoked. Absent: it was not.
     #[prost(message, optional, tag = "9")]
     pub revoke_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// When it was used last, as far as is known: written at most once an hour, so that it can be an hour old. An open watch uses it
+    /// when it begins. Absent: never. Only in the responses to List and Revoke.
+    #[prost(message, optional, tag = "10")]
+    pub last_use_time: ::core::option::Option<::prost_types::Timestamp>,
 }
 /// The request of Create.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -15,6 +15,8 @@ pub struct TenantLimits {
     pub calls_per_second: Option<u32>,
     /// Open watches of all its callers together, on each replica.
     pub watches: Option<u32>,
+    /// Stores that each replica makes at the same time; further ones wait, in PROVISIONING.
+    pub provisioning_at_once: Option<u32>,
 }
 
 /// The rules for new stores of all tenants.
@@ -60,6 +62,7 @@ impl TenantLimits {
     pub const MOST_CREATES: u32 = 6_000;
     pub const MOST_CALLS: u32 = 1_000_000;
     pub const MOST_WATCHES: u32 = 1_000_000;
+    pub const MOST_AT_ONCE: u32 = 1_000;
 
     /// These limits, and where there is none, that of `defaults`.
     #[must_use]
@@ -69,6 +72,7 @@ impl TenantLimits {
             creates_per_minute: self.creates_per_minute.or(defaults.creates_per_minute),
             calls_per_second: self.calls_per_second.or(defaults.calls_per_second),
             watches: self.watches.or(defaults.watches),
+            provisioning_at_once: self.provisioning_at_once.or(defaults.provisioning_at_once),
         }
     }
 }

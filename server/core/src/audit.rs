@@ -28,6 +28,8 @@ pub struct AuditEntry {
     pub via: String,
     /// How many equal calls it stands for.
     pub count: u64,
+    /// The caller must not learn that what it named exists, because it belongs to others: callers of all tenants alone see it.
+    pub hidden: bool,
 }
 
 /// What became of a call.

@@ -10,7 +10,7 @@ use crate::{
     admission::{Denial, Terms},
     audit::{AuditEntry, AuditId},
     cluster::ClusterUid,
-    id::{RequestId, TenantId},
+    id::{RequestId, TenantId, TokenId},
     resource::{Key, Record, Resource, ResourceId},
     revision::{Epoch, Revision},
     state::State,
@@ -235,6 +235,19 @@ pub trait Ledger: Clone + Send + Sync + 'static {
         before: Option<AuditId>,
         most: usize,
     ) -> impl Future<Output = Result<Vec<(AuditId, Option<AuditEntry>)>, LedgerError>> + Send;
+
+    /// Notes when tokens were used last. A time that is newer by less than `coarse` than the one that is kept is not written, so
+    /// that many replicas write no more often than one. Returns what is kept of each now, in their order; `None`: there is no
+    /// such token.
+    fn note_uses(
+        &self,
+        uses: &[(TokenId, Timestamp)],
+        coarse: Duration,
+    ) -> impl Future<Output = Result<Vec<Option<Timestamp>>, LedgerError>> + Send;
+
+    /// When each token was used last, in their order; `None`: never, or it is not kept.
+    fn last_uses(&self, tokens: &[TokenId])
+    -> impl Future<Output = Result<Vec<Option<Timestamp>>, LedgerError>> + Send;
 
     /// What the operation answered, if it happened; `FoundNothing` if there was nothing then for it to change.
     /// `OperationReused` if its id was used for another body, or for a resource of another kind.

@@ -91,7 +91,7 @@ pub(super) async fn serve(
     let releases = Arc::new(provisioner.clone());
     api.attach(Backend { ledger: ledger.clone(), mirror: mirror.clone(), credentials, releases });
     serving.cancel();
-    spawn_audit(&mut tasks, api.clone());
+    spawn_keepers(&mut tasks, &api);
     spawn_health(&mut tasks, reporter, mirror.clone());
     spawn_workers(&mut tasks, &config, ledger, mirror, guarded);
 
@@ -162,10 +162,15 @@ fn spawn_health(tasks: &mut Tasks, reporter: HealthReporter, mirror: Mirror) {
     });
 }
 
-/// Has refusals entered into the audit, also while calls end.
-fn spawn_audit(tasks: &mut Tasks, api: StoreApi<RedisLedger>) {
+/// Has refusals entered into the audit, and the uses of tokens written, also while calls end.
+fn spawn_keepers(tasks: &mut Tasks, api: &StoreApi<RedisLedger>) {
+    let (of_audit, of_uses) = (api.clone(), api.clone());
     tasks.spawn("audit", Phase::Back, |stop| async {
-        api.keep_audit(stop).await;
+        of_audit.keep_audit(stop).await;
+        Ok(())
+    });
+    tasks.spawn("uses", Phase::Back, |stop| async {
+        of_uses.keep_uses(stop).await;
         Ok(())
     });
 }
@@ -211,7 +216,12 @@ fn service(config: &Config, stopping: CancellationToken) -> StoreApi<RedisLedger
 }
 
 fn limits(config: &Config) -> Limits {
-    let streams = StreamLimits { all: config.access.max_streams, per_peer: config.access.max_streams_per_peer };
+    let access = &config.access;
+    let streams = StreamLimits {
+        all: access.max_streams,
+        per_peer: access.max_streams_per_peer,
+        per_principal: access.max_streams_per_principal,
+    };
     Limits { calls: Limits::CALLS, streams, deadline: Limits::DEADLINE }
 }
 
@@ -285,5 +295,11 @@ fn owner() -> Owner {
 }
 
 fn policy(config: &Config) -> Policy {
-    Policy { runs: Policy::RUNS, lease: config.lease, backoff: Policy::BACKOFF, probe_interval: config.probe_interval }
+    Policy {
+        runs: Policy::RUNS,
+        lease: config.lease,
+        backoff: Policy::BACKOFF,
+        probe_interval: config.probe_interval,
+        tenants: config.access.tenants.defaults,
+    }
 }

@@ -22,7 +22,11 @@ pub struct AccessArgs {
     /// Limit of open WatchStatus streams.
     #[arg(long, env = "SENDSTORES_MAX_STREAMS", default_value = "20000")]
     pub max_streams: String,
-    /// Limit of open streams of one peer, which is an IPv4 address or an IPv6 /64 network. 0: no limit. A proxy is one peer.
+    /// Limit of open streams of one caller, from wherever it calls. 0: no limit.
+    #[arg(long, env = "SENDSTORES_MAX_STREAMS_PER_PRINCIPAL", default_value = "10000")]
+    pub max_streams_per_principal: String,
+    /// Limit of open streams of one peer where callers are not asked who they are: an IPv4 address or an IPv6 /64 network. 0: no
+    /// limit.
     #[arg(long, env = "SENDSTORES_MAX_STREAMS_PER_PEER", default_value = "10000")]
     pub max_streams_per_peer: String,
     /// Limit of open connections of one peer, out of 20,000. 0: no limit. A proxy is one peer.
@@ -59,6 +63,7 @@ pub struct AccessArgs {
 #[derive(Debug)]
 pub struct Access {
     pub max_streams: usize,
+    pub max_streams_per_principal: Option<NonZeroUsize>,
     pub max_streams_per_peer: Option<NonZeroUsize>,
     pub max_connections_per_peer: Option<NonZeroUsize>,
     /// `None`: any.
@@ -76,6 +81,8 @@ pub struct Access {
 impl AccessArgs {
     pub(super) fn check(self, listen: Option<SocketAddr>, problems: &mut Problems) -> Option<Access> {
         let max_streams = problems.take("max-streams", number(&self.max_streams, 1..=1_000_000));
+        let of_principal =
+            problems.take("max-streams-per-principal", number(&self.max_streams_per_principal, 0..=1_000_000));
         let streams = problems.take("max-streams-per-peer", number(&self.max_streams_per_peer, 0..=1_000_000));
         let connections =
             problems.take("max-connections-per-peer", number(&self.max_connections_per_peer, 0..=1_000_000));
@@ -86,6 +93,7 @@ impl AccessArgs {
         let mcp = problems.take("mcp", mcp(&self.mcp));
         Some(Access {
             max_streams: usize::try_from(max_streams?).ok()?,
+            max_streams_per_principal: bound(of_principal?),
             max_streams_per_peer: bound(streams?),
             max_connections_per_peer: bound(connections?),
             allowed_hosts: allowed_hosts(listen?, &self.allowed_hosts),
@@ -122,12 +130,13 @@ fn allowed_hosts(listen: SocketAddr, given: &[String]) -> Option<Vec<String>> {
 
 impl Access {
     /// As `name = value`, one a flag.
-    pub(super) fn print(&self) -> [(&'static str, String); 10] {
+    pub(super) fn print(&self) -> [(&'static str, String); 11] {
         let most = |bound: Option<NonZeroUsize>| bound.map_or(0, NonZeroUsize::get).to_string();
         let hosts = self.allowed_hosts.as_ref().map_or_else(|| "*".to_owned(), |names| names.join(","));
         let [tenants, limits] = tenants::print(&self.tenants);
         [
             ("max-streams", self.max_streams.to_string()),
+            ("max-streams-per-principal", most(self.max_streams_per_principal)),
             ("max-streams-per-peer", most(self.max_streams_per_peer)),
             ("max-connections-per-peer", most(self.max_connections_per_peer)),
             ("allowed-host", hosts),

@@ -13,7 +13,8 @@ pub struct TenantArgs {
     #[arg(long, env = "SENDSTORES_TENANTS", default_value = "open")]
     pub tenants: String,
     /// Limit of tenants that have none of their own, as NAME=NUMBER: stores (that are not DELETED), creates-per-minute;
-    /// on each replica, calls-per-second (of each caller with tenants) and watches. May be repeated. Default: none.
+    /// on each replica, calls-per-second (of each caller with tenants), watches, and provisioning-at-once (stores that are made at
+    /// the same time; others wait). May be repeated. Default: none.
     #[arg(long = "tenant-limit", env = "SENDSTORES_TENANT_LIMIT", value_name = "NAME=NUMBER", value_delimiter = ',')]
     pub tenant_limits: Vec<String>,
 }
@@ -43,8 +44,9 @@ fn set(limits: &mut TenantLimits, setting: &str) -> Result<(), String> {
         "creates-per-minute" => (&mut limits.creates_per_minute, 1..=u64::from(TenantLimits::MOST_CREATES)),
         "calls-per-second" => (&mut limits.calls_per_second, 1..=u64::from(TenantLimits::MOST_CALLS)),
         "watches" => (&mut limits.watches, 0..=u64::from(TenantLimits::MOST_WATCHES)),
+        "provisioning-at-once" => (&mut limits.provisioning_at_once, 1..=u64::from(TenantLimits::MOST_AT_ONCE)),
         _ => {
-            let known = "stores, creates-per-minute, calls-per-second, watches";
+            let known = "stores, creates-per-minute, calls-per-second, watches, provisioning-at-once";
             return Err(format!("{setting:?}: {name} is none of {known}"));
         }
     };
@@ -54,12 +56,14 @@ fn set(limits: &mut TenantLimits, setting: &str) -> Result<(), String> {
 
 /// As `name = value`, one a flag.
 pub(super) fn print(quota: &Quota) -> [(&'static str, String); 2] {
-    let Quota { defaults: TenantLimits { stores, creates_per_minute, calls_per_second, watches }, closed } = quota;
+    let Quota { defaults, closed } = quota;
+    let TenantLimits { stores, creates_per_minute, calls_per_second, watches, provisioning_at_once } = defaults;
     let named = [
         ("stores", stores),
         ("creates-per-minute", creates_per_minute),
         ("calls-per-second", calls_per_second),
         ("watches", watches),
+        ("provisioning-at-once", provisioning_at_once),
     ];
     let given = named.iter().filter_map(|(name, limit)| limit.map(|limit| format!("{name}={limit}")));
     let tenants = if *closed { "closed" } else { "open" };

@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeSet, HashMap},
     fmt,
     path::PathBuf,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -13,7 +13,7 @@ use serde::Deserialize;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{Subject, file};
+use super::{Issuers, Subject, file, issuers};
 use crate::files::{FileError, Kind, Reloaded, Source};
 
 const FILE: Kind = Kind {
@@ -31,6 +31,7 @@ pub struct Bindings(Reloaded<Table>);
 struct Table {
     rows: Vec<Arc<Binding>>,
     first: HashMap<Subject, usize>,
+    issuers: Issuers,
 }
 
 /// One row of the file.
@@ -46,6 +47,8 @@ pub struct Binding {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Document {
+    #[serde(default)]
+    issuers: Vec<issuers::Row>,
     bindings: Vec<Row>,
 }
 
@@ -68,8 +71,16 @@ impl Bindings {
     /// # Errors
     /// It cannot be read, or anything in it is wrong.
     pub fn open(path: PathBuf) -> Result<Self, FileError> {
-        let empty = || Table { rows: Vec::new(), first: HashMap::new() };
-        Reloaded::open(FILE, vec![path], move |sources| sources.iter().try_fold(empty(), parse)).map(Self)
+        // What has not changed keeps the keys that were fetched.
+        let last = Mutex::new(Issuers::default());
+        let read = move |sources: &[Source<'_>]| {
+            let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+            let empty = Table { rows: Vec::new(), first: HashMap::new(), issuers: last.clone() };
+            let table = sources.iter().try_fold(empty, parse)?;
+            *last = table.issuers.clone();
+            Ok(table)
+        };
+        Reloaded::open(FILE, vec![path], read).map(Self)
     }
 
     /// Reads the file again whenever its content has changed, until `stop`. While it is broken, what was read last holds.
@@ -83,6 +94,11 @@ impl Bindings {
         let named = subjects.iter().filter_map(|subject| Some((*table.first.get(subject)?, subject)));
         let (row, subject) = named.min_by_key(|(row, _)| *row)?;
         Some((subject, table.rows.get(row)?.clone()))
+    }
+
+    /// The issuers of the file.
+    pub(super) fn issuers(&self) -> Issuers {
+        self.0.get().issuers.clone()
     }
 
     pub(super) fn changes(&self) -> watch::Receiver<u64> {
@@ -99,6 +115,18 @@ fn parse(mut table: Table, file: &Source<'_>) -> Result<Table, FileError> {
         file.wrong(format_args!("this is no auth configuration: {}", file::first_line(&error.to_string())))
     };
     let document: Document = serde_saphyr::from_str(file.text()?).map_err(malformed)?;
+    let issuers = document
+        .issuers
+        .into_iter()
+        .enumerate()
+        .map(|(i, row)| row.parse().map_err(|why| file.wrong(format_args!("issuer {}: {why}", i + 1))));
+    let issuers = issuers.collect::<Result<Vec<_>, _>>()?;
+    if let Some(twice) =
+        issuers.iter().enumerate().find(|(i, one)| issuers[..*i].iter().any(|other| other.url == one.url))
+    {
+        return Err(file.wrong(format_args!("issuer {}: {} is there twice", twice.0 + 1, twice.1.url)));
+    }
+    table.issuers = table.issuers.updated(issuers).map_err(|why| file.wrong(format_args!("issuers: {why}")))?;
     for row in document.bindings {
         let number = table.rows.len() + 1;
         let wrong = |why: Invalid| file.wrong(format_args!("binding {number}: {why}"));

@@ -13,6 +13,16 @@ pub(super) struct Jwt {
     text: Arc<str>,
     digest: [u8; 32],
     claims: Arc<Claims>,
+    header: Arc<Header>,
+}
+
+/// Looked at before the signature is: an algorithm that is not known has no name in the library that checks it.
+#[derive(Default, Deserialize)]
+struct Header {
+    #[serde(default)]
+    alg: String,
+    #[serde(default)]
+    crit: Option<serde_json::Value>,
 }
 
 #[derive(Deserialize)]
@@ -39,12 +49,14 @@ impl Jwt {
     /// `None`: it is no JWT.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split('.');
-        let (_header, payload, _signature) = (parts.next()?, parts.next()?, parts.next()?);
+        let (header, payload, _signature) = (parts.next()?, parts.next()?, parts.next()?);
         if parts.next().is_some() {
             return None;
         }
         let claims = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()?;
-        Some(Self { text: text.into(), digest: Sha256::digest(text).into(), claims: Arc::new(claims) })
+        let header = URL_SAFE_NO_PAD.decode(header).ok().and_then(|header| serde_json::from_slice(&header).ok());
+        let header: Arc<Header> = Arc::new(header.unwrap_or_default());
+        Some(Self { text: text.into(), digest: Sha256::digest(text).into(), claims: Arc::new(claims), header })
     }
 
     /// The secret itself.
@@ -54,6 +66,16 @@ impl Jwt {
 
     pub(super) fn digest(&self) -> [u8; 32] {
         self.digest
+    }
+
+    /// The algorithm that the header names; empty if it names none.
+    pub(super) fn algorithm(&self) -> &str {
+        &self.header.alg
+    }
+
+    /// Whether the header has an extension that must be understood.
+    pub(super) fn is_critical(&self) -> bool {
+        self.header.crit.is_some()
     }
 
     pub(super) fn issuer(&self) -> &str {

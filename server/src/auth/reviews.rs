@@ -10,7 +10,7 @@ use futures::future::BoxFuture;
 use sendstores_core::Timestamp;
 use tokio::{sync::Semaphore, time::Instant};
 
-use super::{AuthError, Subject, jwt::Jwt};
+use super::{AuthError, Flaw, Subject, jwt::Jwt};
 
 /// The audience that a token must be for, so that a token for the API server itself is of no use here.
 pub const AUDIENCE: &str = "sendstores";
@@ -80,7 +80,10 @@ impl TokenReviews {
     /// Whose token this is.
     pub(super) async fn check(&self, token: &Jwt) -> Result<Accepted, AuthError> {
         // Only what may be valid is worth a question. What the token says of itself is not believed beyond that.
-        let expiry = token.expiry().filter(|_| token.is_for(AUDIENCE)).ok_or(AuthError::Invalid)?;
+        if !token.is_for(AUDIENCE) {
+            return Err(AuthError::Flawed(Flaw::Audience));
+        }
+        let expiry = token.expiry().ok_or(AuthError::Invalid)?;
         if expiry <= SystemTime::now().into() {
             return Err(AuthError::Expired);
         }
@@ -226,8 +229,8 @@ mod tests {
     async fn the_api_server_is_not_asked_about_what_cannot_be_valid() {
         let (reviews, asked) = reviews(account);
         for (claims, says) in [
-            (json!({"aud": ["kubernetes"], "exp": EXP}), AuthError::Invalid),
-            (json!({"exp": EXP}), AuthError::Invalid),
+            (json!({"aud": ["kubernetes"], "exp": EXP}), AuthError::Flawed(Flaw::Audience)),
+            (json!({"exp": EXP}), AuthError::Flawed(Flaw::Audience)),
             (json!({"aud": AUDIENCE}), AuthError::Invalid),
             (json!({"aud": AUDIENCE, "exp": 1_000_000_000}), AuthError::Expired),
         ] {

@@ -94,6 +94,9 @@ fn page(entries: Vec<wire::AuditEntry>, last: Option<AuditId>, caller: &Principa
 
 /// A caller with tenants sees what is theirs alone; a program sees what it did itself.
 fn is_seen_by(entry: &AuditEntry, caller: &Principal) -> bool {
+    if entry.hidden && !caller.scope.is_all() {
+        return false;
+    }
     let own = || !entry.tenants.is_empty() && entry.tenants.iter().all(|tenant| caller.scope.contains(Some(tenant)));
     match caller.role {
         Role::Agent => entry.principal == caller.to_string(),

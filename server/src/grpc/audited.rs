@@ -4,7 +4,7 @@ use std::{sync::Arc, time::SystemTime};
 
 use http::{HeaderMap, Request, header::USER_AGENT};
 use sendstores_core::{
-    Cause, Principal, Resource, Scope, Store, TenantId, Token,
+    Cause, Principal, Resource, Scope, Store, StoreId, TenantId, Token, Uid,
     admission::Terms,
     audit::{AuditEntry, Verdict},
     ledger::{Ledger, LedgerError, Write, Written},
@@ -13,6 +13,8 @@ use sendstores_proto::access::MethodAccess;
 
 use super::{hosts::is_plain_grpc, observe::REQUEST_ID, peers::Peer};
 
+/// Why a call is denied about what belongs to another tenant. The caller is answered as if it did not exist.
+const OTHER_TENANT: &str = "OTHER_TENANT";
 /// Characters of a user agent.
 const AGENT: usize = 128;
 
@@ -58,6 +60,20 @@ impl Origin {
         }
     }
 
+    /// Whether nothing is hidden from the caller.
+    pub(super) fn sees_all(&self) -> bool {
+        self.principal.as_ref().is_none_or(|principal| principal.scope.is_all())
+    }
+
+    /// The entry of a call about what belongs to tenants that are not the caller's. It is about both sides, and shown to neither.
+    pub(super) fn entry_of_hidden(&self, about: About<'_>) -> AuditEntry {
+        let mut entry = self.entry(about, Verdict::Denied, OTHER_TENANT);
+        let callers = self.principal.iter().flat_map(|principal| principal.scope.tenants());
+        let missing: Vec<_> = callers.filter(|tenant| !entry.tenants.contains(tenant)).cloned().collect();
+        entry.tenants.extend(missing);
+        AuditEntry { hidden: true, ..entry }
+    }
+
     /// The entry of what the call did, or was refused.
     pub(super) fn entry(&self, about: About<'_>, decision: Verdict, reason: &str) -> AuditEntry {
         let Self { method, principal, call, peer, agent, via } = self;
@@ -81,6 +97,7 @@ impl Origin {
             agent: agent.clone(),
             via: (*via).to_owned(),
             count: 1,
+            hidden: false,
         }
     }
 }
@@ -107,8 +124,7 @@ impl By {
 
 impl<'a> About<'a> {
     pub(super) fn store(store: &'a Store) -> Self {
-        let tenants = store.tenant.iter().cloned().collect();
-        Self { resource: store.id.as_str(), uid: store.uid.as_str(), tenants }
+        Self::store_of(&store.id, &store.uid, store.tenant.as_ref())
     }
 
     pub(super) fn token(token: &'a Token) -> Self {
@@ -117,6 +133,11 @@ impl<'a> About<'a> {
 
     pub(super) fn tenant(tenant: &'a sendstores_core::Tenant) -> Self {
         Self { resource: tenant.id.as_str(), uid: tenant.uid.as_str(), tenants: vec![tenant.id.clone()] }
+    }
+
+    /// A store of which no more is at hand.
+    pub(super) fn store_of(id: &'a StoreId, uid: &'a Uid, tenant: Option<&TenantId>) -> Self {
+        Self { resource: id.as_str(), uid: uid.as_str(), tenants: tenant.into_iter().cloned().collect() }
     }
 
     /// What a refusal names.
@@ -155,6 +176,7 @@ pub(super) fn log(entry: &AuditEntry) {
         agent,
         via,
         count,
+        hidden: _,
     } = entry;
     let tenants = tenants.iter().map(TenantId::as_str).collect::<Vec<_>>().join(",");
     tracing::info!(

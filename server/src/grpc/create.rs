@@ -189,7 +189,7 @@ mod tests {
     fn an_id_that_makes_no_host_name_is_refused() {
         let limits = Limits {
             calls: Limits::CALLS,
-            streams: StreamLimits { all: 1, per_peer: None },
+            streams: StreamLimits { all: 1, per_peer: None, per_principal: None },
             deadline: Limits::DEADLINE,
         };
         let url = Arc::new(|id: &sendstores_core::StoreId| {

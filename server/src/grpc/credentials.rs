@@ -34,10 +34,17 @@ impl<L: Ledger> StoreApi<L> {
     ) -> Result<wire::GetCredentialsResponse, Refusal> {
         let mut violations = Violations::default();
         let id = violations.parse("id", &request.id);
-        let id = violations.finish(id)?;
+        let id: StoreId = violations.finish(id)?;
         let Backend { ledger, credentials, .. } = self.writable()?;
         for _ in 0..ATTEMPTS {
-            let found = ledger.load(&id).await?.filter(|store: &Store| scope.contains(store.tenant.as_ref()));
+            let found = ledger.load(&id).await?;
+            let (found, hidden) = match found.filter(|store: &Store| store.state != State::Deleted) {
+                Some(store) if !scope.contains(store.tenant.as_ref()) => (None, Some(store)),
+                found => (found, None),
+            };
+            if let (None, Some(origin)) = (&found, &by.origin) {
+                self.note_absent(origin, id.as_str(), hidden.as_ref().map(About::store));
+            }
             let store = there(found, &id, self.engines())?;
             // Read again for each attempt: what changed may be that another store has taken the id.
             let found = read(credentials.as_ref(), &store).await?;
@@ -58,10 +65,9 @@ impl<L: Ledger> StoreApi<L> {
     }
 }
 
-/// The store, unless it is gone or on its way out.
+/// The store, unless it is on its way out.
 fn there(store: Option<Store>, id: &StoreId, engines: Engines) -> Result<Store, Refusal> {
     match store {
-        Some(store) if store.state == State::Deleted => Err(Refusal::StoreNotFound(id.clone())),
         Some(store) => match engines.foreign_word(&store) {
             Some(word) => Err(Refusal::StoreForeign(id.clone(), word)),
             None if store.state.lifecycle().has_credentials => Ok(store),

@@ -24,6 +24,7 @@ use super::{
     peers::Peer,
     rates::{Cell, Rates},
     status::{Refusal, count_decision},
+    uses::Use,
 };
 use crate::auth::{
     AuthEpoch, AuthError, Authenticator, ClientCertificate, Credentials, Lapse, Recognised, ReflectionAccess, Standing,
@@ -59,6 +60,8 @@ struct Known {
     epoch: AuthEpoch,
     /// `None`: its calls are not counted.
     cell: Option<Arc<Cell>>,
+    /// `None`: it has no token of the ledger.
+    usage: Option<Arc<Use>>,
 }
 
 /// Who is not let through.
@@ -182,6 +185,9 @@ impl Gate {
         if !ahead(&principal.expires) || !ahead(recheck) {
             return Ok(None);
         }
+        if let Some(usage) = &known.usage {
+            usage.mark();
+        }
         take(known.cell.as_deref(), principal)?;
         Ok(Some(principal.clone()))
     }
@@ -223,7 +229,11 @@ impl Gate {
         let principal = recognised.principal.clone();
         let cell = self.rates.cell(&principal, most_calls(&principal, api));
         let taken = take(cell.as_deref(), &principal);
-        let known = Known { header: credentials.header.map(Into::into), recognised, epoch, cell };
+        let usage = api.uses().of(&principal);
+        if let Some(usage) = &usage {
+            usage.mark();
+        }
+        let known = Known { header: credentials.header.map(Into::into), recognised, epoch, cell, usage };
         *session.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(known);
         taken.map(|()| principal)
     }
@@ -251,6 +261,7 @@ impl From<AuthError> for Refusal {
         match error {
             AuthError::Missing => Self::TokenMissing,
             AuthError::Invalid | AuthError::Unknown => Self::TokenInvalid,
+            AuthError::Flawed(flaw) => Self::TokenFlawed(flaw),
             AuthError::Expired => Self::TokenExpired,
             AuthError::Revoked => Self::TokenRevoked,
             AuthError::Certificate => Self::CertificateInvalid,

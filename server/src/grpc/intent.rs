@@ -97,7 +97,11 @@ impl<L: Ledger> StoreApi<L> {
         for _ in 0..ATTEMPTS {
             let store = ledger.load(&intent.id).await?;
             let foreign = store.as_ref().is_some_and(|store: &Store| !scope.contains(store.tenant.as_ref()));
-            let Some(store) = store.filter(|store| store.state != State::Deleted && !foreign) else {
+            let there = store.filter(|store| store.state != State::Deleted);
+            let Some(store) = there.clone().filter(|_| !foreign) else {
+                if let Some(origin) = &by.origin {
+                    self.note_absent(origin, intent.id.as_str(), there.as_ref().map(About::store));
+                }
                 match note_missing(ledger, intent, foreign).await {
                     Ok(Some(answered)) => return Ok(answered),
                     Ok(None) => return Err(Refusal::StoreNotFound(intent.id.clone())),

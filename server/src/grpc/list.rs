@@ -33,15 +33,18 @@ impl<L: Ledger> StoreApi<L> {
         let backend = self.backend()?;
         // Looked up before the store is: what is answered of the store is that new, or newer.
         let fresh = backend.mirror.ready(consistency, &backend.ledger).await?;
-        let there = |store: &Arc<Entry>| store.state != State::Deleted && caller.scope.contains(store.tenant.as_ref());
-        let Some(store) = backend.mirror.get(&id).filter(there) else {
+        let there = backend.mirror.get(&id).filter(|store: &Arc<Entry>| store.state != State::Deleted);
+        let Some(store) = there.as_ref().filter(|store| caller.scope.contains(store.tenant.as_ref())) else {
             if backend.mirror.unreadable(&id).is_some() {
                 return Err(Refusal::RecordUnreadable(id));
             }
             backend.require_complete_mirror()?;
-            return Err(Refusal::StoreNotFound(id));
+            return Err(match there {
+                Some(hidden) => Refusal::StoreHidden { id, uid: hidden.uid.clone(), tenant: hidden.tenant.clone() },
+                None => Refusal::StoreNotFound(id),
+            });
         };
-        let store = cached::with_updates(&store, self.engines(), &backend.releases.offers());
+        let store = cached::with_updates(store, self.engines(), &backend.releases.offers());
         Ok(cached::GetResponse { store, fresh_time: Some(convert::time(fresh)) })
     }
 

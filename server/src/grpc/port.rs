@@ -36,7 +36,7 @@ use super::{
     status::Refusal,
 };
 use crate::{
-    auth::ReflectionAccess,
+    auth::{Flaw, ReflectionAccess},
     dashboard::{self, Dashboard},
     tls::Tls,
 };
@@ -229,7 +229,12 @@ impl<L: Ledger> Port<L> {
 /// Refuses what no caller of ours needs, before anything of it is copied.
 fn check_metadata(headers: &HeaderMap) -> Result<(), Refusal> {
     let size: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 32).sum();
-    if size > MAX_METADATA { Err(Refusal::HeadersTooLarge { most: MAX_METADATA }) } else { Ok(()) }
+    let token = headers.get(http::header::AUTHORIZATION).map_or(0, http::HeaderValue::len);
+    match size > MAX_METADATA {
+        true if token > MAX_METADATA => Err(Refusal::TokenFlawed(Flaw::Length)),
+        true => Err(Refusal::HeadersTooLarge { most: MAX_METADATA }),
+        false => Ok(()),
+    }
 }
 
 /// Answers a call with a refusal, whatever it asks for.

@@ -40,11 +40,21 @@ pub(super) struct Refusals(Mutex<HashMap<Sort, AuditEntry>>);
 
 impl Refusals {
     pub(super) fn add(&self, entry: AuditEntry) {
+        self.put(entry, true);
+    }
+
+    /// Takes as long as [`Refusals::add`], and adds nothing.
+    fn pass_over(&self, entry: AuditEntry) {
+        self.put(entry, false);
+    }
+
+    fn put(&self, entry: AuditEntry, wanted: bool) {
         let AuditEntry { principal, method, resource, reason, peer, .. } = entry.clone();
         let sort = Sort { principal, method, resource, reason, peer };
         let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let full = entries.len() >= MOST;
         match entries.get_mut(&sort) {
+            _ if !wanted => {}
             Some(known) => *known = AuditEntry { count: known.count.saturating_add(entry.count), ..entry },
             None if full => dropped(entry.count),
             None => drop(entries.insert(sort, entry)),
@@ -85,6 +95,16 @@ impl<L: Ledger> StoreApi<L> {
         self.refusals().add(origin.entry(About::named(&resource), decision, &reason));
     }
 
+    /// Notes a call about something that its caller may not know of: to the caller it is `named` and missing. The two must not be
+    /// told apart by the time that they take, so that an entry is made for both, and kept of what is `hidden`.
+    pub(super) fn note_absent(&self, origin: &Origin, named: &str, hidden: Option<About<'_>>) {
+        match hidden {
+            _ if origin.sees_all() => {}
+            Some(about) => self.refusals().add(origin.entry_of_hidden(about)),
+            None => self.refusals().pass_over(origin.entry_of_hidden(About::named(named))),
+        }
+    }
+
     async fn enter_refusals(&self) {
         let entries = self.refusals().take();
         if entries.is_empty() {
@@ -123,6 +143,7 @@ mod tests {
             agent: String::new(),
             via: "grpc".to_owned(),
             count: 1,
+            hidden: false,
         }
     }
 
@@ -139,5 +160,7 @@ mod tests {
         let flood = u64::try_from(MOST * 3 + 1).expect("fits");
         assert_eq!((folded.peer.as_str(), folded.count, folded.call.as_str()), ("0", flood, "2"));
         assert!(refusals.take().is_empty());
+        refusals.pass_over(refused(0, 1));
+        assert!(refusals.take().is_empty(), "what is passed over leaves no entry");
     }
 }

@@ -13,20 +13,24 @@ use sendstores_core::{
     Actor, CallId, Cause, Engines, Principal, StoreId, TenantId, access::PrincipalKind, admission::Quota,
     credentials::ReadCredentials, ledger::Ledger, offer::OfferReleases,
 };
-use sendstores_proto::v1::{self as wire, store_service_server::StoreService};
+use sendstores_proto::{
+    access::{METHODS, Method},
+    v1::{self as wire, store_service_server::StoreService},
+};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
-use tonic::{Request, Response, Status};
+use tonic::{Extensions, Request, Response, Status, metadata::MetadataMap};
 
 use super::{
     Limits,
-    audited::By,
+    audited::{About, By, Origin},
     cached, deadline,
     observe::REQUEST_ID,
     peers::Peer,
     refusals::Refusals,
     status::Refusal,
     streams::{Place, Streams},
+    uses::Uses,
 };
 use crate::mirror::{Consistency, Doubt, Mirror};
 
@@ -59,6 +63,7 @@ struct Shared<L> {
     /// Empty: a deleted store is removed at once.
     deletion_window: OnceLock<Duration>,
     refusals: Refusals,
+    uses: Uses,
     stopping: CancellationToken,
 }
 
@@ -96,6 +101,7 @@ impl<L: Ledger> StoreApi<L> {
             quota: OnceLock::new(),
             deletion_window: OnceLock::new(),
             refusals: Refusals::default(),
+            uses: Uses::default(),
             stopping,
         }))
     }
@@ -125,6 +131,10 @@ impl<L: Ledger> StoreApi<L> {
 
     pub(super) fn refusals(&self) -> &Refusals {
         &self.0.refusals
+    }
+
+    pub(super) fn uses(&self) -> &Uses {
+        &self.0.uses
     }
 
     /// The ledger, also while the server stops.
@@ -185,7 +195,7 @@ impl<L: Ledger> StoreApi<L> {
 
     pub(super) fn admit_stream(&self, peer: Option<Peer>, caller: &Principal) -> Result<Place, Refusal> {
         let limit = |tenant: &TenantId| Some((tenant.clone(), usize::try_from(self.limits_of(tenant).watches?).ok()?));
-        self.0.streams.admit(peer, caller.scope.tenants().filter_map(limit).collect())
+        self.0.streams.admit(peer, caller, caller.scope.tenants().filter_map(limit).collect())
     }
 
     /// Get, with the cached encoding of the store.
@@ -261,9 +271,34 @@ impl<L: Ledger> StoreApi<L> {
     ) -> Result<Response<A>, Status> {
         let deadline = deadline::of(request.metadata(), self.0.limits.deadline);
         let caller = caller(&request)?;
-        match tokio::time::timeout(deadline, handler(self, request.into_inner(), caller)).await {
+        let (metadata, extensions, message) = request.into_parts();
+        match tokio::time::timeout(deadline, handler(self, message, caller)).await {
+            Ok(Err(refusal @ (Refusal::StoreNotFound(_) | Refusal::StoreHidden { .. }))) => {
+                self.note_unseen(&refusal, metadata, extensions);
+                Err(refusal.into())
+            }
             Ok(answer) => Ok(Response::new(answer?)),
             Err(_) => Err(Refusal::DeadlineExceeded.into()),
+        }
+    }
+
+    /// A method with an entry in the audit has noted this itself. Get has none while all is well, and what one would take is
+    /// kept here until it is needed.
+    fn note_unseen(&self, refusal: &Refusal, metadata: MetadataMap, extensions: Extensions) {
+        if extensions.get::<Arc<Origin>>().is_some() {
+            return;
+        }
+        let Some(access) = METHODS.iter().find(|access| access.method == Method::Get) else { return };
+        let principal = extensions.get().cloned();
+        let mut request = http::Request::new(());
+        (*request.headers_mut(), *request.extensions_mut()) = (metadata.into_headers(), extensions);
+        let origin = Origin::of(access, principal.as_ref(), &request);
+        match refusal {
+            Refusal::StoreHidden { id, uid, tenant } => {
+                self.note_absent(&origin, id.as_str(), Some(About::store_of(id, uid, tenant.as_ref())));
+            }
+            Refusal::StoreNotFound(id) => self.note_absent(&origin, id.as_str(), None),
+            _ => {}
         }
     }
 }

@@ -4,6 +4,7 @@
 
 mod causes;
 mod counted;
+mod entered;
 mod lifecycle;
 mod releases;
 mod tenancy;
@@ -12,16 +13,18 @@ mod tests;
 
 use std::{collections::HashMap, time::Duration};
 
-use sendstores_core::{Revision, Role, StoreId, Word, audit::Verdict, ledger::OPERATION_WINDOW};
+use sendstores_core::{Revision, Role, StoreId, TenantId, Uid, Word, ledger::OPERATION_WINDOW};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
 pub(super) use counted::count_decision;
+pub(super) use entered::for_audit;
 pub(super) use lifecycle::Forbidden;
 pub(super) use releases::ReleaseUnknown;
 pub(super) use tenancy::Tenancy;
 
 use super::violations::{self, Violation};
+use crate::auth::Flaw;
 
 /// The domain of every reason.
 pub(super) const DOMAIN: &str = "sendstores.dev";
@@ -38,6 +41,8 @@ pub(super) enum Scope {
     Tenant,
     /// All who call from one address.
     Peer,
+    /// One caller, from wherever it calls.
+    Principal,
 }
 
 /// Why a call is refused.
@@ -47,6 +52,12 @@ pub(super) enum Refusal {
     RequestIdReused,
     StoreExists(StoreId),
     StoreNotFound(StoreId),
+    /// It is another tenant's. The caller is answered what it is of a missing one.
+    StoreHidden {
+        id: StoreId,
+        uid: Uid,
+        tenant: Option<TenantId>,
+    },
     EtagMismatch(StoreId),
     WriteConflict(StoreId),
     CredentialsNotReady(StoreId),
@@ -57,14 +68,26 @@ pub(super) enum Refusal {
     RecordUnreadable(StoreId),
     PageTokenInvalid,
     ResumeTokenInvalid,
-    HistoryCompacted { oldest: Revision },
-    TooManyRequests { most: usize },
-    TooManyStreams { most: usize, scope: Scope },
-    TooManyConnections { most: usize },
+    HistoryCompacted {
+        oldest: Revision,
+    },
+    TooManyRequests {
+        most: usize,
+    },
+    TooManyStreams {
+        most: usize,
+        scope: Scope,
+    },
+    TooManyConnections {
+        most: usize,
+    },
     HostNotAllowed,
-    HeadersTooLarge { most: usize },
+    HeadersTooLarge {
+        most: usize,
+    },
     TokenMissing,
     TokenInvalid,
+    TokenFlawed(Flaw),
     TokenExpired,
     TokenRevoked,
     TokenOverPlaintext,
@@ -79,7 +102,9 @@ pub(super) enum Refusal {
     Draining,
     LedgerUnavailable,
     LedgerFull,
-    ReadOnly { why: String },
+    ReadOnly {
+        why: String,
+    },
     ClusterUnavailable,
     DeadlineExceeded,
     Internal,
@@ -93,7 +118,7 @@ impl Refusal {
             Self::InvalidFields(_) => (Code::InvalidArgument, "INVALID_FIELD"),
             Self::RequestIdReused => (Code::InvalidArgument, "REQUEST_ID_REUSED"),
             Self::StoreExists(_) => (Code::AlreadyExists, "STORE_EXISTS"),
-            Self::StoreNotFound(_) => (Code::NotFound, "STORE_NOT_FOUND"),
+            Self::StoreNotFound(_) | Self::StoreHidden { .. } => (Code::NotFound, "STORE_NOT_FOUND"),
             Self::EtagMismatch(_) => (Code::Aborted, "ETAG_MISMATCH"),
             Self::WriteConflict(_) => (Code::Aborted, "WRITE_CONFLICT"),
             Self::CredentialsNotReady(_) => (Code::FailedPrecondition, "CREDENTIALS_NOT_READY"),
@@ -112,6 +137,7 @@ impl Refusal {
             Self::HeadersTooLarge { .. } => (Code::ResourceExhausted, "HEADERS_TOO_LARGE"),
             Self::TokenMissing => (Code::Unauthenticated, "TOKEN_MISSING"),
             Self::TokenInvalid => (Code::Unauthenticated, "TOKEN_INVALID"),
+            Self::TokenFlawed(flaw) => (Code::Unauthenticated, flaw.reason()),
             Self::TokenExpired => (Code::Unauthenticated, "TOKEN_EXPIRED"),
             Self::TokenRevoked => (Code::Unauthenticated, "TOKEN_REVOKED"),
             Self::TokenOverPlaintext => (Code::Unauthenticated, "TOKEN_OVER_PLAINTEXT"),
@@ -139,7 +165,7 @@ impl Refusal {
             Self::InvalidFields(violations) => violations::summary(violations),
             Self::RequestIdReused => reused(),
             Self::StoreExists(id) => format!("the id {id} is taken; choose another, or none"),
-            Self::StoreNotFound(id) => format!("there is no store {id}"),
+            Self::StoreNotFound(id) | Self::StoreHidden { id, .. } => format!("there is no store {id}"),
             Self::EtagMismatch(id) => format!("store {id} has changed since the given etag; read it again"),
             Self::WriteConflict(id) => format!("store {id} keeps changing; try again"),
             Self::Tenancy(why) => why.message(),
@@ -183,9 +209,11 @@ impl Refusal {
                 self.fixed_message().to_owned()
             }
             Self::LedgerUnavailable | Self::LedgerFull | Self::CallReadOnly => self.fixed_message().to_owned(),
-            Self::TokenMissing | Self::TokenInvalid | Self::TokenExpired | Self::TokenRevoked => {
-                self.about_the_token().to_owned()
-            }
+            Self::TokenMissing
+            | Self::TokenInvalid
+            | Self::TokenFlawed(_)
+            | Self::TokenExpired
+            | Self::TokenRevoked => self.about_the_token().to_owned(),
             Self::TokenOverPlaintext | Self::CertificateInvalid | Self::CredentialsMismatch | Self::AuthUnavailable => {
                 self.about_the_token().to_owned()
             }
@@ -220,6 +248,7 @@ impl Refusal {
                 "this server needs a token, as the metadata \"authorization: Bearer sst_...\"; an operator makes one with \
                  `sendstores-server token create`"
             }
+            Self::TokenFlawed(flaw) => flaw.message(),
             Self::TokenExpired => "the token has expired; ask for a new one",
             Self::TokenRevoked => "the token was revoked; ask for a new one",
             Self::TokenOverPlaintext => {
@@ -242,9 +271,8 @@ impl Refusal {
 
     fn metadata(&self) -> HashMap<String, String> {
         let pair = match self {
-            Self::StoreExists(id) | Self::StoreNotFound(id) | Self::EtagMismatch(id) | Self::WriteConflict(id) => {
-                ("store_id", id.to_string())
-            }
+            Self::StoreNotFound(id) | Self::StoreHidden { id, .. } => ("store_id", id.to_string()),
+            Self::StoreExists(id) | Self::EtagMismatch(id) | Self::WriteConflict(id) => ("store_id", id.to_string()),
             Self::CredentialsNotReady(id) | Self::StoreDeleting(id) => ("store_id", id.to_string()),
             Self::ReleaseUnknown(why) => return why.metadata(),
             Self::Forbidden(why) => return why.metadata(),
@@ -264,7 +292,11 @@ impl Refusal {
                 let pairs = [("permission", (*permission).to_owned()), ("role", role.to_string())];
                 return pairs.map(|(name, value)| (name.to_owned(), value)).into();
             }
-            Self::TokenMissing | Self::TokenInvalid | Self::TokenExpired | Self::TokenRevoked => {
+            Self::TokenMissing
+            | Self::TokenInvalid
+            | Self::TokenFlawed(_)
+            | Self::TokenExpired
+            | Self::TokenRevoked => {
                 return HashMap::new();
             }
             Self::SubjectUnbound(subject) => ("subject", subject.clone()),
@@ -298,7 +330,7 @@ impl Refusal {
             Self::RequestIdReused => {
                 details.add_bad_request_violation("request_id", "was used for another request");
             }
-            Self::StoreExists(id) | Self::StoreNotFound(id) | Self::EtagMismatch(id) => {
+            Self::StoreExists(id) | Self::StoreNotFound(id) | Self::StoreHidden { id, .. } | Self::EtagMismatch(id) => {
                 details.set_resource_info("sendstores.v1.Store", id.as_str(), "", "");
             }
             Self::Forbidden(why) => {
@@ -326,7 +358,11 @@ impl Refusal {
             | Self::CertificateInvalid
             | Self::CredentialsMismatch
             | Self::SubjectUnbound(_) => {}
-            Self::TokenMissing | Self::TokenInvalid | Self::TokenExpired | Self::TokenRevoked => {}
+            Self::TokenMissing
+            | Self::TokenInvalid
+            | Self::TokenFlawed(_)
+            | Self::TokenExpired
+            | Self::TokenRevoked => {}
             Self::HistoryCompacted { .. } | Self::ReadOnly { .. } | Self::DeadlineExceeded | Self::Internal => {}
         }
     }
@@ -340,6 +376,7 @@ impl Scope {
             Self::Server => "server",
             Self::Tenant => "tenant",
             Self::Peer => "peer",
+            Self::Principal => "principal",
         }
     }
 
@@ -348,6 +385,7 @@ impl Scope {
             Self::Server => format!("this server keeps {most} streams open; close some, or try again"),
             Self::Tenant => format!("this server keeps {most} streams open for the callers of your tenant; close some"),
             Self::Peer => format!("this server keeps {most} streams open for one address; close some of yours"),
+            Self::Principal => format!("this server keeps {most} streams open for one caller; close some of yours"),
         }
     }
 }
@@ -379,33 +417,6 @@ pub(super) fn transport_details(code: i32, message: &str) -> Option<bytes::Bytes
     };
     let details = ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new());
     Some(bytes::Bytes::copy_from_slice(Status::with_error_details(code, message, details).details()))
-}
-
-/// What the audit has of a refusal: the decision, the reason, and the id of what the call was about. `None`: it has nothing.
-pub(super) fn for_audit(status: &Status) -> Option<(Verdict, String, String)> {
-    if !matches!(
-        status.code(),
-        Code::PermissionDenied | Code::Unauthenticated | Code::ResourceExhausted | Code::FailedPrecondition
-    ) {
-        return None;
-    }
-    let info = status.get_details_error_info()?;
-    let decision = match info.reason.as_str() {
-        "PERMISSION_DENIED" | "CALL_READ_ONLY" | "SUBJECT_UNBOUND" | "TENANT_UNDECLARED" | "DELETION_PROTECTED" => {
-            Verdict::Denied
-        }
-        "TOKEN_MISSING"
-        | "TOKEN_INVALID"
-        | "TOKEN_EXPIRED"
-        | "TOKEN_REVOKED"
-        | "TOKEN_OVER_PLAINTEXT"
-        | "CERTIFICATE_INVALID"
-        | "CREDENTIALS_MISMATCH" => Verdict::Denied,
-        "QUOTA_EXCEEDED" | "RATE_LIMITED" => Verdict::Limited,
-        _ => return None,
-    };
-    let named = ["store_id", "token_id", "tenant"].iter().find_map(|name| info.metadata.get(*name));
-    Some((decision, info.reason, named.cloned().unwrap_or_default()))
 }
 
 /// Whether a code means a fault of the server, and not of the caller.

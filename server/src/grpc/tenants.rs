@@ -256,7 +256,7 @@ fn operation(violations: &mut Violations, request_id: &str, digest: String) -> O
 }
 
 fn limits(violations: &mut Violations, limits: wire::TenantLimits) -> Option<TenantLimits> {
-    let wire::TenantLimits { stores, creates_per_minute, calls_per_second, watches } = limits;
+    let wire::TenantLimits { stores, creates_per_minute, calls_per_second, watches, provisioning_at_once } = limits;
     let mut limit = |field: &str, given: Option<i32>, least: u32, most: u32| {
         let limit = given.map(|given| u32::try_from(given).ok().filter(|limit| (least..=most).contains(limit)));
         if limit == Some(None) {
@@ -268,7 +268,14 @@ fn limits(violations: &mut Violations, limits: wire::TenantLimits) -> Option<Ten
     let creates = limit("creates_per_minute", creates_per_minute, 1, TenantLimits::MOST_CREATES);
     let calls = limit("calls_per_second", calls_per_second, 1, TenantLimits::MOST_CALLS);
     let watches = limit("watches", watches, 0, TenantLimits::MOST_WATCHES);
-    Some(TenantLimits { stores: stores?, creates_per_minute: creates?, calls_per_second: calls?, watches: watches? })
+    let at_once = limit("provisioning_at_once", provisioning_at_once, 1, TenantLimits::MOST_AT_ONCE);
+    Some(TenantLimits {
+        stores: stores?,
+        creates_per_minute: creates?,
+        calls_per_second: calls?,
+        watches: watches?,
+        provisioning_at_once: at_once?,
+    })
 }
 
 pub(super) fn shown_limits(limits: TenantLimits) -> wire::TenantLimits {
@@ -278,6 +285,7 @@ pub(super) fn shown_limits(limits: TenantLimits) -> wire::TenantLimits {
         creates_per_minute: wire_limit(limits.creates_per_minute),
         calls_per_second: wire_limit(limits.calls_per_second),
         watches: wire_limit(limits.watches),
+        provisioning_at_once: wire_limit(limits.provisioning_at_once),
     }
 }
 

@@ -92,13 +92,13 @@ impl<L: Ledger> StoreApi<L> {
             Written::Applied(token) => {
                 tracing::info!(token = %token.id, name = %token.name, role = %token.role, "a token was made");
                 let text = text.expose().to_owned();
-                Ok(wire::TokenServiceCreateResponse { token: Some(shown(&token)), text })
+                Ok(wire::TokenServiceCreateResponse { token: Some(shown(&token, None)), text })
             }
             // A caller of several tenants shares request ids with those of the first.
             Written::Repeated(token) if !caller.scope.includes(&token.scope) => Err(Refusal::RequestIdReused),
             // Its text was in the first response, and is kept nowhere.
             Written::Repeated(token) => {
-                Ok(wire::TokenServiceCreateResponse { token: Some(shown(&token)), text: String::new() })
+                Ok(wire::TokenServiceCreateResponse { token: Some(shown(&token, None)), text: String::new() })
             }
         }
     }
@@ -119,9 +119,11 @@ impl<L: Ledger> StoreApi<L> {
         let more = tokens.len() > most;
         tokens.truncate(most);
         let last = tokens.last().filter(|_| more);
+        let ids: Vec<_> = tokens.iter().map(|token| token.id.clone()).collect();
+        let uses = ledger.last_uses(&ids).await?;
         Ok(wire::TokenServiceListResponse {
             next_page_token: last.map(|last| token::after(LIST, scope, last.id.as_str())).unwrap_or_default(),
-            tokens: tokens.iter().map(|token| shown(token)).collect(),
+            tokens: tokens.iter().zip(uses).map(|(token, used)| shown(token, used)).collect(),
         })
     }
 
@@ -136,10 +138,15 @@ impl<L: Ledger> StoreApi<L> {
         let id: TokenId = violations.finish(id)?;
         let ledger = &self.writable()?.ledger;
         for _ in 0..ATTEMPTS {
-            let found = ledger.load(&id).await?.filter(|token| scope.includes(&token.scope));
-            let Some(token) = found else { return Err(Tenancy::TokenNotFound(id).into()) };
+            let found = ledger.load(&id).await?;
+            let Some(token) = found.clone().filter(|token| scope.includes(&token.scope)) else {
+                if let Some(origin) = &by.origin {
+                    self.note_absent(origin, id.as_str(), found.as_ref().map(About::token));
+                }
+                return Err(Tenancy::TokenNotFound(id).into());
+            };
             if token.revoke_time.is_some() {
-                return Ok(wire::TokenServiceRevokeResponse { token: Some(shown(&token)) });
+                return revoked(ledger, &token).await;
             }
             let (resource, expected) = (token.revoked(SystemTime::now().into()), Expected::Revision(token.revision));
             let terms = by.terms(About::token(&resource), Terms::default());
@@ -149,7 +156,7 @@ impl<L: Ledger> StoreApi<L> {
                     let token = written.into_resource();
                     tracing::info!(token = %token.id, name = %token.name, "a token was revoked");
                     self.reach(token.revision).await?;
-                    return Ok(wire::TokenServiceRevokeResponse { token: Some(shown(&token)) });
+                    return revoked(ledger, &token).await;
                 }
                 Err(LedgerError::Conflict(_)) => {}
                 Err(error) => return Err(error.into()),
@@ -261,7 +268,12 @@ fn life(
     None
 }
 
-fn shown(token: &Token) -> wire::Token {
+async fn revoked<L: Ledger>(ledger: &L, token: &Token) -> Result<wire::TokenServiceRevokeResponse, Refusal> {
+    let used = ledger.last_uses(std::slice::from_ref(&token.id)).await?.into_iter().next().flatten();
+    Ok(wire::TokenServiceRevokeResponse { token: Some(shown(token, used)) })
+}
+
+fn shown(token: &Token, used: Option<Timestamp>) -> wire::Token {
     let Token { id, name, role, scope, abilities, creator, create_time, expire_time, revoke_time, .. } = token;
     wire::Token {
         id: id.to_string(),
@@ -273,5 +285,6 @@ fn shown(token: &Token) -> wire::Token {
         create_time: Some(convert::time(*create_time)),
         expire_time: expire_time.map(convert::time),
         revoke_time: revoke_time.map(convert::time),
+        last_use_time: used.map(convert::time),
     }
 }

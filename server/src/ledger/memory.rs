@@ -15,7 +15,7 @@ use std::{
 };
 
 use sendstores_core::{
-    Epoch, Record, Resource, ResourceId, Revision, TenantId,
+    Epoch, Record, Resource, ResourceId, Revision, TenantId, Timestamp, TokenId,
     admission::Terms,
     audit::{AuditEntry, AuditId},
     cluster::ClusterUid,
@@ -224,6 +224,20 @@ impl Ledger for MemoryLedger {
         most: usize,
     ) -> Result<Vec<(AuditId, Option<AuditEntry>)>, LedgerError> {
         Ok(self.ours()?.read_audit(before, most))
+    }
+
+    async fn note_uses(
+        &self,
+        uses: &[(TokenId, Timestamp)],
+        coarse: Duration,
+    ) -> Result<Vec<Option<Timestamp>>, LedgerError> {
+        let mut history = self.trusted()?;
+        Ok(uses.iter().map(|(id, time)| history.note_use(id, *time, coarse)).collect())
+    }
+
+    async fn last_uses(&self, tokens: &[TokenId]) -> Result<Vec<Option<Timestamp>>, LedgerError> {
+        let history = self.ours()?;
+        Ok(tokens.iter().map(|id| history.uses.get(&id.key()).copied()).collect())
     }
 
     async fn recall<R: Resource>(&self, operation: &Operation) -> Result<Option<R>, LedgerError> {

@@ -21,6 +21,7 @@ mod safety;
 mod scripts;
 mod sentinel;
 mod tls;
+mod uses;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -30,7 +31,7 @@ use std::{
 
 use fred::types::Value;
 use sendstores_core::{
-    Epoch, Kind, Record, Resource, ResourceId, Revision, TenantId, Timestamp,
+    Epoch, Kind, Record, Resource, ResourceId, Revision, TenantId, Timestamp, TokenId,
     admission::Terms,
     audit::{AuditEntry, AuditId},
     cluster::ClusterUid,
@@ -330,6 +331,18 @@ impl Ledger for RedisLedger {
         self.audit_entries(before, most).await
     }
 
+    async fn note_uses(
+        &self,
+        uses: &[(TokenId, Timestamp)],
+        coarse: Duration,
+    ) -> Result<Vec<Option<Timestamp>>, LedgerError> {
+        self.keep_uses(uses, coarse).await
+    }
+
+    async fn last_uses(&self, tokens: &[TokenId]) -> Result<Vec<Option<Timestamp>>, LedgerError> {
+        self.read_uses(tokens).await
+    }
+
     async fn recall<R: Resource>(&self, operation: &Operation) -> Result<Option<R>, LedgerError> {
         let Shared { keys, scripts, .. } = &*self.shared;
         let names = vec![keys.meta.clone(), keys.operation(operation)];
@@ -452,7 +465,7 @@ impl Ledger for RedisLedger {
 
     async fn sweep(&self, age: Duration, most: usize) -> Result<usize, LedgerError> {
         let Shared { keys, scripts, .. } = &*self.shared;
-        let mut names = vec![keys.meta.clone(), keys.claims.clone()];
+        let mut names = vec![keys.meta.clone(), keys.claims.clone(), keys.uses.clone()];
         let mut args = vec![micros(age), most.to_string().into()];
         for OfKind { kind, records, tombstones } in keys.kinds() {
             names.extend([records.clone(), tombstones.clone()]);

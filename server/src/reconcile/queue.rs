@@ -52,9 +52,14 @@ impl Queue {
         }
     }
 
-    /// The first ready store that `may_run`, and for how long it was ready; the others keep their place.
-    pub(super) fn pop_ready(&mut self, may_run: impl Fn(&StoreId) -> bool) -> Option<(StoreId, Duration)> {
-        let (id, since) = self.ready.pop(|(id, _)| may_run(id))?;
+    /// The first ready store that `may_run`, of a tenant that `has_room`, and for how long it was ready; the others keep their
+    /// place.
+    pub(super) fn pop_ready(
+        &mut self,
+        has_room: impl Fn(Option<&TenantId>) -> bool,
+        may_run: impl Fn(&StoreId) -> bool,
+    ) -> Option<(StoreId, Duration)> {
+        let (id, since) = self.ready.pop_of(has_room, |(id, _)| may_run(id))?;
         self.is_ready.remove(&id);
         Some((id, since.elapsed()))
     }
@@ -102,8 +107,8 @@ mod tests {
         queue.due().await;
         assert_eq!(begun.elapsed().as_secs(), 5);
         tokio::time::advance(Duration::from_secs(2)).await;
-        assert_eq!(queue.pop_ready(|_| true), Some((id("store-a"), Duration::from_secs(2))));
-        assert_eq!(queue.pop_ready(|_| true), None);
+        assert_eq!(queue.pop_ready(|_| true, |_| true), Some((id("store-a"), Duration::from_secs(2))));
+        assert_eq!(queue.pop_ready(|_| true, |_| true), None);
         assert!(queue.later.is_empty());
     }
 
@@ -112,10 +117,10 @@ mod tests {
         let mut queue = Queue::default();
         queue.push(id("store-a"), None, Duration::ZERO);
         queue.push(id("store-b"), None, Duration::ZERO);
-        let popped = queue.pop_ready(|store| *store != id("store-a"));
+        let popped = queue.pop_ready(|_| true, |store| *store != id("store-a"));
         assert_eq!(popped, Some((id("store-b"), Duration::ZERO)));
         assert_eq!(queue.ready(), 1);
-        assert_eq!(queue.pop_ready(|_| true), Some((id("store-a"), Duration::ZERO)));
+        assert_eq!(queue.pop_ready(|_| true, |_| true), Some((id("store-a"), Duration::ZERO)));
     }
 
     #[tokio::test(start_paused = true)]
@@ -127,6 +132,6 @@ mod tests {
         }
         queue.push(id("store-a"), None, Duration::from_secs(1));
         queue.due().await;
-        assert_eq!(queue.pop_ready(|_| true), Some((id("store-a"), Duration::ZERO)));
+        assert_eq!(queue.pop_ready(|_| true, |_| true), Some((id("store-a"), Duration::ZERO)));
     }
 }

@@ -16,6 +16,8 @@ pub(super) struct WorkQueue {
     running: HashMap<StoreId, Running>,
     /// How many of them are of each class.
     counts: HashMap<QueueClass, usize>,
+    /// How many stores of each tenant are being made.
+    making: HashMap<TenantId, usize>,
     /// How many stores of each class the metrics have as due and not begun.
     reported: [u32; QueueClass::ALL.len()],
     /// Up to which revision each store was dealt with: the mirror repeats our own writes, later.
@@ -43,7 +45,8 @@ impl WorkQueue {
         let queues = Default::default();
         let (running, counts) = (HashMap::new(), HashMap::new());
         let reported = [0; QueueClass::ALL.len()];
-        Self { slots, queues, running, counts, reported, dealt_with: HashMap::new(), suspects: HashMap::new() }
+        let (making, dealt_with, suspects) = (HashMap::new(), HashMap::new(), HashMap::new());
+        Self { slots, queues, running, counts, making, reported, dealt_with, suspects }
     }
 
     pub(super) fn push(&mut self, class: QueueClass, id: StoreId, tenant: Option<TenantId>, wait: Duration) {
@@ -54,14 +57,23 @@ impl WorkQueue {
         }
     }
 
-    /// The first store that is due, not worked on already, and in a class that has a free slot.
-    pub(super) fn next(&mut self) -> Option<(QueueClass, StoreId)> {
-        let Self { slots, queues, running, .. } = self;
+    /// The first store that is due, not worked on already, and in a class that has a free slot. While a tenant has as many stores
+    /// in the making as `most_of` says, its next one waits.
+    pub(super) fn next(&mut self, most_of: impl Fn(&TenantId) -> Option<usize>) -> Option<(QueueClass, StoreId)> {
+        let Self { slots, queues, running, making, .. } = self;
+        let may_make = |tenant: Option<&TenantId>| {
+            let Some((of_tenant, most)) = tenant.and_then(|tenant| Some((making.get(tenant)?, most_of(tenant)?)))
+            else {
+                return true;
+            };
+            *of_tenant < most
+        };
         QueueClass::ALL.into_iter().zip(queues).find_map(|(class, queue)| {
             if !slots.is_any_free(class) {
                 return None;
             }
-            let (id, waited) = queue.pop_ready(|id| !running.contains_key(id))?;
+            let has_room = |tenant: Option<&TenantId>| class != QueueClass::Make || may_make(tenant);
+            let (id, waited) = queue.pop_ready(has_room, |id| !running.contains_key(id))?;
             metrics::histogram!("sendstores_queue_wait_seconds", "queue" => class.as_str())
                 .record(waited.as_secs_f64());
             Some((class, id))
@@ -96,21 +108,30 @@ impl WorkQueue {
 
     pub(super) fn begin(&mut self, id: StoreId, run: Running) {
         *self.counts.entry(run.class).or_default() += 1;
+        if let Some(tenant) = run.makes_of() {
+            *self.making.entry(tenant.clone()).or_default() += 1;
+        }
         if let Some(before) = self.running.insert(id, run) {
-            self.less(before.class);
+            self.less(&before);
         }
     }
 
     pub(super) fn end(&mut self, id: &StoreId) -> Option<Running> {
         let ended = self.running.remove(id)?;
-        self.less(ended.class);
+        self.less(&ended);
         Some(ended)
     }
 
-    fn less(&mut self, class: QueueClass) {
-        if let Some(count) = self.counts.get_mut(&class) {
+    fn less(&mut self, ended: &Running) {
+        if let Some(count) = self.counts.get_mut(&ended.class) {
             *count = count.saturating_sub(1);
         }
+        let Some(tenant) = ended.makes_of() else { return };
+        let left = self.making.get(tenant).map_or(0, |count| count.saturating_sub(1));
+        match left {
+            0 => self.making.remove(tenant),
+            left => self.making.insert(tenant.clone(), left),
+        };
     }
 
     fn runs_of(&self, class: QueueClass) -> usize {
@@ -132,8 +153,56 @@ impl WorkQueue {
     }
 }
 
+// === impl Running ===
+
+impl Running {
+    /// The tenant whose store it makes.
+    fn makes_of(&self) -> Option<&TenantId> {
+        self.tenant.as_ref().filter(|_| self.class == QueueClass::Make)
+    }
+}
+
 impl Drop for WorkQueue {
     fn drop(&mut self) {
         self.report_ready([0; QueueClass::ALL.len()]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(text: &str) -> StoreId {
+        text.parse().expect("valid")
+    }
+
+    fn running(class: QueueClass, tenant: &str) -> Running {
+        let tenant = Some(tenant.parse().expect("valid"));
+        Running { class, tenant, generation: 1, interrupt: CancellationToken::new(), again: false }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_tenant_with_enough_in_the_making_waits_and_others_and_other_work_go_on() {
+        let mut work = WorkQueue::new(Slots::new(100));
+        for (store, tenant) in [("store-a1", "a"), ("store-a2", "a"), ("store-a3", "a"), ("store-b1", "b")] {
+            work.push(QueueClass::Make, id(store), tenant.parse().ok(), Duration::ZERO);
+        }
+        work.push(QueueClass::Repair, id("store-a4"), "a".parse().ok(), Duration::ZERO);
+        let most_of = |tenant: &TenantId| (tenant.as_str() == "a").then_some(1);
+        let mut begun = Vec::new();
+        while let Some((class, store)) = work.next(most_of) {
+            let tenant = store.as_str().strip_prefix("store-").and_then(|rest| rest.get(..1)).expect("a tenant");
+            work.begin(store.clone(), running(class, tenant));
+            begun.push(store.to_string());
+        }
+        begun.sort();
+        assert_eq!(begun, ["store-a1", "store-a4", "store-b1"]);
+        work.end(&id("store-a4"));
+        assert_eq!(work.next(most_of), None, "a repair makes no room");
+        work.end(&id("store-a1"));
+        assert_eq!(work.next(most_of), Some((QueueClass::Make, id("store-a2"))));
+        assert_eq!(work.next(|_| None), Some((QueueClass::Make, id("store-a3"))), "the limit is taken back");
+        work.end(&id("store-b1"));
+        assert!(work.making.is_empty(), "nothing is kept of who has none: {:?}", work.making);
     }
 }

@@ -146,6 +146,7 @@ pub const LIMITS: &[&str] = &[
     "stores",
     "streams",
     "streams-per-peer",
+    "streams-per-principal",
     "streams-per-tenant",
 ];
 

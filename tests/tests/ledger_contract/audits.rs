@@ -36,6 +36,7 @@ fn entry(method: &str, second: i64) -> AuditEntry {
         agent: "Käse \"1\"".to_owned(),
         via: "grpc".to_owned(),
         count: 1,
+        hidden: false,
     }
 }
 

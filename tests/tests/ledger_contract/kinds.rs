@@ -31,6 +31,7 @@ on_both! {
     a_tenant_that_cannot_be_read_concerns_itself_alone,
     tenants_live_through_an_adoption,
     a_token_is_revoked_once_and_swept,
+    the_last_use_of_a_token_is_kept_coarsely_and_goes_with_it,
 }
 
 const LONG: Duration = Duration::from_secs(3600);
@@ -292,4 +293,31 @@ async fn a_token_is_revoked_once_and_swept<W: World>() {
     assert_eq!(ledger.sweep(LONG, 10).await, Ok(0));
     assert_eq!(ledger.sweep(Duration::ZERO, 10).await, Ok(1));
     assert_eq!(ledger.load(&token.id).await, Ok(None::<Token>));
+}
+
+async fn the_last_use_of_a_token_is_kept_coarsely_and_goes_with_it<W: World>() {
+    let world = W::new().await;
+    let ledger = world.ledger();
+    let resource = samples::token("4fKq0ZpL2x", "acme");
+    let token = apply(&ledger, Write { resource, expected: Expected::Vacant, fence: None, operation: None }).await;
+    let at = |minute: i64| Timestamp::from_micros(1_700_000_000_000_000 + minute * 60_000_000);
+    let hour = Duration::from_secs(3600);
+    let note = async |minute: i64| ledger.note_uses(&[(token.id.clone(), at(minute))], hour).await.expect("noted");
+    assert_eq!(ledger.last_uses(&[token.id.clone()]).await, Ok(vec![None]));
+    assert_eq!(ledger.last_uses(&[]).await, Ok(vec![]));
+    let log_before = last(&ledger).await;
+    assert_eq!(note(0).await, [Some(at(0))]);
+    assert_eq!(note(59).await, [Some(at(0))], "nearly as new");
+    assert_eq!(note(60).await, [Some(at(60))]);
+    assert_eq!(note(10).await, [Some(at(60))], "another replica was faster");
+    let unknown: sendstores_core::TokenId = parsed("0000000000");
+    let mixed = [(unknown.clone(), at(1)), (token.id.clone(), at(200))];
+    assert_eq!(ledger.note_uses(&mixed, hour).await, Ok(vec![None, Some(at(200))]));
+    assert_eq!(last(&ledger).await, log_before, "it is no change");
+    let ids = [unknown, token.id.clone()];
+    assert_eq!(world.reopen().await.last_uses(&ids).await, Ok(vec![None, Some(at(200))]));
+    apply(&ledger, update(&token.revoked(at(201)))).await;
+    assert_eq!(ledger.last_uses(&ids[1..]).await, Ok(vec![Some(at(200))]), "a revoked token shows it, too");
+    assert_eq!(ledger.sweep(Duration::ZERO, 10).await, Ok(1));
+    assert_eq!(ledger.last_uses(&ids[1..]).await, Ok(vec![None]));
 }

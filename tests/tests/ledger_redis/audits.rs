@@ -26,6 +26,7 @@ fn entry(method: String) -> AuditEntry {
         agent: String::new(),
         via: String::new(),
         count: 1,
+        hidden: false,
     }
 }
 

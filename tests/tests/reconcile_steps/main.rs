@@ -85,6 +85,7 @@ impl World {
             lease: LEASE,
             backoff: Backoff { first: Duration::from_millis(5), most: Duration::from_millis(20) },
             probe_interval: Some(Duration::from_millis(50)),
+            tenants: sendstores_core::admission::TenantLimits::default(),
         };
         let owner = Owner(name.to_owned());
         let permits = ClassPermits::for_acts(self.bounds.acts);

@@ -45,7 +45,7 @@ impl Rig {
 
     async fn with(ledger: MemoryLedger, ring: usize, address: SocketAddr) -> Self {
         let stop = CancellationToken::new();
-        let streams = StreamLimits { all: 1000, per_peer: None };
+        let streams = StreamLimits { all: 1000, per_peer: None, per_principal: None };
         let limits = Limits { calls: Limits::CALLS, streams, deadline: Limits::DEADLINE };
         let store_url: StoreUrl = Arc::new(|id: &StoreId| format!("http://{id}.localhost:8080"));
         let api = StoreApi::new(store_url, ENGINES, limits, stop.clone());

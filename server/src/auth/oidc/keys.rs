@@ -67,6 +67,11 @@ impl Keys {
         let mut fitting = self.named.values().chain(&self.unnamed).filter(fits);
         fitting.next().filter(|_| fitting.next().is_none())
     }
+
+    /// Whether there is a key of this name, whatever it is used with.
+    pub(super) fn has(&self, id: &str) -> bool {
+        self.named.contains_key(id)
+    }
 }
 
 fn usable(value: Value) -> Option<(Option<String>, Key)> {

@@ -45,6 +45,7 @@ fn forbidden() -> [(Refusal, Code, &'static str); 3] {
 fn every_refusal() -> Vec<(Refusal, Code, &'static str)> {
     let mut all = every_other_refusal();
     all.extend(forbidden());
+    all.extend(Flaw::ALL.map(|flaw| (Refusal::TokenFlawed(flaw), Code::Unauthenticated, flaw.reason())));
     all
 }
 
@@ -55,6 +56,7 @@ fn every_other_refusal() -> Vec<(Refusal, Code, &'static str)> {
         (Refusal::RequestIdReused, Code::InvalidArgument, "REQUEST_ID_REUSED"),
         (Refusal::StoreExists(id()), Code::AlreadyExists, "STORE_EXISTS"),
         (Refusal::StoreNotFound(id()), Code::NotFound, "STORE_NOT_FOUND"),
+        (hidden(), Code::NotFound, "STORE_NOT_FOUND"),
         (Refusal::EtagMismatch(id()), Code::Aborted, "ETAG_MISMATCH"),
         (Refusal::WriteConflict(id()), Code::Aborted, "WRITE_CONFLICT"),
         (Refusal::CredentialsNotReady(id()), Code::FailedPrecondition, "CREDENTIALS_NOT_READY"),
@@ -105,6 +107,18 @@ fn every_other_refusal() -> Vec<(Refusal, Code, &'static str)> {
         (Refusal::DeadlineExceeded, Code::DeadlineExceeded, "DEADLINE_EXCEEDED"),
         (Refusal::Internal, Code::Internal, "INTERNAL"),
     ]
+}
+
+/// The store of another tenant.
+fn hidden() -> Refusal {
+    let uid = "0193b0a0-7c3e-7000-8000-0000000000af".parse().expect("a uid");
+    Refusal::StoreHidden { id: id(), uid, tenant: Some(tenant()) }
+}
+
+#[test]
+fn a_store_of_another_tenant_is_refused_as_a_missing_one() {
+    let [hidden, missing] = [hidden(), Refusal::StoreNotFound(id())].map(|why| Status::from(why).into_http::<()>());
+    assert_eq!(hidden.headers(), missing.headers());
 }
 
 #[test]
@@ -160,6 +174,14 @@ const COMMON: &[&str] = &[
     "RATE_LIMITED",
     "TOKEN_MISSING",
     "TOKEN_INVALID",
+    "TOKEN_ALGORITHM",
+    "TOKEN_CRITICAL_HEADER",
+    "TOKEN_KEY_UNKNOWN",
+    "TOKEN_ISSUER_UNKNOWN",
+    "TOKEN_AUDIENCE",
+    "TOKEN_NOT_YET_VALID",
+    "TOKEN_CLAIM",
+    "TOKEN_TOO_LONG",
     "TOKEN_EXPIRED",
     "TOKEN_REVOKED",
     "TOKEN_OVER_PLAINTEXT",

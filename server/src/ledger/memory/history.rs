@@ -6,7 +6,7 @@ use std::{
 };
 
 use sendstores_core::{
-    Epoch, Key, Kind, Record, RequestId, Resource, ResourceId, Revision, TenantId, Timestamp,
+    Epoch, Key, Kind, Record, RequestId, Resource, ResourceId, Revision, TenantId, Timestamp, TokenId,
     admission::Terms,
     cluster::ClusterUid,
     ledger::{
@@ -40,6 +40,8 @@ pub(super) struct History {
     log: VecDeque<Logged>,
     operations: HashMap<(Option<TenantId>, RequestId), Answer>,
     claims: HashMap<Key, Claim>,
+    /// When tokens were used last.
+    pub(super) uses: HashMap<Key, Timestamp>,
     /// Until when each replica is taken to live.
     replicas: HashMap<Owner, Timestamp>,
     /// Until when the creates of each tenant take up its rate.
@@ -95,6 +97,7 @@ impl History {
             log: VecDeque::new(),
             operations: HashMap::new(),
             claims: HashMap::new(),
+            uses: HashMap::new(),
             replicas: HashMap::new(),
             rates: HashMap::new(),
             audit: Audit::default(),
@@ -344,8 +347,18 @@ impl History {
         for (_, key) in &keys {
             self.records.remove(key);
             self.claims.remove(key);
+            self.uses.remove(key);
         }
         keys.len()
+    }
+
+    pub(super) fn note_use(&mut self, id: &TokenId, time: Timestamp, coarse: Duration) -> Option<Timestamp> {
+        let key = id.key();
+        let is_new = self.uses.get(&key).is_none_or(|last| time >= last.after(coarse));
+        if is_new && self.records.contains_key(&key) {
+            self.uses.insert(key.clone(), time);
+        }
+        self.uses.get(&key).copied()
     }
 }
 

@@ -33,20 +33,43 @@ struct AuditRecord {
     via: String,
     #[serde(default = "one")]
     count: u64,
+    #[serde(default, skip_serializing_if = "is_false")]
+    hidden: bool,
 }
 
+/// A program of the first version would show a hidden entry to tenants, so that such an entry has the second, which it passes over.
 const VERSION: u32 = 1;
+const VERSION_OF_HIDDEN: u32 = 2;
 
 fn one() -> u64 {
     1
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
 /// The entry as text.
 pub(in crate::ledger) fn encode(entry: &AuditEntry) -> Result<String, LedgerError> {
-    let AuditEntry { time, principal, tenants, method, resource, uid, decision, reason, call, peer, agent, via, count } =
-        entry.clone();
+    let AuditEntry {
+        time,
+        principal,
+        tenants,
+        method,
+        resource,
+        uid,
+        decision,
+        reason,
+        call,
+        peer,
+        agent,
+        via,
+        count,
+        hidden,
+    } = entry.clone();
     let record = AuditRecord {
-        version: VERSION,
+        version: if hidden { VERSION_OF_HIDDEN } else { VERSION },
         time: time.as_micros(),
         principal,
         tenants: tenants.iter().map(ToString::to_string).collect(),
@@ -60,6 +83,7 @@ pub(in crate::ledger) fn encode(entry: &AuditEntry) -> Result<String, LedgerErro
         agent,
         via,
         count,
+        hidden,
     };
     serde_json::to_string(&record).map_err(|error| LedgerError::Corrupt(error.to_string()))
 }
@@ -67,7 +91,7 @@ pub(in crate::ledger) fn encode(entry: &AuditEntry) -> Result<String, LedgerErro
 /// The entry that `text` is the record of. `None`: it is damaged, or of a version that this program does not know.
 pub(in crate::ledger) fn decode(text: &[u8]) -> Option<AuditEntry> {
     let record: AuditRecord = serde_json::from_slice(text).ok()?;
-    if record.version > VERSION {
+    if record.version > VERSION_OF_HIDDEN {
         return None;
     }
     // Whose it is must be known as a whole: else it could be shown to others.
@@ -86,5 +110,6 @@ pub(in crate::ledger) fn decode(text: &[u8]) -> Option<AuditEntry> {
         agent: record.agent,
         via: record.via,
         count: record.count,
+        hidden: record.hidden,
     })
 }

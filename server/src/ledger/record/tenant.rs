@@ -32,14 +32,17 @@ struct LimitsRecord {
     calls_per_second: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     watches: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    provisioning_at_once: Option<u32>,
 }
 
 // === impl LimitsRecord ===
 
 impl LimitsRecord {
     fn is_empty(&self) -> bool {
-        let Self { stores, creates_per_minute, calls_per_second, watches } = self;
-        [stores, creates_per_minute, calls_per_second, watches].iter().all(|limit| limit.is_none())
+        let Self { stores, creates_per_minute, calls_per_second, watches, provisioning_at_once } = self;
+        let all = [stores, creates_per_minute, calls_per_second, watches, provisioning_at_once];
+        all.iter().all(|limit| limit.is_none())
     }
 }
 
@@ -63,14 +66,14 @@ impl Stored for Tenant {
             delete_time,
             unknown: _,
         } = self;
-        let TenantLimits { stores, creates_per_minute, calls_per_second, watches } = *limits;
+        let TenantLimits { stores, creates_per_minute, calls_per_second, watches, provisioning_at_once } = *limits;
         TenantRecord {
             version: Self::VERSION,
             id: id.as_str().into(),
             uid: uid.as_str().into(),
             display_name: display_name.as_str().into(),
             state: state.as_str().into(),
-            limits: LimitsRecord { stores, creates_per_minute, calls_per_second, watches },
+            limits: LimitsRecord { stores, creates_per_minute, calls_per_second, watches, provisioning_at_once },
             create_time: create_time.as_micros(),
             update_time: update_time.as_micros(),
             delete_time: delete_time.map(Timestamp::as_micros),
@@ -81,13 +84,13 @@ impl Stored for Tenant {
         let TenantRecord { version, id, uid, display_name, state, limits, create_time, update_time, delete_time } =
             form;
         check_version(version, Self::VERSION)?;
-        let LimitsRecord { stores, creates_per_minute, calls_per_second, watches } = limits;
+        let LimitsRecord { stores, creates_per_minute, calls_per_second, watches, provisioning_at_once } = limits;
         Ok(Self {
             id: parse("id", &id)?,
             uid: parse("uid", &uid)?,
             display_name: parse("display_name", &display_name)?,
             state: kept("state", &state, TenantState::kept)?,
-            limits: TenantLimits { stores, creates_per_minute, calls_per_second, watches },
+            limits: TenantLimits { stores, creates_per_minute, calls_per_second, watches, provisioning_at_once },
             revision,
             create_time: Timestamp::from_micros(create_time),
             update_time: Timestamp::from_micros(update_time),

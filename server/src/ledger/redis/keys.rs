@@ -18,6 +18,8 @@ pub(super) struct Keys {
     pub(super) counts: String,
     /// Stream: `entry`, what a caller did, and `revision`, the change that it made.
     pub(super) audit: String,
+    /// Hash: name of the claim of a token -> when it was used last, in microseconds.
+    pub(super) uses: String,
     /// Stream: `entry`, what callers were refused.
     pub(super) refusals: String,
     kinds: Vec<OfKind>,
@@ -51,6 +53,7 @@ impl Keys {
             replicas: key("replicas"),
             counts: key("tenants:counts"),
             audit: key("audit"),
+            uses: key("tokens:uses"),
             refusals: key("audit:refusals"),
             kinds: Kind::ALL.iter().copied().map(of_kind).collect(),
             operation: key("operation:"),

@@ -32,6 +32,7 @@ pub(super) struct Scripts {
     pub(super) cluster: Metered,
     pub(super) check: Metered,
     pub(super) audit: Metered,
+    pub(super) used: Metered,
     /// No scripts: the question for the last revision, and the read that waits for a change.
     pub(super) revision: Meter,
     pub(super) follow: Meter,
@@ -91,6 +92,7 @@ impl Scripts {
             cluster: within_history!("cluster", "scripts/cluster.lua"),
             check: within_history!("check", "scripts/check.lua"),
             audit: within_history!("audit", "scripts/audit.lua"),
+            used: within_history!("used", "scripts/used.lua"),
             revision: Meter::new("revision"),
             follow: Meter::new("follow"),
         }

@@ -65,7 +65,7 @@ impl Schedule {
 
     /// The first whose turn it is.
     pub(super) fn next(&mut self) -> Option<StoreId> {
-        self.queue.pop_ready(|_| true).map(|(id, _)| id)
+        self.queue.pop_ready(|_| true, |_| true).map(|(id, _)| id)
     }
 
     pub(super) fn is_anyone_due(&self) -> bool {
