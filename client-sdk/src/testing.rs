@@ -1,12 +1,17 @@
 //! A server in this process, for the tests of programs that use this crate.
 
+mod audit;
 mod change;
 mod list;
 mod memory;
+mod pages;
 mod parse;
 mod refusal;
+mod registry;
 mod release;
 mod service;
+mod tenants;
+mod tokens;
 mod watch;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -18,8 +23,9 @@ use crate::{
     Client, RetryPolicy,
     testing::{memory::Memory, service::Service},
     v1::{
-        Failure, Step, Store, account_service_server::AccountServiceServer, failure::Reason, step,
-        store_service_server::StoreServiceServer,
+        Failure, Step, Store, account_service_server::AccountServiceServer, audit_service_server::AuditServiceServer,
+        failure::Reason, step, store_service_server::StoreServiceServer, tenant_service_server::TenantServiceServer,
+        token_service_server::TokenServiceServer,
     },
 };
 
@@ -63,7 +69,10 @@ impl FakeServer {
         let service = Service::new(memory.clone());
         let server = Server::builder()
             .add_service(StoreServiceServer::new(service.clone()))
-            .add_service(AccountServiceServer::new(service))
+            .add_service(AccountServiceServer::new(service.clone()))
+            .add_service(TokenServiceServer::new(service.clone()))
+            .add_service(TenantServiceServer::new(service.clone()))
+            .add_service(AuditServiceServer::new(service))
             .serve_with_incoming(TcpIncoming::from(listener));
         // It ends with the value. An error of accepting has no reader.
         let serving = tokio::spawn(async move { drop(server.await) });
@@ -90,7 +99,7 @@ impl FakeServer {
         uri.build().unwrap_or_default()
     }
 
-    /// From now on calls need this token, or none. Watches that were opened with another end with TOKEN_EXPIRED.
+    /// From now on calls need this token, one that TokenService has made here, or none. What a token may do is not checked. Watches that were opened with another end with TOKEN_EXPIRED.
     pub fn set_token(&self, token: Option<&str>) {
         self.memory.set_token(token.map(|token| format!("Bearer {token}")));
     }

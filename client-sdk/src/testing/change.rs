@@ -8,6 +8,7 @@ use super::{
     memory::Memory,
     parse::Violations,
     refusal::{about, not_found},
+    registry::Call,
 };
 use crate::v1::{Step, Store, step, store::State};
 
@@ -55,6 +56,7 @@ impl Forbidden {
 /// Makes the change of `next`, once a request id. `next` says whether it changed the store, or why it cannot.
 pub(super) fn change(
     memory: &Memory,
+    call: Call,
     change: &Change,
     next: impl Fn(&mut Store) -> Result<bool, Forbidden>,
 ) -> Result<Store, Status> {
@@ -80,6 +82,9 @@ pub(super) fn change(
             let _changed = next(live);
         };
         store = memory.update(id, again).ok_or_else(|| not_found(id))?;
+    }
+    if changed || !request_id.is_empty() {
+        memory.registry.enter(call, &store.id, &store.uid, std::slice::from_ref(&store.tenant));
     }
     memory.remember(request_id.clone(), made.clone(), Some(store.clone()));
     Ok(store)

@@ -14,8 +14,9 @@ use uuid::Uuid;
 use super::{
     parse::{key, means},
     refusal::{bad_text, refused},
+    registry::Registry,
 };
-use crate::v1::{Store, StoreFilter, store::State};
+use crate::v1::{Store, StoreFilter, Token, store::State};
 
 /// The stores, and the watches of their changes.
 pub(super) struct Memory {
@@ -26,6 +27,8 @@ pub(super) struct Memory {
     updating: Mutex<()>,
     /// Counts what a watch has to check.
     changed: watch::Sender<u64>,
+    /// What is kept beside the stores.
+    pub(super) registry: Registry,
 }
 
 #[derive(Default)]
@@ -65,6 +68,7 @@ impl Default for Memory {
             writing: Mutex::default(),
             updating: Mutex::default(),
             changed: watch::Sender::new(0),
+            registry: Registry::default(),
         }
     }
 }
@@ -79,7 +83,7 @@ impl Memory {
         self.changed.subscribe()
     }
 
-    fn wake(&self) {
+    pub(super) fn wake(&self) {
         self.changed.send_modify(|count| *count += 1);
     }
 
@@ -90,11 +94,26 @@ impl Memory {
 
     /// Whether a call with this authorization header is answered.
     pub(super) fn admit(&self, authorization: Option<&str>) -> Result<(), &'static str> {
+        let made = self.made_here(authorization);
         match (&self.state().token, authorization) {
+            _ if made.as_ref().is_some_and(|token| token.revoke_time.is_some()) => Err("TOKEN_REVOKED"),
+            _ if made.as_ref().is_some_and(has_expired) => Err("TOKEN_EXPIRED"),
             (Some(_), None) => Err("TOKEN_MISSING"),
-            (Some(wanted), Some(given)) if wanted != given => Err("TOKEN_INVALID"),
+            (Some(wanted), Some(given)) if wanted != given && made.is_none() => Err("TOKEN_INVALID"),
             _ => Ok(()),
         }
+    }
+
+    /// The token of this authorization, if this server made it.
+    pub(super) fn made_here(&self, authorization: Option<&str>) -> Option<Token> {
+        self.registry.open().token_of(authorization?).cloned()
+    }
+
+    /// How many stores of this tenant are not DELETED.
+    pub(super) fn count_of(&self, tenant: &str) -> i64 {
+        let state = self.state();
+        let of_tenant = state.stores.values().filter(|store| store.tenant == tenant && store.state() != State::Deleted);
+        i64::try_from(of_tenant.count()).unwrap_or(i64::MAX)
     }
 
     pub(super) fn set_deletion_window(&self, window: Duration) {
@@ -237,6 +256,11 @@ impl fmt::Debug for Memory {
         let state = self.state();
         f.debug_struct("Memory").field("stores", &state.stores.len()).field("revision", &state.revision).finish()
     }
+}
+
+fn has_expired(token: &Token) -> bool {
+    let end = token.expire_time.and_then(|end| SystemTime::try_from(end).ok());
+    end.is_some_and(|end| end <= SystemTime::now())
 }
 
 fn compacted() -> Status {

@@ -15,20 +15,21 @@ use super::{
     memory::Memory,
     parse::{self, Violations, with_defaults},
     refusal::{about, not_found, refused},
-    release,
+    registry::Call,
+    release, tenants,
     watch::Watcher,
 };
 use crate::v1::{
     CreateRequest, CreateResponse, DeleteRequest, DeleteResponse, GetCredentialsRequest, GetCredentialsResponse,
     GetPrincipalRequest, GetPrincipalResponse, GetRequest, GetResponse, GetSummaryRequest, GetSummaryResponse,
     ListReleasesRequest, ListReleasesResponse, ListRequest, ListResponse, Principal, ResumeRequest, ResumeResponse,
-    Store, SuspendRequest, SuspendResponse, UndeleteRequest, UndeleteResponse, UpdateRequest, UpdateResponse,
+    Store, SuspendRequest, SuspendResponse, Token, UndeleteRequest, UndeleteResponse, UpdateRequest, UpdateResponse,
     WatchStatusRequest, WatchStatusResponse, account_service_server::AccountService, principal::Kind, store::State,
     store_service_server::StoreService,
 };
 
 /// What an administrator may do.
-const PERMISSIONS: [&str; 10] = [
+pub(super) const PERMISSIONS: [&str; 10] = [
     "account.read",
     "audit.read",
     "credentials.read",
@@ -53,7 +54,7 @@ impl Service {
     }
 
     /// The authorization of a call that is answered.
-    fn admit<Q>(&self, request: &Request<Q>) -> Result<Option<String>, Status> {
+    pub(super) fn admit<Q>(&self, request: &Request<Q>) -> Result<Option<String>, Status> {
         let given = request.metadata().get("authorization").and_then(|value| value.to_str().ok());
         match self.0.admit(given) {
             Ok(()) => Ok(given.map(str::to_owned)),
@@ -69,6 +70,32 @@ impl Service {
             return Err(refused(Code::PermissionDenied, "CALL_READ_ONLY", why));
         }
         Ok(())
+    }
+
+    /// The same, for the audit.
+    pub(super) fn change<Q>(&self, request: &Request<Q>, method: &str) -> Result<Call, Status> {
+        self.admit_write(request)?;
+        Ok(Call::of(request, method, self.principal(request)))
+    }
+
+    /// The call, if it is answered, for the audit.
+    pub(super) fn call<Q>(&self, request: &Request<Q>, method: &str) -> Result<Call, Status> {
+        self.admit(request)?;
+        Ok(Call::of(request, method, self.principal(request)))
+    }
+
+    /// The caller, as the audit names it.
+    pub(super) fn principal<Q>(&self, request: &Request<Q>) -> String {
+        let given = request.metadata().get("authorization").and_then(|value| value.to_str().ok());
+        match (given, self.0.made_here(given)) {
+            (_, Some(Token { name, id, .. })) => format!("token:{name}#{id}"),
+            (Some(_), None) => "token:test".to_owned(),
+            (None, None) => "anonymous:anonymous".to_owned(),
+        }
+    }
+
+    pub(super) fn memory(&self) -> &Memory {
+        &self.0
     }
 
     fn new_store(&self, request: CreateRequest) -> Result<Store, Status> {
@@ -122,7 +149,7 @@ impl Service {
 }
 
 /// Everything of a request but its id and whether it is a rehearsal.
-fn body(kind: &str, message: &impl Message) -> String {
+pub(super) fn body(kind: &str, message: &impl Message) -> String {
     format!("{kind} {:?}", message.encode_to_vec())
 }
 
@@ -131,7 +158,7 @@ impl StoreService for Service {
     type WatchStatusStream = BoxStream<'static, Result<WatchStatusResponse, Status>>;
 
     async fn create(&self, request: Request<CreateRequest>) -> Result<Response<CreateResponse>, Status> {
-        self.admit_write(&request)?;
+        let call = self.change(&request, "StoreService/Create")?;
         let request = request.into_inner();
         parse::create(&request)?;
         let (request_id, validate_only) = (request.request_id.clone(), request.validate_only);
@@ -142,12 +169,14 @@ impl StoreService for Service {
             return Ok(Response::new(CreateResponse { store }));
         }
         let store = self.new_store(request)?;
+        tenants::admit(&self.0, &store.tenant)?;
         if validate_only {
             return Ok(Response::new(CreateResponse { store: Some(store) }));
         }
-        let store = Some(self.0.insert(store));
-        self.0.remember(request_id, made, store.clone());
-        Ok(Response::new(CreateResponse { store }))
+        let store = self.0.insert(store);
+        self.0.registry.enter(call, &store.id, &store.uid, std::slice::from_ref(&store.tenant));
+        self.0.remember(request_id, made, Some(store.clone()));
+        Ok(Response::new(CreateResponse { store: Some(store) }))
     }
 
     async fn get(&self, request: Request<GetRequest>) -> Result<Response<GetResponse>, Status> {
@@ -182,16 +211,8 @@ impl StoreService for Service {
         Ok(Response::new(GetSummaryResponse { revision, ..list::summary(&filter, &stores, SystemTime::now()) }))
     }
 
-    async fn list_releases(
-        &self,
-        request: Request<ListReleasesRequest>,
-    ) -> Result<Response<ListReleasesResponse>, Status> {
-        self.admit(&request)?;
-        Ok(Response::new(ListReleasesResponse { releases: vec![release::standing_in()] }))
-    }
-
     async fn delete(&self, request: Request<DeleteRequest>) -> Result<Response<DeleteResponse>, Status> {
-        self.admit_write(&request)?;
+        let call = self.change(&request, "StoreService/Delete")?;
         let request = request.into_inner();
         let mut violations = Violations::default();
         violations.id("id", &request.id);
@@ -202,25 +223,31 @@ impl StoreService for Service {
         if let Some(store) = self.0.answered(&request.request_id, &made)? {
             return Ok(Response::new(DeleteResponse { store }));
         }
+        let before = self.0.get(&request.id).map(|store| store.revision);
         let store = self.delete_store(&request)?;
         if !request.validate_only {
+            let is_change = store.as_ref().map(|store| store.revision) != before;
+            if let Some(store) = store.as_ref().filter(|_| is_change || !request.request_id.is_empty()) {
+                self.0.registry.enter(call, &store.id, &store.uid, std::slice::from_ref(&store.tenant));
+            }
             self.0.remember(request.request_id, made, store.clone());
         }
         Ok(Response::new(DeleteResponse { store }))
     }
 
     async fn undelete(&self, request: Request<UndeleteRequest>) -> Result<Response<UndeleteResponse>, Status> {
-        self.admit_write(&request)?;
+        let call = self.change(&request, "StoreService/Undelete")?;
         let request = request.into_inner();
         let made =
             body("undelete", &UndeleteRequest { request_id: String::new(), validate_only: false, ..request.clone() });
         let UndeleteRequest { id, request_id, etag, validate_only } = request;
-        let store = change::change(&self.0, &Change { id, request_id, etag, validate_only, made }, change::undelete)?;
+        let store =
+            change::change(&self.0, call, &Change { id, request_id, etag, validate_only, made }, change::undelete)?;
         Ok(Response::new(UndeleteResponse { store: Some(store) }))
     }
 
     async fn update(&self, request: Request<UpdateRequest>) -> Result<Response<UpdateResponse>, Status> {
-        self.admit_write(&request)?;
+        let call = self.change(&request, "StoreService/Update")?;
         let request = request.into_inner();
         let made =
             body("update", &UpdateRequest { request_id: String::new(), validate_only: false, ..request.clone() });
@@ -232,27 +259,29 @@ impl StoreService for Service {
         violations.finish()?;
         let protect = spec.unwrap_or_default().deletion_protection;
         let change = Change { id, request_id, etag, validate_only, made };
-        let store = change::change(&self.0, &change, |store| change::protect(store, protect))?;
+        let store = change::change(&self.0, call, &change, |store| change::protect(store, protect))?;
         Ok(Response::new(UpdateResponse { store: Some(store) }))
     }
 
     async fn suspend(&self, request: Request<SuspendRequest>) -> Result<Response<SuspendResponse>, Status> {
-        self.admit_write(&request)?;
+        let call = self.change(&request, "StoreService/Suspend")?;
         let request = request.into_inner();
         let made =
             body("suspend", &SuspendRequest { request_id: String::new(), validate_only: false, ..request.clone() });
         let SuspendRequest { id, request_id, etag, validate_only } = request;
-        let store = change::change(&self.0, &Change { id, request_id, etag, validate_only, made }, change::suspend)?;
+        let store =
+            change::change(&self.0, call, &Change { id, request_id, etag, validate_only, made }, change::suspend)?;
         Ok(Response::new(SuspendResponse { store: Some(store) }))
     }
 
     async fn resume(&self, request: Request<ResumeRequest>) -> Result<Response<ResumeResponse>, Status> {
-        self.admit_write(&request)?;
+        let call = self.change(&request, "StoreService/Resume")?;
         let request = request.into_inner();
         let made =
             body("resume", &ResumeRequest { request_id: String::new(), validate_only: false, ..request.clone() });
         let ResumeRequest { id, request_id, etag, validate_only } = request;
-        let store = change::change(&self.0, &Change { id, request_id, etag, validate_only, made }, change::resume)?;
+        let store =
+            change::change(&self.0, call, &Change { id, request_id, etag, validate_only, made }, change::resume)?;
         Ok(Response::new(ResumeResponse { store: Some(store) }))
     }
 
@@ -260,7 +289,7 @@ impl StoreService for Service {
         &self,
         request: Request<GetCredentialsRequest>,
     ) -> Result<Response<GetCredentialsResponse>, Status> {
-        self.admit(&request)?;
+        let call = self.call(&request, "StoreService/GetCredentials")?;
         let id = request.into_inner().id;
         let mut violations = Violations::default();
         violations.id("id", &id);
@@ -282,6 +311,7 @@ impl StoreService for Service {
         let user = store.spec.and_then(|spec| spec.shop).map(|shop| shop.admin_user).unwrap_or_default();
         // The call is in the history of a real store, so it changes this one, too.
         self.0.update(&id, |_| {});
+        self.0.registry.enter(call, &id, &store.uid, std::slice::from_ref(&store.tenant));
         let password = store.uid.replace('-', "");
         Ok(Response::new(GetCredentialsResponse { admin_url: format!("{}/wp-admin/", store.url), user, password }))
     }
@@ -308,6 +338,9 @@ impl AccountService for Service {
     ) -> Result<Response<GetPrincipalResponse>, Status> {
         let token = self.admit(&request)?;
         let mut principal = Principal { name: "test".to_owned(), role: "admin".to_owned(), ..Principal::default() };
+        if let Some(Token { id, name, role, tenants, expire_time, .. }) = self.0.made_here(token.as_deref()) {
+            principal = Principal { id, name, role, tenants, expire_time, ..principal };
+        }
         principal.permissions = PERMISSIONS.iter().map(|name| (*name).to_owned()).collect();
         principal.set_kind(if token.is_some() { Kind::Token } else { Kind::Anonymous });
         Ok(Response::new(GetPrincipalResponse {

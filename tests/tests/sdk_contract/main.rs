@@ -1,9 +1,14 @@
 //! One table of cases that the real server and the fake one of the client crate pass alike.
 
+mod accounts;
 mod changes;
 #[path = "../sdk_rig/mod.rs"]
 mod sdk_rig;
 
+use accounts::{
+    a_caller_is_told_who_it_is, a_tenant_has_no_more_stores_than_it_may, a_tenant_is_declared_changed_and_removed,
+    a_token_is_made_once_shown_once_and_revoked, the_audit_has_what_calls_did, what_is_wrong_of_a_token_is_named,
+};
 use changes::{
     a_deletion_is_guarded_and_repeated, a_protected_store_is_not_deleted, a_release_is_one_that_is_offered,
     a_suspension_is_guarded_and_repeated,
@@ -138,6 +143,11 @@ on_both!(
     credentials_have_their_time,
     waits_end_as_the_store_does,
     a_caller_is_told_who_it_is,
+    a_token_is_made_once_shown_once_and_revoked,
+    what_is_wrong_of_a_token_is_named,
+    a_tenant_is_declared_changed_and_removed,
+    a_tenant_has_no_more_stores_than_it_may,
+    the_audit_has_what_calls_did,
 );
 
 async fn create(client: &Client, id: &str) -> Store {
@@ -482,12 +492,4 @@ async fn waits_end_as_the_store_does(subject: Subject) {
     };
     within("DELETED", async { tokio::join!(wait, play) }).await.0.expect("gone");
     assert!(matches!(refusal(client.wait_until_ready("store-c", |_| {}).await), Error::NotFound(_)));
-}
-
-async fn a_caller_is_told_who_it_is(subject: Subject) {
-    let principal = subject.client().principal().await.expect("known");
-    assert_eq!((principal.role.as_str(), principal.tenants.len(), principal.expire_time), ("admin", 0, None));
-    let may = ["account.read", "credentials.read", "stores.create", "stores.delete", "stores.read", "stores.watch"];
-    assert!(may.iter().all(|one| principal.permissions.iter().any(|permission| permission == one)), "{principal:?}");
-    assert_eq!(principal.kind(), sendstores_client::v1::principal::Kind::Anonymous);
 }
