@@ -1,9 +1,9 @@
-//! Three replicas on one Redis are killed again and again while writers write and watchers come and go. In the end the
+//! Three replicas on one Redis are killed, paused, cut off and replaced again and again while writers write and watchers come and go. In the end the
 //! oracle judges what all of them received: nothing lost, nothing twice, nothing out of order. Half of the watchers are programs
 //! that open one watch of the client crate behind a balancer, and read it.
 //!
 //! There is no cluster; the test plays a fourth replica, which brings about in the ledger what a cluster would have.
-//! `SENDSTORES_CHAOS_SEED` repeats a run's choices (not its timing), `SENDSTORES_CHAOS_CYCLES` makes it longer.
+//! `SENDSTORES_CHAOS_SEED` repeats a run's choices (not its timing), `SENDSTORES_CHAOS_FAULTS` makes it longer.
 
 mod watchers;
 mod world;
@@ -38,10 +38,10 @@ const REPLICAS: usize = 3;
 const WRITERS: u64 = 3;
 /// Ids of one writer; few, so that they are used again and again.
 const IDS: usize = 12;
-const CYCLES: usize = 24;
-/// What must have happened before the next replica is killed.
-const ANSWERS: usize = 15;
-const MESSAGES: usize = 100;
+const FAULTS: usize = 40;
+/// What must have happened before the next fault.
+const ANSWERS: usize = 8;
+const MESSAGES: usize = 50;
 /// How often a long run says where it is.
 const PROGRESS: usize = 50;
 /// Longer than any run: the oracle wants the whole log.
@@ -57,60 +57,122 @@ async fn something_happens(world: &World) {
     .await;
 }
 
-/// Now and then all connections of the balancer are cut, or, in a long run, a replica does nothing for a while.
-async fn disturb(world: &World, balancer: &Balancer, servers: &[Option<Server>], cycles: usize, random: &mut StdRng) {
-    if random.random_bool(0.3) {
-        world.cut.fetch_add(1, Ordering::Relaxed);
-        balancer.cut();
-    }
-    // Who is on a paused replica waits for three heartbeats, so that each costs half a minute.
-    if cycles > CYCLES
-        && random.random_bool(0.05)
-        && let Some(server) = servers.iter().flatten().next()
-    {
-        world.paused.fetch_add(1, Ordering::Relaxed);
-        signal(server.pid(), "STOP");
-        something_happens(world).await;
-        signal(server.pid(), "CONT");
+/// What happens to the replicas, and to what is between them and the callers.
+#[derive(Clone, Copy, Debug)]
+enum Fault {
+    Kill,
+    /// A replica is asked to stop, and replaced.
+    Stop,
+    /// All replicas are, one after the other, as in an update.
+    Roll,
+    /// A replica does nothing for a moment.
+    Pause,
+    /// A replica does nothing until those who watch at it notice, and have gone elsewhere.
+    LongPause,
+    /// All connections of the balancer end.
+    Cut,
+}
+
+// === impl Fault ===
+
+impl Fault {
+    /// Who is on a replica that is paused for long waits for three heartbeats, so that each costs half a minute: few, and in long
+    /// runs alone.
+    fn any(is_long: bool, random: &mut StdRng) -> Self {
+        match random.random_range(0..1000) {
+            0..10 if is_long => Self::LongPause,
+            0..380 => Self::Kill,
+            380..440 => Self::Stop,
+            440..460 => Self::Roll,
+            460..600 => Self::Pause,
+            _ => Self::Cut,
+        }
     }
 }
 
-/// Kills one replica after the other, each time when enough has happened since the last.
-async fn torment(
-    world: &World,
-    balancer: &Balancer,
-    options: &ServerOptions,
-    cycles: usize,
-    random: &mut StdRng,
-) -> Vec<Server> {
-    let mut servers: Vec<Option<Server>> = (0..REPLICAS).map(|_| None).collect();
-    for cycle in 0..REPLICAS + cycles {
-        let replica = if cycle < REPLICAS { cycle } else { random.random_range(0..REPLICAS) };
-        if let Some(server) = servers[replica].take() {
-            something_happens(world).await;
-            disturb(world, balancer, &servers, cycles, random).await;
-            // Some find out for themselves that it is gone.
-            if random.random_bool(0.5) {
-                world.publish(replica, None);
-            }
-            if random.random_bool(0.8) {
-                world.killed.fetch_add(1, Ordering::Relaxed);
-                server.kill9();
-            } else {
-                world.stopped.fetch_add(1, Ordering::Relaxed);
-                let ended = spawn_blocking(move || server.terminate(Duration::from_secs(60)).0);
-                assert!(ended.await.expect("its end").success(), "a server that is asked to stop ends well");
-            }
-        }
-        let server = options.start_ready().await;
-        world.publish(replica, Some(server.grpc));
-        servers[replica] = Some(server);
-        if cycle % PROGRESS == PROGRESS - 1 {
-            let (answers, messages) = (world.answered(), world.messages.load(Ordering::Relaxed));
-            eprintln!("{} replicas replaced, {answers} answers, {messages} messages", cycle + 1 - REPLICAS);
+/// The replicas, and what is done to them.
+struct Stage<'a> {
+    world: &'a World,
+    balancer: &'a Balancer,
+    options: &'a ServerOptions,
+    servers: Vec<Server>,
+}
+
+// === impl Stage ===
+
+impl Stage<'_> {
+    async fn start(&mut self) {
+        for replica in 0..REPLICAS {
+            let server = self.options.start_ready().await;
+            self.world.publish(replica, Some(server.grpc));
+            self.servers.push(server);
         }
     }
-    servers.into_iter().flatten().collect()
+
+    /// Faults, each when enough has happened since the last, until there were so many.
+    async fn torment(&mut self, faults: usize, random: &mut StdRng) {
+        let (mut said, world) = (0, self.world);
+        while world.faults() < faults {
+            something_happens(world).await;
+            self.suffer(Fault::any(faults > FAULTS, random), random).await;
+            if world.faults() >= said + PROGRESS {
+                said = world.faults();
+                let (answers, messages) = (world.answered(), world.messages.load(Ordering::Relaxed));
+                eprintln!("{said} faults, {answers} answers, {messages} messages");
+            }
+        }
+    }
+
+    async fn suffer(&mut self, fault: Fault, random: &mut StdRng) {
+        let (world, replica) = (self.world, random.random_range(0..REPLICAS));
+        match fault {
+            Fault::Kill => self.replace(replica, true, random).await,
+            Fault::Stop => self.replace(replica, false, random).await,
+            Fault::Roll => {
+                for replica in 0..REPLICAS {
+                    self.replace(replica, false, random).await;
+                }
+            }
+            Fault::Pause | Fault::LongPause => {
+                world.paused.fetch_add(1, Ordering::Relaxed);
+                signal(self.servers[replica].pid(), "STOP");
+                match fault {
+                    Fault::LongPause => something_happens(world).await,
+                    _ => {
+                        until("an answer of another replica", {
+                            let answers = world.answered() + 1;
+                            async move || (world.answered() >= answers).then_some(())
+                        })
+                        .await
+                    }
+                }
+                signal(self.servers[replica].pid(), "CONT");
+            }
+            Fault::Cut => {
+                world.cut.fetch_add(1, Ordering::Relaxed);
+                self.balancer.cut();
+            }
+        }
+    }
+
+    async fn replace(&mut self, replica: usize, by_force: bool, random: &mut StdRng) {
+        // Some find out for themselves that it is gone.
+        if random.random_bool(0.5) {
+            self.world.publish(replica, None);
+        }
+        let server = self.servers.remove(replica);
+        if by_force {
+            self.world.killed.fetch_add(1, Ordering::Relaxed);
+            server.kill9();
+        } else {
+            self.world.stopped.fetch_add(1, Ordering::Relaxed);
+            let ended = spawn_blocking(move || server.terminate(Duration::from_secs(60)).0);
+            assert!(ended.await.expect("its end").success(), "a server that is asked to stop ends well");
+        }
+        let server = self.options.start_ready().await;
+        self.world.publish(replica, Some(server.grpc));
+        self.servers.insert(replica, server);
+    }
 }
 
 fn setting<T: std::str::FromStr>(name: &str) -> Option<T> {
@@ -124,8 +186,8 @@ async fn nothing_is_lost_doubled_or_reordered_while_replicas_die() {
 
 async fn chaos() {
     let seed: u64 = setting("SENDSTORES_CHAOS_SEED").unwrap_or_else(rand::random);
-    let cycles = setting("SENDSTORES_CHAOS_CYCLES").unwrap_or(CYCLES);
-    eprintln!("SENDSTORES_CHAOS_SEED={seed} SENDSTORES_CHAOS_CYCLES={cycles}");
+    let faults = setting("SENDSTORES_CHAOS_FAULTS").unwrap_or(FAULTS);
+    eprintln!("SENDSTORES_CHAOS_SEED={seed} SENDSTORES_CHAOS_FAULTS={faults}");
     let mut random = StdRng::seed_from_u64(seed);
     let redis = RedisServer::start().await;
     let options = ServerOptions::without_cluster(&redis.url()).flag(format!("--history={HISTORY}"));
@@ -149,7 +211,9 @@ async fn chaos() {
         let recorder = Recorder::new(format!("{name}, by the client crate"), filter);
         staying.spawn_local(stay(world.clone(), balancer.url(), recorder));
     }
-    let servers = torment(&world, &balancer, &options, cycles, &mut random).await;
+    let mut stage = Stage { world: &world, balancer: &balancer, options: &options, servers: Vec::new() };
+    stage.start().await;
+    stage.torment(faults, &mut random).await;
     world.stop.cancel();
     while let Some(ended) = within("the workers to end", workers.join_next()).await {
         ended.expect("a worker");
@@ -170,7 +234,7 @@ async fn chaos() {
     // Replicas go on to write that there is no cluster.
     run.log = read_log(&world.ledger).await;
     run.answers = std::mem::take(&mut *world.answers.lock().unwrap_or_else(PoisonError::into_inner));
-    drop(servers);
+    drop(stage);
     let counted = |count: &AtomicUsize| count.load(Ordering::Relaxed);
     let (killed, stopped) = (counted(&world.killed), counted(&world.stopped));
     let (paused, cut) = (counted(&world.paused), counted(&world.cut));

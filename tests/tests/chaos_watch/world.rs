@@ -2,7 +2,10 @@
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError, atomic::AtomicUsize},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use rand::{Rng, RngExt, rngs::StdRng};
@@ -51,6 +54,12 @@ impl World {
             cut: Arc::default(),
             stop: CancellationToken::new(),
         }
+    }
+
+    /// How many faults there were.
+    pub(crate) fn faults(&self) -> usize {
+        let Self { killed, stopped, paused, cut, .. } = self;
+        [killed, stopped, paused, cut].iter().map(|count| count.load(Ordering::Relaxed)).sum()
     }
 
     pub(crate) fn publish(&self, replica: usize, address: Option<SocketAddr>) {
