@@ -105,6 +105,8 @@ def ready_made(command, store, folder):
 
 
 def main(readme, folder):
+    # A login is kept beside the state, and not where the user of this machine has theirs.
+    os.environ["SENDSTORES_CONFIG"] = f"{folder}.contexts.json"
     shell, store, failed = Shell(folder), None, []
     for command, shown in blocks(open(readme).read()):
         run = ready_made(command, store, folder)
