@@ -17,6 +17,7 @@ use crate::{programs::program, wait::until};
 pub struct ServerOptions {
     program: PathBuf,
     redis_url: String,
+    url_is_secret: bool,
     flags: Vec<String>,
     environment: Vec<(String, String)>,
     with_auth: bool,
@@ -48,12 +49,19 @@ impl ServerOptions {
 
     fn new(redis_url: &str) -> Self {
         let program = program("sendstores-server");
-        Self { program, redis_url: redis_url.to_owned(), flags: Vec::new(), environment: Vec::new(), with_auth: false }
+        let (flags, environment) = (Vec::new(), Vec::new());
+        Self { program, redis_url: redis_url.to_owned(), url_is_secret: false, flags, environment, with_auth: false }
     }
 
     /// Another program than that of this workspace.
     pub fn program(mut self, path: PathBuf) -> Self {
         self.program = path;
+        self
+    }
+
+    /// The URL of Redis has a password: it comes by the environment, which other users cannot read.
+    pub fn with_secret_url(mut self) -> Self {
+        self.url_is_secret = true;
         self
     }
 
@@ -88,11 +96,14 @@ impl ServerOptions {
             // Most tests are about something else. A server of before knows no such variable, and needs none.
             .env("SENDSTORES_INSECURE_NO_AUTH", (!self.with_auth).to_string())
             .args(["--listen", listen, "--admin-listen", "127.0.0.1:0", "--log-format", "json"])
-            .args(["--redis-url", &self.redis_url])
             .arg("--chart")
             .arg(workspace().join("charts/woocommerce"))
             .args(&self.flags)
             .envs(self.environment.iter().map(|(name, value)| (name, value)));
+        match self.url_is_secret {
+            true => command.env("SENDSTORES_REDIS_URL", &self.redis_url),
+            false => command.args(["--redis-url", &self.redis_url]),
+        };
         command
     }
 
