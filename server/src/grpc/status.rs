@@ -96,7 +96,10 @@ pub(super) enum Refusal {
     SubjectUnbound(String),
     Tenancy(Tenancy),
     AuthUnavailable,
-    PermissionDenied { permission: &'static str, role: Role },
+    PermissionDenied {
+        permission: &'static str,
+        role: Role,
+    },
     CallReadOnly,
     Starting,
     Draining,
