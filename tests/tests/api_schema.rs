@@ -278,6 +278,10 @@ async fn refused(
     let path = http::uri::PathAndQuery::from_static(path);
     match grpc.unary(Request::new(message.encode_to_vec()), path, Raw).await {
         Ok(_) => Vec::new(),
+        // Of the right form, and nothing that there is.
+        Err(status) if status.get_details_error_info().is_some_and(|info| info.reason == "RELEASE_UNKNOWN") => {
+            Vec::new()
+        }
         Err(status) => {
             let named = status.get_details_bad_request().map(|bad| bad.field_violations).unwrap_or_default();
             named.into_iter().map(|violation| violation.field).collect()

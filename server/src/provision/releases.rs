@@ -253,7 +253,7 @@ mod tests {
         for (description, wanted) in [
             ("", "0 releases of woocommerce are the default"),
             ("default: true\ncolour: blue\n", "colour"),
-            ("default: maybe\n", "default"),
+            ("default: maybe\n", "invalid boolean"),
             ("[not, a, map]", "release.yaml"),
             ("default: true\nengine: magento\n", "engine: is not one that this server has"),
             ("default: true\nwordpress: latest\n", "wordpress: must be a version"),
