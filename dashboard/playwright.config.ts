@@ -2,6 +2,8 @@ import { defineConfig } from "@playwright/test";
 
 export default defineConfig({
   testDir: "tests",
+  // That one needs a real cluster.
+  testIgnore: process.env["STORY_SERVER"] ? [] : ["story/**"],
   outputDir: "../.dev/dashboard/results",
   // One server and one Redis for all, so that the tests follow each other.
   workers: 1,

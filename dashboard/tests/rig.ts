@@ -29,7 +29,7 @@ async function freePort(): Promise<number> {
 }
 
 async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-  await expect.poll(() => holds().catch(() => false), { message: what, timeout: 20_000, intervals: [50] }).toBe(true);
+  await expect.poll(() => holds().catch(() => false), { message: what, timeout: 90_000, intervals: [50] }).toBe(true);
 }
 
 /** The control plane of these tests. */
@@ -38,6 +38,7 @@ export class Plane {
   private folder = "";
   private redis: ChildProcess | undefined;
   private server: ChildProcess | undefined;
+  private readonly ending = new AbortController();
   private redisPort = 0;
   private port = 0;
 
@@ -151,12 +152,14 @@ export class Plane {
     return (await run(join(bin, "sendstores"), words, { env: { ...process.env, ...env } })).stdout;
   }
 
-  /** Records what a control plane with a cluster would. */
-  async stage(...words: string[]): Promise<void> {
-    await run(join(bin, "stage"), [this.redisUrl, ...words]);
+  /** Records what a control plane with a cluster would, and returns what was said about it. */
+  async stage(...words: string[]): Promise<string> {
+    const { signal } = this.ending;
+    return (await run(join(bin, "stage"), [this.redisUrl, ...words], { signal })).stdout;
   }
 
   async stop(): Promise<void> {
+    this.ending.abort();
     await this.kill();
     await this.cluster.stop();
     if (this.redis && this.redis.exitCode === null) {
@@ -169,22 +172,26 @@ export class Plane {
 }
 
 interface Shared {
+  /** How many stores there are at the beginning. */
+  fleet: number;
   plane: Plane;
   admin: string;
 }
 
 export const test = base.extend<{ mayViolate: boolean; others: string[]; guarded: void }, Shared>({
+  fleet: [0, { scope: "worker", option: true }],
   plane: [
-    async ({}, use) => {
+    async ({ fleet }, use) => {
       const plane = new Plane();
       try {
         await plane.start();
+        if (fleet) await plane.stage("many", String(fleet));
         await use(plane);
       } finally {
         await plane.stop();
       }
     },
-    { scope: "worker", timeout: 60_000 },
+    { scope: "worker", timeout: 180_000 },
   ],
   admin: [async ({ plane }, use) => use(await plane.token("ada", "admin")), { scope: "worker" }],
   mayViolate: [false, { option: true }],

@@ -104,6 +104,10 @@ impl Cluster {
         self
     }
 
+    pub fn kubeconfig(&self) -> &str {
+        &self.kubeconfig
+    }
+
     pub fn program(&self, name: &str) -> PathBuf {
         self.programs.join(name)
     }

@@ -5,14 +5,18 @@
 //!
 //! - `create ID TITLE [TENANT [LABEL=VALUE]]`: a store that was just asked for
 //! - `step ID STEP [DETAIL]`: the steps before are done, this one runs
-//! - `ready ID`, `degrade ID`, `remove ID`: what reconcile records
+//! - `ready ID`, `degrade ID`, `remove ID`: what reconcile records;  `unsold ID`: the same when the probe finds no product
 //! - `stuck ID [TEXT]`, `fail ID [TEXT]`: an image cannot be pulled, and is tried again or not; the cluster reports the text, too
 //! - `many COUNT`: ready stores of several tenants, and some of other states
+//! - `begin COUNT`: so many that were just asked for;  `settle COUNT`: each of these becomes ready, fails, or is gone
+//! - `churn RATE SECONDS COUNT`: so many changes a second of the first COUNT of `many`, every second one of the newest twenty;
+//!   says how many there were
 
 use std::time::{Duration, SystemTime};
 
+use futures::{StreamExt, future::join_all, stream};
 use sendstores_core::{
-    Diagnosis, Event, Evidence, Failure, FailureReason, Labels, Store, Timestamp,
+    Diagnosis, Event, Evidence, Failure, FailureReason, Labels, State, Store, Timestamp,
     diagnosis::ObjectEvent,
     evidence::Check,
     ledger::{Expected, Ledger, Owner, Write},
@@ -27,7 +31,14 @@ use sendstores_tests::{
     samples::{self, parsed},
     steps,
 };
+use tokio::time::{Instant, MissedTickBehavior, interval};
 use uuid::Uuid;
+
+/// Writes that are under way at once.
+const AT_ONCE: usize = 32;
+/// Who changes stores at once, and the newest of them that change most: each of these belongs to one.
+const WRITERS: u32 = 4;
+const NEWEST: u64 = 20;
 
 /// How long each step took, in milliseconds.
 const TOOK: [u64; 7] = [120, 60, 740, 3_480, 4_010, 1_620, 830];
@@ -132,7 +143,7 @@ async fn write(ledger: &RedisLedger, store: Store) {
 
 async fn many(ledger: &RedisLedger, count: u64) {
     let tenants = ["acme", "globex", "initech", "umbrella"];
-    for number in 0..count {
+    let one = async |number: u64| {
         let tenant = tenants[usize::try_from(number).expect("small") % tenants.len()];
         let created = before_now(Duration::from_secs(600 + number * 977));
         let id = format!("store-{number:05}");
@@ -143,12 +154,67 @@ async fn many(ledger: &RedisLedger, count: u64) {
             _ => complete(&store, earlier(created, 0)),
         };
         write(ledger, store).await;
+    };
+    stream::iter(0..count).for_each_concurrent(AT_ONCE, one).await;
+}
+
+fn going(number: u64) -> String {
+    format!("store-going-{number:02}")
+}
+
+async fn begin(ledger: &RedisLedger, count: u64) {
+    let one = async |number| {
+        let store = made(&going(number), &format!("Going {number}"), Some("acme"), None, now());
+        write(ledger, store.at_step(steps::DATABASE, true, "the pod is being started", now())).await;
+    };
+    stream::iter(0..count).for_each_concurrent(AT_ONCE, one).await;
+}
+
+async fn settle(ledger: &RedisLedger, count: u64) {
+    for number in 0..count {
+        let id = going(number);
+        match number % 3 {
+            0 => drop(change(ledger, &id, |store| complete(store, now())).await),
+            1 => {
+                let failed = |store: &Store| blocked(store, "", false).after(Event::GaveUp, now()).expect("legal");
+                change(ledger, &id, failed).await;
+            }
+            _ => {
+                happen(ledger, &id, Event::DeleteRequested).await;
+                happen(ledger, &id, Event::Removed).await;
+            }
+        }
     }
+}
+
+/// Each writer has stores of its own, so that no two change one at once.
+async fn churn(ledger: &RedisLedger, rate: u32, seconds: u64, count: u64) {
+    let end = Instant::now() + Duration::from_secs(seconds);
+    let one = async |writer: u64| {
+        let mut clock = interval(Duration::from_secs(1) * WRITERS / rate);
+        clock.set_missed_tick_behavior(MissedTickBehavior::Burst);
+        let mut changes: u64 = 0;
+        while clock.tick().await < end {
+            let turn = changes * u64::from(WRITERS) + writer;
+            let number = if changes.is_multiple_of(2) { turn % NEWEST } else { turn % count };
+            let toggled = |store: &Store| {
+                let event = if store.state == State::Ready { Event::ProbeFailed } else { Event::Converged };
+                // Those that failed or are being made change in their detail alone.
+                store.after(event, now()).unwrap_or_else(|_| Store { update_time: now(), ..store.clone() })
+            };
+            change(ledger, &format!("store-{number:05}"), toggled).await;
+            changes += 1;
+        }
+        changes
+    };
+    let done: Vec<u64> = join_all((0..u64::from(WRITERS)).map(one)).await;
+    println!("{}", done.iter().sum::<u64>());
 }
 
 async fn run(ledger: &RedisLedger, command: &str, given: &[String]) {
     let text = |at: usize| given.get(at).map(String::as_str);
     let id = text(0).expect("an id");
+    let number = |at: usize| text(at).and_then(|text| text.parse::<u64>().ok()).expect("a number");
     match command {
         "create" => {
             write(ledger, made(id, text(1).unwrap_or("My shop"), text(2), text(3), now())).await;
@@ -165,9 +231,21 @@ async fn run(ledger: &RedisLedger, command: &str, given: &[String]) {
             };
             change(ledger, id, failed).await;
         }
+        "unsold" => {
+            let unsold = |store: &Store| {
+                let mut next = store.after(Event::ProbeFailed, now()).expect("legal");
+                let check = Check::parse("store_api").expect("a name");
+                next.evidence[1] = Evidence::new(check, Err("there is no product".to_owned()), now());
+                next
+            };
+            change(ledger, id, unsold).await;
+        }
         "degrade" => drop(happen(ledger, id, Event::ProbeFailed).await),
         "remove" => drop(happen(ledger, id, Event::Removed).await),
-        "many" => many(ledger, id.parse().expect("a number")).await,
+        "many" => many(ledger, number(0)).await,
+        "begin" => begin(ledger, number(0)).await,
+        "settle" => settle(ledger, number(0)).await,
+        "churn" => churn(ledger, u32::try_from(number(0)).expect("small"), number(1), number(2)).await,
         other => panic!("there is no command {other}"),
     }
 }
