@@ -47,7 +47,8 @@ impl Fetch {
     /// Says why there is none.
     pub(super) async fn get(&self, url: &str) -> Result<Bytes, String> {
         let uri = checked(url)?;
-        let request = Request::get(uri).header(ACCEPT, "application/json").body(Full::default());
+        let request =
+            Request::get(uri).header(ACCEPT, "application/json, application/jwk-set+json").body(Full::default());
         let request = request.map_err(|error| error.to_string())?;
         let exchange = async {
             let response = self.0.request(request).await.map_err(|error| with_causes(&error))?;
