@@ -45,6 +45,15 @@ def no_page_asks_a_host_outside(store):
     return f"{len(pages)} pages"
 
 
+def the_first_page_has_no_news_that_cannot_be_had(store):
+    assert "dashboard_primary" not in store.get("/wp-admin/index.php", headers=owner(store))[2]
+    with_env(store, {"WORDPRESS_ACCESSIBLE_HOSTS": "wordpress.org"})
+    try:
+        assert "dashboard_primary" in store.get("/wp-admin/index.php", headers=owner(store))[2]
+    finally:
+        with_env(store, {})
+
+
 def pages_that_cannot_work_say_whom_to_ask(store):
     cookie = owner(store)
     for page, expected in (("plugins.php", 200), ("themes.php", 200), ("plugin-install.php", 403), ("theme-install.php", 403),
@@ -168,6 +177,7 @@ CHECKS = [
     a_new_shop_shows_its_products_first,
     an_older_shop_keeps_its_front_page,
     no_page_asks_a_host_outside,
+    the_first_page_has_no_news_that_cannot_be_had,
     pages_that_cannot_work_say_whom_to_ask,
     site_health_asks_nothing_of_the_merchant,
     redirects_keep_the_shop_s_address,

@@ -27,3 +27,13 @@ foreach ( array( 'about', 'contribute', 'credits', 'freedoms', 'privacy' ) as $s
 	add_action( "load-$sendstores_page.php", static fn() => header( "Content-Security-Policy: default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:" ) );
 }
 unset( $sendstores_page );
+
+// The merchant's first page has a box with news of WordPress.org. Where the shop may not ask for them, it would show errors.
+add_action(
+	'wp_dashboard_setup',
+	static function () {
+		if ( ( new WP_Http() )->block_request( 'https://wordpress.org/news/feed/' ) ) {
+			remove_meta_box( 'dashboard_primary', 'dashboard', 'side' );
+		}
+	}
+);
