@@ -14,7 +14,7 @@ mod token;
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, error::ErrorKind};
+use clap::{ArgGroup, Args, CommandFactory, Parser, Subcommand, ValueEnum, error::ErrorKind};
 use clap_complete::Shell;
 
 pub(crate) use ask::{Api, AskArgs, ChatArgs, ModelArgs};
@@ -144,8 +144,14 @@ pub(crate) enum Command {
     /// Bring a suspended store back.
     #[command(after_help = RESUME_EXAMPLES)]
     Resume(ChangeArgs),
-    /// Change a store.
+    /// Change a store: update it to another release, or protect it from deletion.
     Update(UpdateArgs),
+    /// Begin the last operation of a store again, which failed, was rolled back or was cancelled.
+    #[command(after_help = RETRY_EXAMPLES)]
+    Retry(ChangeArgs),
+    /// Call the update of a store off.
+    #[command(after_help = CANCEL_EXAMPLES)]
+    Cancel(ChangeArgs),
     /// Delete a store with everything it owns.
     Delete(DeleteArgs),
     /// Take the deletion of a store back, while it is kept.
@@ -301,17 +307,40 @@ Examples:
   sendstores list --state retained
   sendstores undelete store-ab12cd34 --wait  wait until shoppers can buy again";
 
+const RETRY_EXAMPLES: &str = "\
+Examples:
+  sendstores get store-ab12cd34              its operation and its failure say what went wrong
+  sendstores retry store-ab12cd34 --wait
+
+A store that failed before it was ever READY is created again.";
+
+const CANCEL_EXAMPLES: &str = "\
+Examples:
+  sendstores cancel store-ab12cd34 --wait    bring back what the store ran before the update
+
+An update can be cancelled as long as visitors are not served by the new release.";
+
 #[derive(Args, Debug)]
+#[command(group = ArgGroup::new("change").required(true).multiple(true).args(["release", "deletion_protection"]))]
 #[command(after_help = "\
 Examples:
+  sendstores update store-ab12cd34 --release 2026-11 --wait
   sendstores update store-ab12cd34 --deletion-protection
   sendstores update store-ab12cd34 --deletion-protection=false")]
 pub(crate) struct UpdateArgs {
     /// Id of the store.
     pub(crate) id: String,
+    /// Make the store from this release. Its shop sells meanwhile, and a release that fails is rolled back.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) release: Option<String>,
     /// Refuse to delete the store, or no longer.
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true, required = true)]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
     pub(crate) deletion_protection: Option<bool>,
+    /// Wait until the update has ended.
+    #[arg(long, requires = "release")]
+    pub(crate) wait: bool,
+    #[command(flatten)]
+    pub(crate) limit: WaitLimit,
     /// Do it only if the store still has this etag.
     #[arg(long)]
     pub(crate) etag: Option<String>,
@@ -319,7 +348,7 @@ pub(crate) struct UpdateArgs {
     #[arg(long, value_name = "ID")]
     pub(crate) request_id: Option<String>,
     /// Check the request without changing anything.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "wait")]
     pub(crate) validate_only: bool,
 }
 

@@ -12,6 +12,7 @@ mod get;
 mod list;
 mod login;
 mod mcp;
+mod operation;
 mod releases;
 mod report;
 mod suspend;
@@ -46,6 +47,8 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Suspend(args) => suspend::suspend(&global, args).await,
         Command::Resume(args) => suspend::resume(&global, args).await,
         Command::Update(args) => update::run(&global, args).await,
+        Command::Retry(args) => operation::retry(&global, args).await,
+        Command::Cancel(args) => operation::cancel(&global, args).await,
         Command::Delete(args) => delete::run(&global, args).await,
         Command::Undelete(args) => suspend::undelete(&global, args).await,
         Command::Watch(args) => watch::run(&global, args).await,

@@ -36,6 +36,14 @@ impl Named for v1::UpdateResponse {
     const NAME: &str = "sendstores.v1.UpdateResponse";
 }
 
+impl Named for v1::RetryOperationResponse {
+    const NAME: &str = "sendstores.v1.RetryOperationResponse";
+}
+
+impl Named for v1::CancelOperationResponse {
+    const NAME: &str = "sendstores.v1.CancelOperationResponse";
+}
+
 impl Named for v1::SuspendResponse {
     const NAME: &str = "sendstores.v1.SuspendResponse";
 }

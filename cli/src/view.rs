@@ -44,6 +44,19 @@ pub(crate) fn failure(failure: &v1::Failure) -> String {
     text::line(&format!("{reason}{place}, attempt {}, {again}: {}", failure.attempt, failure.message))
 }
 
+/// `ROLLED_BACK`, or nothing for one of a newer server.
+pub(crate) fn operation_state(operation: &v1::Operation) -> String {
+    operation.state().as_str_name().trim_start_matches("STATE_").to_owned()
+}
+
+/// What an operation is for, how far it is, and what it does.
+fn operation(operation: &v1::Operation) -> String {
+    let kind = operation.kind().as_str_name().trim_start_matches("KIND_");
+    let took = text::between(operation.start_time, operation.end_time).map(text::duration).unwrap_or_default();
+    let parts = [kind, &operation_state(operation), &operation.detail, &took].map(str::to_owned);
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ")
+}
+
 /// Where a store is on its way, in a few words.
 pub(crate) fn progress(store: &Store) -> String {
     if let Some(failure) = &store.failure {
@@ -100,6 +113,13 @@ pub(crate) fn store(store: &Store, now: SystemTime) -> String {
     }
     for one in &store.history {
         let _ = writeln!(view, "{}", entry(one).trim_end());
+    }
+    if let Some(last) = &store.operation {
+        let _ = writeln!(view, "operation\n  {}  {}", text::line(&last.id), text::line(&operation(last)));
+        if let Some(why) = &last.failure {
+            let _ = writeln!(view, "  {}", failure(why));
+            diagnosis(&mut view, why);
+        }
     }
     if let Some(why) = &store.failure {
         let _ = writeln!(view, "failure\n  {}", failure(why));

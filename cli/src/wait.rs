@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sendstores_client::{Client, Error, Store};
+use sendstores_client::{Client, Error, Store, v1::Operation};
 
 use crate::{
     failure::{Exit, Failure},
@@ -33,6 +33,13 @@ impl Wait<'_> {
     pub(crate) async fn until_suspended(&self) -> Result<Store, Failure> {
         let client = self.client();
         self.until(client.wait_until_suspended(self.id, |store| self.progress.show(store)), "is not SUSPENDED").await
+    }
+
+    /// Waits until the operation has ended.
+    pub(crate) async fn until_done(&self, operation: &Operation) -> Result<Store, Failure> {
+        let client = self.client();
+        let done = client.wait_until_done(self.id, operation, |store| self.progress.show(store));
+        self.until(done, "has not ended its operation").await
     }
 
     /// Waits until nothing runs of a deleted store that is kept.

@@ -2,10 +2,14 @@
 
 use uuid::Uuid;
 
-use crate::v1::{ResumeRequest, StoreSpec, SuspendRequest, UndeleteRequest, UpdateRequest};
+use crate::v1::{
+    CancelOperationRequest, ResumeRequest, RetryOperationRequest, StoreSpec, SuspendRequest, UndeleteRequest,
+    UpdateRequest,
+};
 
-/// Which store shall change, for [`Client::suspend`](crate::Client::suspend), [`Client::resume`](crate::Client::resume) and
-/// [`Client::undelete`](crate::Client::undelete). An id alone will do: `client.suspend("store-a")`.
+/// Which store shall change, for [`Client::suspend`](crate::Client::suspend), [`Client::resume`](crate::Client::resume),
+/// [`Client::undelete`](crate::Client::undelete), [`Client::retry_operation`](crate::Client::retry_operation) and
+/// [`Client::cancel_operation`](crate::Client::cancel_operation). An id alone will do: `client.suspend("store-a")`.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 #[must_use]
@@ -60,6 +64,16 @@ impl ChangeStore {
         UndeleteRequest { id, request_id, etag, validate_only }
     }
 
+    pub(crate) fn into_retry(self) -> RetryOperationRequest {
+        let Self { id, request_id, etag, validate_only } = self.with_request_id();
+        RetryOperationRequest { id, request_id, etag, validate_only }
+    }
+
+    pub(crate) fn into_cancel(self, operation_id: String) -> CancelOperationRequest {
+        let Self { id, request_id, etag, validate_only } = self.with_request_id();
+        CancelOperationRequest { id, operation_id, request_id, etag, validate_only }
+    }
+
     pub(crate) fn into_resume(self) -> ResumeRequest {
         let Self { id, request_id, etag, validate_only } = self.with_request_id();
         ResumeRequest { id, request_id, etag, validate_only }
@@ -97,6 +111,13 @@ impl UpdateStore {
     pub fn deletion_protection(mut self, deletion_protection: bool) -> Self {
         self.spec.deletion_protection = deletion_protection;
         self.paths.push("spec.deletion_protection".to_owned());
+        self
+    }
+
+    /// Which release the store is made from. [`Client::wait_until_done`](crate::Client::wait_until_done) waits for the end.
+    pub fn release(mut self, release: impl Into<String>) -> Self {
+        self.spec.release = release.into();
+        self.paths.push("spec.release".to_owned());
         self
     }
 

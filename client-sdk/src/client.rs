@@ -188,6 +188,42 @@ impl Client {
         present(answer.store)
     }
 
+    /// Begins the last operation of a store again, which failed, was rolled back or was cancelled, and returns the store as it is then.
+    /// A store that failed before it was ever READY is created again.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is none of this id; [`Error::Conflict`] when it is not the one of the given etag;
+    /// [`Error::FailedPrecondition`] with `STATE_FORBIDS` when nothing has failed.
+    pub async fn retry_operation(&self, store: impl Into<ChangeStore>) -> Result<Store, Error> {
+        let request = store.into().into_retry();
+        let answer =
+            self.unary(Repetition::Harmless, request, |mut grpc, request| async move {
+                grpc.retry_operation(request).await
+            })
+            .await?;
+        present(answer.store)
+    }
+
+    /// Calls an update off, and returns the store as it is then: what it was made from before is brought back. `operation_id` is that
+    /// of the operation; if it is empty, the one that is under way is meant.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is none of this id; [`Error::Conflict`] when it is not the one of the given etag;
+    /// [`Error::FailedPrecondition`] with `NOT_CANCELLABLE` when there is nothing that can be called off.
+    pub async fn cancel_operation(
+        &self,
+        store: impl Into<ChangeStore>,
+        operation_id: impl Into<String>,
+    ) -> Result<Store, Error> {
+        let request = store.into().into_cancel(operation_id.into());
+        let answer =
+            self.unary(Repetition::Harmless, request, |mut grpc, request| async move {
+                grpc.cancel_operation(request).await
+            })
+            .await?;
+        present(answer.store)
+    }
+
     /// Changes fields of a store, and returns it.
     ///
     /// # Errors

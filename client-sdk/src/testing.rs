@@ -24,8 +24,8 @@ use crate::{
     testing::{memory::Memory, service::Service},
     v1::{
         Failure, Step, Store, account_service_server::AccountServiceServer, audit_service_server::AuditServiceServer,
-        failure::Reason, step, store_service_server::StoreServiceServer, tenant_service_server::TenantServiceServer,
-        token_service_server::TokenServiceServer,
+        failure::Reason, operation, step, store_service_server::StoreServiceServer,
+        tenant_service_server::TenantServiceServer, token_service_server::TokenServiceServer,
     },
 };
 
@@ -134,6 +134,7 @@ impl FakeServer {
             store.failure = None;
             store.ready_time = store.update_time;
             store.set_state(crate::State::Ready);
+            change::end(store, operation::State::Succeeded);
         })
     }
 
@@ -144,6 +145,7 @@ impl FakeServer {
             failure.set_reason(reason);
             store.failure = Some(failure);
             store.set_state(crate::State::Failed);
+            change::end(store, operation::State::Failed);
         })
     }
 
@@ -154,6 +156,7 @@ impl FakeServer {
                 step.set_state(step::State::Succeeded);
             }
             store.set_state(crate::State::Suspended);
+            change::end(store, operation::State::Succeeded);
         })
     }
 
@@ -170,6 +173,7 @@ impl FakeServer {
                 step.set_state(step::State::Succeeded);
             }
             store.set_state(crate::State::Retained);
+            change::end(store, operation::State::Succeeded);
         })
     }
 

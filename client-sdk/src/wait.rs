@@ -6,7 +6,7 @@ use tonic::Status;
 use crate::{
     client::Client,
     error::Error,
-    v1::{Store, StoreFilter, store::State},
+    v1::{Operation, Store, StoreFilter, store::State},
     watch::Event,
 };
 
@@ -49,7 +49,39 @@ impl Client {
         self.wait_until(id, State::Retained, on_change).await
     }
 
-    async fn wait_until(&self, id: &str, wanted: State, mut on_change: impl FnMut(&Store)) -> Result<Store, Error> {
+    /// Waits until `operation`, as an answer of the server had it, has ended, or a newer one has taken its place, and returns the
+    /// store. How it ended is in [`Store::operation`]. `on_change` sees the store as it is first, and then after each change. There is
+    /// no deadline: put one around it.
+    ///
+    /// # Errors
+    /// As [`Self::wait_until_ready`], but for a store that is FAILED because of the operation.
+    pub async fn wait_until_done(
+        &self,
+        id: &str,
+        operation: &Operation,
+        on_change: impl FnMut(&Store),
+    ) -> Result<Store, Error> {
+        let done = |store: &Store| {
+            store.operation.as_ref().is_some_and(|last| match last.id == operation.id {
+                true => last.end_time.is_some(),
+                false => last.generation > operation.generation,
+            })
+        };
+        self.wait_for(id, State::Ready, done, on_change).await
+    }
+
+    async fn wait_until(&self, id: &str, wanted: State, on_change: impl FnMut(&Store)) -> Result<Store, Error> {
+        self.wait_for(id, wanted, |store| store.state() == wanted, on_change).await
+    }
+
+    /// Waits until `arrived`, on the way to `wanted`.
+    async fn wait_for(
+        &self,
+        id: &str,
+        wanted: State,
+        arrived: impl Fn(&Store) -> bool,
+        mut on_change: impl FnMut(&Store),
+    ) -> Result<Store, Error> {
         let mut watch = self.watch(only(id)).await?;
         // The store as it was seen last.
         let mut last: Option<Box<Store>> = None;
@@ -61,7 +93,7 @@ impl Client {
                     }
                     on_change(&store);
                     match store.state() {
-                        state if state == wanted => return Ok(*store),
+                        _ if arrived(&store) => return Ok(*store),
                         State::Failed => return Err(Error::StoreFailed(store)),
                         State::Retaining if wanted == State::Retained => last = Some(store),
                         State::Retaining | State::Retained | State::Deleting | State::Deleted => {

@@ -100,6 +100,8 @@ const REASONS: Partial<Record<Failure_Reason, string>> = {
   [Failure_Reason.STOREFRONT_UNAVAILABLE]: "The shop does not sell",
   [Failure_Reason.REMOVAL_BLOCKED]: "Something is not removed yet",
   [Failure_Reason.SUSPENSION_BLOCKED]: "A pod does not stop",
+  [Failure_Reason.ROLLBACK_FAILED]: "An update could not be taken back",
+  [Failure_Reason.UPDATE_NEEDS_DECISION]: "A failed update needs a decision",
   [Failure_Reason.INTERNAL]: "A fault of the control plane",
   [Failure_Reason.NAMESPACE_MISSING]: "The namespace is gone",
   [Failure_Reason.QUOTA_EXCEEDED]: "The store's quota is too small",
@@ -126,6 +128,9 @@ export const EVENTS: Record<HistoryEntry_Event, string> = {
   [HistoryEntry_Event.RESUME_REQUESTED]: "Return was asked for",
   [HistoryEntry_Event.UPDATE_REQUESTED]: "A change was asked for",
   [HistoryEntry_Event.UNDELETE_REQUESTED]: "Deletion was taken back",
+  [HistoryEntry_Event.ROLLED_BACK]: "An update was taken back",
+  [HistoryEntry_Event.CANCEL_REQUESTED]: "The end of the update was asked for",
+  [HistoryEntry_Event.RETRY_REQUESTED]: "Another attempt was asked for",
 };
 
 export const PAYMENTS: [PaymentMethod, string][] = [

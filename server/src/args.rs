@@ -100,7 +100,7 @@ pub struct Args {
     pub quota: Vec<String>,
     /// Time limit of a part of a step, as NAME=DURATION. May be repeated. Defaults: call=10s, helm=2m,
     /// helm-grace=5s, wait=5m, start=1m, trouble=20s, state=15s, restore=2m, install=1m, activate=2m, configure=2m, probe=15s,
-    /// cron=15s, storefront=1m, removal=30s. docs/operations.md, "Deadlines", explains each.
+    /// cron=15s, storefront=1m, update=10m, removal=30s. docs/operations.md, "Deadlines", explains each.
     #[arg(long = "deadline", env = "SENDSTORES_DEADLINE", value_name = "NAME=DURATION", value_delimiter = ',')]
     pub deadlines: Vec<String>,
     /// Time limit of a shutdown. Streams get a last token and open calls end; after this time, everything is cut.

@@ -24,6 +24,7 @@ mod mcp;
 mod meters;
 mod needs;
 mod observe;
+mod operation;
 mod parse;
 mod peers;
 mod port;

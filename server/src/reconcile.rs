@@ -23,6 +23,7 @@ use sendstores_core::{
     backoff::Backoff,
     ledger::{Ledger, Owner, TOMBSTONE_AGE},
     lifecycle::{DueTime, QueueClass},
+    operation::Patience,
     provisioner::Provisioner,
 };
 use tokio::time::Instant;
@@ -63,6 +64,8 @@ pub struct Policy {
     pub lease: Duration,
     /// How long to wait before a failed step is tried again.
     pub backoff: Backoff,
+    /// How long an update may fail before it is rolled back.
+    pub patience: Patience,
     /// How often a READY store is probed, on average.
     pub probe_interval: Option<Duration>,
     /// What tenants may have that have no limits of their own.

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use sendstores_client::{Client, RetryPolicy, Store, v1 as wire};
-use sendstores_core::{Offers, StoreId, backoff::Backoff, ledger::Owner};
+use sendstores_core::{Offers, StoreId, backoff::Backoff, ledger::Owner, operation::Patience};
 use sendstores_server::{
     auth::Authenticator,
     grpc::{Backend, Limits, Server, StoreApi, StoreUrl, StreamLimits},
@@ -86,6 +86,7 @@ fn policy() -> Policy {
         runs: Policy::RUNS,
         lease: Duration::from_secs(2),
         backoff: Backoff { first: Duration::from_millis(5), most: Duration::from_millis(20) },
+        patience: Patience { whole: Duration::from_secs(600), step: Patience::STEP },
         probe_interval: None,
         tenants: sendstores_core::admission::TenantLimits::default(),
     }

@@ -1,6 +1,7 @@
 //! A cluster in memory that does as a test's script says: the fake beside the provisioner's port.
 
 mod cron;
+mod releases;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
@@ -21,6 +22,8 @@ use tokio::sync::Notify;
 
 use self::cron::Cron;
 pub use self::cron::CronTurn;
+pub use self::releases::Fault;
+use self::releases::Releases;
 use crate::steps;
 
 /// What the next act on a step does.
@@ -93,6 +96,7 @@ struct State {
     late: usize,
     selling: bool,
     cron: Cron,
+    releases: Releases,
     remembered: HashMap<StoreId, (Option<Timestamp>, Option<Release>)>,
     /// Why the next memory is not kept.
     forgetful: Option<StepError>,
@@ -360,8 +364,10 @@ impl Provisioner for ScriptedProvisioner {
         let scripted = if held && step == steps::STOREFRONT { state.probe_script.pop_front() } else { None };
         let sells = scripted.unwrap_or(state.selling);
         let never_ready = state.never_ready.contains(&(store.id.clone(), step));
+        let faulty = state.releases.seen(store, step);
         Ok(match (held, step) {
             (false, _) => Seen::Absent,
+            (true, _) if faulty.is_some() => Seen::Known(faulty.unwrap_or(Progress::Done(Vec::new()))),
             (true, _) if never_ready => Seen::Known(Progress::Waiting(Waiting {
                 reason: FailureReason::PodUnschedulable,
                 detail: "no node can take the pod".to_owned(),
@@ -374,15 +380,23 @@ impl Provisioner for ScriptedProvisioner {
     }
 
     async fn ensure(&self, store: &Store, step: StepName) -> Result<(), StepError> {
-        let id = store.id.clone();
+        let refused = self.state().releases.refused(store, step);
+        let store_of = store.clone();
         self.act(store, step, move |state| {
-            state.held.entry(id).or_default().insert(step);
+            if step == steps::RELEASE {
+                state.releases.apply(&store_of);
+            }
+            state.held.entry(store_of.id).or_default().insert(step);
         })
-        .await
+        .await?;
+        refused.map_or(Ok(()), Err)
     }
 
     async fn wait(&self, store: &Store, step: StepName, last: &Progress) -> Result<Seen<Progress>, StepError> {
         let _waits = Waits::begin(self, &store.id);
+        if let Some(error) = self.state().releases.waited(store, step) {
+            return Err(error);
+        }
         loop {
             let seen = self.observe(store, step).await?;
             if seen != Seen::Known(last.clone()) {
@@ -393,7 +407,8 @@ impl Provisioner for ScriptedProvisioner {
     }
 
     async fn made_from(&self, store: &Store) -> Result<Option<Release>, StepError> {
-        Ok(Some(Self::release(store)))
+        let name = self.state().releases.of(&store.id);
+        Ok(Some(Release { name, ..Self::release(store) }))
     }
 
     async fn remember(&self, store: &Store) -> Result<(), StepError> {

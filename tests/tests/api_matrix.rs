@@ -105,6 +105,12 @@ fn request(method: Method, about: &Target) -> Bytes {
             let update_mask = Some(prost_types::FieldMask { paths: vec!["spec.deletion_protection".to_owned()] });
             wire::UpdateRequest { id, update_mask, validate_only: true, ..Default::default() }.encode_to_vec()
         }
+        Method::RetryOperation => {
+            wire::RetryOperationRequest { id, validate_only: true, ..Default::default() }.encode_to_vec()
+        }
+        Method::CancelOperation => {
+            wire::CancelOperationRequest { id, validate_only: true, ..Default::default() }.encode_to_vec()
+        }
         Method::Suspend => wire::SuspendRequest { id, validate_only: true, ..Default::default() }.encode_to_vec(),
         Method::Resume => wire::ResumeRequest { id, validate_only: true, ..Default::default() }.encode_to_vec(),
         Method::WatchStatus => wire::WatchStatusRequest { filter, ..Default::default() }.encode_to_vec(),

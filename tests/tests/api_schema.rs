@@ -127,6 +127,13 @@ fn table() -> Vec<Row> {
         rows.push((message, "tenant", "maxLength", text(63), text(64)));
         rows.push((message, "tenant", "pattern", json!("a.b-c_9"), json!("a-")));
     }
+    rows.extend(rows_of_stores());
+    rows
+}
+
+/// Of the fields that requests about one store share.
+fn rows_of_stores() -> Vec<Row> {
+    let mut rows: Vec<Row> = Vec::new();
     for (message, field) in [
         ("CreateRequest", "store_id"),
         ("GetRequest", "id"),
@@ -135,6 +142,8 @@ fn table() -> Vec<Row> {
         ("UpdateRequest", "id"),
         ("SuspendRequest", "id"),
         ("ResumeRequest", "id"),
+        ("RetryOperationRequest", "id"),
+        ("CancelOperationRequest", "id"),
         ("GetCredentialsRequest", "id"),
     ] {
         rows.push((message, field, "maxLength", json!(id(40)), json!(id(41))));
@@ -143,9 +152,18 @@ fn table() -> Vec<Row> {
             rows.push((message, field, "required", json!("store-a"), json!("")));
         }
     }
-    for message in
-        ["CreateRequest", "DeleteRequest", "UndeleteRequest", "UpdateRequest", "SuspendRequest", "ResumeRequest"]
-    {
+    rows.push(("CancelOperationRequest", "operation_id", "maxLength", json!("~".repeat(64)), json!("~".repeat(65))));
+    rows.push(("CancelOperationRequest", "operation_id", "pattern", json!("op-2"), json!("a b")));
+    for message in [
+        "CreateRequest",
+        "DeleteRequest",
+        "UndeleteRequest",
+        "UpdateRequest",
+        "SuspendRequest",
+        "ResumeRequest",
+        "RetryOperationRequest",
+        "CancelOperationRequest",
+    ] {
         rows.push((message, "request_id", "maxLength", json!("~".repeat(64)), json!("~".repeat(65))));
         rows.push((message, "request_id", "pattern", json!("!~"), json!("a b")));
     }
@@ -238,12 +256,20 @@ fn request(message: &str, field: &str, value: &Value) -> (&'static str, &'static
             request["validate_only"] = true.into();
             ("CreateRequest", "/sendstores.v1.StoreService/Create", request, field.to_owned())
         }
-        "DeleteRequest" | "UndeleteRequest" | "UpdateRequest" | "SuspendRequest" | "ResumeRequest" => {
+        "DeleteRequest"
+        | "UndeleteRequest"
+        | "UpdateRequest"
+        | "SuspendRequest"
+        | "ResumeRequest"
+        | "RetryOperationRequest"
+        | "CancelOperationRequest" => {
             let (message, path) = match message {
                 "DeleteRequest" => ("DeleteRequest", "/sendstores.v1.StoreService/Delete"),
                 "UndeleteRequest" => ("UndeleteRequest", "/sendstores.v1.StoreService/Undelete"),
                 "UpdateRequest" => ("UpdateRequest", "/sendstores.v1.StoreService/Update"),
                 "SuspendRequest" => ("SuspendRequest", "/sendstores.v1.StoreService/Suspend"),
+                "RetryOperationRequest" => ("RetryOperationRequest", "/sendstores.v1.StoreService/RetryOperation"),
+                "CancelOperationRequest" => ("CancelOperationRequest", "/sendstores.v1.StoreService/CancelOperation"),
                 _ => ("ResumeRequest", "/sendstores.v1.StoreService/Resume"),
             };
             let mut request = json!({"id": "store-a", "validate_only": true});

@@ -13,6 +13,7 @@ use sendstores_core::{
     backoff::Backoff,
     credentials::ReadCredentials,
     ledger::{Expected, Ledger, Owner, Write},
+    operation::Patience,
     provisioner::Provisioner,
 };
 use sendstores_server::{
@@ -91,6 +92,7 @@ async fn a_store_of_another_engine_is_made_probed_and_removed_by_the_same_runner
         runs: Policy::RUNS,
         lease: Duration::from_secs(5),
         backoff: Backoff { first: Duration::from_millis(200), most: Duration::from_secs(2) },
+        patience: Patience { whole: Duration::from_secs(600), step: Patience::STEP },
         probe_interval: Some(Duration::from_millis(200)),
         tenants: sendstores_core::admission::TenantLimits::default(),
     };

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use sendstores_core::{
     State, Store, StoreId,
     ledger::{Expected, Ledger, Owner, Write},
+    operation::Patience,
 };
 use sendstores_server::{
     ledger::{RedisConfig, RedisLedger},
@@ -40,6 +41,7 @@ async fn stores_at_rest_cost_no_writes() {
         runs: Policy::RUNS,
         lease: Duration::from_secs(60),
         backoff: Policy::BACKOFF,
+        patience: Patience { whole: Duration::from_secs(600), step: Patience::STEP },
         probe_interval: Some(Duration::from_millis(50)),
         tenants: sendstores_core::admission::TenantLimits::default(),
     };

@@ -62,14 +62,14 @@ pub(super) async fn undelete(global: &Global, args: ChangeArgs) -> Result<(), Fa
 }
 
 /// Waits until the store sells again.
-async fn back(global: &Global, client: &Client, id: &str, limit: Duration) -> Result<(), Failure> {
+pub(super) async fn back(global: &Global, client: &Client, id: &str, limit: Duration) -> Result<(), Failure> {
     let progress = Progress::new(global.json);
     let again = command(global, &format!("get {id} --wait"));
     let store = Wait { client, id, limit, progress: &progress, again: &again }.until_ready().await?;
     arrived(global, &progress, &store, &format!("{id} sells again at {}", text::line(&store.url)))
 }
 
-fn request(args: ChangeArgs) -> ChangeStore {
+pub(super) fn request(args: ChangeArgs) -> ChangeStore {
     let ChangeArgs { id, wait: _, limit: _, etag, request_id, validate_only } = args;
     let mut request = ChangeStore::new(id).validate_only(validate_only);
     if let Some(etag) = etag {
@@ -82,7 +82,7 @@ fn request(args: ChangeArgs) -> ChangeStore {
 }
 
 /// With `--json`, a store that was so already is due as the only line.
-fn arrived(global: &Global, progress: &Progress, store: &Store, text: &str) -> Result<(), Failure> {
+pub(super) fn arrived(global: &Global, progress: &Progress, store: &Store, text: &str) -> Result<(), Failure> {
     match global.json {
         true if progress.shown() => Ok(()),
         true => output::json_line(store),
@@ -90,7 +90,13 @@ fn arrived(global: &Global, progress: &Progress, store: &Store, text: &str) -> R
     }
 }
 
-fn said(global: &Global, store: &Store, validate_only: bool, done: &str, begun: &str) -> Result<(), Failure> {
+pub(super) fn said(
+    global: &Global,
+    store: &Store,
+    validate_only: bool,
+    done: &str,
+    begun: &str,
+) -> Result<(), Failure> {
     let id = text::line(&store.id);
     if validate_only {
         return output::print(&format!("{id} could be {done}"));

@@ -76,6 +76,7 @@ pub(crate) fn sample() -> Store {
         update_time: at(61, 700),
         ready_time: at(48, 200),
         delete_time: None,
+        operation: None,
         release: Some(a_release()),
         available_updates: vec![an_update()],
         purge_time: None,

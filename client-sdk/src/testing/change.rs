@@ -10,7 +10,12 @@ use super::{
     refusal::{about, not_found},
     registry::Call,
 };
-use crate::v1::{Step, Store, step, store::State};
+use crate::v1::{
+    Operation, Step, Store,
+    operation::{Kind, State as OperationState},
+    step,
+    store::State,
+};
 
 /// What a request asks for.
 pub(super) struct Change {
@@ -29,6 +34,9 @@ pub(super) enum Forbidden {
     In(&'static str),
     NotDeleted,
     Protected,
+    /// Its operation has to end first.
+    InProgress,
+    NotCancellable(&'static str),
 }
 
 // === impl Forbidden ===
@@ -44,6 +52,18 @@ impl Forbidden {
             Self::NotDeleted => {
                 let message = format!("the deletion of store {id} was not asked for");
                 about(Code::AlreadyExists, "NOT_DELETED", &message, &[("store_id", id)])
+            }
+            Self::InProgress => {
+                let operation = store.operation.clone().unwrap_or_default();
+                let kind = operation.kind().as_str_name().trim_start_matches("KIND_");
+                let message =
+                    format!("store {id} is {state}, and its operation {} ({kind}) has to end first", operation.id);
+                let metadata = [("store_id", id), ("state", state), ("operation", &operation.id), ("kind", kind)];
+                about(Code::Aborted, "OPERATION_IN_PROGRESS", &message, &metadata)
+            }
+            Self::NotCancellable(why) => {
+                let message = format!("nothing of store {id} can be cancelled: {why}");
+                about(Code::FailedPrecondition, "NOT_CANCELLABLE", &message, &[("store_id", id)])
             }
             Self::Protected => {
                 let message = format!("store {id} is protected from deletion");
@@ -95,9 +115,11 @@ pub(super) fn suspend(store: &mut Store) -> Result<bool, Forbidden> {
         State::Suspending | State::Suspended => Ok(false),
         State::Ready | State::Degraded => {
             begin(store, State::Suspending);
+            operate(store, Kind::Suspend);
             rest(store);
             Ok(true)
         }
+        State::Updating | State::Resuming => Err(Forbidden::InProgress),
         _ => Err(Forbidden::In("READY or DEGRADED")),
     }
 }
@@ -107,6 +129,7 @@ pub(super) fn resume(store: &mut Store) -> Result<bool, Forbidden> {
         State::Resuming => Ok(false),
         State::Suspending | State::Suspended => {
             begin(store, State::Resuming);
+            operate(store, Kind::Resume);
             store.steps.clear();
             Ok(true)
         }
@@ -118,6 +141,7 @@ pub(super) fn undelete(store: &mut Store) -> Result<bool, Forbidden> {
     match store.state() {
         State::Retaining | State::Retained => {
             begin(store, State::Resuming);
+            operate(store, Kind::Resume);
             store.steps.clear();
             (store.delete_time, store.purge_time) = (None, None);
             Ok(true)
@@ -140,6 +164,7 @@ pub(super) fn delete(store: &mut Store, window: Duration, force: bool) -> Result
         store.purge_time = None;
     } else {
         begin(store, State::Retaining);
+        operate(store, Kind::Retain);
         rest(store);
         store.purge_time = Some((SystemTime::now() + window).into());
     }
@@ -158,6 +183,121 @@ pub(super) fn protect(store: &mut Store, wanted: bool) -> Result<bool, Forbidden
     spec.deletion_protection = wanted;
     store.generation += 1;
     Ok(true)
+}
+
+/// Has the store be made from `release`.
+pub(super) fn update(store: &mut Store, release: &str) -> Result<bool, Forbidden> {
+    let state = match store.state() {
+        State::Retaining | State::Retained | State::Deleting => return Err(Forbidden::In("not being deleted")),
+        State::Suspending | State::Resuming => return Err(Forbidden::InProgress),
+        state @ (State::Provisioning | State::Suspended) => state,
+        _ => State::Updating,
+    };
+    let failed = |operation: &Operation| {
+        matches!(operation.state(), OperationState::RolledBack | OperationState::Cancelled | OperationState::Failed)
+    };
+    let goes_on = store.state() != State::Failed && !store.operation.as_ref().is_some_and(failed);
+    let spec = store.spec.get_or_insert_default();
+    if spec.release == release && goes_on {
+        return Ok(false);
+    }
+    let from = std::mem::replace(&mut spec.release, release.to_owned());
+    begin(store, state);
+    operate(store, Kind::Update);
+    if let Some(operation) = &mut store.operation {
+        (operation.from_release, operation.to_release) = (from, release.to_owned());
+        operation.cancellable = state != State::Provisioning;
+        if state == State::Suspended {
+            operation.set_state(OperationState::Queued);
+            operation.start_time = None;
+        }
+    }
+    Ok(true)
+}
+
+/// Begins the last operation again.
+pub(super) fn retry(store: &mut Store) -> Result<bool, Forbidden> {
+    let last = store.operation.clone().unwrap_or_default();
+    let not_done =
+        matches!(last.state(), OperationState::RolledBack | OperationState::Cancelled | OperationState::Failed);
+    let state = match (store.state(), last.kind()) {
+        (State::Provisioning | State::Updating | State::Suspending | State::Resuming, _) => return Ok(false),
+        (State::Retaining | State::Deleting, _) => return Ok(false),
+        (State::Failed, _) if store.ready_time.is_none() => {
+            begin(store, State::Provisioning);
+            store.operation = None;
+            return Ok(true);
+        }
+        (State::Failed, Kind::Suspend) => State::Suspending,
+        (State::Failed, Kind::Resume) => State::Resuming,
+        (State::Failed, Kind::Retain) => State::Retaining,
+        (State::Failed, _) => State::Updating,
+        (State::Ready | State::Degraded, Kind::Update) if not_done => State::Updating,
+        _ => return Err(Forbidden::In("FAILED, or whose last update was rolled back or cancelled,")),
+    };
+    begin(store, state);
+    operate(store, if last.kind() == Kind::Unspecified { Kind::Update } else { last.kind() });
+    if let Some(operation) = &mut store.operation {
+        (operation.from_release, operation.to_release) = (last.from_release, last.to_release);
+        operation.cancellable = state == State::Updating;
+    }
+    Ok(true)
+}
+
+/// Calls the operation off that is meant, or whichever is under way.
+pub(super) fn cancel(store: &mut Store, meant: &str) -> Result<bool, Forbidden> {
+    let Some(operation) = &mut store.operation else {
+        return Err(Forbidden::NotCancellable("no operation is under way"));
+    };
+    if !meant.is_empty() && operation.id != meant {
+        return Err(Forbidden::NotCancellable("another operation was asked for since"));
+    }
+    match (operation.kind(), operation.state()) {
+        (Kind::Update, OperationState::RollingBack) => return Ok(false),
+        (Kind::Update, OperationState::Cancelled) if !meant.is_empty() => return Ok(false),
+        (Kind::Update, OperationState::Running) => operation.set_state(OperationState::RollingBack),
+        (Kind::Update, OperationState::Queued) => {
+            operation.set_state(OperationState::Cancelled);
+            operation.end_time = Some(SystemTime::now().into());
+        }
+        (_, OperationState::Running) => return Err(Forbidden::NotCancellable("it is not an update")),
+        _ => return Err(Forbidden::NotCancellable("no operation is under way")),
+    }
+    operation.cancellable = operation.state() == OperationState::RollingBack;
+    store.generation += 1;
+    Ok(true)
+}
+
+/// Ends the operation that runs: as `state`, or as what was brought back.
+pub(super) fn end(store: &mut Store, state: OperationState) {
+    let (failure, now) = (store.failure.clone(), store.update_time);
+    let Some(operation) = &mut store.operation else { return };
+    let state = match (operation.state(), state) {
+        (OperationState::RollingBack, OperationState::Succeeded) if operation.failure.is_some() => {
+            OperationState::RolledBack
+        }
+        (OperationState::RollingBack, OperationState::Succeeded) => OperationState::Cancelled,
+        (OperationState::Running | OperationState::RollingBack, state) => state,
+        _ => return,
+    };
+    operation.set_state(state);
+    operation.failure = operation.failure.take().or(failure);
+    (operation.end_time, operation.cancellable) = (now, false);
+}
+
+/// Begins an operation of this kind with the intent that was just accepted.
+fn operate(store: &mut Store, kind: Kind) {
+    let now = Some(SystemTime::now().into());
+    let mut operation = Operation {
+        id: format!("op-{}", store.generation),
+        generation: store.generation,
+        create_time: now,
+        start_time: now,
+        ..Operation::default()
+    };
+    operation.set_kind(kind);
+    operation.set_state(OperationState::Running);
+    store.operation = Some(operation);
 }
 
 fn rest(store: &mut Store) {

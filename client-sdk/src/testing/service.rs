@@ -20,11 +20,12 @@ use super::{
     watch::Watcher,
 };
 use crate::v1::{
-    CreateRequest, CreateResponse, DeleteRequest, DeleteResponse, GetCredentialsRequest, GetCredentialsResponse,
-    GetPrincipalRequest, GetPrincipalResponse, GetRequest, GetResponse, GetSummaryRequest, GetSummaryResponse,
-    ListReleasesRequest, ListReleasesResponse, ListRequest, ListResponse, Principal, ResumeRequest, ResumeResponse,
-    Store, SuspendRequest, SuspendResponse, Token, UndeleteRequest, UndeleteResponse, UpdateRequest, UpdateResponse,
-    WatchStatusRequest, WatchStatusResponse, account_service_server::AccountService, principal::Kind, store::State,
+    CancelOperationRequest, CancelOperationResponse, CreateRequest, CreateResponse, DeleteRequest, DeleteResponse,
+    GetCredentialsRequest, GetCredentialsResponse, GetPrincipalRequest, GetPrincipalResponse, GetRequest, GetResponse,
+    GetSummaryRequest, GetSummaryResponse, ListReleasesRequest, ListReleasesResponse, ListRequest, ListResponse,
+    Principal, ResumeRequest, ResumeResponse, RetryOperationRequest, RetryOperationResponse, Store, SuspendRequest,
+    SuspendResponse, Token, UndeleteRequest, UndeleteResponse, UpdateRequest, UpdateResponse, WatchStatusRequest,
+    WatchStatusResponse, account_service_server::AccountService, principal::Kind, store::State,
     store_service_server::StoreService,
 };
 
@@ -262,12 +263,19 @@ impl StoreService for Service {
         let UpdateRequest { id, spec, update_mask, request_id, etag, validate_only } = request;
         let paths = update_mask.unwrap_or_default().paths;
         let mut violations = Violations::default();
-        let named = !paths.is_empty() && paths.iter().all(|path| path == "spec.deletion_protection");
-        violations.check(named, "update_mask", "what can be changed is spec.deletion_protection");
+        let known = ["spec.deletion_protection", "spec.release"];
+        let named = !paths.is_empty() && paths.iter().all(|path| known.contains(&path.as_str()));
+        violations.check(named, "update_mask", "what can be changed is spec.deletion_protection and spec.release");
+        let (spec, names) = (spec.unwrap_or_default(), |path: &str| paths.iter().any(|named| named == path));
+        violations.check(!names("spec.release") || !spec.release.is_empty(), "spec.release", "names no release");
         violations.finish()?;
-        let protect = spec.unwrap_or_default().deletion_protection;
         let change = Change { id, request_id, etag, validate_only, made };
-        let store = change::change(&self.0, call, &change, |store| change::protect(store, protect))?;
+        let store = change::change(&self.0, call, &change, |store| {
+            let protect = names("spec.deletion_protection");
+            let protected = protect && change::protect(store, spec.deletion_protection)?;
+            let updated = names("spec.release") && change::update(store, &spec.release)?;
+            Ok(protected || updated)
+        })?;
         Ok(Response::new(UpdateResponse { store: Some(store) }))
     }
 
@@ -291,6 +299,38 @@ impl StoreService for Service {
         let store =
             change::change(&self.0, call, &Change { id, request_id, etag, validate_only, made }, change::resume)?;
         Ok(Response::new(ResumeResponse { store: Some(store) }))
+    }
+
+    async fn retry_operation(
+        &self,
+        request: Request<RetryOperationRequest>,
+    ) -> Result<Response<RetryOperationResponse>, Status> {
+        let call = self.change(&request, "StoreService/RetryOperation")?;
+        let request = request.into_inner();
+        let made = body(
+            "retry-operation",
+            &RetryOperationRequest { request_id: String::new(), validate_only: false, ..request.clone() },
+        );
+        let RetryOperationRequest { id, request_id, etag, validate_only } = request;
+        let store =
+            change::change(&self.0, call, &Change { id, request_id, etag, validate_only, made }, change::retry)?;
+        Ok(Response::new(RetryOperationResponse { store: Some(store) }))
+    }
+
+    async fn cancel_operation(
+        &self,
+        request: Request<CancelOperationRequest>,
+    ) -> Result<Response<CancelOperationResponse>, Status> {
+        let call = self.change(&request, "StoreService/CancelOperation")?;
+        let request = request.into_inner();
+        let made = body(
+            "cancel-operation",
+            &CancelOperationRequest { request_id: String::new(), validate_only: false, ..request.clone() },
+        );
+        let CancelOperationRequest { id, operation_id, request_id, etag, validate_only } = request;
+        let change = Change { id, request_id, etag, validate_only, made };
+        let store = change::change(&self.0, call, &change, |store| change::cancel(store, &operation_id))?;
+        Ok(Response::new(CancelOperationResponse { store: Some(store) }))
     }
 
     async fn get_credentials(

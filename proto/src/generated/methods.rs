@@ -20,6 +20,8 @@ pub enum Method {
     Update,
     Suspend,
     Resume,
+    RetryOperation,
+    CancelOperation,
     WatchStatus,
     GetCredentials,
     TokenCreate,
@@ -31,7 +33,7 @@ pub enum Method {
 
 impl Method {
     /// Every method once.
-    pub const ALL: &[Self] = &[Self::TenantCreate, Self::TenantGet, Self::TenantList, Self::TenantUpdate, Self::TenantDelete, Self::GetPrincipal, Self::AuditList, Self::Create, Self::Get, Self::List, Self::GetSummary, Self::ListReleases, Self::Delete, Self::Undelete, Self::Update, Self::Suspend, Self::Resume, Self::WatchStatus, Self::GetCredentials, Self::TokenCreate, Self::TokenList, Self::TokenRevoke, Self::Health, Self::Reflection];
+    pub const ALL: &[Self] = &[Self::TenantCreate, Self::TenantGet, Self::TenantList, Self::TenantUpdate, Self::TenantDelete, Self::GetPrincipal, Self::AuditList, Self::Create, Self::Get, Self::List, Self::GetSummary, Self::ListReleases, Self::Delete, Self::Undelete, Self::Update, Self::Suspend, Self::Resume, Self::RetryOperation, Self::CancelOperation, Self::WatchStatus, Self::GetCredentials, Self::TokenCreate, Self::TokenList, Self::TokenRevoke, Self::Health, Self::Reflection];
 
     /// The name, which is short and belongs to one method.
     pub const fn name(self) -> &'static str {
@@ -53,6 +55,8 @@ impl Method {
             Self::Update => "Update",
             Self::Suspend => "Suspend",
             Self::Resume => "Resume",
+            Self::RetryOperation => "RetryOperation",
+            Self::CancelOperation => "CancelOperation",
             Self::WatchStatus => "WatchStatus",
             Self::GetCredentials => "GetCredentials",
             Self::TokenCreate => "TokenCreate",
@@ -220,6 +224,24 @@ pub const METHODS: &[MethodAccess] = &[
         audit: true,
     },
     MethodAccess {
+        method: Method::RetryOperation,
+        path: "/sendstores.v1.StoreService/RetryOperation",
+        rule: Rule::Permission("stores.update"),
+        scope: Scope::Store,
+        effect: Effect::Write,
+        idempotent: true,
+        audit: true,
+    },
+    MethodAccess {
+        method: Method::CancelOperation,
+        path: "/sendstores.v1.StoreService/CancelOperation",
+        rule: Rule::Permission("stores.update"),
+        scope: Scope::Store,
+        effect: Effect::Write,
+        idempotent: true,
+        audit: true,
+    },
+    MethodAccess {
         method: Method::WatchStatus,
         path: "/sendstores.v1.StoreService/WatchStatus",
         rule: Rule::Permission("stores.watch"),
@@ -330,16 +352,18 @@ fn index(path: &str) -> Option<usize> {
         "/sendstores.v1.StoreService/Update" => Some(14),
         "/sendstores.v1.StoreService/Suspend" => Some(15),
         "/sendstores.v1.StoreService/Resume" => Some(16),
-        "/sendstores.v1.StoreService/WatchStatus" => Some(17),
-        "/sendstores.v1.StoreService/GetCredentials" => Some(18),
-        "/sendstores.v1.TokenService/Create" => Some(19),
-        "/sendstores.v1.TokenService/List" => Some(20),
-        "/sendstores.v1.TokenService/Revoke" => Some(21),
-        "/grpc.health.v1.Health/Check" => Some(22),
-        "/grpc.health.v1.Health/List" => Some(23),
-        "/grpc.health.v1.Health/Watch" => Some(24),
-        "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo" => Some(25),
-        "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo" => Some(26),
+        "/sendstores.v1.StoreService/RetryOperation" => Some(17),
+        "/sendstores.v1.StoreService/CancelOperation" => Some(18),
+        "/sendstores.v1.StoreService/WatchStatus" => Some(19),
+        "/sendstores.v1.StoreService/GetCredentials" => Some(20),
+        "/sendstores.v1.TokenService/Create" => Some(21),
+        "/sendstores.v1.TokenService/List" => Some(22),
+        "/sendstores.v1.TokenService/Revoke" => Some(23),
+        "/grpc.health.v1.Health/Check" => Some(24),
+        "/grpc.health.v1.Health/List" => Some(25),
+        "/grpc.health.v1.Health/Watch" => Some(26),
+        "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo" => Some(27),
+        "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo" => Some(28),
         _ => None,
     }
 }

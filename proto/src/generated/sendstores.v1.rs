@@ -2015,6 +2015,12 @@ pub mod failure {
         NodeUnavailable = 21,
         /// A pod of a store that is SUSPENDING does not stop. Retried.
         SuspensionBlocked = 22,
+        /// An update failed, and what the store was made from before could not be brought back. `message` has both causes. Not
+        /// retried: RetryOperation tries the update again.
+        RollbackFailed = 23,
+        /// An update was rolled back, and the shop does not sell on what it ran before. The server does not touch the data: an
+        /// operator must decide. The store is probed, and is READY when it sells again.
+        UpdateNeedsDecision = 24,
     }
     impl Reason {
         /// String value of the enum field names used in the ProtoBuf definition.
@@ -2046,6 +2052,8 @@ pub mod failure {
                 Self::WebhookUnavailable => "REASON_WEBHOOK_UNAVAILABLE",
                 Self::NodeUnavailable => "REASON_NODE_UNAVAILABLE",
                 Self::SuspensionBlocked => "REASON_SUSPENSION_BLOCKED",
+                Self::RollbackFailed => "REASON_ROLLBACK_FAILED",
+                Self::UpdateNeedsDecision => "REASON_UPDATE_NEEDS_DECISION",
             }
         }
         /// Creates an enum from field names used in the ProtoBuf definition.
@@ -2074,6 +2082,8 @@ pub mod failure {
                 "REASON_WEBHOOK_UNAVAILABLE" => Some(Self::WebhookUnavailable),
                 "REASON_NODE_UNAVAILABLE" => Some(Self::NodeUnavailable),
                 "REASON_SUSPENSION_BLOCKED" => Some(Self::SuspensionBlocked),
+                "REASON_ROLLBACK_FAILED" => Some(Self::RollbackFailed),
+                "REASON_UPDATE_NEEDS_DECISION" => Some(Self::UpdateNeedsDecision),
                 _ => None,
             }
         }
@@ -2269,6 +2279,12 @@ pub mod history_entry {
         UpdateRequested = 8,
         /// Undelete was accepted. An EVENT_READY follows when shoppers can buy again.
         UndeleteRequested = 9,
+        /// An update failed or was cancelled, and the store is made from what it was made from before.
+        RolledBack = 10,
+        /// CancelOperation was accepted.
+        CancelRequested = 11,
+        /// RetryOperation was accepted. The event of the operation that begins again precedes it.
+        RetryRequested = 12,
     }
     impl Event {
         /// String value of the enum field names used in the ProtoBuf definition.
@@ -2287,6 +2303,9 @@ pub mod history_entry {
                 Self::ResumeRequested => "EVENT_RESUME_REQUESTED",
                 Self::UpdateRequested => "EVENT_UPDATE_REQUESTED",
                 Self::UndeleteRequested => "EVENT_UNDELETE_REQUESTED",
+                Self::RolledBack => "EVENT_ROLLED_BACK",
+                Self::CancelRequested => "EVENT_CANCEL_REQUESTED",
+                Self::RetryRequested => "EVENT_RETRY_REQUESTED",
             }
         }
         /// Creates an enum from field names used in the ProtoBuf definition.
@@ -2302,6 +2321,171 @@ pub mod history_entry {
                 "EVENT_RESUME_REQUESTED" => Some(Self::ResumeRequested),
                 "EVENT_UPDATE_REQUESTED" => Some(Self::UpdateRequested),
                 "EVENT_UNDELETE_REQUESTED" => Some(Self::UndeleteRequested),
+                "EVENT_ROLLED_BACK" => Some(Self::RolledBack),
+                "EVENT_CANCEL_REQUESTED" => Some(Self::CancelRequested),
+                "EVENT_RETRY_REQUESTED" => Some(Self::RetryRequested),
+                _ => None,
+            }
+        }
+    }
+}
+/// Work on a store that a caller asked for. A failed operation does not make a store FAILED that sells.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Operation {
+    /// Opaque. No two operations of a store have the same.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// What it is for.
+    #[prost(enumeration = "operation::Kind", tag = "2")]
+    pub kind: i32,
+    /// Its progress.
+    #[prost(enumeration = "operation::State", tag = "3")]
+    pub state: i32,
+    /// The generation of the intent that it carries out.
+    #[prost(int64, tag = "4")]
+    pub generation: i64,
+    /// The `request_id` of the request that asked for it. Empty if that had none.
+    #[prost(string, tag = "5")]
+    pub request_id: ::prost::alloc::string::String,
+    /// What it does, for a human. May be empty.
+    #[prost(string, tag = "6")]
+    pub detail: ::prost::alloc::string::String,
+    /// Why it did not succeed.
+    #[prost(message, optional, tag = "7")]
+    pub failure: ::core::option::Option<Failure>,
+    /// When it was accepted.
+    #[prost(message, optional, tag = "8")]
+    pub create_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// When it began. Absent while it is queued.
+    #[prost(message, optional, tag = "9")]
+    pub start_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// When it ended. Absent before that.
+    #[prost(message, optional, tag = "10")]
+    pub end_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Whether CancelOperation is possible now.
+    #[prost(bool, tag = "11")]
+    pub cancellable: bool,
+    /// The release that the store was made from before. Empty if that had no name, and for operations that change no release.
+    #[prost(string, tag = "12")]
+    pub from_release: ::prost::alloc::string::String,
+    /// The release that the store is to be made from. Empty for operations that change no release.
+    #[prost(string, tag = "13")]
+    pub to_release: ::prost::alloc::string::String,
+}
+/// Nested message and enum types in `Operation`.
+pub mod operation {
+    /// What an operation is for.
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        Hash,
+        PartialOrd,
+        Ord,
+        ::prost::Enumeration
+    )]
+    #[repr(i32)]
+    pub enum Kind {
+        /// A kind that this server does not know. A newer version of the server wrote it.
+        Unspecified = 0,
+        /// Another release, after Update.
+        Update = 1,
+        /// After Suspend.
+        Suspend = 2,
+        /// After Resume or Undelete.
+        Resume = 3,
+        /// After Delete of a store that is kept for a time.
+        Retain = 4,
+    }
+    impl Kind {
+        /// String value of the enum field names used in the ProtoBuf definition.
+        ///
+        /// The values are not transformed in any way and thus are considered stable
+        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        pub fn as_str_name(&self) -> &'static str {
+            match self {
+                Self::Unspecified => "KIND_UNSPECIFIED",
+                Self::Update => "KIND_UPDATE",
+                Self::Suspend => "KIND_SUSPEND",
+                Self::Resume => "KIND_RESUME",
+                Self::Retain => "KIND_RETAIN",
+            }
+        }
+        /// Creates an enum from field names used in the ProtoBuf definition.
+        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+            match value {
+                "KIND_UNSPECIFIED" => Some(Self::Unspecified),
+                "KIND_UPDATE" => Some(Self::Update),
+                "KIND_SUSPEND" => Some(Self::Suspend),
+                "KIND_RESUME" => Some(Self::Resume),
+                "KIND_RETAIN" => Some(Self::Retain),
+                _ => None,
+            }
+        }
+    }
+    /// The progress of an operation.
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        Hash,
+        PartialOrd,
+        Ord,
+        ::prost::Enumeration
+    )]
+    #[repr(i32)]
+    pub enum State {
+        /// A state that this server does not know. A newer version of the server wrote it.
+        Unspecified = 0,
+        /// It begins when the store is resumed.
+        Queued = 1,
+        /// Under way. `Store.steps` has its steps.
+        Running = 2,
+        /// What the store was made from before is brought back. `Store.steps` has the steps of this. `failure` says why; without a
+        /// failure, a caller has cancelled the operation.
+        RollingBack = 3,
+        /// Done.
+        Succeeded = 4,
+        /// It failed, and the store is made from what it was made from before. `failure` says why it failed. The server does not try it
+        /// again by itself.
+        RolledBack = 5,
+        /// It failed, and `Store.failure` says where the store is. `failure` has the first cause.
+        Failed = 6,
+        /// A caller cancelled it, or asked for the removal of the store.
+        Cancelled = 7,
+    }
+    impl State {
+        /// String value of the enum field names used in the ProtoBuf definition.
+        ///
+        /// The values are not transformed in any way and thus are considered stable
+        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        pub fn as_str_name(&self) -> &'static str {
+            match self {
+                Self::Unspecified => "STATE_UNSPECIFIED",
+                Self::Queued => "STATE_QUEUED",
+                Self::Running => "STATE_RUNNING",
+                Self::RollingBack => "STATE_ROLLING_BACK",
+                Self::Succeeded => "STATE_SUCCEEDED",
+                Self::RolledBack => "STATE_ROLLED_BACK",
+                Self::Failed => "STATE_FAILED",
+                Self::Cancelled => "STATE_CANCELLED",
+            }
+        }
+        /// Creates an enum from field names used in the ProtoBuf definition.
+        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+            match value {
+                "STATE_UNSPECIFIED" => Some(Self::Unspecified),
+                "STATE_QUEUED" => Some(Self::Queued),
+                "STATE_RUNNING" => Some(Self::Running),
+                "STATE_ROLLING_BACK" => Some(Self::RollingBack),
+                "STATE_SUCCEEDED" => Some(Self::Succeeded),
+                "STATE_ROLLED_BACK" => Some(Self::RolledBack),
+                "STATE_FAILED" => Some(Self::Failed),
+                "STATE_CANCELLED" => Some(Self::Cancelled),
                 _ => None,
             }
         }
@@ -2459,6 +2643,9 @@ pub struct Store {
     /// credentials if there are more than 8 of those, else the oldest other entry.
     #[prost(message, repeated, tag = "19")]
     pub history: ::prost::alloc::vec::Vec<HistoryEntry>,
+    /// The operation that is under way, or the last one. Absent if there was none since the creation of the store.
+    #[prost(message, optional, tag = "20")]
+    pub operation: ::core::option::Option<Operation>,
     /// What the store is made from. Absent before the store was READY.
     #[prost(message, optional, tag = "21")]
     pub release: ::core::option::Option<Release>,
@@ -3017,8 +3204,8 @@ pub struct UpdateRequest {
     /// The new values of the fields that `update_mask` names. Other fields are ignored.
     #[prost(message, optional, tag = "2")]
     pub spec: ::core::option::Option<StoreSpec>,
-    /// The fields to change, by their path in a Store. One of: "spec.deletion_protection". Every path must be one of these, and there
-    /// must be at least one.
+    /// The fields to change, by their path in a Store. One of: "spec.deletion_protection", "spec.release". Every path must be one of
+    /// these, and there must be at least one.
     #[prost(message, optional, tag = "3")]
     pub update_mask: ::core::option::Option<::prost_types::FieldMask>,
     /// Identifies the request, so that a retry has no second effect. Limits as in Create.
@@ -3080,6 +3267,55 @@ pub struct ResumeRequest {
 /// The response of Resume.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ResumeResponse {
+    /// The store after the call.
+    #[prost(message, optional, tag = "1")]
+    pub store: ::core::option::Option<Store>,
+}
+/// The request of RetryOperation.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RetryOperationRequest {
+    /// The id of the store.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// Identifies the request, so that a retry has no second effect. Limits as in Create.
+    #[prost(string, tag = "2")]
+    pub request_id: ::prost::alloc::string::String,
+    /// Only if the store still has this etag. Empty: in any case.
+    #[prost(string, tag = "3")]
+    pub etag: ::prost::alloc::string::String,
+    /// If true, the server checks the request and answers as RetryOperation would, and writes nothing.
+    #[prost(bool, tag = "4")]
+    pub validate_only: bool,
+}
+/// The response of RetryOperation.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RetryOperationResponse {
+    /// The store after the call.
+    #[prost(message, optional, tag = "1")]
+    pub store: ::core::option::Option<Store>,
+}
+/// The request of CancelOperation.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CancelOperationRequest {
+    /// The id of the store.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// The `Operation.id` of the operation. Empty: whichever is under way.
+    #[prost(string, tag = "2")]
+    pub operation_id: ::prost::alloc::string::String,
+    /// Identifies the request, so that a retry has no second effect. Limits as in Create.
+    #[prost(string, tag = "3")]
+    pub request_id: ::prost::alloc::string::String,
+    /// Only if the store still has this etag. Empty: in any case.
+    #[prost(string, tag = "4")]
+    pub etag: ::prost::alloc::string::String,
+    /// If true, the server checks the request and answers as CancelOperation would, and writes nothing.
+    #[prost(bool, tag = "5")]
+    pub validate_only: bool,
+}
+/// The response of CancelOperation.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CancelOperationResponse {
     /// The store after the call.
     #[prost(message, optional, tag = "1")]
     pub store: ::core::option::Option<Store>,
@@ -3220,8 +3456,8 @@ pub enum StoreView {
     /// Not set: the server uses STORE_VIEW_FULL.
     Unspecified = 0,
     /// What a table shows: all but the following. `spec` has only `engine`, `shop.title` and `deletion_protection`, `steps` has
-    /// only the steps that are running or have failed, `failure` has no `diagnosis` and no `suggestion`, and there is no `evidence`,
-    /// no `history`, no `release` and no `available_updates`.
+    /// only the steps that are running or have failed, `failure` and `operation.failure` have no `diagnosis` and no
+    /// `suggestion`, and there is no `evidence`, no `history`, no `release` and no `available_updates`.
     Basic = 1,
     /// Everything.
     Full = 2,
@@ -3591,15 +3827,23 @@ pub mod store_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// Changes fields of a store and returns it. The fields that can be changed are those that the documentation of
-        /// `UpdateRequest.update_mask` names. They need nothing in the cluster: the state of the store stays as it is.
-        /// If the fields have these values already, the call changes nothing and returns the store.
+        /// `UpdateRequest.update_mask` names.
+        /// A new `spec.release` begins an operation: the store is UPDATING, and its shop sells meanwhile. The pods of the new release take
+        /// visitors once they answer; then a probe proves that the shop sells, and the store is READY. If the new release fails, what the
+        /// store was made from before is brought back: the store is READY with `operation.state` ROLLED_BACK and
+        /// `operation.failure`, `spec.release` keeps what was asked for, and the server does not try it again by itself. An update that is
+        /// under way is replaced by a newer one. The update of a SUSPENDED store is QUEUED until the store is resumed.
+        /// A new `spec.deletion_protection` needs nothing in the cluster: the state of the store stays as it is.
+        /// If the fields have these values already, and the store runs this release, the call changes nothing and returns the store.
         /// A repetition with the same `request_id` and the same body within 24 hours has no effect and returns the first response.
         ///
-        /// - INVALID_ARGUMENT: INVALID_FIELD. REQUEST_ID_REUSED, the `request_id` was used with another body.
+        /// - INVALID_ARGUMENT: INVALID_FIELD. RELEASE_UNKNOWN, the server does not offer `spec.release` for the engine. REQUEST_ID_REUSED,
+        ///   the `request_id` was used with another body.
         /// - NOT_FOUND: STORE_NOT_FOUND.
         /// - ABORTED: ETAG_MISMATCH, the store has changed since the given `etag`. WRITE_CONFLICT, the store changes too often;
-        ///   retry.
-        /// - FAILED_PRECONDITION: STATE_FORBIDS, the store is being deleted. STORE_FOREIGN, as for Delete.
+        ///   retry. OPERATION_IN_PROGRESS, the store is SUSPENDING or RESUMING; retry when it has arrived.
+        /// - FAILED_PRECONDITION: STATE_FORBIDS, the store is being deleted. RELEASE_DOWNGRADE, a version in the release is lower
+        ///   than what the store runs. STORE_FOREIGN, as for Delete.
         /// - RESOURCE_EXHAUSTED: LEDGER_FULL, Redis has no room. Nothing was written.
         pub async fn update(
             &mut self,
@@ -3631,7 +3875,7 @@ pub mod store_service_client {
         /// - INVALID_ARGUMENT: INVALID_FIELD. REQUEST_ID_REUSED, the `request_id` was used with another body.
         /// - NOT_FOUND: STORE_NOT_FOUND.
         /// - ABORTED: ETAG_MISMATCH, the store has changed since the given `etag`. WRITE_CONFLICT, the store changes too often;
-        ///   retry.
+        ///   retry. OPERATION_IN_PROGRESS, the store is UPDATING or RESUMING; retry when it has arrived.
         /// - FAILED_PRECONDITION: STATE_FORBIDS, the store is neither READY nor DEGRADED. STORE_FOREIGN, as for Delete.
         /// - RESOURCE_EXHAUSTED: LEDGER_FULL, Redis has no room. Nothing was written.
         pub async fn suspend(
@@ -3688,6 +3932,79 @@ pub mod store_service_client {
             let mut req = request.into_request();
             req.extensions_mut()
                 .insert(GrpcMethod::new("sendstores.v1.StoreService", "Resume"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Begins the last operation of a store again and returns the store: an operation that failed and left the store FAILED, or an update
+        /// that was rolled back or cancelled. A store that is FAILED and was never READY is created again, in state PROVISIONING.
+        /// If an operation is under way, it goes on by itself: the call changes nothing and returns the store.
+        /// A repetition with the same `request_id` and the same body within 24 hours has no effect and returns the first response.
+        ///
+        /// - INVALID_ARGUMENT: INVALID_FIELD. REQUEST_ID_REUSED, the `request_id` was used with another body.
+        /// - NOT_FOUND: STORE_NOT_FOUND.
+        /// - ABORTED: ETAG_MISMATCH, the store has changed since the given `etag`. WRITE_CONFLICT, the store changes too often;
+        ///   retry.
+        /// - FAILED_PRECONDITION: STATE_FORBIDS, nothing has failed. STORE_FOREIGN, as for Delete.
+        /// - RESOURCE_EXHAUSTED: LEDGER_FULL, Redis has no room. Nothing was written.
+        pub async fn retry_operation(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RetryOperationRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RetryOperationResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/sendstores.v1.StoreService/RetryOperation",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("sendstores.v1.StoreService", "RetryOperation"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Calls an update off and returns the store. As long as visitors are not served by the new release (`Operation.cancellable`), what
+        /// the store was made from before is brought back, and the operation ends as CANCELLED. One that is QUEUED never begins.
+        /// If the operation is on its way back or CANCELLED already, the call changes nothing and returns the store.
+        /// A repetition with the same `request_id` and the same body within 24 hours has no effect and returns the first response.
+        ///
+        /// - INVALID_ARGUMENT: INVALID_FIELD. REQUEST_ID_REUSED, the `request_id` was used with another body.
+        /// - NOT_FOUND: STORE_NOT_FOUND.
+        /// - ABORTED: ETAG_MISMATCH, the store has changed since the given `etag`. WRITE_CONFLICT, the store changes too often;
+        ///   retry.
+        /// - FAILED_PRECONDITION: NOT_CANCELLABLE, the operation has ended, is another one than `operation_id` says, serves visitors
+        ///   already, or is not an update: Resume ends a suspension, Undelete a deletion. STORE_FOREIGN, as for Delete.
+        /// - RESOURCE_EXHAUSTED: LEDGER_FULL, Redis has no room. Nothing was written.
+        pub async fn cancel_operation(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CancelOperationRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CancelOperationResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/sendstores.v1.StoreService/CancelOperation",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("sendstores.v1.StoreService", "CancelOperation"),
+                );
             self.inner.unary(req, path, codec).await
         }
         /// Sends every change of the stores that match the filter and that the caller may see.
@@ -3905,15 +4222,23 @@ pub mod store_service_server {
             tonic::Status,
         >;
         /// Changes fields of a store and returns it. The fields that can be changed are those that the documentation of
-        /// `UpdateRequest.update_mask` names. They need nothing in the cluster: the state of the store stays as it is.
-        /// If the fields have these values already, the call changes nothing and returns the store.
+        /// `UpdateRequest.update_mask` names.
+        /// A new `spec.release` begins an operation: the store is UPDATING, and its shop sells meanwhile. The pods of the new release take
+        /// visitors once they answer; then a probe proves that the shop sells, and the store is READY. If the new release fails, what the
+        /// store was made from before is brought back: the store is READY with `operation.state` ROLLED_BACK and
+        /// `operation.failure`, `spec.release` keeps what was asked for, and the server does not try it again by itself. An update that is
+        /// under way is replaced by a newer one. The update of a SUSPENDED store is QUEUED until the store is resumed.
+        /// A new `spec.deletion_protection` needs nothing in the cluster: the state of the store stays as it is.
+        /// If the fields have these values already, and the store runs this release, the call changes nothing and returns the store.
         /// A repetition with the same `request_id` and the same body within 24 hours has no effect and returns the first response.
         ///
-        /// - INVALID_ARGUMENT: INVALID_FIELD. REQUEST_ID_REUSED, the `request_id` was used with another body.
+        /// - INVALID_ARGUMENT: INVALID_FIELD. RELEASE_UNKNOWN, the server does not offer `spec.release` for the engine. REQUEST_ID_REUSED,
+        ///   the `request_id` was used with another body.
         /// - NOT_FOUND: STORE_NOT_FOUND.
         /// - ABORTED: ETAG_MISMATCH, the store has changed since the given `etag`. WRITE_CONFLICT, the store changes too often;
-        ///   retry.
-        /// - FAILED_PRECONDITION: STATE_FORBIDS, the store is being deleted. STORE_FOREIGN, as for Delete.
+        ///   retry. OPERATION_IN_PROGRESS, the store is SUSPENDING or RESUMING; retry when it has arrived.
+        /// - FAILED_PRECONDITION: STATE_FORBIDS, the store is being deleted. RELEASE_DOWNGRADE, a version in the release is lower
+        ///   than what the store runs. STORE_FOREIGN, as for Delete.
         /// - RESOURCE_EXHAUSTED: LEDGER_FULL, Redis has no room. Nothing was written.
         async fn update(
             &self,
@@ -3928,7 +4253,7 @@ pub mod store_service_server {
         /// - INVALID_ARGUMENT: INVALID_FIELD. REQUEST_ID_REUSED, the `request_id` was used with another body.
         /// - NOT_FOUND: STORE_NOT_FOUND.
         /// - ABORTED: ETAG_MISMATCH, the store has changed since the given `etag`. WRITE_CONFLICT, the store changes too often;
-        ///   retry.
+        ///   retry. OPERATION_IN_PROGRESS, the store is UPDATING or RESUMING; retry when it has arrived.
         /// - FAILED_PRECONDITION: STATE_FORBIDS, the store is neither READY nor DEGRADED. STORE_FOREIGN, as for Delete.
         /// - RESOURCE_EXHAUSTED: LEDGER_FULL, Redis has no room. Nothing was written.
         async fn suspend(
@@ -3950,6 +4275,43 @@ pub mod store_service_server {
             &self,
             request: tonic::Request<super::ResumeRequest>,
         ) -> std::result::Result<tonic::Response<super::ResumeResponse>, tonic::Status>;
+        /// Begins the last operation of a store again and returns the store: an operation that failed and left the store FAILED, or an update
+        /// that was rolled back or cancelled. A store that is FAILED and was never READY is created again, in state PROVISIONING.
+        /// If an operation is under way, it goes on by itself: the call changes nothing and returns the store.
+        /// A repetition with the same `request_id` and the same body within 24 hours has no effect and returns the first response.
+        ///
+        /// - INVALID_ARGUMENT: INVALID_FIELD. REQUEST_ID_REUSED, the `request_id` was used with another body.
+        /// - NOT_FOUND: STORE_NOT_FOUND.
+        /// - ABORTED: ETAG_MISMATCH, the store has changed since the given `etag`. WRITE_CONFLICT, the store changes too often;
+        ///   retry.
+        /// - FAILED_PRECONDITION: STATE_FORBIDS, nothing has failed. STORE_FOREIGN, as for Delete.
+        /// - RESOURCE_EXHAUSTED: LEDGER_FULL, Redis has no room. Nothing was written.
+        async fn retry_operation(
+            &self,
+            request: tonic::Request<super::RetryOperationRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RetryOperationResponse>,
+            tonic::Status,
+        >;
+        /// Calls an update off and returns the store. As long as visitors are not served by the new release (`Operation.cancellable`), what
+        /// the store was made from before is brought back, and the operation ends as CANCELLED. One that is QUEUED never begins.
+        /// If the operation is on its way back or CANCELLED already, the call changes nothing and returns the store.
+        /// A repetition with the same `request_id` and the same body within 24 hours has no effect and returns the first response.
+        ///
+        /// - INVALID_ARGUMENT: INVALID_FIELD. REQUEST_ID_REUSED, the `request_id` was used with another body.
+        /// - NOT_FOUND: STORE_NOT_FOUND.
+        /// - ABORTED: ETAG_MISMATCH, the store has changed since the given `etag`. WRITE_CONFLICT, the store changes too often;
+        ///   retry.
+        /// - FAILED_PRECONDITION: NOT_CANCELLABLE, the operation has ended, is another one than `operation_id` says, serves visitors
+        ///   already, or is not an update: Resume ends a suspension, Undelete a deletion. STORE_FOREIGN, as for Delete.
+        /// - RESOURCE_EXHAUSTED: LEDGER_FULL, Redis has no room. Nothing was written.
+        async fn cancel_operation(
+            &self,
+            request: tonic::Request<super::CancelOperationRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CancelOperationResponse>,
+            tonic::Status,
+        >;
         /// Server streaming response type for the WatchStatus method.
         type WatchStatusStream: tonic::codegen::tokio_stream::Stream<
                 Item = std::result::Result<super::WatchStatusResponse, tonic::Status>,
@@ -4550,6 +4912,96 @@ pub mod store_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ResumeSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/sendstores.v1.StoreService/RetryOperation" => {
+                    #[allow(non_camel_case_types)]
+                    struct RetryOperationSvc<T: StoreService>(pub Arc<T>);
+                    impl<
+                        T: StoreService,
+                    > tonic::server::UnaryService<super::RetryOperationRequest>
+                    for RetryOperationSvc<T> {
+                        type Response = super::RetryOperationResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RetryOperationRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as StoreService>::retry_operation(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RetryOperationSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/sendstores.v1.StoreService/CancelOperation" => {
+                    #[allow(non_camel_case_types)]
+                    struct CancelOperationSvc<T: StoreService>(pub Arc<T>);
+                    impl<
+                        T: StoreService,
+                    > tonic::server::UnaryService<super::CancelOperationRequest>
+                    for CancelOperationSvc<T> {
+                        type Response = super::CancelOperationResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CancelOperationRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as StoreService>::cancel_operation(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CancelOperationSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

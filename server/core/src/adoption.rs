@@ -16,6 +16,7 @@ use crate::{
     failure::{Failure, FailureReason},
     id::{StoreId, Uid},
     ledger::Scan,
+    operation::Operation,
     provisioner::StepError,
     release::Release,
     state::{Event, State},
@@ -46,6 +47,8 @@ pub struct Intent {
     /// When the store was READY for the first time. `None`: never, or an older program made the namespace.
     pub ready_time: Option<Timestamp>,
     pub made_from: Option<Box<Release>>,
+    /// The operation that moves it to another release.
+    pub operation: Option<Box<Operation>>,
     /// That nothing of it shall run, as far as its namespace knows.
     pub rest: Option<Rest>,
 }
@@ -189,7 +192,14 @@ fn forgotten(store: &Store, found: &Found, now: Timestamp) -> Option<Store> {
 /// The store as one that was READY, and rests if its namespace says so.
 fn complete(store: Store, ready_time: Timestamp, intent: &Intent, now: Timestamp) -> Store {
     let store = store.complete_since(ready_time, intent.made_from.clone(), now);
-    intent.rest.map_or_else(|| store.clone(), |rest| store.clone().to_rest(rest, now))
+    let store = match intent.rest {
+        Some(rest) => store.to_rest(rest, now),
+        None => store,
+    };
+    match &intent.operation {
+        Some(operation) => store.to_go_on((**operation).clone()),
+        None => store,
+    }
 }
 
 fn taken_back(found: &Found, intent: &Intent, now: Timestamp) -> Store {
@@ -258,6 +268,9 @@ impl fmt::Display for Finding {
             Self::Known => f.write_str("known"),
             Self::Unknown(store) if store.state == State::Deleting => f.write_str("adopted; its removal is under way"),
             Self::Unknown(store) if store.state.rests() => f.write_str("adopted as complete; nothing of it is started"),
+            Self::Unknown(store) if store.is_moving() => {
+                f.write_str("adopted in the middle of an update, which goes on")
+            }
             Self::Unknown(store) if store.ready_time.is_some() => {
                 f.write_str("adopted as complete; probed, and left as it is")
             }

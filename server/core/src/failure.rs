@@ -30,6 +30,10 @@ pub enum FailureReason {
     RemovalBlocked,
     /// A pod of a store that is to be suspended does not stop.
     SuspensionBlocked,
+    /// An update failed, and what the store was made from before could not be brought back.
+    RollbackFailed,
+    /// An update was rolled back, and the shop does not sell.
+    UpdateNeedsDecision,
     Internal,
     /// One that the domain does not name: the engine's own, or one of a newer version.
     Open(ReasonName),
@@ -65,7 +69,7 @@ impl Failure {
 
 impl FailureReason {
     /// The categories that all engines share.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::ClusterUnavailable,
         Self::NamespaceConflict,
         Self::NamespaceMissing,
@@ -85,6 +89,8 @@ impl FailureReason {
         Self::NodeUnavailable,
         Self::RemovalBlocked,
         Self::SuspensionBlocked,
+        Self::RollbackFailed,
+        Self::UpdateNeedsDecision,
         Self::Internal,
     ];
 
@@ -109,9 +115,16 @@ impl FailureReason {
             Self::NodeUnavailable => "NODE_UNAVAILABLE",
             Self::RemovalBlocked => "REMOVAL_BLOCKED",
             Self::SuspensionBlocked => "SUSPENSION_BLOCKED",
+            Self::RollbackFailed => "ROLLBACK_FAILED",
+            Self::UpdateNeedsDecision => "UPDATE_NEEDS_DECISION",
             Self::Internal => "INTERNAL",
             Self::Open(name) => name.as_str(),
         }
+    }
+
+    /// Whether it is a fault of the cluster or of this server, and says nothing of what the store is made from.
+    pub const fn is_of_the_cluster(self) -> bool {
+        matches!(self, Self::ClusterUnavailable | Self::NodeUnavailable | Self::WebhookUnavailable | Self::Internal)
     }
 
     /// A reason that the domain does not name.

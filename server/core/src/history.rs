@@ -53,6 +53,12 @@ pub enum Happening {
     UpdateRequested,
     /// Its deletion was taken back.
     UndeleteRequested,
+    /// What it was made from before was brought back, because an update failed or was cancelled.
+    RolledBack,
+    /// The cancellation of its operation was accepted.
+    CancelRequested,
+    /// Another attempt at its last operation was accepted.
+    RetryRequested,
     /// Something that a newer version did.
     Unknown(Word),
 }
@@ -119,7 +125,7 @@ impl fmt::Display for Actor {
 
 impl Happening {
     /// All that are known.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::Created,
         Self::Ready,
         Self::CredentialsRead,
@@ -129,6 +135,9 @@ impl Happening {
         Self::ResumeRequested,
         Self::UpdateRequested,
         Self::UndeleteRequested,
+        Self::RolledBack,
+        Self::CancelRequested,
+        Self::RetryRequested,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -142,6 +151,9 @@ impl Happening {
             Self::ResumeRequested => "RESUME_REQUESTED",
             Self::UpdateRequested => "UPDATE_REQUESTED",
             Self::UndeleteRequested => "UNDELETE_REQUESTED",
+            Self::RolledBack => "ROLLED_BACK",
+            Self::CancelRequested => "CANCEL_REQUESTED",
+            Self::RetryRequested => "RETRY_REQUESTED",
             Self::Unknown(word) => word.as_str(),
         }
     }

@@ -23,7 +23,7 @@ pub enum State {
     Unknown(Word),
 }
 
-/// What can happen to a store. The first six are intents of a caller, the others findings of reconcile.
+/// What can happen to a store. The first nine are intents of a caller, the others findings of reconcile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Event {
     UpdateRequested,
@@ -35,6 +35,12 @@ pub enum Event {
     UndeleteRequested,
     /// Its removal was asked for, or is due. It cannot be taken back.
     DeleteRequested,
+    /// The creation of a store that failed before it was READY is begun again.
+    CreationRetried,
+    /// Its suspension, which failed, is begun again.
+    SuspensionRetried,
+    /// Its return, which failed, is begun again.
+    ResumptionRetried,
     /// Everything the intent asks for holds, and the shop was seen to sell.
     Converged,
     /// The workloads are gone and the data is kept.
@@ -85,8 +91,9 @@ impl State {
     /// The state after `event`. Deleting absorbs every intent: no event leaves it but `Removed`.
     pub fn next(self, event: Event) -> Result<Self, IllegalTransition> {
         use Event::{
-            Converged, DeleteRequested, GaveUp, NamespaceLost, OperationFailed, ProbeFailed, Removed, ResumeRequested,
-            RetainRequested, Slept, SuspendRequested, UndeleteRequested, UpdateRequested,
+            Converged, CreationRetried, DeleteRequested, GaveUp, NamespaceLost, OperationFailed, ProbeFailed, Removed,
+            ResumeRequested, ResumptionRetried, RetainRequested, Slept, SuspendRequested, SuspensionRetried,
+            UndeleteRequested, UpdateRequested,
         };
         use State::{
             Degraded, Deleted, Deleting, Failed, Provisioning, Ready, Resuming, Retained, Retaining, Suspended,
@@ -110,8 +117,12 @@ impl State {
 
             (Provisioning, UpdateRequested) => Provisioning,
             (Ready | Degraded | Updating | Failed, UpdateRequested) => Updating,
+            (Failed, CreationRetried) => Provisioning,
+            (Failed, SuspensionRetried) => Suspending,
+            (Failed, ResumptionRetried) => Resuming,
             (Ready | Degraded, SuspendRequested) => Suspending,
-            (Suspending | Suspended, SuspendRequested) => self,
+            // The update is carried out when the store is resumed.
+            (Suspending | Suspended, SuspendRequested) | (Suspended, UpdateRequested) => self,
             (Suspending | Suspended, ResumeRequested) => Resuming,
             (Resuming, ResumeRequested) => Resuming,
 
@@ -123,7 +134,11 @@ impl State {
             (Ready | Degraded | Updating | Suspending | Suspended | Resuming | Failed, NamespaceLost) => Failed,
 
             (Provisioning | Updating | Resuming | Failed, SuspendRequested)
-            | (Suspending | Suspended | Resuming, UpdateRequested)
+            | (Suspending | Resuming, UpdateRequested)
+            | (
+                Provisioning | Ready | Degraded | Updating | Suspending | Suspended | Resuming,
+                CreationRetried | SuspensionRetried | ResumptionRetried,
+            )
             | (Provisioning | Ready | Degraded | Updating | Failed, ResumeRequested)
             | (Suspending | Suspended | Failed, Converged)
             | (Provisioning | Ready | Degraded | Updating | Resuming | Failed, Slept)
@@ -170,13 +185,16 @@ impl fmt::Display for State {
 // === impl Event ===
 
 impl Event {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 16] = [
         Self::UpdateRequested,
         Self::SuspendRequested,
         Self::ResumeRequested,
         Self::RetainRequested,
         Self::UndeleteRequested,
         Self::DeleteRequested,
+        Self::CreationRetried,
+        Self::SuspensionRetried,
+        Self::ResumptionRetried,
         Self::Converged,
         Self::Slept,
         Self::ProbeFailed,
@@ -191,6 +209,7 @@ impl Event {
         match self {
             Self::UpdateRequested | Self::SuspendRequested | Self::ResumeRequested => true,
             Self::RetainRequested | Self::UndeleteRequested | Self::DeleteRequested => true,
+            Self::CreationRetried | Self::SuspensionRetried | Self::ResumptionRetried => true,
             Self::Converged | Self::Slept | Self::ProbeFailed | Self::GaveUp | Self::OperationFailed => false,
             Self::Removed | Self::NamespaceLost => false,
         }
@@ -203,19 +222,19 @@ mod tests {
 
     /// One row a state, one column an event, in the order of the `ALL` lists; `-` is illegal.
     const TABLE: &str = "
-                      Update        Suspend     Resume    Retain     Undelete  Delete    Converged  Slept      ProbeFailed GaveUp  OperationFailed  Removed  NamespaceLost
-        PROVISIONING  PROVISIONING  -           -         -          -         DELETING  READY      -          -           FAILED  -                -        -
-        READY         UPDATING      SUSPENDING  -         RETAINING  -         DELETING  READY      -          DEGRADED    -       -                -        FAILED
-        DEGRADED      UPDATING      SUSPENDING  -         RETAINING  -         DELETING  READY      -          DEGRADED    -       -                -        FAILED
-        UPDATING      UPDATING      -           -         RETAINING  -         DELETING  READY      -          -           FAILED  DEGRADED         -        FAILED
-        SUSPENDING    -             SUSPENDING  RESUMING  RETAINING  -         DELETING  -          SUSPENDED  -           FAILED  -                -        FAILED
-        SUSPENDED     -             SUSPENDED   RESUMING  RETAINING  -         DELETING  -          SUSPENDED  -           -       -                -        FAILED
-        RESUMING      -             -           RESUMING  RETAINING  -         DELETING  READY      -          -           FAILED  -                -        FAILED
-        FAILED        UPDATING      -           -         RETAINING  -         DELETING  -          -          -           FAILED  -                -        FAILED
-        RETAINING     -             -           -         RETAINING  RESUMING  DELETING  -          RETAINED   -           FAILED  -                -        FAILED
-        RETAINED      -             -           -         RETAINED   RESUMING  DELETING  -          RETAINED   -           -       -                -        FAILED
-        DELETING      -             -           -         -          -         DELETING  -          -          -           -       -                DELETED  -
-        DELETED       -             -           -         -          -         -         -          -          -           -       -                -        -
+                      Update        Suspend     Resume    Retain     Undelete  Delete    CreateAgain   SuspendAgain  ResumeAgain  Converged  Slept      ProbeFailed GaveUp  OperationFailed  Removed  NamespaceLost
+        PROVISIONING  PROVISIONING  -           -         -          -         DELETING  -             -             -            READY      -          -           FAILED  -                -        -
+        READY         UPDATING      SUSPENDING  -         RETAINING  -         DELETING  -             -             -            READY      -          DEGRADED    -       -                -        FAILED
+        DEGRADED      UPDATING      SUSPENDING  -         RETAINING  -         DELETING  -             -             -            READY      -          DEGRADED    -       -                -        FAILED
+        UPDATING      UPDATING      -           -         RETAINING  -         DELETING  -             -             -            READY      -          -           FAILED  DEGRADED         -        FAILED
+        SUSPENDING    -             SUSPENDING  RESUMING  RETAINING  -         DELETING  -             -             -            -          SUSPENDED  -           FAILED  -                -        FAILED
+        SUSPENDED     SUSPENDED     SUSPENDED   RESUMING  RETAINING  -         DELETING  -             -             -            -          SUSPENDED  -           -       -                -        FAILED
+        RESUMING      -             -           RESUMING  RETAINING  -         DELETING  -             -             -            READY      -          -           FAILED  -                -        FAILED
+        FAILED        UPDATING      -           -         RETAINING  -         DELETING  PROVISIONING  SUSPENDING    RESUMING     -          -          -           FAILED  -                -        FAILED
+        RETAINING     -             -           -         RETAINING  RESUMING  DELETING  -             -             -            -          RETAINED   -           FAILED  -                -        FAILED
+        RETAINED      -             -           -         RETAINED   RESUMING  DELETING  -             -             -            -          RETAINED   -           -       -                -        FAILED
+        DELETING      -             -           -         -          -         DELETING  -             -             -            -          -          -           -       -                DELETED  -
+        DELETED       -             -           -         -          -         -         -             -             -            -          -          -           -       -                -        -
     ";
 
     #[test]

@@ -2,10 +2,13 @@
 
 #[cfg(test)]
 pub(crate) mod fixture;
+mod operations;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
+
+pub use self::operations::{MadeOf, NotCancellable};
 
 use crate::{
     adoption::Rest,
@@ -16,6 +19,7 @@ use crate::{
     id::{StoreId, TenantId, Uid},
     label::Labels,
     lifecycle::Work,
+    operation::Operation,
     release::{Release, ReleaseName},
     resource::UnknownFields,
     revision::Revision,
@@ -64,6 +68,8 @@ pub struct Store {
     pub delete_time: Option<Timestamp>,
     /// From then on it is removed for good. `None`: its deletion was not asked for, or cannot be taken back.
     pub purge_time: Option<Timestamp>,
+    /// The operation that is under way, or the last one. `None`: there was none since its creation.
+    pub operation: Option<Box<Operation>>,
     /// What it was made from, as last seen when it was READY. `None`: it never was, or an older program wrote the record.
     pub made_from: Option<Box<Release>>,
     /// What the record has beside all this; nearly always nothing.
@@ -111,6 +117,7 @@ impl Store {
             ready_time: None,
             delete_time: None,
             purge_time: None,
+            operation: None,
             made_from: None,
             unknown: None,
         }
@@ -191,6 +198,7 @@ impl Store {
         } else {
             next.observed_generation = next.generation;
         }
+        next.note_operation(self, event, now);
         match event {
             Event::Converged => {
                 next.failure = None;
@@ -198,7 +206,8 @@ impl Store {
                 next.finish_steps(now);
                 // A shop that comes and goes would fill the history with it.
                 if self.state.is_transient() {
-                    next.happened(Happening::Ready, Cause::default(), now);
+                    let what = if self.goes_back() { Happening::RolledBack } else { Happening::Ready };
+                    next.happened(what, Cause::default(), now);
                 }
             }
             Event::RetainRequested => {
@@ -226,8 +235,13 @@ impl Store {
             Event::ProbeFailed if self.state == State::Ready => {
                 next.steps.iter_mut().for_each(|step| step.attempt = step.attempt.min(1));
             }
-            // What the steps of the intent before came to says nothing of this one.
-            Event::UpdateRequested => next.steps = pending(&self.steps),
+            Event::UpdateRequested => {
+                // What the steps of the intent before came to says nothing of this one. One of a suspended store begins later.
+                if state != State::Suspended {
+                    next.steps = pending(&self.steps);
+                }
+                next.happened(Happening::UpdateRequested, Cause::default(), now);
+            }
             Event::ResumeRequested => {
                 next.steps = pending(&self.steps);
                 next.happened(Happening::ResumeRequested, Cause::default(), now);
@@ -235,6 +249,11 @@ impl Store {
             Event::SuspendRequested => {
                 next.steps = vec![Step::pending(StepName::SUSPENSION)];
                 next.happened(Happening::SuspendRequested, Cause::default(), now);
+            }
+            Event::CreationRetried | Event::ResumptionRetried => next.steps = pending(&self.steps),
+            Event::SuspensionRetried => next.steps = vec![Step::pending(StepName::SUSPENSION)],
+            Event::OperationFailed if self.goes_back() => {
+                next.happened(Happening::RolledBack, Cause::default(), now);
             }
             Event::Slept => {
                 next.failure = None;
@@ -304,6 +323,9 @@ impl Store {
             step.start_time = step.start_time.or(Some(now));
             step.end_time = Some(now);
         }
+        if let Some(operation) = next.operation.as_mut().filter(|operation| operation.lacks_failure()) {
+            operation.failure = Some(Box::new(failure.clone()));
+        }
         next.failure = Some(failure);
         next.update_time = now;
         next
@@ -323,9 +345,7 @@ impl Store {
     pub fn protected(&self, deletion_protection: bool, now: Timestamp) -> Self {
         let mut next = self.clone();
         next.spec.deletion_protection = deletion_protection;
-        next.generation = next.generation.saturating_add(1);
-        next.happened(Happening::UpdateRequested, Cause::default(), now);
-        next.update_time = now;
+        next.asked(Happening::UpdateRequested, now);
         next
     }
 

@@ -8,6 +8,7 @@ use rand::RngExt;
 use sendstores_core::{
     backoff::Backoff,
     ledger::{Ledger, LedgerError, Owner},
+    operation::Patience,
 };
 use sendstores_mcp::Tools;
 use tokio::net::TcpListener;
@@ -295,11 +296,7 @@ fn owner() -> Owner {
 }
 
 fn policy(config: &Config) -> Policy {
-    Policy {
-        runs: Policy::RUNS,
-        lease: config.lease,
-        backoff: Policy::BACKOFF,
-        probe_interval: config.probe_interval,
-        tenants: config.access.tenants.defaults,
-    }
+    let patience = Patience { whole: config.deadlines.update, step: Patience::STEP };
+    let (lease, probe_interval, tenants) = (config.lease, config.probe_interval, config.access.tenants.defaults);
+    Policy { runs: Policy::RUNS, lease, backoff: Policy::BACKOFF, patience, probe_interval, tenants }
 }

@@ -1,5 +1,7 @@
 //! Domain to wire.
 
+mod operation;
+
 use prost_types::Timestamp as WireTime;
 use sendstores_core::{
     Cause, Diagnosis, Engine, Engines, Evidence, Failure, FailureReason, Happening, HistoryEntry, State, Step,
@@ -29,6 +31,7 @@ pub(super) fn store(store: &Store, engines: Engines) -> wire::Store {
         ready_time,
         delete_time,
         purge_time,
+        operation: _,
         made_from,
         unknown: _,
     } = store;
@@ -59,6 +62,10 @@ pub(super) fn store(store: &Store, engines: Engines) -> wire::Store {
         // They change without the store; see `cached::with_updates`.
         available_updates: Vec::new(),
         history: history.entries().iter().map(entry).collect(),
+        operation: operation::wire(store, |failure| wire::Failure {
+            suggestion: engines.suggestion(spec.engine, id, failure),
+            ..self::failure(failure)
+        }),
     }
 }
 
@@ -78,7 +85,7 @@ pub(super) fn basic(store: &Store) -> wire::Store {
             deletion_protection: store.spec.deletion_protection,
         }),
         state: state(store.state).into(),
-        failure: store.failure.as_ref().map(|failure| wire::Failure { diagnosis: None, ..self::failure(failure) }),
+        failure: store.failure.as_ref().map(short_failure),
         steps: store.steps.iter().filter(shown).map(step).collect(),
         evidence: Vec::new(),
         url: store.url.clone(),
@@ -94,7 +101,12 @@ pub(super) fn basic(store: &Store) -> wire::Store {
         release: None,
         available_updates: Vec::new(),
         history: Vec::new(),
+        operation: operation::wire(store, short_failure),
     }
+}
+
+fn short_failure(failure: &Failure) -> wire::Failure {
+    wire::Failure { diagnosis: None, ..self::failure(failure) }
 }
 
 fn spec(spec: &StoreSpec) -> wire::StoreSpec {
@@ -207,6 +219,9 @@ fn entry(entry: &HistoryEntry) -> wire::HistoryEntry {
         Happening::ResumeRequested => Event::ResumeRequested,
         Happening::UpdateRequested => Event::UpdateRequested,
         Happening::UndeleteRequested => Event::UndeleteRequested,
+        Happening::RolledBack => Event::RolledBack,
+        Happening::CancelRequested => Event::CancelRequested,
+        Happening::RetryRequested => Event::RetryRequested,
         Happening::Unknown(_) => Event::Unspecified,
     };
     wire::HistoryEntry {

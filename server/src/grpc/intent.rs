@@ -141,7 +141,11 @@ impl<L: Ledger> StoreApi<L> {
         if let Some(word) = self.engines().foreign_word(store) {
             return Err(Refusal::StoreForeign(intent.id.clone(), word));
         }
-        next(store)
+        let asked_by = |next: Store| match &intent.operation {
+            Some(operation) => next.asked_by(&operation.id),
+            None => next,
+        };
+        Ok(next(store)?.map(asked_by))
     }
 }
 

@@ -35,7 +35,7 @@ impl Violations {
     }
 
     /// The value of a field that may be empty.
-    fn optional<T: FromStr<Err = Invalid>>(&mut self, field: &str, text: &str) -> Option<T> {
+    pub(super) fn optional<T: FromStr<Err = Invalid>>(&mut self, field: &str, text: &str) -> Option<T> {
         if text.is_empty() { None } else { self.parse(field, text) }
     }
 

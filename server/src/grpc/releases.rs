@@ -1,12 +1,16 @@
 //! ListReleases, and which release a new store is made from.
 
-use sendstores_core::{AvailableUpdate, Offer, Release, StoreSpec, ledger::Ledger, version::Distance};
+use sendstores_core::{
+    AvailableUpdate, Offer, Release, ReleaseName, Store, StoreSpec,
+    ledger::Ledger,
+    version::{Change, Distance},
+};
 use sendstores_proto::v1 as wire;
 use wire::{available_update::Kind, list_releases_response};
 
 use super::{
     StoreApi, convert,
-    status::{Refusal, ReleaseUnknown},
+    status::{Forbidden, Refusal, ReleaseUnknown},
 };
 
 // === impl StoreApi ===
@@ -15,6 +19,23 @@ impl<L: Ledger> StoreApi<L> {
     pub(super) async fn handle_list_releases(&self) -> Result<wire::ListReleasesResponse, Refusal> {
         let releases = self.backend()?.releases.offers().iter().map(offer).collect();
         Ok(wire::ListReleasesResponse { releases })
+    }
+
+    /// Refuses the update of `store` to a release that is not offered, or of which a part is older than what the store runs: no
+    /// database goes back to an older version of its software.
+    pub(super) fn allow_update(&self, store: &Store, release: &ReleaseName) -> Result<(), Refusal> {
+        let (offers, engine) = (self.backend()?.releases.offers(), store.spec.engine);
+        let Some(offer) = offers.find(engine, release) else {
+            return Err(ReleaseUnknown { name: release.clone(), engine }.into());
+        };
+        let runs = store.made_from.as_deref().filter(|runs| runs.name.as_ref() != Some(release));
+        match runs.map(|runs| runs.versions.change(&offer.versions)) {
+            Some(Change::Older) => {
+                let (id, release) = (store.id.clone(), release.clone());
+                Err(Forbidden::Downgrade { id, release }.into())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Refuses a release that is not offered. Where none is named, the default is filled in, if an operator has declared one.

@@ -403,6 +403,30 @@ impl<L: Ledger> StoreService for StoreApi<L> {
         .await
     }
 
+    /// As Suspend.
+    async fn retry_operation(
+        &self,
+        request: Request<wire::RetryOperationRequest>,
+    ) -> Result<Response<wire::RetryOperationResponse>, Status> {
+        let by = by(&request);
+        self.answer_newest(request, async |api: &Self, request, caller| {
+            api.handle_retry_operation(request, &caller.scope, by).await
+        })
+        .await
+    }
+
+    /// As Suspend.
+    async fn cancel_operation(
+        &self,
+        request: Request<wire::CancelOperationRequest>,
+    ) -> Result<Response<wire::CancelOperationResponse>, Status> {
+        let by = by(&request);
+        self.answer_newest(request, async |api: &Self, request, caller| {
+            api.handle_cancel_operation(request, &caller.scope, by).await
+        })
+        .await
+    }
+
     type WatchStatusStream = DecodedMessages;
 
     async fn watch_status(

@@ -62,8 +62,21 @@ fn resuming(store: &Store, cause: Cause) -> Result<Option<Store>, Refusal> {
 
 /// The store after `event`, if its state allows that.
 pub(super) fn after(store: &Store, event: Event, cause: Cause) -> Result<Store, Refusal> {
-    let forbids = |_| Forbidden::State { id: store.id.clone(), state: store.state, event };
-    Ok(store.after(event, SystemTime::now().into()).map_err(forbids)?.by(cause))
+    let next = store.after(event, SystemTime::now().into()).map_err(|_| forbids(store, event))?;
+    Ok(next.by(cause))
+}
+
+/// Why `event` is not possible: for good, or for as long as an operation is under way.
+pub(super) fn forbids(store: &Store, event: Event) -> Forbidden {
+    match store.under_way().filter(|_| store.blocks(event)) {
+        Some(operation) => Forbidden::InProgress {
+            id: store.id.clone(),
+            state: store.state,
+            operation: operation.id.clone(),
+            kind: operation.kind,
+        },
+        None => Forbidden::State { id: store.id.clone(), state: store.state, event },
+    }
 }
 
 fn parse_suspend(request: wire::SuspendRequest, scope: &Scope) -> Result<Intent, Refusal> {

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use sendstores_core::{Cause, Event, Scope, Store, ledger::Ledger};
+use sendstores_core::{Cause, Event, ReleaseName, Scope, Store, ledger::Ledger};
 use sendstores_proto::v1 as wire;
 
 use super::{
@@ -12,15 +12,18 @@ use super::{
     create::digest,
     intent::{Fields, Intent},
     parse::Violations,
-    status::{Forbidden, Refusal},
+    status::Refusal,
+    suspend::forbids,
 };
 
 /// The paths that a mask may have.
 const PROTECTION: &str = "spec.deletion_protection";
+const RELEASE: &str = "spec.release";
 
 /// What is to be different.
 struct Changes {
     deletion_protection: Option<bool>,
+    release: Option<ReleaseName>,
 }
 
 // === impl StoreApi ===
@@ -33,7 +36,15 @@ impl<L: Ledger> StoreApi<L> {
         by: By,
     ) -> Result<wire::UpdateResponse, Refusal> {
         let (intent, changes) = parse_update(request, scope)?;
-        let store = self.intend(&intent, scope, &by, |store| changes.made_to(store, by.cause.clone())).await?;
+        let changed = |store: &Store| {
+            let next = changes.made_to(store, by.cause.clone())?;
+            match (&next, &changes.release) {
+                (Some(_), Some(release)) => self.allow_update(store, release)?,
+                _ => {}
+            }
+            Ok(next)
+        };
+        let store = self.intend(&intent, scope, &by, changed).await?;
         Ok(wire::UpdateResponse { store: Some(convert::store(&store, self.engines())) })
     }
 }
@@ -43,13 +54,22 @@ impl<L: Ledger> StoreApi<L> {
 impl Changes {
     /// The store with these changes; `None` where it is so already.
     fn made_to(&self, store: &Store, cause: Cause) -> Result<Option<Store>, Refusal> {
-        let Self { deletion_protection } = *self;
+        let Self { deletion_protection, release } = self;
         if store.state.is_going() {
-            let (id, event) = (store.id.clone(), Event::UpdateRequested);
-            return Err(Forbidden::State { id, state: store.state, event }.into());
+            return Err(forbids(store, Event::UpdateRequested).into());
         }
-        let changed = deletion_protection.filter(|wanted| *wanted != store.spec.deletion_protection);
-        Ok(changed.map(|wanted| store.protected(wanted, SystemTime::now().into()).by(cause)))
+        let now = SystemTime::now().into();
+        let protection = deletion_protection.filter(|wanted| *wanted != store.spec.deletion_protection);
+        let protected = protection.map(|wanted| store.protected(wanted, now).by(cause.clone()));
+        let updated = match release {
+            Some(release) => {
+                let store = protected.as_ref().unwrap_or(store);
+                let next = store.updated(release, now).map_err(|_| forbids(store, Event::UpdateRequested))?;
+                next.map(|next| next.by(cause))
+            }
+            None => None,
+        };
+        Ok(updated.or(protected))
     }
 }
 
@@ -62,12 +82,17 @@ fn parse_update(request: wire::UpdateRequest, scope: &Scope) -> Result<(Intent, 
     let intent = fields.parse(&mut violations, scope);
     let paths = update_mask.unwrap_or_default().paths;
     if paths.is_empty() {
-        violations.add("update_mask", format!("names no field; one that can be changed is {PROTECTION}"));
+        violations
+            .add("update_mask", format!("names no field; those that can be changed are {PROTECTION} and {RELEASE}"));
     }
-    for path in paths.iter().filter(|path| *path != PROTECTION) {
+    for path in paths.iter().filter(|path| ![PROTECTION, RELEASE].contains(&path.as_str())) {
         let path: String = path.chars().take(64).collect();
-        violations.add("update_mask", format!("{path:?} cannot be changed; what can be is {PROTECTION}"));
+        let why = format!("{path:?} cannot be changed; what can be is {PROTECTION} and {RELEASE}");
+        violations.add("update_mask", why);
     }
-    let deletion_protection = Some(spec.unwrap_or_default().deletion_protection);
-    violations.finish(intent.map(|intent| (intent, Changes { deletion_protection })))
+    let names = |path: &str| paths.iter().any(|named| named == path);
+    let spec = spec.unwrap_or_default();
+    let deletion_protection = names(PROTECTION).then_some(spec.deletion_protection);
+    let release = if names(RELEASE) { violations.parse(RELEASE, &spec.release) } else { None };
+    violations.finish(intent.map(|intent| (intent, Changes { deletion_protection, release })))
 }

@@ -8,6 +8,7 @@
 
 pub(super) mod audit;
 mod diagnosis;
+mod operation;
 mod release;
 mod store;
 mod tenant;

@@ -52,6 +52,8 @@ pub fn usual(id: &StoreId, failure: &Failure) -> String {
         FailureReason::PodUnschedulable => {
             format!("Give the cluster room, or ask for less in the values file: {}", look("pods"))
         }
+        FailureReason::RollbackFailed => rollback(id),
+        FailureReason::UpdateNeedsDecision => decision(&look("pods")),
         FailureReason::DatabaseUnavailable
         | FailureReason::ApplicationUnavailable
         | FailureReason::BootstrapFailed
@@ -69,6 +71,18 @@ pub fn usual(id: &StoreId, failure: &Failure) -> String {
         FailureReason::Internal => "Report it with the server's log lines of this store".to_owned(),
         FailureReason::Open(reason) => format!("Ask a server of the newer version that wrote the reason {reason}"),
     }
+}
+
+fn rollback(id: &StoreId) -> String {
+    format!(
+        "Read both causes in the message, mend what keeps the store from what it ran before, and try again: sendstores retry {id}"
+    )
+}
+
+fn decision(look: &str) -> String {
+    format!(
+        "See why what it ran before does not sell ({look}); update it to a release that does, or put its data back from a backup"
+    )
 }
 
 fn conflict(id: &StoreId) -> String {

@@ -140,7 +140,10 @@ fn intent(namespace: &Namespace, found: &Found, engines: Engines) -> Result<Inte
     });
     let made_from = annotation(names::MADE_FROM)
         .and_then(|text| settings::read_release(text).inspect_err(|why| unusable(names::MADE_FROM, why)).ok());
-    Ok(Intent { new, generation, ready_time, made_from: made_from.map(Box::new), rest: rest(namespace) })
+    let operation = annotation(names::OPERATION)
+        .and_then(|text| settings::read_operation(text).inspect_err(|why| unusable(names::OPERATION, why)).ok());
+    let (made_from, operation) = (made_from.map(Box::new), operation.map(Box::new));
+    Ok(Intent { new, generation, ready_time, made_from, operation, rest: rest(namespace) })
 }
 
 /// A purge time that cannot be read is none: the store is suspended, and not removed.
@@ -152,7 +155,7 @@ fn rest(namespace: &Namespace) -> Option<Rest> {
 
 #[cfg(test)]
 mod tests {
-    use sendstores_core::{State, Store};
+    use sendstores_core::{Event, Failure, FailureReason, State, Store};
 
     use super::*;
     use crate::{
@@ -177,8 +180,9 @@ mod tests {
         let found = found(&namespace(), ENGINES).unwrap();
         assert_eq!((&found.id, &found.uid, found.going), (&store.id, &store.uid, false));
         assert_eq!(found.created.as_micros(), 1_767_323_045_000_000);
-        let Intent { new, generation, ready_time, made_from, rest } = *found.intent.unwrap();
+        let Intent { new, generation, ready_time, made_from, operation, rest } = *found.intent.unwrap();
         assert_eq!((generation, ready_time, made_from, rest), (store.generation, None, None, None));
+        assert_eq!(operation, None);
         assert_eq!((new.id, new.uid, new.tenant), (store.id, store.uid, store.tenant));
         assert_eq!((new.labels, new.spec, new.url), (store.labels, store.spec, store.url));
     }
@@ -198,6 +202,32 @@ mod tests {
         let found = found(&namespace, ENGINES).unwrap();
         let intent = found.intent.unwrap();
         assert_eq!((intent.ready_time, intent.made_from), (Some(found.created), None));
+    }
+
+    #[test]
+    fn a_namespace_says_that_its_store_moves_to_another_release_and_back() {
+        let now = Timestamp::from_micros(1_767_323_999_000_000);
+        let ready = fixtures::store().after(Event::Converged, now).unwrap();
+        let ready = Store { made_from: Some(Box::new(fixtures::release())), ..ready };
+        let updating = ready.updated(&"2026-11".parse().unwrap(), now).unwrap().unwrap();
+        let failure = Failure {
+            reason: FailureReason::ImageUnavailable,
+            message: "the image \"a\" cannot be pulled".to_owned(),
+            step: updating.steps.first().map(|step| step.name),
+            attempt: 1,
+            retry_time: None,
+            diagnosis: None,
+        };
+        for store in [updating.clone(), updating.rolling_back(failure, now)] {
+            let namespace = steps::namespace::wanted(&store, "here");
+            let intent = found(&namespace, ENGINES).unwrap().intent.unwrap();
+            assert_eq!(intent.operation, store.operation);
+            let ended = store.after(Event::Converged, now).unwrap();
+            assert!(!steps::namespace::wanted(&ended, "here").annotations().contains_key(names::OPERATION));
+        }
+        let mut damaged = steps::namespace::wanted(&updating, "here");
+        damaged.annotations_mut().insert(names::OPERATION.to_owned(), "{".to_owned());
+        assert_eq!(found(&damaged, ENGINES).unwrap().intent.unwrap().operation, None, "it stays what it runs");
     }
 
     #[test]

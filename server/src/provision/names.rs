@@ -26,6 +26,8 @@ pub(crate) const READY_TIME: &str = "sendstores.dev/ready-time";
 pub(crate) const SUSPENDED: &str = "sendstores.dev/suspended";
 /// Present while the store is kept although its deletion was asked for: when it is removed for good.
 pub(crate) const PURGE_TIME: &str = "sendstores.dev/purge-time";
+/// The operation that moves the store to another release, while it is under way.
+pub(crate) const OPERATION: &str = "sendstores.dev/operation";
 /// What the store was made from.
 pub(crate) const MADE_FROM: &str = "sendstores.dev/made-from";
 

@@ -1,5 +1,6 @@
 //! A store's spec as JSON, for the namespace's annotations.
 
+mod operation;
 mod release;
 
 use k8s_openapi::jiff;
@@ -8,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+pub(crate) use operation::{operation, read_operation};
 pub(crate) use release::{read_release, release};
 
 use crate::shop::StoredShop;

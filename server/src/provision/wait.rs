@@ -33,7 +33,7 @@ pub(crate) async fn step(
     last: &Progress,
 ) -> Result<Seen<Progress>, StepError> {
     let StepDef { facts, watches, .. } = *steps::find(context, store, name)?;
-    let deadline = Instant::now() + patience(context, last);
+    let deadline = Instant::now() + patience(context, store, last);
     // Before the first observation, so that no change between the two is missed.
     let changes = context.informers.subscribe(watched(store, watches));
     let mut look = FIRST_LOOK;
@@ -51,7 +51,9 @@ pub(crate) async fn step(
         if timeout_at(deadline, next).await.is_err() {
             // A change may not have been reported: it is seen now.
             return match steps::observe(context, store, name).await? {
-                Seen::Known(seen) if same(&seen, last) => Err(late(facts.usual_reason, &seen, patience(context, last))),
+                Seen::Known(seen) if same(&seen, last) => {
+                    Err(late(facts.usual_reason, &seen, patience(context, store, last)))
+                }
                 other => Ok(other),
             };
         }
@@ -153,8 +155,10 @@ fn same(seen: &Progress, last: &Progress) -> bool {
 }
 
 /// How long `last` may stay as it is.
-fn patience(context: &Context, last: &Progress) -> Duration {
+fn patience(context: &Context, store: &Store, last: &Progress) -> Duration {
     match last {
+        // Visitors are sent to what does not sell, and there is something to go back to.
+        Progress::Failing(_) if store.is_moving() => context.deadlines.storefront.min(context.deadlines.trouble),
         Progress::Failing(_) => context.deadlines.storefront,
         Progress::Waiting(Waiting { outlook: Outlook::Stuck, .. }) => context.deadlines.trouble,
         Progress::Waiting(Waiting { outlook: Outlook::Starting, .. }) => context.deadlines.start,

@@ -3,6 +3,7 @@
 mod clock;
 mod failing;
 mod resting;
+mod updating;
 
 use std::time::{Duration, SystemTime};
 
@@ -320,7 +321,11 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
         self.at_step(step, false, &detail).await?;
         let seen = {
             let _lent = self.slot.lend();
-            self.reconciler.provisioner.wait(&self.store, step, &last).await?
+            let seen = self.reconciler.provisioner.wait(&self.store, step, &last);
+            match timeout(self.store.time_left(self.reconciler.policy.patience, now()), seen).await {
+                Ok(seen) => seen?,
+                Err(_) => return Err(self.overdue(step, &detail).into()),
+            }
         };
         self.note(step, seen);
         Ok(())
@@ -351,7 +356,8 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
         let (before, first) = (self.store.state, self.store.ready_time.is_none());
         let provisioner = &self.reconciler.provisioner;
         let permit = self.permit().await;
-        next.made_from = provisioner.made_from(&next).await?.map(Box::new).or(next.made_from);
+        // As it was until now: what it ran toward tells its name.
+        next.made_from = provisioner.made_from(&self.store).await?.map(Box::new).or(next.made_from);
         // Before the record: whenever the ledger is lost, no store that was READY is taken for one that never was.
         provisioner.remember(&next).await?;
         drop(permit);
@@ -414,7 +420,11 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
     }
 
     async fn record(&mut self, next: Store) -> Result<(), NotRecorded> {
+        let was_open = self.store.under_way().is_some();
         self.store = record::record(&self.reconciler.ledger, self.fence, &self.store, next).await?;
+        if was_open {
+            updating::count(self.store.operation.as_deref());
+        }
         Ok(())
     }
 }

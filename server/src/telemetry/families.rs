@@ -109,6 +109,7 @@ pub const ALL: &[Family] = &[
     counter("sendstores_limited_total", &["limit"], Zero::Each(LIMITS), "Calls that a limit refused"),
     gauge("sendstores_mirror_lag_seconds", &[], Zero::No, "How old what this replica reads may be at most, in seconds; up to 4 while it follows Redis and nothing changes"),
     counter("sendstores_oidc_key_fetches_total", &["outcome"], Zero::Each(&["fetched", "failed"]), "How often keys were asked of an issuer of OpenID Connect"),
+    counter("sendstores_operations_total", &["kind", "outcome"], Zero::No, "Updates, suspensions, returns and retentions that have ended, by how they ended; not those that another call has ended"),
     counter("sendstores_panics_total", &["where"], Zero::Each(&["call", "cron", "informer", "probe", "record", "run"]), "Panics, by the work that they ended; please report any"),
     histogram("sendstores_permit_wait_seconds", STEPS, &["permit", "queue"], "How long acts waited for a permit, in seconds"),
     gauge("sendstores_permits_wanted", &["permit", "queue"], Zero::No, "Acts that wait for a permit"),

@@ -2,6 +2,7 @@
 
 mod replicas;
 mod suspension;
+mod updates;
 mod waiting;
 
 use std::time::{Duration, SystemTime};
@@ -10,6 +11,7 @@ use sendstores_core::{
     Engine, Event, FailureReason, Revision, State, Step, StepName, StepState, Store, StoreId,
     backoff::Backoff,
     ledger::{Expected, Ledger, LogPage, Owner, Write},
+    operation::Patience,
     provisioner::StepError,
 };
 use sendstores_server::{
@@ -37,6 +39,7 @@ struct World {
     cluster: ScriptedProvisioner,
     /// The permits of each class, and the runs.
     bounds: Bounds,
+    patience: Patience,
     stop: CancellationToken,
     _guard: DropGuard,
 }
@@ -72,7 +75,8 @@ impl World {
     fn without_replica() -> Self {
         let (ledger, stop) = (MemoryLedger::default(), CancellationToken::new());
         let bounds = Bounds::default();
-        Self { ledger, cluster: ScriptedProvisioner::new(), bounds, stop: stop.clone(), _guard: stop.drop_guard() }
+        let (cluster, patience) = (ScriptedProvisioner::new(), updates::PATIENCE);
+        Self { ledger, cluster, bounds, patience, stop: stop.clone(), _guard: stop.drop_guard() }
     }
 
     /// One more replica on the same ledger and cluster.
@@ -84,6 +88,7 @@ impl World {
             runs: self.bounds.runs,
             lease: LEASE,
             backoff: Backoff { first: Duration::from_millis(5), most: Duration::from_millis(20) },
+            patience: self.patience,
             probe_interval: Some(Duration::from_millis(50)),
             tenants: sendstores_core::admission::TenantLimits::default(),
         };

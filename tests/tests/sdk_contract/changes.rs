@@ -1,6 +1,8 @@
 //! Changes of one store that a caller asks for.
 
-use sendstores_client::{ChangeStore, CreateStore, DeleteStore, Engine, Error, State, Store, UpdateStore};
+use sendstores_client::{
+    ChangeStore, CreateStore, DeleteStore, Engine, Error, State, Store, UpdateStore, v1::operation::Kind,
+};
 
 use super::{Subject, create, sdk_rig::refusal};
 
@@ -35,7 +37,7 @@ pub(super) async fn a_suspension_is_guarded_and_repeated(subject: Subject) {
     let back = client.resume("store-a").await.expect("accepted");
     assert_eq!((back.state(), back.generation), (State::Resuming, 3));
     assert_eq!(client.resume("store-a").await.expect("it is on its way").generation, 3);
-    assert_eq!(refusal(client.suspend("store-a").await).reason(), Some("STATE_FORBIDS"));
+    assert_eq!(refusal(client.suspend("store-a").await).reason(), Some("OPERATION_IN_PROGRESS"));
     subject.ready("store-a").await;
     let ready = client.wait_until_ready("store-a", |_| {}).await.expect("it sells");
     assert_eq!((ready.uid, ready.url), (store.uid, store.url));
@@ -90,6 +92,33 @@ pub(super) async fn a_protected_store_is_not_deleted(subject: Subject) {
     assert_eq!(refusal(client.undelete("store-a").await).reason(), Some("STATE_FORBIDS"));
     let late = UpdateStore::new("store-a").deletion_protection(true);
     assert_eq!(refusal(client.update(late).await).reason(), Some("STATE_FORBIDS"));
+}
+
+pub(super) async fn an_update_is_an_operation_that_is_tried_again_and_cancelled(subject: Subject) {
+    let client = subject.client();
+    create(&client, "store-a").await;
+    let nothing = refusal(client.cancel_operation("store-a", "").await);
+    assert_eq!(nothing.reason(), Some("NOT_CANCELLABLE"));
+    subject.ready("store-a").await;
+    assert_eq!(refusal(client.retry_operation("store-a").await).reason(), Some("STATE_FORBIDS"));
+    let unnamed = refusal(client.update(UpdateStore::new("store-a").release("")).await);
+    let Error::InvalidArgument { violations, .. } = &unnamed else { panic!("{unnamed:?}") };
+    assert_eq!(violations[0].field, "spec.release");
+
+    client.suspend(ChangeStore::new("store-a").request_id("s")).await.expect("accepted");
+    let suspended = client.get("store-a").await.expect("a store");
+    let operation = suspended.operation.clone().expect("an operation");
+    assert_eq!((operation.kind(), operation.generation), (Kind::Suspend, suspended.generation));
+    let refused = refusal(client.cancel_operation("store-a", &operation.id).await);
+    assert_eq!(refused.reason(), Some("NOT_CANCELLABLE"));
+    let other = refusal(client.cancel_operation("store-a", "op-99").await);
+    assert_eq!(other.reason(), Some("NOT_CANCELLABLE"));
+    let goes_on = client.retry_operation("store-a").await.expect("it goes on");
+    assert_eq!((goes_on.state(), goes_on.generation), (State::Suspending, suspended.generation));
+    client.resume("store-a").await.expect("accepted");
+    let busy = refusal(client.suspend("store-a").await);
+    assert!(matches!(busy, Error::Conflict(_)), "{busy:?}");
+    assert_eq!(busy.reason(), Some("OPERATION_IN_PROGRESS"));
 }
 
 pub(super) async fn a_release_is_one_that_is_offered(subject: Subject) {

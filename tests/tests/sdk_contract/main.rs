@@ -11,7 +11,7 @@ use accounts::{
 };
 use changes::{
     a_deletion_is_guarded_and_repeated, a_protected_store_is_not_deleted, a_release_is_one_that_is_offered,
-    a_suspension_is_guarded_and_repeated,
+    a_suspension_is_guarded_and_repeated, an_update_is_an_operation_that_is_tried_again_and_cancelled,
 };
 use futures::{StreamExt, TryStreamExt, future::join_all};
 use sdk_rig::{Rig, refusal};
@@ -130,6 +130,7 @@ on_both!(
     a_deletion_is_guarded_and_repeated,
     a_suspension_is_guarded_and_repeated,
     a_protected_store_is_not_deleted,
+    an_update_is_an_operation_that_is_tried_again_and_cancelled,
     a_release_is_one_that_is_offered,
     an_id_is_free_again_after_its_store,
     lists_are_in_order_filtered_and_in_pages,

@@ -16,7 +16,7 @@ _sendstores_or_values() {
         fi
         case $word in
             --server | --context | --token-file | --ca | --cert | --key | --timeout | --wait-timeout) skip=1 ;;
-            --state | --label | --tenant | --from | --etag | --request-id) skip=1 ;;
+            --state | --label | --tenant | --from | --etag | --request-id | --release) skip=1 ;;
             -*) ;;
             *) words+=("$word") ;;
         esac
@@ -24,7 +24,7 @@ _sendstores_or_values() {
     # The value of a flag is no id.
     [[ ! $skip ]] || return 0
     case "${words[0]} ${words[1]} ${#words[@]}" in
-        "get  1" | "credentials  1" | "suspend  1" | "resume  1" | "update  1" | "delete  1" | "undelete  1" | "watch "*) _sendstores_values ids ;;
+        "get  1" | "credentials  1" | "suspend  1" | "resume  1" | "update  1" | "retry  1" | "cancel  1" | "delete  1" | "undelete  1" | "watch "*) _sendstores_values ids ;;
         "context use 2" | "context delete 2") _sendstores_values contexts ;;
     esac
 }

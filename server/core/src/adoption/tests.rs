@@ -4,10 +4,11 @@ use super::*;
 use crate::{
     label::Labels,
     observed::Observed,
+    operation::{OperationKind, OperationState},
     plan::{Action, plan},
     resource::Key,
     step::StepState,
-    store::fixture,
+    store::{MadeOf, fixture},
 };
 
 const OTHER: &str = "0193b0a0-7c3e-7000-8000-0000000000ff";
@@ -32,7 +33,8 @@ fn found(uid: &str, created: i64, going: bool) -> Found {
         url: store.url,
         pipeline: fixture::PIPELINE,
     };
-    let intent = Ok(Box::new(Intent { new, generation: 3, ready_time: None, made_from: None, rest: None }));
+    let intent =
+        Ok(Box::new(Intent { new, generation: 3, ready_time: None, made_from: None, operation: None, rest: None }));
     Found { id: store.id, uid, created: at(created), going, intent }
 }
 
@@ -83,6 +85,7 @@ fn what_both_have_is_known_and_what_only_the_cluster_has_is_taken_back() {
 /// A namespace that says its store was READY.
 fn complete(going: bool) -> Found {
     let release = Release {
+        name: None,
         revision: 2,
         chart: "woocommerce-1".to_owned(),
         chart_digest: "aa".to_owned(),
@@ -131,6 +134,32 @@ fn a_store_that_was_suspended_is_not_started_again() {
     assert_eq!(plan(&store, &Observed::nothing(fixture::PIPELINE), at(9)), Action::ObserveActivity);
     let Finding::Complete(known) = finding(Some(self::store(State::Failed)), Some(found)) else { panic!("known") };
     assert_eq!(known.state, State::Suspending);
+}
+
+#[test]
+fn an_update_that_was_under_way_goes_on() {
+    let new = OperationKind::Update;
+    for (state, rest, expected, made_of) in [
+        (OperationState::Running, None, State::Updating, MadeOf::Spec),
+        (OperationState::RollingBack, None, State::Updating, MadeOf::Before),
+        (OperationState::Queued, Some(Rest::Suspended), State::Suspending, MadeOf::Present),
+        // The namespace has not heard of its end.
+        (OperationState::Succeeded, None, State::Degraded, MadeOf::Present),
+    ] {
+        let mut found = complete(false);
+        let intent = found.intent.as_mut().expect("readable");
+        let to = Some("two".parse().expect("a name"));
+        (intent.rest, intent.new.spec.release) = (rest, to.clone());
+        intent.operation = Some(Box::new(Operation { to, state, ..Operation::begun(new, 3, at(7)) }));
+        let Finding::Unknown(store) = finding(None, Some(found.clone())) else { panic!("adopted") };
+        assert_eq!((store.state, store.made_of()), (expected, made_of), "{state:?}");
+        assert_eq!(store.operation.is_some(), state.is_open(), "{state:?}");
+        if let Ok(intent) = &mut found.intent {
+            intent.made_from = None;
+        }
+        let Finding::Unknown(store) = finding(None, Some(found)) else { panic!("adopted") };
+        assert_eq!(store.operation, None, "nothing says what to go back to");
+    }
 }
 
 #[test]

@@ -150,8 +150,8 @@ fn an_intent_raises_the_generation_and_ready_is_never_older_than_it() {
     assert_eq!((deleting.generation, deleting.delete_time), (3, Some(at(7))));
     assert_eq!(deleting.steps.len(), 1);
     let told: Vec<_> = deleting.history.entries().iter().map(|entry| (entry.what, entry.time)).collect();
-    use Happening::{Created, DeleteRequested, Ready};
-    assert_eq!(told, [(Created, at(0)), (Ready, at(5)), (DeleteRequested, at(7))]);
+    use Happening::{Created, DeleteRequested, Ready, UpdateRequested};
+    assert_eq!(told, [(Created, at(0)), (Ready, at(5)), (UpdateRequested, at(6)), (DeleteRequested, at(7))]);
     let gone = deleting.after(Event::Removed, at(8)).expect("legal");
     assert_eq!((gone.state, gone.steps[0].state), (State::Deleted, StepState::Succeeded));
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use sendstores_core::{Event, State, StoreId};
+use sendstores_core::{Event, OperationId, OperationKind, ReleaseName, State, StoreId, store::NotCancellable};
 use tonic::Code;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +13,32 @@ pub(in crate::grpc) enum Forbidden {
         state: State,
         event: Event,
     },
+    /// An operation has to end first.
+    InProgress {
+        id: StoreId,
+        state: State,
+        operation: OperationId,
+        kind: OperationKind,
+    },
+    /// There is no operation to begin again.
+    NothingFailed {
+        id: StoreId,
+        state: State,
+    },
+    NotCancellable {
+        id: StoreId,
+        why: NotCancellable,
+    },
+    /// The last operation of the store is not the one that was meant.
+    AnotherOperation {
+        id: StoreId,
+        meant: OperationId,
+    },
+    /// A part of the release is older than what the store runs.
+    Downgrade {
+        id: StoreId,
+        release: ReleaseName,
+    },
     Protected(StoreId),
     NotDeleted(StoreId),
 }
@@ -22,7 +48,12 @@ pub(in crate::grpc) enum Forbidden {
 impl Forbidden {
     pub(super) fn code_and_reason(&self) -> (Code, &'static str) {
         match self {
-            Self::State { .. } => (Code::FailedPrecondition, "STATE_FORBIDS"),
+            Self::State { .. } | Self::NothingFailed { .. } => (Code::FailedPrecondition, "STATE_FORBIDS"),
+            Self::Downgrade { .. } => (Code::FailedPrecondition, "RELEASE_DOWNGRADE"),
+            Self::InProgress { .. } => (Code::Aborted, "OPERATION_IN_PROGRESS"),
+            Self::NotCancellable { .. } | Self::AnotherOperation { .. } => {
+                (Code::FailedPrecondition, "NOT_CANCELLABLE")
+            }
             Self::Protected(_) => (Code::FailedPrecondition, "DELETION_PROTECTED"),
             Self::NotDeleted(_) => (Code::AlreadyExists, "NOT_DELETED"),
         }
@@ -32,6 +63,25 @@ impl Forbidden {
     pub(super) fn message(&self) -> String {
         match self {
             Self::State { id, state, event } => by_state(id, *state, *event),
+            Self::InProgress { id, state, operation, kind } => {
+                let what = kind.as_str();
+                format!(
+                    "store {id} is {state}, and its operation {operation} ({what}) has to end first; then try again"
+                )
+            }
+            Self::NothingFailed { id, state } => format!(
+                "store {id} is {state}, and only a store that is FAILED, or whose last update was rolled back or cancelled, has \
+                 something to try again"
+            ),
+            Self::Downgrade { id, release } => {
+                format!(
+                    "store {id} runs newer software than {release} has, and no database goes back to an older version"
+                )
+            }
+            Self::NotCancellable { id, why } => not_cancellable(id, *why),
+            Self::AnotherOperation { id, meant } => {
+                format!("{meant} is not the last operation of store {id}: another one was asked for since, or none")
+            }
             Self::Protected(id) => format!(
                 "store {id} is protected from deletion; a caller that may update it takes the protection off \
                  (sendstores update {id} --deletion-protection=false)"
@@ -41,20 +91,41 @@ impl Forbidden {
     }
 
     pub(super) fn metadata(&self) -> HashMap<String, String> {
-        let state = match self {
-            Self::State { state, .. } => Some(("state", state.to_string())),
-            Self::Protected(_) | Self::NotDeleted(_) => None,
+        let more = match self {
+            Self::State { state, .. } | Self::NothingFailed { state, .. } => vec![("state", state.to_string())],
+            Self::InProgress { state, operation, kind, .. } => {
+                let kind = kind.as_str().to_owned();
+                vec![("state", state.to_string()), ("operation", operation.to_string()), ("kind", kind)]
+            }
+            Self::AnotherOperation { meant, .. } => vec![("operation", meant.to_string())],
+            Self::Downgrade { release, .. } => vec![("release", release.to_string())],
+            Self::NotCancellable { .. } | Self::Protected(_) | Self::NotDeleted(_) => Vec::new(),
         };
-        let pairs = [("store_id", self.id().to_string())].into_iter().chain(state);
+        let pairs = [("store_id", self.id().to_string())].into_iter().chain(more);
         pairs.map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
     /// The store that it is about.
     pub(super) fn id(&self) -> &StoreId {
         match self {
-            Self::State { id, .. } | Self::Protected(id) | Self::NotDeleted(id) => id,
+            Self::State { id, .. } | Self::InProgress { id, .. } | Self::NothingFailed { id, .. } => id,
+            Self::Downgrade { id, .. } => id,
+            Self::NotCancellable { id, .. } | Self::AnotherOperation { id, .. } => id,
+            Self::Protected(id) | Self::NotDeleted(id) => id,
         }
     }
+}
+
+fn not_cancellable(id: &StoreId, why: NotCancellable) -> String {
+    let why = match why {
+        NotCancellable::None => "no operation is under way",
+        NotCancellable::Kind(OperationKind::Suspend) => "a suspension is ended by Resume",
+        NotCancellable::Kind(OperationKind::Retain) => "a deletion is taken back by Undelete",
+        NotCancellable::Kind(_) => "its operation is not an update, and ends by itself",
+        NotCancellable::Late => "visitors are served by the new release already; the update ends in a moment",
+        NotCancellable::NoWayBack => "it is not known what the store was made from before",
+    };
+    format!("nothing of store {id} can be cancelled: {why}")
 }
 
 fn by_state(id: &StoreId, state: State, event: Event) -> String {
@@ -67,7 +138,7 @@ fn by_state(id: &StoreId, state: State, event: Event) -> String {
     let then = match state {
         State::Ready | State::Degraded if event == Event::ResumeRequested => "it runs already",
         State::Provisioning | State::Updating | State::Resuming => "wait until it is READY, then try again",
-        State::Failed => "its failure says why it does not go on",
+        State::Failed => "its failure says why it does not go on, and RetryOperation tries again",
         State::Retaining | State::Retained => "undelete it first",
         State::Deleting => "it is being removed, which cannot be undone",
         _ => "its state says what it is doing",

@@ -1,6 +1,8 @@
 //! Every refusal, and what the docs and the contract say of it.
 
-use sendstores_core::{Event, State, TenantId, TokenId, admission::Denial};
+use sendstores_core::{
+    Event, OperationId, OperationKind, State, TenantId, TokenId, admission::Denial, store::NotCancellable,
+};
 
 use super::*;
 
@@ -33,10 +35,21 @@ fn unknown_release() -> Refusal {
     ReleaseUnknown { name: "2026-11".parse().expect("valid"), engine: sendstores_core::Engine::new("test") }.into()
 }
 
-fn forbidden() -> [(Refusal, Code, &'static str); 3] {
+fn forbidden() -> [(Refusal, Code, &'static str); 8] {
     let by_state = Forbidden::State { id: id(), state: State::Failed, event: Event::SuspendRequested };
+    let operation = || OperationId::of(2);
+    let (state, kind) = (State::Updating, OperationKind::Update);
+    let in_progress = Forbidden::InProgress { id: id(), state, operation: operation(), kind };
+    let late = Forbidden::NotCancellable { id: id(), why: NotCancellable::Late };
+    let downgrade = Forbidden::Downgrade { id: id(), release: "2026-11".parse().expect("valid") };
+    let another = Forbidden::AnotherOperation { id: id(), meant: operation() };
     [
         (by_state.into(), Code::FailedPrecondition, "STATE_FORBIDS"),
+        (Forbidden::NothingFailed { id: id(), state: State::Ready }.into(), Code::FailedPrecondition, "STATE_FORBIDS"),
+        (in_progress.into(), Code::Aborted, "OPERATION_IN_PROGRESS"),
+        (downgrade.into(), Code::FailedPrecondition, "RELEASE_DOWNGRADE"),
+        (late.into(), Code::FailedPrecondition, "NOT_CANCELLABLE"),
+        (another.into(), Code::FailedPrecondition, "NOT_CANCELLABLE"),
         (Forbidden::Protected(id()).into(), Code::FailedPrecondition, "DELETION_PROTECTED"),
         (Forbidden::NotDeleted(id()).into(), Code::AlreadyExists, "NOT_DELETED"),
     ]
@@ -253,7 +266,23 @@ const OF_CALLS: &[(&str, &[&str])] = &[
         ],
     ),
     ("Update", OF_A_CHANGE),
+    ("Update", &["OPERATION_IN_PROGRESS", "RELEASE_UNKNOWN", "RELEASE_DOWNGRADE"]),
     ("Suspend", OF_A_CHANGE),
+    ("Suspend", &["OPERATION_IN_PROGRESS"]),
+    ("RetryOperation", OF_A_CHANGE),
+    (
+        "CancelOperation",
+        &[
+            "INVALID_FIELD",
+            "REQUEST_ID_REUSED",
+            "STORE_NOT_FOUND",
+            "ETAG_MISMATCH",
+            "WRITE_CONFLICT",
+            "NOT_CANCELLABLE",
+            "STORE_FOREIGN",
+            "LEDGER_FULL",
+        ],
+    ),
     ("Resume", OF_A_CHANGE),
     ("WatchStatus", &["INVALID_FIELD", "RESUME_TOKEN_INVALID", "HISTORY_COMPACTED", "TOO_MANY_STREAMS"]),
     (

@@ -8,7 +8,10 @@ use sendstores_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Stored, check_version, diagnosis::DiagnosisRecord, kept, parse, release::ReleaseRecord, text::Text};
+use super::{
+    Stored, check_version, diagnosis::DiagnosisRecord, kept, operation::OperationRecord, parse, release::ReleaseRecord,
+    text::Text,
+};
 use crate::shop::StoredShop;
 
 #[derive(Serialize, Deserialize)]
@@ -48,11 +51,13 @@ pub(super) struct StoreRecord<'a> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     purge_time: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    operation: Option<Box<OperationRecord<'a>>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     made_from: Option<Box<ReleaseRecord<'a>>>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct FailureRecord<'a> {
+pub(super) struct FailureRecord<'a> {
     #[serde(borrow)]
     reason: Text<'a>,
     message: Text<'a>,
@@ -129,6 +134,7 @@ impl Stored for Store {
             ready_time,
             delete_time,
             purge_time,
+            operation,
             made_from,
             unknown: _,
         } = self;
@@ -155,6 +161,7 @@ impl Stored for Store {
             ready_time: ready_time.map(Timestamp::as_micros),
             delete_time: delete_time.map(Timestamp::as_micros),
             purge_time: purge_time.map(Timestamp::as_micros),
+            operation: operation.as_deref().map(|operation| Box::new(operation.into())),
             made_from: made_from.as_deref().map(|release| Box::new(release.into())),
         }
     }
@@ -188,6 +195,7 @@ impl Stored for Store {
             ready_time: form.ready_time.map(Timestamp::from_micros),
             delete_time: form.delete_time.map(Timestamp::from_micros),
             purge_time: form.purge_time.map(Timestamp::from_micros),
+            operation: form.operation.map(|operation| (*operation).try_into().map(Box::new)).transpose()?,
             made_from: form.made_from.map(|release| Box::new((*release).into())),
             unknown: None,
         })

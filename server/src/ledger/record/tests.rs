@@ -6,8 +6,8 @@ use proptest::{
     strategy::ValueTree,
 };
 use sendstores_core::{
-    Cause, Engine, Evidence, Failure, FailureReason, Happening, HistoryEntry, Labels, Release, ReleaseName,
-    ShopSettings, Step, StepName, StepState, StoreSpec, Timestamp,
+    Cause, Engine, Evidence, Failure, FailureReason, Happening, HistoryEntry, Labels, Operation, OperationId,
+    OperationKind, OperationState, Release, ReleaseName, ShopSettings, Step, StepName, StepState, StoreSpec, Timestamp,
     diagnosis::{Diagnosis, ObjectEvent},
     evidence::Check,
     release::Volume,
@@ -148,10 +148,31 @@ fn release() -> impl Strategy<Value = Release> {
     )
 }
 
+fn operation() -> impl Strategy<Value = Operation> {
+    let words = (select(&OperationKind::ALL[..]), select(&OperationState::ALL[..]), any::<u64>());
+    let release = || option::of(any::<String>().prop_map(|name| ReleaseName::recorded(&name)));
+    let asked = (option::of("[!-~]{1,64}"), release(), release(), option::of(failure().prop_map(Box::new)));
+    let times = (time(), option::of(time()), option::of(time()), option::of(time()));
+    (words, asked, times).prop_map(|((kind, state, generation), (request_id, from, to, failure), times)| Operation {
+        id: OperationId::of(generation),
+        kind,
+        state,
+        generation,
+        request_id: request_id.map(|id| parsed(&id)),
+        from,
+        to,
+        failure,
+        create_time: times.0,
+        start_time: times.1,
+        rollback_time: times.2,
+        end_time: times.3,
+    })
+}
+
 fn store() -> impl Strategy<Value = Store> {
     let spec = (option::of(any::<String>()), any::<bool>());
     let names = (option::of(Just("acme.eu_1")), vec(("[a-z]{1,9}", "[A-Z]{0,9}"), 0..4), any::<String>(), spec);
-    let made_from = option::of(release().prop_map(Box::new));
+    let made_from = (option::of(release().prop_map(Box::new)), option::of(operation().prop_map(Box::new)));
     let status =
         (select(&State::ALL[..]), option::of(failure()), vec(step(), 0..8), vec(evidence(), 0..4), vec(entry(), 0..20));
     let counts = (any::<u64>(), any::<u64>(), any::<u64>());
@@ -162,7 +183,7 @@ fn store() -> impl Strategy<Value = Store> {
             shop,
             (state, failure, steps, evidence, history),
             counts,
-            (times, made_from),
+            (times, (made_from, operation)),
         )| Store {
             id: parsed("store-ab12cd34"),
             uid: parsed("0193b0a0-7c3e-7000-8000-0000000000af"),
@@ -188,6 +209,7 @@ fn store() -> impl Strategy<Value = Store> {
             ready_time: times.2,
             delete_time: times.3,
             purge_time: times.4,
+            operation,
             made_from,
             unknown: None,
         },
@@ -271,6 +293,7 @@ fn unknown_fields_stay_with_what_they_belong_to() {
     assert_eq!(record.get("failure"), None, "it is over, and so is what belonged to it");
     assert_eq!(record["steps"].as_array().map(Vec::len), Some(1));
     assert_eq!(record["steps"][0].get("weight"), None, "it belonged to another step");
+    assert_eq!(record["operation"]["bytes_done"], 7);
 }
 
 #[test]
@@ -285,6 +308,17 @@ fn a_record_from_before_there_was_a_history_is_read() {
     record.as_object_mut().expect("an object").remove("history");
     let store = decode(record.to_string().as_bytes(), Revision(7)).expect("decodes");
     assert_eq!(store.history.entries(), []);
+}
+
+#[test]
+fn a_record_without_an_operation_is_read_and_one_of_a_newer_version_is_not_under_way() {
+    let mut record = any_record();
+    record.as_object_mut().expect("an object").remove("operation");
+    assert_eq!(decode(record.to_string().as_bytes(), Revision(7)).expect("decodes").operation, None);
+    let store = decode(&next_version("words"), Revision(7)).expect("decodes");
+    let operation = store.operation.as_deref().expect("an operation");
+    assert_eq!((operation.kind.as_str(), operation.state.as_str()), ("BACKUP", "PAUSED"));
+    assert_eq!(store.under_way(), None);
 }
 
 #[test]

@@ -7,8 +7,9 @@ use sendstores_core::resource::UnknownFields;
 use serde::{Deserialize, Serialize};
 use serde_json::{Error, Map, Value};
 
-/// The fields that name one object among others of its place: a step, an evidence, a history entry, a failure, an event.
-const NAMES: [&str; 5] = ["name", "check", "what", "reason", "time"];
+/// The fields that name one object among others of its place, or at another time: a step, an evidence, a history entry, a failure,
+/// an event, an operation.
+const NAMES: [&str; 6] = ["name", "check", "what", "reason", "time", "id"];
 
 type Object = Map<String, Value>;
 

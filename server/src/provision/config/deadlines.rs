@@ -23,6 +23,8 @@ pub struct Deadlines {
     pub probe: Duration,
     /// From a shop that does not sell to one that does, or fails otherwise.
     pub storefront: Duration,
+    /// From the begin of an update to its end, and as long again for its way back.
+    pub update: Duration,
     /// From one thing that is left of a deleted store to another.
     pub removal: Duration,
     /// What the operator says of the deadlines of engines, by name.
@@ -50,6 +52,7 @@ impl Default for Deadlines {
             trouble: Duration::from_secs(20),
             probe: Duration::from_secs(15),
             storefront: Duration::from_secs(60),
+            update: Duration::from_secs(600),
             removal: Duration::from_secs(30),
             engines: BTreeMap::new(),
         }
@@ -61,7 +64,7 @@ impl Deadlines {
     const RANGE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3_600);
 
     /// Each with its name.
-    fn named(&mut self) -> [(&'static str, &mut Duration); 9] {
+    fn named(&mut self) -> [(&'static str, &mut Duration); 10] {
         [
             ("call", &mut self.call),
             ("helm", &mut self.helm),
@@ -71,6 +74,7 @@ impl Deadlines {
             ("trouble", &mut self.trouble),
             ("probe", &mut self.probe),
             ("storefront", &mut self.storefront),
+            ("update", &mut self.update),
             ("removal", &mut self.removal),
         ]
     }

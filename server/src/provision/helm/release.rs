@@ -5,6 +5,7 @@ use std::{cmp::Reverse, collections::BTreeMap};
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::PartialObjectMeta;
+use sendstores_core::Release;
 
 use crate::provision::names;
 
@@ -84,6 +85,13 @@ impl History {
     pub(crate) fn last_good(&self) -> Option<&Record> {
         let worked = |record: &&Record| record.status == Status::Superseded;
         self.in_force().or_else(|| self.0.iter().find(worked))
+    }
+
+    /// The revision that `made_from` speaks of, or the newest that was made from the same.
+    pub(crate) fn of(&self, made_from: &Release) -> Option<&Record> {
+        let mut worked = self.0.iter().filter(|record| matches!(record.status, Status::Deployed | Status::Superseded));
+        let exact = worked.clone().find(|record| record.version == made_from.revision);
+        exact.or_else(|| worked.find(|record| record.digest.is_some() && record.digest == made_from.source))
     }
 
     /// Whether the last revision that ever worked had the Ingress in it.
@@ -178,6 +186,23 @@ mod tests {
         let interrupted = History::new(&[secret(3, "pending-upgrade", &[]), secret(2, "superseded", &[])]);
         assert_eq!(interrupted.last_good().map(|record| record.version), Some(2));
         assert!(History::new(&[secret(1, "failed", &[])]).last_good().is_none());
+    }
+
+    #[test]
+    fn what_a_store_was_made_from_is_found_again() {
+        let made_from =
+            |revision, source: &str| Release { revision, source: Some(source.to_owned()), ..Release::default() };
+        let history = History::new(&[
+            secret(5, "failed", &[(DIGEST, "old")]),
+            secret(4, "deployed", &[(DIGEST, "new")]),
+            secret(3, "superseded", &[(DIGEST, "old")]),
+            secret(2, "superseded", &[(DIGEST, "old")]),
+        ]);
+        let found = |made_from: &Release| history.of(made_from).map(|record| record.version);
+        assert_eq!(found(&made_from(2, "old")), Some(2), "the very one");
+        assert_eq!(found(&made_from(1, "old")), Some(3), "helm keeps the last ten");
+        assert_eq!(found(&made_from(5, "none")), None, "it never worked");
+        assert_eq!(found(&Release { source: None, ..made_from(1, "") }), None);
     }
 
     #[test]

@@ -96,7 +96,7 @@ fn is_marked(namespace: &Namespace, wanted: &Namespace) -> bool {
     };
     let (live, want) = (&namespace.metadata, &wanted.metadata);
     let rest = |namespace: &Namespace| {
-        [names::SUSPENDED, names::PURGE_TIME].map(|name| namespace.annotations().get(name).cloned())
+        [names::SUSPENDED, names::PURGE_TIME, names::OPERATION].map(|name| namespace.annotations().get(name).cloned())
     };
     has(&live.labels, &want.labels) && has(&live.annotations, &want.annotations) && rest(namespace) == rest(wanted)
 }
@@ -176,6 +176,9 @@ pub(crate) fn wanted(store: &Store, instance: &str) -> Namespace {
     }
     if let Some(time) = store.purge_time {
         annotations.push((names::PURGE_TIME, settings::time(time)));
+    }
+    if let Some(operation) = store.under_way().filter(|operation| operation.to.is_some()) {
+        annotations.push((names::OPERATION, settings::operation(operation).to_string()));
     }
     if let Some(release) = &store.made_from {
         annotations.push((names::MADE_FROM, settings::release(release).to_string()));

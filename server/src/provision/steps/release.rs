@@ -1,7 +1,8 @@
 //! The helm release. Whether there is one, and of what, the cluster says; helm only works on it.
 //!
 //! A store that was READY once stays what it was made from, whatever chart and values this server has: mending it applies
-//! what helm's own record holds. Only a store that was never READY takes what the server has now.
+//! what helm's own record holds. Only a store that was never READY takes what the server has now, and one that is updated; an update
+//! that fails has its way back in helm's records, too.
 
 mod replace;
 
@@ -15,6 +16,7 @@ use sendstores_core::{
     failure::FailureReason,
     observed::{Progress, Seen},
     provisioner::StepError,
+    store::MadeOf,
 };
 
 use super::{done, partial, removal};
@@ -46,21 +48,37 @@ pub const STEP: StepDef = StepDef {
 async fn observe(context: &Context, store: &Store) -> Result<Seen<Progress>, StepError> {
     let history = history(context, store).await?;
     let Some(newest) = history.newest() else { return Ok(Seen::Absent) };
-    Ok(match &newest.status {
-        Status::Deployed if stays_as_it_is(store) => done(),
-        Status::Deployed if newest.digest == Some(context.helm.digest(store).await?) => done(),
-        Status::Deployed => partial("the release is of another chart or another environment"),
-        other => partial(format!("the last revision of the release is {}", other.describe())),
+    if newest.status != Status::Deployed {
+        return Ok(partial(format!("the last revision of the release is {}", newest.status.describe())));
+    }
+    Ok(match store.made_of() {
+        MadeOf::Present => done(),
+        MadeOf::Before if is_as_before(context, store, newest).await? => done(),
+        MadeOf::Before => partial("what the store was made from before is to be brought back"),
+        MadeOf::Spec if newest.digest == Some(context.helm.digest(store).await?) => done(),
+        MadeOf::Spec => partial("the release is of another chart or another environment"),
     })
 }
 
 /// Whether the store keeps the chart and the values that it was made from.
 fn stays_as_it_is(store: &Store) -> bool {
-    store.ready_time.is_some()
+    store.made_of() != MadeOf::Spec
 }
 
-/// Brings the release to what the store was made from, or to what we would install now if it was never READY; exposed if
-/// it was before.
+/// Whether `newest` holds what the store was made from when it was READY last. Both are read: a revision keeps the labels of the one
+/// before it.
+async fn is_as_before(context: &Context, store: &Store, newest: &Record) -> Result<bool, StepError> {
+    let Some(before) = store.made_from.as_deref() else { return Ok(true) };
+    if newest.version == before.revision {
+        return Ok(true);
+    }
+    Ok(match content(context, store, newest).await? {
+        Ok(content) => content.chart_digest() == before.chart_digest && content.values_digest() == before.values_digest,
+        Err(_) => newest.digest.is_some() && newest.digest == before.source,
+    })
+}
+
+/// Brings the release to what the store is to be made from; exposed if it was before.
 pub async fn ensure(context: &Context, store: &Store) -> Result<(), StepError> {
     let exposed = history(context, store).await?.was_exposed();
     make(context, store, exposed).await
@@ -143,7 +161,12 @@ async fn kept<'a>(
         return Ok(None);
     }
     let refused = |why: String| Err(StepError::retryable(FailureReason::ReleaseFailed, why));
-    match before.last_good() {
+    let back = store.made_from.as_deref().filter(|_| store.made_of() == MadeOf::Before);
+    let record = match back {
+        Some(made_from) => before.of(made_from),
+        None => before.last_good(),
+    };
+    match record {
         Some(record) => match content(context, store, record).await? {
             Ok(content) => Ok(Some((content, record))),
             Err(_) if digest.is_some() && record.digest.as_deref() == digest => Ok(None),
@@ -160,7 +183,8 @@ async fn kept<'a>(
                  {source}) than this server has (digest {}); start a server with those files",
                 digest.unwrap_or("not known"),
             )),
-            Some(_) | None => Ok(None),
+            Some(_) | None if back.is_none() => Ok(None),
+            Some(_) | None => refused("helm's records of what the store was made from are gone".to_owned()),
         },
     }
 }
@@ -179,7 +203,7 @@ pub(crate) async fn content(
 
 /// Whether nothing is lost when the whole store is made anew: its Ingress was never open.
 fn is_replaceable(store: &Store, before: &History) -> bool {
-    !stays_as_it_is(store) && !before.was_exposed()
+    store.ready_time.is_none() && !before.was_exposed()
 }
 
 /// The claims of the store that are being removed.
@@ -215,7 +239,7 @@ async fn start_over(context: &Context, store: &Store, history: &History) -> Resu
 /// undone as a whole, since its objects may have fields that cannot be changed; volumes stay then as well.
 async fn heal(context: &Context, store: &Store, newest: &Record, wanted: Option<&str>) -> Result<(), StepError> {
     match newest.status {
-        Status::PendingInstall if !stays_as_it_is(store) && newest.digest.as_deref() != wanted => {
+        Status::PendingInstall if store.ready_time.is_none() && newest.digest.as_deref() != wanted => {
             context.helm.uninstall(store).await
         }
         Status::PendingInstall | Status::PendingChange | Status::Uninstalling => {

@@ -6,6 +6,7 @@ use rand::RngExt;
 use sendstores_core::{
     Event, Evidence, Failure, FailureReason, State, StepName, Store,
     ledger::Ledger,
+    operation::Verdict,
     provisioner::{Provisioner, StepError},
 };
 
@@ -38,31 +39,40 @@ impl<L: Ledger, P: Provisioner> Work<'_, L, P> {
             diagnosis: None,
         };
         next.evidence = Evidence::renewed(&self.store.evidence, evidence, self.observed.pipeline().checks());
-        let failure = self.diagnosed(&next, failure).await;
+        let failure = self.store.still_undecided(self.diagnosed(&next, failure).await);
         self.record(next.failing(failure, now())).await?;
         tracing::warn!(store = %self.store.id, attempt, "degraded");
         Ok(())
     }
 
-    /// Shows the failure, and when it is tried again.
+    /// Shows the failure, and when it is tried again, or takes the store back to what it was.
     pub(super) async fn fail(&mut self, error: StepError) -> Result<(), NotRecorded> {
-        let StepError { reason, message, terminal } = error;
         let step = self.at;
         let attempt = attempt(&self.store, step);
-        let given_up = if terminal { self.store.given_up(now()) } else { None };
-        let gives_up = given_up.is_some();
-        tracing::warn!(store = %self.store.id, ?step, %reason, message, attempt, gives_up, "a step failed");
+        let verdict = self.verdict(&error, attempt);
+        let StepError { reason, message, terminal: _ } = error;
+        tracing::warn!(store = %self.store.id, ?step, %reason, message, attempt, ?verdict, "a step failed");
         metrics::counter!("sendstores_step_failures_total", "reason" => reason.as_str()).increment(1);
         self.clock.failed();
         // A probe that could not be made says nothing of the shop.
         if self.store.state == State::Ready {
             return Ok(());
         }
-        let retry_time = (!gives_up).then(|| now().after(self.backoff(attempt)));
-        let store = given_up.unwrap_or_else(|| self.store.clone());
+        let retry_time = Some(now().after(self.backoff(attempt)));
         let failure = Failure { reason, message, step, attempt, retry_time, diagnosis: None };
-        let failure = self.diagnosed(&store, failure).await;
-        self.record(store.failing(failure, now())).await
+        let failure = self.diagnosed(&self.store, failure).await;
+        let next = match verdict {
+            Verdict::RollBack => return self.roll_back(Failure { retry_time: None, ..failure }).await,
+            Verdict::TryAgain => None,
+            Verdict::LeaveAsItIs => self.left_as_it_is(failure.clone()),
+            Verdict::GiveUp if self.store.goes_back() => self.stuck_between(failure.clone()),
+            Verdict::GiveUp => {
+                let for_good = Failure { retry_time: None, ..failure.clone() };
+                self.store.given_up(now()).map(|store| store.failing(for_good, now()))
+            }
+        };
+        let next = next.unwrap_or_else(|| self.store.failing(self.store.still_undecided(failure), now()));
+        self.record(next).await
     }
 
     /// The failure with what the cluster shows of its cause. Of the server's own faults it shows nothing.

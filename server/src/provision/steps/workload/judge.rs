@@ -89,7 +89,10 @@ fn complete(yes: bool) -> Rollout {
 /// The one most telling thing. `usual` is the reason while nothing looks wrong.
 pub(super) fn judge(observation: &Observation, usual: FailureReason) -> Waiting {
     let Verdict(outlook, reason, detail) = match observation.newest_pod() {
-        Some(pod) => judge_pod(observation, pod, usual),
+        Some(pod) => match refused_since(observation, pod) {
+            Some(why) => stuck(errors::refusal(&why), why),
+            None => judge_pod(observation, pod, usual),
+        },
         None if !observation.pods.is_empty() => going(usual, "the pod before is stopping"),
         None => match latest(observation, &["FailedCreate"], observation.name()) {
             Some(why) => stuck(errors::refusal(&why), why),
@@ -131,6 +134,18 @@ fn judge_pod(observation: &Observation, pod: &Pod, usual: FailureReason) -> Verd
         }
         None => going(usual, "the pod answers; its controller has yet to notice"),
     }
+}
+
+/// Why the pod that is to take the place of this one, which works, is not made.
+fn refused_since(observation: &Observation, pod: &Pod) -> Option<String> {
+    let statuses = pod.status.iter().flat_map(|status| status.container_statuses.iter().flatten());
+    let mut containers = statuses.peekable();
+    if containers.peek().is_none() || !containers.all(|container| container.ready) || is_not_ready(pod) {
+        return None;
+    }
+    let made = pod.creation_timestamp()?.0;
+    let since = |event: &&Event| event.last_timestamp.as_ref().is_some_and(|time| time.0 > made);
+    newest(observation, &["FailedCreate"], observation.name()).filter(since).and_then(|event| event.message.clone())
 }
 
 /// Whether the cluster says that the pod is not to be used.
@@ -201,13 +216,16 @@ fn exit(state: &ContainerState) -> Option<String> {
 
 /// The last warning with one of `reasons` about an object of this name, or one whose name begins so.
 fn latest(observation: &Observation, reasons: &[&str], name: &str) -> Option<String> {
+    newest(observation, reasons, name).and_then(|event| event.message.clone())
+}
+
+fn newest<'a>(observation: &'a Observation, reasons: &[&str], name: &str) -> Option<&'a Event> {
     let about = |event: &&Event| {
         let object = event.involved_object.name.as_deref().unwrap_or_default();
         object.starts_with(name) && event.reason.as_deref().is_some_and(|reason| reasons.contains(&reason))
     };
     let time = |event: &&Event| event.last_timestamp.clone().map(|time| time.0);
-    let newest = observation.warnings.iter().filter(about).max_by(|a, b| time(a).cmp(&time(b)));
-    newest.and_then(|event| event.message.clone())
+    observation.warnings.iter().filter(about).max_by(|a, b| time(a).cmp(&time(b)))
 }
 
 #[cfg(test)]
@@ -294,6 +312,23 @@ mod tests {
             (FailureReason::QuotaExceeded, "exceeded quota".to_owned())
         );
         assert_eq!(verdict(&observation(json!([]), json!([]), json!([]))).0, FailureReason::DatabaseUnavailable);
+    }
+
+    #[test]
+    fn a_pod_that_is_refused_beside_one_that_works_is_told_by_its_owners_warning() {
+        let warning = |time: &str| {
+            json!([{"metadata": {}, "reason": "FailedCreate", "message": "exceeded quota",
+            "lastTimestamp": time, "involvedObject": {"kind": "ReplicaSet", "name": "mysql-6d5f"}}])
+        };
+        let mut pods = pod(json!({"running": {}}));
+        pods[0]["metadata"]["creationTimestamp"] = json!("2026-01-01T00:00:00Z");
+        pods[0]["status"]["containerStatuses"][0]["ready"] = json!(true);
+        let seen = |pods: &Value, time: &str| verdict(&observation(pods.clone(), json!([]), warning(time)));
+        let (before, after) = ("2025-12-31T00:00:00Z", "2026-01-02T00:00:00Z");
+        assert_eq!(seen(&pods, after), (FailureReason::QuotaExceeded, "exceeded quota".to_owned()));
+        assert_eq!(seen(&pods, before).0, FailureReason::DatabaseUnavailable, "of an earlier pod");
+        pods[0]["status"]["containerStatuses"][0]["ready"] = json!(false);
+        assert_eq!(seen(&pods, after).0, FailureReason::DatabaseUnavailable, "what is wrong with the pod comes first");
     }
 
     #[test]
