@@ -5,6 +5,7 @@ pub(crate) mod fixture;
 mod operations;
 #[cfg(test)]
 mod tests;
+mod transitions;
 
 use std::sync::Arc;
 
@@ -190,8 +191,7 @@ impl Store {
     pub fn after(&self, event: Event, now: Timestamp) -> Result<Self, IllegalTransition> {
         let state = self.state.next(event)?;
         let mut next = self.clone();
-        next.state = state;
-        next.update_time = now;
+        (next.state, next.update_time) = (state, now);
         if event.is_intent() {
             next.generation = next.generation.saturating_add(1);
             next.failure = None;
@@ -199,69 +199,8 @@ impl Store {
             next.observed_generation = next.generation;
         }
         next.note_operation(self, event, now);
-        match event {
-            Event::Converged => {
-                next.failure = None;
-                next.ready_time = next.ready_time.or(Some(now));
-                next.finish_steps(now);
-                // A shop that comes and goes would fill the history with it.
-                if self.state.is_transient() {
-                    let what = if self.goes_back() { Happening::RolledBack } else { Happening::Ready };
-                    next.happened(what, Cause::default(), now);
-                }
-            }
-            Event::RetainRequested => {
-                next.delete_time = next.delete_time.or(Some(now));
-                next.steps = vec![Step::pending(StepName::SUSPENSION)];
-                next.happened(Happening::DeleteRequested, Cause::default(), now);
-            }
-            Event::UndeleteRequested => {
-                (next.delete_time, next.purge_time) = (None, None);
-                next.steps = pending(&self.steps);
-                next.happened(Happening::UndeleteRequested, Cause::default(), now);
-            }
-            Event::DeleteRequested => {
-                next.purge_time = None;
-                next.delete_time = next.delete_time.or(Some(now));
-                next.steps = vec![Step::pending(StepName::REMOVAL)];
-                next.evidence.clear();
-                next.happened(Happening::DeleteRequested, Cause::default(), now);
-            }
-            Event::Removed => {
-                next.failure = None;
-                next.finish_steps(now);
-            }
-            // Each outage starts with a fresh count of attempts, so that backoff does not carry over.
-            Event::ProbeFailed if self.state == State::Ready => {
-                next.steps.iter_mut().for_each(|step| step.attempt = step.attempt.min(1));
-            }
-            Event::UpdateRequested => {
-                // What the steps of the intent before came to says nothing of this one. One of a suspended store begins later.
-                if state != State::Suspended {
-                    next.steps = pending(&self.steps);
-                }
-                next.happened(Happening::UpdateRequested, Cause::default(), now);
-            }
-            Event::ResumeRequested => {
-                next.steps = pending(&self.steps);
-                next.happened(Happening::ResumeRequested, Cause::default(), now);
-            }
-            Event::SuspendRequested => {
-                next.steps = vec![Step::pending(StepName::SUSPENSION)];
-                next.happened(Happening::SuspendRequested, Cause::default(), now);
-            }
-            Event::CreationRetried | Event::ResumptionRetried => next.steps = pending(&self.steps),
-            Event::SuspensionRetried => next.steps = vec![Step::pending(StepName::SUSPENSION)],
-            Event::OperationFailed if self.goes_back() => {
-                next.happened(Happening::RolledBack, Cause::default(), now);
-            }
-            Event::Slept => {
-                next.failure = None;
-                next.finish_steps(now);
-            }
-            Event::ProbeFailed => {}
-            Event::GaveUp | Event::OperationFailed | Event::NamespaceLost => {}
-        }
+        next.begin(self, event, now);
+        next.conclude(self, event, now);
         Ok(next)
     }
 
