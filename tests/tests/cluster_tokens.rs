@@ -26,8 +26,9 @@ struct Accounts {
 // === impl Accounts ===
 
 impl Accounts {
-    fn new(cluster: &Cluster, names: &[&str]) -> Self {
-        let accounts = Self { cluster: cluster.clone(), namespace: format!("callers-{}", std::process::id()) };
+    /// `of` is for its name: the namespace of another test may still be on its way out.
+    fn new(cluster: &Cluster, of: &str, names: &[&str]) -> Self {
+        let accounts = Self { cluster: cluster.clone(), namespace: format!("{of}-{}", std::process::id()) };
         accounts.kubectl(&["create", "namespace", &accounts.namespace]);
         for name in names {
             accounts.kubectl(&["-n", &accounts.namespace, "create", "serviceaccount", name]);
@@ -60,7 +61,7 @@ fn reason(error: &Error) -> &str {
 #[tokio::test]
 async fn a_service_account_calls_with_its_own_token_until_it_is_deleted() {
     let (cluster, redis) = (Cluster::light(), RedisServer::start().await);
-    let accounts = Accounts::new(&cluster, &["provisioner", "stranger"]);
+    let accounts = Accounts::new(&cluster, "callers", &["provisioner", "stranger"]);
     let plane = format!("plane-tokens-{}", std::process::id());
     let identity = Identity::install_with(&cluster, &plane, &["auth.kubernetes.enabled=true"]).await;
     let file = NamedTempFile::new().expect("a file");
@@ -78,7 +79,7 @@ async fn a_service_account_calls_with_its_own_token_until_it_is_deleted() {
     let mut watch = caller.watch(wire::StoreFilter::default()).await.expect("a watch");
 
     let for_the_api = client(&server, &accounts.token("provisioner", &[])).await;
-    assert_eq!(reason(&for_the_api.principal().await.expect_err("refused")), "TOKEN_INVALID");
+    assert_eq!(reason(&for_the_api.principal().await.expect_err("refused")), "TOKEN_AUDIENCE");
     let stranger = client(&server, &accounts.token("stranger", &["--audience", "sendstores"])).await;
     assert_eq!(reason(&stranger.principal().await.expect_err("refused")), "SUBJECT_UNBOUND");
     // The signature of another token.
@@ -115,7 +116,7 @@ fn stranger_signature(accounts: &Accounts) -> (String, String) {
 #[tokio::test]
 async fn a_service_account_of_another_cluster_is_taken_by_the_documents_of_its_api_server() {
     let (cluster, redis) = (Cluster::light(), RedisServer::start().await);
-    let accounts = Accounts::new(&cluster, &["deployer", "stranger"]);
+    let accounts = Accounts::new(&cluster, "deployers", &["deployer", "stranger"]);
     let namespace = &accounts.namespace;
     // Whoever verifies tokens must be able to read them without a login.
     let binding = format!("issuer-discovery-{}", std::process::id());
