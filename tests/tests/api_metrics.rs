@@ -24,7 +24,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 /// Acts are done in a cluster only.
-const OF_A_CLUSTER: [&str; 2] = ["sendstores_permit_wait_seconds", "sendstores_permits_wanted"];
+const OF_A_CLUSTER: [&str; 3] =
+    ["sendstores_operations_total", "sendstores_permit_wait_seconds", "sendstores_permits_wanted"];
 const TENANT: &str = "acme-of-the-test";
 const STORE: &str = "store-of-the-test";
 

@@ -119,7 +119,7 @@ mod tests {
         assert!(!bash.contains("complete -F _sendstores ") && bash.contains("complete -F _sendstores_or_values "));
         let zsh = with_values(Shell::Zsh, &generated(Shell::Zsh));
         assert!(zsh.starts_with("#compdef sendstores\n"), "{}", &zsh[..60]);
-        assert_eq!(zsh.matches(":_sendstores_ids'").count(), 8, "every command of one store, and watch");
+        assert_eq!(zsh.matches(":_sendstores_ids'").count(), 10, "every command of one store, and watch");
         assert!(zsh.matches("NAME:_sendstores_contexts'").count() > 9, "--context of every verb");
         assert_eq!(zsh.matches("context:_sendstores_contexts'").count(), 2, "use and delete");
         assert!(with_values(Shell::Fish, &generated(Shell::Fish)).contains("__sendstores_values ids"));

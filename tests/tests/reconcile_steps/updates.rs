@@ -89,7 +89,7 @@ async fn each_bad_release_is_rolled_back_and_not_tried_again() {
         assert!(!world.states(&id).await.contains(&State::Degraded), "{fault:?}");
         // It is mended as what it runs.
         world.cluster.lose(&id, steps::STOREFRONT);
-        world.reach(&id, State::Degraded).await;
+        until("DEGRADED", async || world.states(&id).await.contains(&State::Degraded).then_some(())).await;
         world.reach(&id, State::Ready).await;
         assert_eq!(world.cluster.runs(&id), Some(name(ONE)), "{fault:?}");
         // Once it is mended, a caller asks again.

@@ -379,7 +379,7 @@ fn a_new_store_is_small() {
     let steps: Vec<_> = STEPS.map(StepName::new).into_iter().map(Step::pending).collect();
     let mut store = decode(record.to_string().as_bytes(), Revision(1)).expect("decodes");
     store.steps = steps;
-    (store.evidence, store.failure, store.made_from) = (Vec::new(), None, None);
+    (store.evidence, store.failure, store.made_from, store.operation) = (Vec::new(), None, None, None);
     let call = Some(parsed("0193b0a0-7c3e-7000-8000-0000000000af"));
     let cause = Cause { call, actor: Some(parsed("token:shop-platform#4fKq0ZpL2x")) };
     let created = HistoryEntry { time: Timestamp::from_micros(1_700_000_000_000_000), what: Happening::Created, cause };
