@@ -38,9 +38,8 @@ impl<L: Ledger> StoreApi<L> {
         let (intent, changes) = parse_update(request, scope)?;
         let changed = |store: &Store| {
             let next = changes.made_to(store, by.cause.clone())?;
-            match (&next, &changes.release) {
-                (Some(_), Some(release)) => self.allow_update(store, release)?,
-                _ => {}
+            if let (Some(_), Some(release)) = (&next, &changes.release) {
+                self.allow_update(store, release)?;
             }
             Ok(next)
         };

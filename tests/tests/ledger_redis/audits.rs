@@ -52,7 +52,7 @@ async fn an_entry_that_cannot_be_read_hides_no_other() {
     let server = RedisServer::start().await;
     let ledger = RedisLedger::connect(RedisConfig::new(server.url())).await.expect("a ledger");
     ledger.note_refusals(&[entry("one".to_owned())]).await.expect("entered");
-    for text in ["{", "{\"version\":2,\"time\":1,\"method\":\"m\",\"decision\":\"DENIED\"}"] {
+    for text in ["{", "{\"version\":3,\"time\":1,\"method\":\"m\",\"decision\":\"DENIED\"}"] {
         server.cli(["XADD", "{sendstores}:audit", "*", "entry", text]).await;
     }
     let newer = "{\"version\":1,\"time\":1,\"method\":\"m\",\"decision\":\"FORGIVEN\",\"mood\":\"mild\"}";

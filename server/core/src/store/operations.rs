@@ -324,10 +324,12 @@ impl Store {
             Event::CreationRetried => self.operation = None,
             Event::DeleteRequested => self.end_operation(Cancelled, now),
             Event::Converged => self.end_operation_of(before, Succeeded, now),
-            Event::Slept if before.state.is_transient() => match before.under_way().map(|operation| operation.kind) {
-                Some(OperationKind::Suspend | OperationKind::Retain) => self.end_operation(Succeeded, now),
-                _ => {}
-            },
+            Event::Slept if before.state.is_transient() => {
+                let kind = before.under_way().map(|operation| operation.kind);
+                if matches!(kind, Some(OperationKind::Suspend | OperationKind::Retain)) {
+                    self.end_operation(Succeeded, now);
+                }
+            }
             Event::OperationFailed => self.end_operation_of(before, Failed, now),
             Event::GaveUp | Event::NamespaceLost => self.end_operation(Failed, now),
             Event::Slept | Event::ProbeFailed | Event::Removed => {}
