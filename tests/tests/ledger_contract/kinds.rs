@@ -303,7 +303,7 @@ async fn the_last_use_of_a_token_is_kept_coarsely_and_goes_with_it<W: World>() {
     let at = |minute: i64| Timestamp::from_micros(1_700_000_000_000_000 + minute * 60_000_000);
     let hour = Duration::from_secs(3600);
     let note = async |minute: i64| ledger.note_uses(&[(token.id.clone(), at(minute))], hour).await.expect("noted");
-    assert_eq!(ledger.last_uses(&[token.id.clone()]).await, Ok(vec![None]));
+    assert_eq!(ledger.last_uses(std::slice::from_ref(&token.id)).await, Ok(vec![None]));
     assert_eq!(ledger.last_uses(&[]).await, Ok(vec![]));
     let log_before = last(&ledger).await;
     assert_eq!(note(0).await, [Some(at(0))]);

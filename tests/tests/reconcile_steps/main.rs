@@ -1,5 +1,6 @@
 //! The reconcile loop against a cluster that fails, hangs and lies at every step in turn.
 
+mod bounds;
 mod replicas;
 mod suspension;
 mod updates;
@@ -31,8 +32,9 @@ use sendstores_tests::{
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use self::bounds::Bounds;
+
 const LEASE: Duration = Duration::from_millis(300);
-const PLACES: usize = 10;
 
 struct World {
     ledger: MemoryLedger,
@@ -42,21 +44,6 @@ struct World {
     patience: Patience,
     stop: CancellationToken,
     _guard: DropGuard,
-}
-
-/// How many acts and runs of one class there are at once.
-#[derive(Clone, Copy)]
-struct Bounds {
-    acts: usize,
-    runs: usize,
-}
-
-// === impl Bounds ===
-
-impl Default for Bounds {
-    fn default() -> Self {
-        Self { acts: PLACES, runs: Policy::RUNS }
-    }
 }
 
 // === impl World ===

@@ -164,7 +164,7 @@ async fn a_way_back_that_fails_is_shown_with_both_causes_and_can_be_tried_again(
     let now = SystemTime::now().into();
     world.change(&id, |store| store.retried(now).expect("legal").expect("a change")).await;
     let store = world.operated(&id, OperationState::Succeeded).await;
-    assert_eq!((store.state, store.failure.clone()), (State::Ready, None));
+    assert_eq!((store.state, store.failure), (State::Ready, None));
 }
 
 #[tokio::test]

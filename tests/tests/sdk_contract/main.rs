@@ -108,16 +108,20 @@ impl Subject {
 macro_rules! on_both {
     ($($case:ident),+ $(,)?) => {
         mod real {
-            $(#[tokio::test]
-            async fn $case() {
-                super::$case(super::Subject::Real(Box::new(super::Rig::with_history(4).await))).await;
-            })+
+            $(
+                #[tokio::test]
+                async fn $case() {
+                    super::$case(super::Subject::Real(Box::new(super::Rig::with_history(4).await))).await;
+                }
+            )+
         }
         mod fake {
-            $(#[tokio::test]
-            async fn $case() {
-                super::$case(super::Subject::Fake(super::FakeServer::start().await.expect("a port"))).await;
-            })+
+            $(
+                #[tokio::test]
+                async fn $case() {
+                    super::$case(super::Subject::Fake(super::FakeServer::start().await.expect("a port"))).await;
+                }
+            )+
         }
     };
 }
