@@ -32,7 +32,7 @@ use sendstores_tests::{
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use self::bounds::Bounds;
+use self::bounds::{Bounds, PLACES};
 
 const LEASE: Duration = Duration::from_millis(300);
 
