@@ -80,7 +80,8 @@ def every_path_is_mounted(objects: list[dict]) -> list[str]:
     found = [f"{path}: no volume {name}" for path, name in mounted.items() if name not in volumes]
     for name, variable in _environment(objects).items():
         for path in variable.get("value", "").split(","):
-            if path.startswith("/etc/sendstores/") and path.rpartition("/")[0] not in mounted:
+            # A file of a volume, or a folder that is one.
+            if path.startswith("/etc/sendstores/") and not {path, path.rpartition("/")[0]} & set(mounted):
                 found.append(f"{name}: {path} is not mounted")
     return found
 
