@@ -1,5 +1,5 @@
 //! The control plane as an operator runs it: two replicas from its chart, reached over a Service with TLS and a token. It
-//! makes a store, is rolled while callers call and watchers watch, loses a replica and its Redis' pod, has the shop closed and opened, removes the store,
+//! makes a store, is rolled while callers call and watchers watch, loses a replica and its Redis' pod, removes the store,
 //! and leaves nothing when it is uninstalled.
 //!
 //! With `SENDSTORES_TEST_LONG=1` it is rolled five times, under 200 watches.
@@ -20,7 +20,7 @@ use sendstores_tests::{
     cluster::Cluster,
     identity,
     installed::Installed,
-    life::{gone, reached, ready},
+    life::{gone, ready},
     oracle::{Answer, Filter, Recorder, Run, Shown, read_log},
     shop::visit,
     wait::{until, within},
@@ -200,22 +200,6 @@ async fn watched(plane: &Arc<Installed>, client: &Client) {
     run.assert_faultless();
 }
 
-/// A visitor of a suspended shop gets a page that says so, from the control plane; the shop's own Ingress goes before it.
-async fn closed(client: &Client, url: &str) {
-    client.suspend(ID).await.expect("suspend");
-    reached(client, ID, State::Suspended).await;
-    until("the page of a closed shop", async || {
-        let (code, page) = visit(url, "/shop/").await;
-        (code == 503 && page.contains("This shop is closed")).then_some(())
-    })
-    .await;
-    let elsewhere = url.replace(ID, "store-never-made");
-    assert_eq!(visit(&elsewhere, "/").await.0, 404);
-    client.resume(ID).await.expect("resume");
-    ready(client, ID).await;
-    until("the shop itself", async || (visit(url, "/shop/").await.0 == 200).then_some(())).await;
-}
-
 async fn from_install_to_nothing_left() {
     let cluster = Cluster::full();
     let namespace = format!("in-cluster-{}", std::process::id());
@@ -231,7 +215,6 @@ async fn from_install_to_nothing_left() {
     let alice = plane.client_with(token.trim()).await;
     until("the token that was made in a pod", async || alice.get(ID).await.ok()).await;
 
-    closed(&client, &store.url).await;
     client.delete(ID).await.expect("delete");
     gone(&cluster, &client, ID).await;
     until("all stores to be gone", async || {
