@@ -96,7 +96,7 @@ test("of a tenant makes tokens of its tenant alone, and a reader makes none", as
     await expect(page.getByText(/^Your role, reader, cannot/)).toBeVisible();
   }
   const names = await page.getByRole("navigation", { name: "Main" }).getByRole("link").allInnerTexts();
-  expect(names).toEqual(["Stores", "Audit"]);
+  expect(names).toEqual(["Stores", "Trends", "Audit"]);
 });
 
 test("that is the reader's own opens the login over the page when it is revoked", async ({ page, plane }) => {
