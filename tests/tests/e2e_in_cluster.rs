@@ -11,10 +11,7 @@ use std::{
     time::Duration,
 };
 
-use sendstores_client::{
-    Client, CreateStore, DeleteStore, Error,
-    v1::{StoreFilter, store::State},
-};
+use sendstores_client::{Client, CreateStore, DeleteStore, Error, v1::StoreFilter};
 use sendstores_core::ledger::Ledger;
 use sendstores_tests::{
     cluster::Cluster,
