@@ -166,7 +166,7 @@ mod tests {
         let fix = ("fix".to_owned(), Some(Distance::Patch));
         assert_eq!(updates(&offers, &running(Some("now"), Some("10.9.4"))), [major, fix]);
         assert_eq!(updates(&offers, &running(Some("newest"), Some("11.0.1"))), []);
-        // Made before releases had names: nobody knows what it has, and the default is what it should have.
+        // Made before releases had names: what it has is not known, and the default is what it should have.
         assert_eq!(updates(&offers, &running(None, None)), [("newest".to_owned(), None)]);
         assert_eq!(updates(&offers, &fixture::store("store-a")), [], "it never was READY");
     }

@@ -1,4 +1,4 @@
-//! What is wrong with a token of an issuer, so far as its sender may be told: none of it helps to make a better forgery.
+//! What is wrong with a token of an issuer, as far as its sender may know: none of it helps to make a better forgery.
 
 /// Why a whole JWT is refused. One that is damaged, or whose signature is wrong, has no flaw of these: it is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
