@@ -4,8 +4,10 @@ import { expect, live, open, test, type Plane } from "./rig";
 
 const STORES = 10_000;
 const RATE = 100;
-/** Of changes; a minute in the long tests. */
-const SECONDS = process.env["SENDSTORES_TEST_LONG"] ? 60 : 10;
+/** `scripts/bench dashboard`: on a machine that does nothing else, times are judged, too. */
+const MEASURED = process.env["DASHBOARD_MEASURED"] === "1";
+/** Of changes. */
+const SECONDS = MEASURED || process.env["SENDSTORES_TEST_LONG"] ? 60 : 10;
 const GOING = 30;
 
 test.use({ fleet: STORES });
@@ -90,7 +92,7 @@ test("is there at once, and costs little", async ({ browser, plane, admin }) => 
   for (let time = 0; time < 3; time++) loads.push(await load(browser, plane, admin));
   console.log(loads.map((one) => JSON.stringify(one)).join("\n"));
   // What else the machine does makes a load slower, and never faster.
-  expect(Math.min(...loads.map(({ paint }) => paint))).toBeLessThanOrEqual(1_000);
+  if (MEASURED) expect(Math.min(...loads.map(({ paint }) => paint))).toBeLessThanOrEqual(1_000);
   for (const { used, wire } of loads) {
     expect(used).toBeLessThanOrEqual(50_000_000);
     expect(wire.length).toBe(1);
@@ -121,7 +123,8 @@ test("never stands still while it changes, and shows every end after its server 
   await expect(page.getByRole("alert").filter({ hasText: "Not live since" })).toBeVisible();
   await plane.serve();
   await live(page);
-  expect(before + Number(await after)).toBeGreaterThanOrEqual(RATE * SECONDS * 0.9);
+  const changes = before + Number(await after);
+  if (MEASURED) expect(changes).toBeGreaterThanOrEqual(RATE * SECONDS * 0.9);
 
   for (let number = 0; number < GOING; number++) {
     const end = ["Ready", "Failed", "Deleted"][number % 3] ?? "";
@@ -131,10 +134,10 @@ test("never stands still while it changes, and shows every end after its server 
   await expect(page.locator(".tile").first()).toContainText(new Intl.NumberFormat().format(report.stores));
   const [long, elsewhere, used] = [await ours(), await others(), await heap(page)];
   console.log(
-    `${SECONDS} s: long tasks ${JSON.stringify(long)}, of the page beside it ${JSON.stringify(elsewhere)}, heap ${(used / 1e6).toFixed(1)} MB`,
+    `${SECONDS} s, ${changes} changes: long tasks ${JSON.stringify(long)}, of the page beside it ${JSON.stringify(elsewhere)}, heap ${(used / 1e6).toFixed(1)} MB`,
   );
   await idle.close();
   expect(used).toBeLessThanOrEqual(50_000_000);
   // A machine that is busy with other work stops every page for a while.
-  expect(long.length).toBeLessThanOrEqual(elsewhere.length);
+  if (MEASURED) expect(long.length).toBeLessThanOrEqual(elsewhere.length);
 });
