@@ -7,6 +7,7 @@ import { refusalOf, type FieldFault, type Refusal } from "../refusal";
 import { RequestIds } from "../request-id";
 import { go, storePath } from "../route";
 import { noteRefusal } from "../session";
+import { isOf } from "../ui/sending";
 import { EMPTY, requestOf, textAt, type Draft } from "./fields";
 import { wrongWith } from "./rules";
 
@@ -45,9 +46,11 @@ export class Form {
     const turn = ++this.asked;
     const draft = this.draft.peek();
     const wrong = wrongWith(path, textAt(draft, path));
-    void released().then(() => turn === this.asked && this.note(path, wrong));
+    const noted = released().then(() => turn === this.asked && this.note(path, wrong));
     const request = { ...requestOf(draft), validateOnly: true };
     const why = await stores.create(request, UNARY).then(() => undefined, refusalOf);
+    // The server has the last word, however soon it answers.
+    await noted;
     await released();
     if (turn === this.asked && (!why || why.faults.length)) this.show(why?.faults ?? []);
   }
@@ -74,11 +77,12 @@ export class Form {
 
   /** What can be said without the server, until it answers. */
   private note(path: string, why: string | undefined): void {
-    const others = this.faults.peek().filter(({ field }) => field !== path);
+    const others = this.faults.peek().filter(({ field }) => !isOf(field, path));
     this.faults.value = why ? [...others, { field: path, why }] : others;
   }
 
   private show(faults: FieldFault[]): void {
-    this.faults.value = faults.filter((fault) => this.left.has(fault.field));
+    const left = [...this.left];
+    this.faults.value = faults.filter(({ field }) => left.some((path) => isOf(field, path)));
   }
 }

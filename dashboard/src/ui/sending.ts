@@ -31,7 +31,11 @@ export class Sending {
   }
 }
 
+/** Whether `field`, as the server names it, is the field at `path` or a part of it, such as one label of all. */
+export const isOf = (field: string, path: string): boolean =>
+  field === path || field.startsWith(`${path}.`) || field.startsWith(`${path}[`);
+
 export const faultOf = (faults: FieldFault[], path: string): string | undefined =>
-  faults.find(({ field }) => field === path || field.startsWith(`${path}.`) || field.startsWith(`${path}[`))?.why;
+  faults.find(({ field }) => isOf(field, path))?.why;
 
 export const useSending = (): Sending => useMemo(() => new Sending(), []);
