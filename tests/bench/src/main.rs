@@ -5,6 +5,7 @@ mod cpu;
 mod etcd_api;
 mod fan;
 mod grpc;
+mod hidden;
 mod load;
 mod p12_size;
 mod p1_get;
@@ -51,6 +52,8 @@ struct Args {
 enum Figure {
     /// Processor time of a Get.
     Get,
+    /// Whether the time of an answer says that another tenant's store exists.
+    Hidden,
     /// Durable writes.
     Create,
     /// Time from a change to its watchers.
@@ -112,6 +115,7 @@ impl Figure {
     fn measure(self, extent: Extent) -> Pin<Box<dyn Future<Output = Vec<Row>>>> {
         match self {
             Self::Get => Box::pin(p1_get::measure(extent)),
+            Self::Hidden => Box::pin(hidden::measure(extent)),
             Self::Create => Box::pin(p2_create::measure(extent)),
             Self::Watch => Box::pin(p3_watch::measure(extent)),
             Self::Fanout => Box::pin(p4_fanout::measure(extent)),

@@ -47,8 +47,14 @@ impl Setup {
 
     /// A token of an administrator.
     pub(crate) fn token(&self) -> String {
-        let args = ["--redis-url", &self.redis_url, "token", "create", "--name", "bench", "--role", "admin"];
-        let made = Command::new(program("sendstores-server")).args(args).output().expect("start the server's program");
+        self.token_of(&["--role", "admin"])
+    }
+
+    /// A token with these flags of `token create`.
+    pub(crate) fn token_of(&self, flags: &[&str]) -> String {
+        let args = ["--redis-url", &self.redis_url, "token", "create", "--name", "bench"];
+        let mut make = Command::new(program("sendstores-server"));
+        let made = make.args(args).args(flags).output().expect("start the server's program");
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         String::from_utf8(made.stdout).expect("a text").trim().to_owned()
     }
