@@ -69,11 +69,11 @@ async function buy(shop: Page): Promise<number> {
 const kubectl = (...words: string[]) =>
   run(given("STORY_KUBECTL"), ["--kubeconfig", given("STORY_KUBECONFIG"), ...words]);
 
-/** The merchant throws away what the shop sells. */
-async function emptyShop(id: string): Promise<void> {
-  const wp = ["-n", id, "exec", "deployment/wordpress", "-c", "wordpress", "--", "wp"];
-  const { stdout } = await kubectl(...wp, "post", "list", "--post_type=product", "--format=ids");
-  await kubectl(...wp, "post", "delete", "--force", ...stdout.trim().split(/\s+/));
+/** The merchant's own code ends every page. */
+async function breakShop(id: string): Promise<void> {
+  const code = "<?php no_such_function();";
+  const write = `file_put_contents('/srv/wordpress/wp-content/mu-plugins/broken.php', '${code}');`;
+  await kubectl("-n", id, "exec", "deployment/wordpress", "-c", "wordpress", "--", "php", "-r", write);
 }
 
 test("a shop from the click to its end", async ({ page, context }) => {
@@ -111,13 +111,14 @@ test("a shop from the click to its end", async ({ page, context }) => {
   await expect(page.locator(".creations rect").first()).toBeVisible();
   await look(page, "trends");
 
-  // Without a product it sells nothing, and the page says so by itself.
+  // It does not sell any more, and the page says so by itself, with the place of the error.
   await page.goto(`${server}/stores/${id}`);
   await expect(badge).toHaveText("Ready");
-  await emptyShop(id);
+  await breakShop(id);
   await expect(badge).toHaveText("Degraded", { timeout: LONG });
   const trouble = page.locator(".trouble");
-  await expect(trouble).toContainText("The shop does not sell");
+  await expect(trouble).toContainText("PHP stopped with an error");
+  await expect(trouble).toContainText("broken.php");
   await expect(trouble.locator(".todo")).not.toBeEmpty();
   await expect(page.locator(".checks li.bad").first()).toBeVisible();
   await look(page, "broken");

@@ -26,7 +26,7 @@ pub(crate) async fn measure(extent: Extent) -> Vec<Row> {
     let count = extent.of(STORES);
     stores::fill(&redis, count).await;
     let setup = Setup::on(&redis).with_auth();
-    let (server, token) = (setup.start().await, setup.token_of(&["--role", "operator", "--tenant", "other"]));
+    let (server, token) = (setup.start().await, setup.token_of(&["--role", "tenant", "--tenant", "other"]));
     let calls = Calls {
         foreign: gets(server.address, 0..count, &token),
         missing: gets(server.address, STORES..STORES + count, &token),
