@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from . import alerts, dashboard, golden, server, source
+from . import alerts, dashboard, golden, readme, server, source
 from .helm import KUBERNETES, Outcome, merged, objects
 from .main import HERE, Report, rule_name, schema_problems
 
@@ -185,7 +185,7 @@ def lint_problems(helm: Helm, values: dict) -> list[str]:
 
 
 def check(report: Report, helms: list[str], chart: Path, update: bool) -> None:
-    for rule in source.RULES:
+    for rule in [*source.RULES, *readme.RULES]:
         report.check(rule_name(rule), lambda: rule(chart))
     for number, program in enumerate(helms):
         check_helm(report, Helm(program, chart), update and number == 0)

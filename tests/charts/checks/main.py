@@ -10,7 +10,7 @@ from pathlib import Path
 import kubernetes_validate
 import yaml
 
-from . import golden, network, quota, refusals, security, source, structure
+from . import golden, network, quota, readme, refusals, security, source, structure
 from .helm import IMAGES, KUBERNETES, Helm, merged, objects
 
 HERE = Path(__file__).resolve().parent.parent
@@ -127,7 +127,7 @@ def main() -> int:
     parser.add_argument("chart", type=Path)
     arguments = parser.parse_args()
     report = Report(arguments.only)
-    for rule in source.RULES:
+    for rule in [*source.RULES, *readme.RULES]:
         report.check(rule_name(rule), lambda: rule(arguments.chart))
     update = os.environ.get("UPDATE_GOLDEN") == "1"
     for number, program in enumerate(arguments.helm):

@@ -13,13 +13,13 @@ import yaml
 
 from .helm import Helm
 from .main import HERE, Report, check_helm, rule_name
-from . import control_plane, source
+from . import control_plane, readme, source
 
 Suite = Callable[[Report, str, Path], None]
 
 
 def check_store(report: Report, program: str, chart: Path) -> None:
-    for rule in source.RULES:
+    for rule in [*source.RULES, *readme.RULES]:
         report.check(rule_name(rule), lambda: rule(chart))
     check_helm(report, Helm(program, chart), update=False)
 
