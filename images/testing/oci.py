@@ -14,14 +14,16 @@ def read_image(archive):
         def load(name):
             return json.load(tar.extractfile(name))
 
-        if "index.json" in names:
-            def blob(descriptor):
-                return "blobs/" + descriptor["digest"].replace(":", "/")
+        # docker writes both, and may mean a list of images by the other.
+        if "manifest.json" in names:
+            manifest = load("manifest.json")[0]
+            return manifest["Layers"], load(manifest["Config"])
 
-            manifest = load(blob(load("index.json")["manifests"][0]))
-            return [blob(layer) for layer in manifest["layers"]], load(blob(manifest["config"]))
-        manifest = load("manifest.json")[0]
-        return manifest["Layers"], load(manifest["Config"])
+        def blob(descriptor):
+            return "blobs/" + descriptor["digest"].replace(":", "/")
+
+        manifest = load(blob(load("index.json")["manifests"][0]))
+        return [blob(layer) for layer in manifest["layers"]], load(blob(manifest["config"]))
 
 
 def apply_layer(stream, root):
