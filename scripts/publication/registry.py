@@ -23,7 +23,7 @@ class Registry:
         self.address = address.removesuffix("/")
         self.is_here = bool(re.match(r"(127\.0\.0\.1|localhost|\[::1\])(:\d+)?(/|$)", address))
         self._crane = project.tool("crane")
-        # crane speaks without TLS to this machine by itself; helm has to be told.
+        # crane speaks without TLS to this machine by itself, helm by a flag.
         self._plain = ["--plain-http"] if self.is_here else []
         # One login, `docker login` or that of a workflow, is enough for both.
         docker = Path(os.environ.get("DOCKER_CONFIG", Path.home() / ".docker")) / "config.json"
