@@ -325,6 +325,14 @@ def refused_alone(published: Published, values: dict, says: str) -> list[str]:
     return ["was accepted"]
 
 
+def an_older_kubernetes(published: Published) -> list[str]:
+    """The oldest that docs/upgrading.md names is accepted, the one before it is not."""
+    chart, says = published.packed("sendstores"), "chart requires kubeVersion"
+    run(os.environ["SENDSTORES_HELM"], "template", "sendstores", chart, "--namespace", "sendstores-system", "--kube-version", "1.33.0")
+    said = run(os.environ["SENDSTORES_HELM"], "template", "sendstores", chart, "--kube-version", "1.32.9", code=1)
+    return [] if says in said else [f"does not say {says!r}: {said}"]
+
+
 def another_tag(_: Published) -> list[str]:
     return refuses("the tag v9.9.9 is not v", "version", "v9.9.9")
 
@@ -341,7 +349,8 @@ def a_missing_archive(published: Published) -> list[str]:
     return refuses("name the archive of each image", "publish", published.address, published.folder / "refused", "server=x.tar")
 
 
-REFUSALS = [a_shop_without_an_owner, a_shop_that_is_open_while_it_is_installed, a_shop_with_taxes_and_no_rate, another_tag, a_stand_in_for_another_machine, a_missing_archive]
+REFUSALS = [an_older_kubernetes, a_shop_without_an_owner, a_shop_that_is_open_while_it_is_installed, a_shop_with_taxes_and_no_rate,
+            another_tag, a_stand_in_for_another_machine, a_missing_archive]
 
 
 def check(report: Report, helms: list[str], crane: str) -> None:
