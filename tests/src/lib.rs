@@ -5,6 +5,7 @@ pub mod authority;
 pub mod balancer;
 pub mod cluster;
 pub mod counters;
+pub mod crowd;
 pub mod cycles;
 pub mod exposition;
 pub mod grpc_web;
