@@ -12,7 +12,7 @@ use http::Method;
 use k8s_openapi::api::networking::v1::Ingress;
 use kube::Api;
 use sendstores_core::{
-    Evidence, Store, Timestamp,
+    Evidence, State, Store, Timestamp,
     evidence::Check,
     lifecycle::Expect,
     observed::{Progress, Seen},
@@ -31,6 +31,8 @@ use crate::provision::{
 };
 
 const STORE_API: &str = "/wp-json/wc/store/v1";
+/// The finding of a Store API that works, in a shop with an empty catalogue.
+const NOTHING_FOR_SALE: &str = "answers; no product is for sale yet";
 
 pub(super) async fn observe(context: &Context, store: &Store, expect: Expect) -> Result<Seen<Progress>, StepError> {
     let ingresses: Api<Ingress> = context.cluster.in_store(store);
@@ -95,7 +97,8 @@ async fn probe(context: &Context, store: &Store, expect: Expect) -> Result<(Vec<
     if let Reply::Unreachable(why) = &reply {
         return Ok((unreachable(context, why), None));
     }
-    let catalogue = judge::catalogue(&reply, sample_due);
+    let catalogue =
+        judge::catalogue(&reply, sample_due).and_then(|found| judge::still_sells(found, sold_before(store)));
     let product = catalogue.as_ref().ok().and_then(Option::as_ref);
     let name = product.filter(|_| sample_due).map(|product| product.name.as_str());
     let probes = (shop_page(context, store, name), cart(context, store, expect, product), cron::probe(context, store));
@@ -110,6 +113,14 @@ async fn probe(context: &Context, store: &Store, expect: Expect) -> Result<(Vec<
     Ok((evidence, name.map(str::to_owned)))
 }
 
+/// Whether a store that moves to another release had something for sale before. Until that has ended, its record has the evidence
+/// of the release before.
+fn sold_before(store: &Store) -> bool {
+    let sold = |seen: &Evidence| seen.passed && !seen.finding.starts_with(NOTHING_FOR_SALE);
+    let moves = store.state == State::Updating && !store.goes_back();
+    moves && store.evidence.iter().any(|seen| seen.check == checks::STORE_API && sold(seen))
+}
+
 /// Of a shop that is not reached; to ask it for the rest would only be to wait again.
 fn unreachable(context: &Context, why: &str) -> Vec<Evidence> {
     let cron = context.cron_interval.map(|_| checks::CRON);
@@ -121,7 +132,7 @@ fn unreachable(context: &Context, why: &str) -> Vec<Evidence> {
 fn offer(catalogue: &Result<Option<Product>, String>) -> Finding {
     match catalogue {
         Ok(Some(product)) => Ok(product.describe()),
-        Ok(None) => Ok("answers; no product is for sale yet".to_owned()),
+        Ok(None) => Ok(NOTHING_FOR_SALE.to_owned()),
         Err(why) => Err(why.clone()),
     }
 }
@@ -174,7 +185,28 @@ fn evidence(check: Check, finding: Finding) -> Evidence {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hostile;
+    use crate::{hostile, provision::steps::fixtures};
+
+    #[test]
+    fn an_update_must_leave_something_for_sale_where_something_was() {
+        let now = Timestamp::from_micros(1);
+        let ready = |finding: &str| Store {
+            state: State::Ready,
+            ready_time: Some(now),
+            made_from: Some(Box::new(fixtures::release())),
+            evidence: vec![Evidence::new(checks::STORE_API, Ok(finding.to_owned()), now)],
+            ..fixtures::store()
+        };
+        let updated = |store: Store| store.updated(&"2026-12".parse().unwrap(), now).unwrap().expect("a change");
+        let sold = ready("\"Sample product\" is for sale at 19.90 EUR");
+        assert!(sold_before(&updated(sold.clone())));
+        assert!(!sold_before(&sold), "a merchant may take products off");
+        assert!(!sold_before(&updated(ready(NOTHING_FOR_SALE))));
+        assert!(!sold_before(&updated(ready(&format!("{NOTHING_FOR_SALE}; asked at its address")))));
+        let goes_back = updated(sold).cancelled(now).unwrap().expect("a change");
+        assert!(!sold_before(&goes_back), "the release before is taken as it is");
+        assert!(judge::still_sells(None, true).is_err() && judge::still_sells(None, false).is_ok());
+    }
 
     #[test]
     fn what_a_shop_says_of_itself_is_shown_short_and_plain() {

@@ -124,6 +124,14 @@ pub(super) fn catalogue(reply: &Reply, sample_due: bool) -> Result<Option<Produc
     }
 }
 
+/// A merchant may sell nothing yet. A release under which nothing is for sale any more is a bad one, however well it answers.
+pub(super) fn still_sells(found: Option<Product>, sold_before: bool) -> Result<Option<Product>, String> {
+    match found {
+        None if sold_before => Err("no product is for sale any more; before the update one was".to_owned()),
+        found => Ok(found),
+    }
+}
+
 pub(super) fn shop_page(path: &str, reply: &Reply, product: Option<&str>) -> Finding {
     let answer = answered(reply, 200)?;
     let page = String::from_utf8_lossy(&answer.body);
