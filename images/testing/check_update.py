@@ -122,6 +122,18 @@ def a_broken_shop_lets_its_owner_in(store):
     assert store.state()["admin"] and store.state(ADMIN)["woocommerce_version"] != NEWER
 
 
+def a_pod_that_ends_stays_while_requests_come(store):
+    """`leave` runs before Apache is asked to stop: one pod has shoppers, and one has none."""
+    with Load(store, ["127.0.0.1"], buyers=0) as load, pod(store, 21, []) as (idle, address):
+        ready(store, address)
+        wait_for("shoppers", lambda: load.count("127.0.0.1") >= 10)
+        visited, alone = store.wordpress.popen("leave"), idle.popen("leave")
+        wait_for("the pod without requests", lambda: alone.poll() is not None)
+        assert visited.poll() is None, "it ends under its shoppers"
+    wait_for("the pod after its last request", lambda: visited.poll() is not None)
+    assert (visited.returncode, alone.returncode, load.failures) == (0, 0, [])
+
+
 @contextlib.contextmanager
 def lock_held(store):
     """The bootstrap's lock, taken by a session of the database's root; the function ends that session."""
@@ -189,4 +201,5 @@ CHECKS = [
     a_killed_migration_is_done_again,
     a_bad_release_takes_no_visitor,
     a_broken_shop_lets_its_owner_in,
+    a_pod_that_ends_stays_while_requests_come,
 ]

@@ -23,7 +23,7 @@ const FIRST_LOOK: Duration = Duration::from_millis(250);
 const LAST_LOOK: Duration = Duration::from_secs(5);
 
 /// How long the charts give a pod to end its requests: a pod that takes this long is not stuck.
-const POD_ENDS: Duration = Duration::from_secs(30);
+const POD_ENDS: Duration = Duration::from_secs(45);
 
 /// Waits until the observation of a step differs from `last`.
 pub(crate) async fn step(

@@ -7,8 +7,9 @@ from pathlib import Path
 from .security import containers, pods
 
 APACHE = Path(__file__).parents[3] / "images/woocommerce/rootfs/etc/apache2/sendstores.conf"
-# For so many seconds a pod that is going still takes requests.
-LEAVING = 5
+# What a pod that is going does while it still takes requests, and the fallback of an image without it.
+LEAVE = APACHE.parents[2] / "usr/local/bin/leave"
+PRE_STOP = {"exec": {"command": ["/bin/bash", "-c", "if command -v leave >/dev/null; then exec leave; fi; exec sleep 5"]}}
 COMPONENTS = {"mysql": "database", "wordpress": "application"}
 
 
@@ -104,7 +105,7 @@ def an_update_closes_no_shop(objects: list[dict]) -> list[str]:
         found.append(f"wordpress: strategy {strategy}")
     if not same_node:
         found.append("wordpress: a second pod may start on a node without the volume")
-    if pod["containers"][0].get("lifecycle", {}).get("preStop") != {"sleep": {"seconds": LEAVING}}:
+    if pod["containers"][0].get("lifecycle", {}).get("preStop") != PRE_STOP:
         found.append("wordpress: ends before the Ingress controller knows")
     return found
 
@@ -156,10 +157,16 @@ def pods_stop_soon(objects: list[dict]) -> list[str]:
     for name, spec in pods(objects):
         grace = spec.get("terminationGracePeriodSeconds", 0)
         # Apache ends the requests under way before the pod is killed.
-        least = LEAVING + graceful_seconds() + 1 if name == "wordpress" else 1
-        if not least <= grace <= 30:
-            found.append(f"{name}: terminationGracePeriodSeconds {grace}, not {least} to 30")
+        least, most = (leaving_seconds() + graceful_seconds() + 1, 45) if name == "wordpress" else (1, 30)
+        if not least <= grace <= most:
+            found.append(f"{name}: terminationGracePeriodSeconds {grace}, not {least} to {most}")
     return found
+
+
+def leaving_seconds() -> int:
+    """For how long a pod that is going takes requests at most."""
+    [seconds] = re.findall(r"^readonly least=\d+ quiet=\d+ most=(\d+)$", LEAVE.read_text(), re.MULTILINE)
+    return int(seconds)
 
 
 def graceful_seconds() -> int:

@@ -15,8 +15,11 @@ const SENDSTORES_HOLD_MOST = 120;
 const SENDSTORES_IN_VAIN = '/tmp/sendstores-database-away';
 /** Microseconds. */
 const SENDSTORES_GATE_POLL = 50_000;
+/** When the last request came; `leave` waits until there is none any more. */
+const SENDSTORES_VISITED = '/tmp/sendstores-visited';
 
 function sendstores_pass_gate(): void {
+	@touch( SENDSTORES_VISITED );
 	$until = microtime( true ) + SENDSTORES_GATE_WAIT;
 	while ( sendstores_is_held() ) {
 		if ( microtime( true ) > $until ) {
