@@ -38,9 +38,14 @@ pub fn kubeconfig_of(url: &str) -> NamedTempFile {
     kubeconfig
 }
 
-/// Values that name a store image which differs in one thing: `newer`, `no-plugin` (images/testing/variants).
+/// Values that name a store image which differs in one thing, such as `newer` or `no-plugin` (images/testing/variants).
 pub fn image_variant(name: &str) -> PathBuf {
     PathBuf::from(given("SENDSTORES_TEST_IMAGE_VARIANTS")).join(format!("values-{name}.yaml"))
+}
+
+/// Values that name the store image to update to: that of another plugin where `make test` was given one, else `newer`.
+pub fn next_image() -> PathBuf {
+    env::var_os("SENDSTORES_TEST_IMAGE_NEXT").map_or_else(|| image_variant("newer"), PathBuf::from)
 }
 
 /// Values for the chart of the control plane that name its image, and that of its Redis (images/build-server).
