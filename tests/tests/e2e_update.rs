@@ -46,8 +46,12 @@ const BAD: [Bad; 5] = [
         reasons: &[Reason::ImageUnavailable],
     },
     Bad { name: "exits", values: Values::Image("exits"), reasons: &[Reason::ApplicationUnavailable] },
-    Bad { name: "fatal", values: Values::Image("fatal"), reasons: &[Reason::ApplicationUnavailable] },
-    Bad { name: "no-plugin", values: Values::Image("no-plugin"), reasons: &[Reason::ApplicationUnavailable] },
+    Bad { name: "fatal", values: Values::Image("fatal"), reasons: &[Reason::PhpFatalError] },
+    Bad {
+        name: "no-plugin",
+        values: Values::Image("no-plugin"),
+        reasons: &[Reason::PluginMissing, Reason::ApplicationUnavailable],
+    },
     Bad { name: EMPTY, values: Values::Image("empty"), reasons: &[Reason::StorefrontUnavailable] },
 ];
 
