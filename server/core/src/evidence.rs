@@ -48,6 +48,20 @@ impl Evidence {
         let of_newer: Vec<_> = of_newer.collect();
         seen.into_iter().map(remembering).chain(of_newer).collect()
     }
+
+    /// What did not pass, in one sentence; empty if all did. Checks that found the same are named together: what ends every page
+    /// ends each check alike.
+    pub fn failures(evidence: &[Self]) -> String {
+        let mut found: Vec<(&str, Vec<&str>)> = Vec::new();
+        for failed in evidence.iter().filter(|evidence| !evidence.passed) {
+            match found.iter_mut().find(|(finding, _)| *finding == failed.finding) {
+                Some((_, checks)) => checks.push(failed.check.as_str()),
+                None => found.push((&failed.finding, vec![failed.check.as_str()])),
+            }
+        }
+        let sentence = |(finding, checks): (&str, Vec<&str>)| format!("{}: {finding}", checks.join(", "));
+        found.into_iter().map(sentence).collect::<Vec<_>>().join("; ")
+    }
 }
 
 // === impl Check ===
@@ -102,6 +116,23 @@ mod tests {
         assert_eq!(after.last(), Some(&backup));
         let again = Evidence::renewed(&after, after.clone(), &CHECKS);
         assert_eq!(again.len(), 2, "kept once");
+    }
+
+    #[test]
+    fn checks_that_found_the_same_are_named_together() {
+        let [api, cart] = ["store_api", "cart"].map(|word| Check::parse(word).expect("a word"));
+        let found = |check, why: Result<&str, &str>| {
+            Evidence::new(check, why.map(str::to_owned).map_err(str::to_owned), Timestamp::from_micros(1))
+        };
+        let ended = Err("status 500");
+        let seen = [
+            found(PAGE, ended),
+            found(api, Ok("answers")),
+            found(Check::INGRESS, Err("no route")),
+            found(cart, ended),
+        ];
+        assert_eq!(Evidence::failures(&seen), "page, cart: status 500; ingress: no route");
+        assert_eq!(Evidence::failures(&seen[1..2]), "");
     }
 
     #[test]

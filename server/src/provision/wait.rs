@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sendstores_core::{
-    Store,
+    Evidence, Store,
     failure::FailureReason,
     observed::{Activity, Outlook, Progress, Remains, Seen, Waiting},
     provisioner::StepError,
@@ -170,11 +170,7 @@ fn late(usual: FailureReason, last: &Progress, waited: Duration) -> StepError {
     let (reason, what) = match last {
         Progress::Waiting(waiting) => (waiting.reason, waiting.detail.clone()),
         Progress::Partial(detail) => (usual, detail.clone()),
-        Progress::Failing(evidence) => {
-            let failed = evidence.iter().filter(|evidence| !evidence.passed);
-            let findings: Vec<String> = failed.map(|e| format!("{}: {}", e.check.as_str(), e.finding)).collect();
-            (usual, findings.join("; "))
-        }
+        Progress::Failing(evidence) => (usual, Evidence::failures(evidence)),
         Progress::Done(_) => (usual, "nothing changed".to_owned()),
     };
     StepError::retryable(reason, format!("{what} (no change for {waited:?})"))

@@ -97,12 +97,8 @@ fn attempt(store: &Store, step: Option<StepName>) -> u32 {
 
 /// What did not pass, in one sentence.
 pub(super) fn describe(evidence: &[Evidence]) -> String {
-    let failed = evidence.iter().filter(|evidence| !evidence.passed);
-    let findings: Vec<_> =
-        failed.map(|evidence| format!("{}: {}", evidence.check.as_str(), evidence.finding)).collect();
-    if findings.is_empty() {
-        "the shop's Ingress or a workload of it is gone, and is made again".to_owned()
-    } else {
-        findings.join("; ")
+    match Evidence::failures(evidence) {
+        nothing if nothing.is_empty() => "the shop's Ingress or a workload of it is gone, and is made again".to_owned(),
+        failures => failures,
     }
 }

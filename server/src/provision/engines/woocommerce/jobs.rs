@@ -2,7 +2,7 @@
 
 use sendstores_core::{Store, failure::FailureReason, provisioner::StepError};
 
-use super::{APPLICATION, deadlines};
+use super::{APPLICATION, deadlines, storefront::words};
 use crate::provision::{
     Context,
     proxy::{Answer, Question, Reply},
@@ -30,8 +30,7 @@ fn judge(reply: &Reply) -> Result<(), String> {
     Err(match reply {
         Reply::Shop(Answer { status: 200, .. }) => return Ok(()),
         Reply::Shop(answer) => {
-            let body = String::from_utf8_lossy(&answer.body[..answer.body.len().min(200)]).into_owned();
-            redact::message(&format!("wp-cron.php answered {}: {body}", answer.status))
+            redact::message(&format!("wp-cron.php: status {}: {}", answer.status, words::of(&answer.body)))
         }
         Reply::Unreachable(why) => why.clone(),
     })

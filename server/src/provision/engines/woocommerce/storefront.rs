@@ -4,7 +4,7 @@ mod cron;
 mod ingress;
 mod judge;
 mod quick;
-mod words;
+pub(super) mod words;
 
 use std::time::SystemTime;
 

@@ -20,7 +20,7 @@ const ENTITIES: [(&str, &str); 9] = [
 ];
 
 /// The words of a page, on one line; those of a text that is no page, as they are.
-pub(super) fn of(body: &[u8]) -> String {
+pub(in crate::provision::engines::woocommerce) fn of(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body.get(..READ).unwrap_or(body));
     let lower = text.to_ascii_lowercase();
     let title = element(&text, &lower, "title").map(|title| plain(&unescaped(title)));
