@@ -17,7 +17,7 @@ METADATA = ROOT / "charts/artifacthub-repo.yml"
 
 
 class Registry:
-    """`address` is where everything is below: ghcr.io/sendstores."""
+    """`address` is where everything is below: registry.example.com/sendstores."""
 
     def __init__(self, address: str):
         self.address = address.removesuffix("/")
