@@ -13,8 +13,13 @@ const FIRST: Duration = Duration::from_millis(5);
 const LAST: Duration = Duration::from_millis(50);
 
 /// Asks `question` until it answers, and gives up with `what` after [`DEADLINE`].
-pub async fn until<T>(what: &str, mut question: impl AsyncFnMut() -> Option<T>) -> T {
-    let answered = Box::pin(async {
+pub async fn until<T>(what: &str, question: impl AsyncFnMut() -> Option<T>) -> T {
+    until_within(DEADLINE, what, question).await
+}
+
+/// The same for what takes longer by itself, such as a deadline of the server that has to pass: gives up after `most`.
+pub async fn until_within<T>(most: Duration, what: &str, mut question: impl AsyncFnMut() -> Option<T>) -> T {
+    let answered = async {
         let mut pause = FIRST;
         loop {
             if let Some(answer) = question().await {
@@ -23,14 +28,18 @@ pub async fn until<T>(what: &str, mut question: impl AsyncFnMut() -> Option<T>) 
             sleep(pause).await;
             pause = pause.mul_f64(1.25).min(LAST);
         }
-    });
-    within(what, answered).await
+    };
+    given_up_after(most, what, answered).await
 }
 
 /// What `future` comes to, and gives up with `what` after [`DEADLINE`].
 pub async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
+    given_up_after(DEADLINE, what, future).await
+}
+
+async fn given_up_after<T>(most: Duration, what: &str, future: impl Future<Output = T>) -> T {
     // On the heap: a test would otherwise keep a copy of the future on its stack for each of these functions.
-    timeout(DEADLINE, Box::pin(future)).await.map_err(|_| what.to_owned()).expect("waited in vain")
+    timeout(most, Box::pin(future)).await.map_err(|_| what.to_owned()).expect("waited in vain")
 }
 
 #[cfg(test)]

@@ -4,7 +4,13 @@
 //! `SENDSTORES_TEST_LONG=1`: at least 2,000 requests, and releases that cannot serve, each of which is rolled back under the crowd.
 //! With `WOOCOMMERCE_ZIP` and `WOOCOMMERCE_ZIP_NEXT`, `make test` builds the two releases from these plugins.
 
-use std::{collections::BTreeSet, fs, net::SocketAddr, path::Path, time::Instant};
+use std::{
+    collections::BTreeSet,
+    fs,
+    net::SocketAddr,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use sendstores_client::{Client, CreateStore, UpdateStore, v1 as wire};
 use sendstores_tests::{
@@ -14,7 +20,7 @@ use sendstores_tests::{
     redis::RedisServer,
     server::Server,
     shop::visit,
-    wait::until,
+    wait::{until, until_within},
 };
 use tempfile::TempDir;
 use wire::{failure::Reason, operation::State as Done, store::State};
@@ -24,6 +30,9 @@ const NEXT: &str = "next";
 /// A release that is well in itself and lists no product. Nothing but the probe of the server can see that, which looks at what
 /// takes visitors.
 const EMPTY: &str = "empty";
+
+/// More than an update and its way back may take.
+const OPERATION: Duration = Duration::from_secs(6 * 60);
 
 /// A release that cannot serve.
 struct Bad {
@@ -104,8 +113,8 @@ impl Rig {
         let (cluster, redis) = (Cluster::full(), RedisServer::start().await);
         let releases = releases(&cluster);
         let options = cluster.server(&redis.url()).flag(format!("--releases={}", releases.path().display()));
-        // A release that never becomes ready is given up after this; a good one takes a small part of it.
-        let server = options.flag("--deadline=update=90s").start_ready().await;
+        // A release that never becomes ready is given up after this, and the way back has as long; a good one takes a small part.
+        let server = options.flag("--deadline=update=2m").start_ready().await;
         let client = server.client().await;
         client.create(CreateStore::new().id(id)).await.expect("create");
         let url = ready(&client, id).await.url;
@@ -131,17 +140,16 @@ impl Rig {
             let operation = self.client.get(self.id).await.ok()?.operation?;
             is(operation.state()).then_some(())
         };
-        until(what, reached).await;
+        until_within(OPERATION, what, reached).await;
     }
 
     /// The store, once its operation has ended so.
     async fn ended(&self, state: Done) -> wire::Store {
         let over = |state: Done| !matches!(state, Done::Running | Done::RollingBack | Done::Queued);
         self.operation(state.as_str_name(), over).await;
-        let store = ready(&self.client, self.id).await;
-        let operation = store.operation.as_ref().expect("an operation");
+        let operation = self.client.get(self.id).await.expect("the store").operation.expect("an operation");
         assert_eq!(operation.state(), state, "{:?}", operation.failure);
-        store
+        ready(&self.client, self.id).await
     }
 
     /// Waits until one pod serves: the others have finished their requests.
@@ -230,8 +238,6 @@ async fn a_release_that_cannot_serve_is_rolled_back_and_no_shopper_notices() {
         let crowd = rig.crowd(seed);
         made(&crowd, 50).await;
         rig.update(name).await;
-        // Two waits, because the way back has as much time as the update.
-        rig.operation(name, |state| matches!(state, Done::RollingBack | Done::RolledBack)).await;
         let store = rig.ended(Done::RolledBack).await;
         assert_eq!(store.release.expect("a release").name, OLD, "{name}");
         let failure = store.operation.and_then(|operation| operation.failure).expect("why it failed");
