@@ -320,13 +320,20 @@ Examples:
 
 An update can be cancelled as long as visitors are not served by the new release.";
 
+/// What an update is asked for at least one of.
+const CHANGES: [&str; 4] = ["release", "deletion_protection", "labels", "removed_labels"];
+
 #[derive(Args, Debug)]
-#[command(group = ArgGroup::new("change").required(true).multiple(true).args(["release", "deletion_protection"]))]
+#[command(group = ArgGroup::new("change").required(true).multiple(true).args(CHANGES))]
 #[command(after_help = "\
 Examples:
   sendstores update store-ab12cd34 --release 2026-11 --wait
   sendstores update store-ab12cd34 --deletion-protection
-  sendstores update store-ab12cd34 --deletion-protection=false")]
+  sendstores update store-ab12cd34 --deletion-protection=false
+  sendstores update store-ab12cd34 --label team=b --label tier=gold --remove-label trial
+
+--label and --remove-label read the store, change its labels, and write them if the store has not changed meanwhile; else they
+begin again, unless --etag is given.")]
 pub(crate) struct UpdateArgs {
     /// Id of the store.
     pub(crate) id: String,
@@ -336,6 +343,12 @@ pub(crate) struct UpdateArgs {
     /// Refuse to delete the store, or no longer.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
     pub(crate) deletion_protection: Option<bool>,
+    /// Set a label. Repeat it to set several; other labels stay.
+    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = filter::label, conflicts_with = "request_id")]
+    pub(crate) labels: Vec<(String, String)>,
+    /// Remove a label. Repeat it to remove several.
+    #[arg(long = "remove-label", value_name = "KEY", conflicts_with = "request_id")]
+    pub(crate) removed_labels: Vec<String>,
     /// Wait until the update has ended.
     #[arg(long, requires = "release")]
     pub(crate) wait: bool,

@@ -1,5 +1,7 @@
 //! Which store shall change, and under which conditions.
 
+use std::collections::BTreeMap;
+
 use uuid::Uuid;
 
 use crate::v1::{
@@ -96,6 +98,7 @@ impl ChangeStore {
 pub struct UpdateStore {
     store: ChangeStore,
     spec: StoreSpec,
+    labels: BTreeMap<String, String>,
     paths: Vec<String>,
 }
 
@@ -104,13 +107,21 @@ pub struct UpdateStore {
 impl UpdateStore {
     /// The store of this id, and no field yet.
     pub fn new(store: impl Into<ChangeStore>) -> Self {
-        Self { store: store.into(), spec: StoreSpec::default(), paths: Vec::new() }
+        Self { store: store.into(), spec: StoreSpec::default(), labels: BTreeMap::new(), paths: Vec::new() }
     }
 
     /// Whether Delete is refused.
     pub fn deletion_protection(mut self, deletion_protection: bool) -> Self {
         self.spec.deletion_protection = deletion_protection;
         self.paths.push("spec.deletion_protection".to_owned());
+        self
+    }
+
+    /// All labels that the store has afterwards. To change one of several, read the store, change its labels, and give all of
+    /// them with the [`ChangeStore::etag`] that was read.
+    pub fn labels(mut self, labels: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>) -> Self {
+        self.labels = labels.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
+        self.paths.push("labels".to_owned());
         self
     }
 
@@ -122,10 +133,10 @@ impl UpdateStore {
     }
 
     pub(crate) fn into_request(self) -> UpdateRequest {
-        let Self { store, spec, paths } = self;
+        let Self { store, spec, labels, paths } = self;
         let ChangeStore { id, request_id, etag, validate_only } = store.with_request_id();
         let update_mask = Some(prost_types::FieldMask { paths });
-        UpdateRequest { id, spec: Some(spec), update_mask, request_id, etag, validate_only }
+        UpdateRequest { id, spec: Some(spec), labels, update_mask, request_id, etag, validate_only }
     }
 }
 

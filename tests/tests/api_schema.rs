@@ -100,6 +100,8 @@ fn table() -> Vec<Row> {
     let mut rows: Vec<Row> = vec![
         ("CreateRequest", "labels", "maxLength", json!({"k": "v".repeat(63)}), json!({"k": "v".repeat(64)})),
         ("CreateRequest", "labels", "maxProperties", map(16), map(17)),
+        ("UpdateRequest", "labels", "maxLength", json!({"k": "v".repeat(63)}), json!({"k": "v".repeat(64)})),
+        ("UpdateRequest", "labels", "maxProperties", map(16), map(17)),
         ("StoreFilter", "labels", "maxLength", json!({"k": "v".repeat(63)}), json!({"k": "v".repeat(64)})),
         ("StoreFilter", "labels", "maxProperties", map(16), map(17)),
         ("StoreFilter", "ids", "maxItems", ids(100), ids(101)),
@@ -274,7 +276,8 @@ fn request(message: &str, field: &str, value: &Value) -> (&'static str, &'static
             };
             let mut request = json!({"id": "store-a", "validate_only": true});
             if message == "UpdateRequest" {
-                request["update_mask"] = "spec.deletionProtection".into();
+                let changed = if field == "labels" { "labels" } else { "spec.deletionProtection" };
+                request["update_mask"] = changed.into();
             }
             request[field] = value.clone();
             (message, path, request, field.to_owned())

@@ -8,7 +8,7 @@ use sendstores_client::{
     Client, CreateStore, Error, ResumeToken,
     v1::{StoreFilter, store::State},
 };
-use sendstores_core::{Event, Revision, Store, ledger::Ledger};
+use sendstores_core::{Event, Labels, Revision, Store, ledger::Ledger};
 use sendstores_server::ledger::{RedisConfig, RedisLedger};
 use sendstores_tests::{
     ledger::{change, create, happen},
@@ -62,6 +62,11 @@ async fn judge(recorders: Vec<Recorder>, ledger: &RedisLedger) {
     run.assert_faultless();
 }
 
+async fn relabel(ledger: &RedisLedger, id: &str, team: &str) {
+    let labels = Labels::parse([("team".to_owned(), team.to_owned())]).expect("valid");
+    change(ledger, id, |store| Store { labels: labels.clone(), ..store.clone() }).await;
+}
+
 #[tokio::test]
 async fn a_token_is_good_on_a_replica_that_has_just_started() {
     let redis = RedisServer::start().await;
@@ -82,6 +87,9 @@ async fn a_token_is_good_on_a_replica_that_has_just_started() {
     // What leaves a filter while nobody is there, and what comes and goes.
     happen(&ledger, "store-a", Event::Converged).await;
     happen(&ledger, "store-old", Event::DeleteRequested).await;
+    relabel(&ledger, "store-c", "b").await;
+    relabel(&ledger, "store-old", "b").await;
+    relabel(&ledger, "store-old", "a").await;
     happen(&ledger, "store-b", Event::DeleteRequested).await;
     happen(&ledger, "store-b", Event::Removed).await;
     create(&ledger, "store-b", "acme").await;
@@ -93,6 +101,7 @@ async fn a_token_is_good_on_a_replica_that_has_just_started() {
 
     let server = options(&redis).start_ready().await;
     let client = server.client().await;
+    relabel(&ledger, "store-a", "b").await;
     happen(&ledger, "store-old", Event::Removed).await;
     happen(&ledger, "store-c", Event::Converged).await;
     client.create(CreateStore::new().id("store-d").tenant("acme")).await.expect("create");

@@ -162,6 +162,33 @@ async fn a_protected_store_says_how_it_can_be_deleted() {
 }
 
 #[tokio::test]
+async fn labels_are_set_and_removed_one_by_one_also_by_many_at_once() {
+    let rig = Rig::start().await;
+    assert_eq!(run(&rig.url, "create store-a --label team=a --label trial=").await.code, 0);
+    let changed = run(&rig.url, "update store-a --label team=b --label tier=gold --remove-label trial").await;
+    assert_eq!(
+        (changed.code, changed.stdout.as_str()),
+        (0, "store-a has the labels team=b, tier=gold\n"),
+        "{changed:?}"
+    );
+    let rehearsed = run(&rig.url, "update store-a --remove-label team --remove-label tier --validate-only").await;
+    assert_eq!(rehearsed.stdout, "store-a would have no labels\n", "{rehearsed:?}");
+    let stale = run(&rig.url, "update store-a --label team=c --etag bm90LWl0").await;
+    assert!(stale.code == 1 && stale.stderr.contains("ETAG_MISMATCH"), "{stale:?}");
+    let named = run(&rig.url, "update store-a --label team=c --request-id r").await;
+    assert!(named.code == 2 && named.stderr.contains("--request-id"), "{named:?}");
+
+    let lines: Vec<_> = (0..6).map(|i| format!("update store-a --label k{i}=v")).collect();
+    let all = futures::future::join_all(lines.iter().map(|line| run(&rig.url, line))).await;
+    assert!(all.iter().all(|ended| ended.code == 0), "{all:?}");
+    let labels = run(&rig.url, "get store-a --json").await.json()["labels"].clone();
+    let wanted = serde_json::json!({
+        "k0": "v", "k1": "v", "k2": "v", "k3": "v", "k4": "v", "k5": "v", "team": "b", "tier": "gold",
+    });
+    assert_eq!(labels, wanted, "none was lost");
+}
+
+#[tokio::test]
 async fn a_watch_is_gone_on_with_without_a_gap() {
     let rig = Rig::start().await;
     rig.create("store-a").await;

@@ -161,7 +161,13 @@ async fn a_suspended_store_rests_also_after_redis_was_lost() {
     let id = "store-suspend-lost";
     make(&client, id).await;
     client.suspend(id).await.expect("accepted");
-    let before = reached(&client, id, State::Suspended).await;
+    reached(&client, id, State::Suspended).await;
+    client.update(UpdateStore::new(id).labels([("team", "b")])).await.expect("accepted");
+    let before = until("the namespace to know it", async || {
+        let store = client.get(id).await.ok()?;
+        (store.observed_generation == store.generation).then_some(store)
+    })
+    .await;
     server.kill9();
     redis.cli(["FLUSHALL"]).await;
     let server = options().start_ready().await;
@@ -169,6 +175,7 @@ async fn a_suspended_store_rests_also_after_redis_was_lost() {
     let client = server.client().await;
     let taken_back = reached(&client, id, State::Suspended).await;
     assert_eq!((taken_back.uid, taken_back.ready_time), (before.uid, before.ready_time));
+    assert_eq!(taken_back.labels, [("team".to_owned(), "b".to_owned())].into(), "the newest");
     assert_eq!(pods(&cluster, id), (0, 0));
     client.resume(id).await.expect("accepted");
     ready(&client, id).await;

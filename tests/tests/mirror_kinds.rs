@@ -5,7 +5,8 @@ use std::{collections::BTreeSet, time::Duration};
 use futures::poll;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use sendstores_core::{
-    Event, Listing, Order, OrderBy, Scope, State, Store, StoreFilter, StoreId, Summary, Tenant, TenantId, Timestamp,
+    Event, Former, Listing, Order, OrderBy, Scope, State, Store, StoreFilter, StoreId, Summary, Tenant, TenantId,
+    Timestamp,
     ledger::{Expected, Ledger, Scan, Write},
     tenant::TenantEvent,
 };
@@ -103,8 +104,8 @@ async fn a_watch_of_stores_is_untouched_by_tenants() {
     }
     let changed = happen(&ledger, "store-a", Event::Converged).await;
     let changes = tokio::time::timeout(DEADLINE, cursor.next(10)).await.expect("in time").expect("no gap");
-    let told: Vec<_> = changes.iter().map(|change| (change.revision, change.before)).collect();
-    assert_eq!(told, [(changed.revision, Some(shop.state))]);
+    let told: Vec<_> = changes.iter().map(|change| (change.revision, change.before.clone())).collect();
+    assert_eq!(told, [(changed.revision, Some(Former { state: shop.state, labels: None }))]);
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use std::{
 use futures::poll;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use sendstores_core::{
-    Event, Revision, State, StoreFilter, StoreId,
+    Event, Former, Labels, Revision, State, Store, StoreFilter, StoreId,
     ledger::{Ledger, LedgerError},
 };
 use sendstores_server::{
@@ -22,7 +22,7 @@ use sendstores_server::{
 };
 use sendstores_tests::{
     interposed::{Interposed, Read},
-    ledger::{create, happen, last, tombstone},
+    ledger::{change, create, happen, last, tombstone},
     samples::{parsed, store_id},
     versions::fixture,
     wait::{DEADLINE, until},
@@ -64,7 +64,14 @@ async fn change_something(ledger: &MemoryLedger, random: &mut StdRng) {
         Some(State::Degraded) => &[Event::Converged, Event::DeleteRequested],
         Some(_) => &[Event::Removed],
     };
-    happen(ledger, &id, events[random.random_range(0..events.len())]).await;
+    match random.random_range(0..4) {
+        0 => {
+            let team = ["a", "b"][random.random_range(0..2)].to_owned();
+            let labels = Labels::parse([("team".to_owned(), team)]).expect("valid");
+            change(ledger, &id, |store| Store { labels: labels.clone(), ..store.clone() }).await;
+        }
+        _ => drop(happen(ledger, &id, events[random.random_range(0..events.len())]).await),
+    }
 }
 
 async fn change_much(ledger: &MemoryLedger, random: &mut StdRng, count: usize) {
@@ -77,13 +84,15 @@ fn resume(mirror: &Mirror, after: Revision) -> Cursor {
     mirror.resume(Position { revision: after, ..mirror.position() })
 }
 
-/// What a cursor tells up to `end`: revision, store, state before and state behind.
-async fn told(mut cursor: Cursor, end: Revision) -> Result<Vec<(Revision, StoreId, Option<State>, State)>, Compacted> {
+/// What a cursor tells up to `end`: revision, store, what it was before and its state after.
+async fn told(mut cursor: Cursor, end: Revision) -> Result<Vec<(Revision, StoreId, Option<Former>, State)>, Compacted> {
     let mut told = Vec::new();
     while cursor.at().revision < end {
         let changes = tokio::time::timeout(DEADLINE, cursor.next(7)).await.expect("in time")?;
         told.extend(
-            changes.iter().map(|change| (change.revision, change.store.id.clone(), change.before, change.store.state)),
+            changes
+                .iter()
+                .map(|change| (change.revision, change.store.id.clone(), change.before.clone(), change.store.state)),
         );
     }
     Ok(told)
@@ -153,7 +162,7 @@ async fn a_tombstone_that_was_swept_does_not_come_back_with_the_history() {
     assert_eq!(mirror.get(&parsed("store-a")), None);
     let told = told(resume(&mirror, Revision::ZERO), Revision(4)).await.expect("the history");
     assert_eq!(
-        told.iter().map(|(_, _, before, _)| *before).collect::<Vec<_>>(),
+        told.iter().map(|(_, _, before, _)| before.as_ref().map(|former| former.state)).collect::<Vec<_>>(),
         [None, Some(State::Provisioning), Some(State::Deleting), None]
     );
 }

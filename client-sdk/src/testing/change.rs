@@ -1,6 +1,9 @@
 //! Changes of a store's state that a caller asks for.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, SystemTime},
+};
 
 use tonic::{Code, Status};
 
@@ -172,15 +175,25 @@ pub(super) fn delete(store: &mut Store, window: Duration, force: bool) -> Result
     Ok(true)
 }
 
-pub(super) fn protect(store: &mut Store, wanted: bool) -> Result<bool, Forbidden> {
+/// Changes what needs no work in a cluster.
+pub(super) fn amend(
+    store: &mut Store,
+    protection: Option<bool>,
+    labels: Option<&BTreeMap<String, String>>,
+) -> Result<bool, Forbidden> {
     if matches!(store.state(), State::Retaining | State::Retained | State::Deleting) {
         return Err(Forbidden::In("not being deleted"));
     }
     let spec = store.spec.get_or_insert_default();
-    if spec.deletion_protection == wanted {
+    let protected = protection.filter(|wanted| *wanted != spec.deletion_protection);
+    let labelled = labels.filter(|wanted| **wanted != store.labels);
+    if protected.is_none() && labelled.is_none() {
         return Ok(false);
     }
-    spec.deletion_protection = wanted;
+    spec.deletion_protection = protected.unwrap_or(spec.deletion_protection);
+    if let Some(labels) = labelled {
+        store.labels.clone_from(labels);
+    }
     store.generation += 1;
     Ok(true)
 }

@@ -1,6 +1,9 @@
 //! What a request must be. The real server checks every setting of a shop; this one checks what callers get wrong most.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::{
+    collections::BTreeMap,
+    hash::{DefaultHasher, Hash, Hasher},
+};
 
 use prost::Message;
 use tonic::Status;
@@ -31,6 +34,11 @@ impl Violations {
         );
     }
 
+    pub(super) fn labels(&mut self, field: &str, labels: &BTreeMap<String, String>) {
+        let good = labels.iter().all(|(key, value)| !key.is_empty() && is_label(key) && is_label(value));
+        self.check(good && labels.len() <= 16, field, "must be labels of Kubernetes, 16 at most");
+    }
+
     pub(super) fn finish(self) -> Result<(), Status> {
         if self.0.is_empty() { Ok(()) } else { Err(invalid(self.0)) }
     }
@@ -51,8 +59,7 @@ pub(super) fn create(request: &CreateRequest) -> Result<(), Status> {
     if !request.store_id.is_empty() {
         violations.id("store_id", &request.store_id);
     }
-    let labels = request.labels.iter().all(|(key, value)| !key.is_empty() && is_label(key) && is_label(value));
-    violations.check(labels && request.labels.len() <= 16, "labels", "must be labels of Kubernetes, 16 at most");
+    violations.labels("labels", &request.labels);
     let currency = request.spec.as_ref().and_then(|spec| spec.shop.as_ref()).map_or("", |shop| &shop.currency);
     let is_code = currency.len() == 3 && currency.chars().all(|c| c.is_ascii_uppercase());
     violations.check(currency.is_empty() || is_code, "spec.shop.currency", "must be an ISO 4217 code");

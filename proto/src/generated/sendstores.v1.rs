@@ -2590,7 +2590,7 @@ pub struct Store {
     /// The owner, as given at Create. Empty if none was given.
     #[prost(string, tag = "3")]
     pub tenant: ::prost::alloc::string::String,
-    /// Labels for the caller's own use and for filters, as given at Create.
+    /// Labels for the caller's own use and for filters, as given at Create or by the last Update of them.
     #[prost(btree_map = "string, string", tag = "4")]
     pub labels: ::prost::alloc::collections::BTreeMap<
         ::prost::alloc::string::String,
@@ -3196,7 +3196,7 @@ pub struct UndeleteResponse {
     pub store: ::core::option::Option<Store>,
 }
 /// The request of Update.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct UpdateRequest {
     /// The id of the store.
     #[prost(string, tag = "1")]
@@ -3204,8 +3204,8 @@ pub struct UpdateRequest {
     /// The new values of the fields that `update_mask` names. Other fields are ignored.
     #[prost(message, optional, tag = "2")]
     pub spec: ::core::option::Option<StoreSpec>,
-    /// The fields to change, by their path in a Store. One of: "spec.deletion_protection", "spec.release". Every path must be one of
-    /// these, and there must be at least one.
+    /// The fields to change, by their path in a Store: "labels", "spec.deletion_protection", "spec.release". Every path must be one of
+    /// these, and there must be at least one. A server of an older version refuses "labels".
     #[prost(message, optional, tag = "3")]
     pub update_mask: ::core::option::Option<::prost_types::FieldMask>,
     /// Identifies the request, so that a retry has no second effect. Limits as in Create.
@@ -3217,6 +3217,13 @@ pub struct UpdateRequest {
     /// If true, the server checks the request and answers as Update would, and writes nothing.
     #[prost(bool, tag = "6")]
     pub validate_only: bool,
+    /// All labels that the store has afterwards, if `update_mask` names "labels"; without entries, it has none. Limits as in Create. To
+    /// change one of several, read the store, change its labels, and send all of them with the `etag` that was read.
+    #[prost(btree_map = "string, string", tag = "7")]
+    pub labels: ::prost::alloc::collections::BTreeMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
 }
 /// The response of Update.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -3380,7 +3387,7 @@ pub mod watch_status_response {
         /// A store after a change. The change to DELETED is the last one of a store.
         #[prost(message, tag = "3")]
         Changed(super::Store),
-        /// A store that no longer matches the filter: its state changed to one that the filter leaves out.
+        /// A store that no longer matches the filter: its state changed to one that the filter leaves out, or its labels did.
         #[prost(message, tag = "4")]
         Removed(super::Removed),
         /// The stream is alive, and nothing else was sent for 10 s.
@@ -3833,7 +3840,8 @@ pub mod store_service_client {
         /// store was made from before is brought back: the store is READY with `operation.state` ROLLED_BACK and
         /// `operation.failure`, `spec.release` keeps what was asked for, and the server does not try it again by itself. An update that is
         /// under way is replaced by a newer one. The update of a SUSPENDED store is QUEUED until the store is resumed.
-        /// A new `spec.deletion_protection` needs nothing in the cluster: the state of the store stays as it is.
+        /// New `labels` or a new `spec.deletion_protection` need nothing in the cluster: the state of the store stays as it is. A watch whose
+        /// filter selected the store by its former labels gets `removed`, one that selects it by the new ones `changed`.
         /// If the fields have these values already, and the store runs this release, the call changes nothing and returns the store.
         /// A repetition with the same `request_id` and the same body within 24 hours has no effect and returns the first response.
         ///
@@ -4228,7 +4236,8 @@ pub mod store_service_server {
         /// store was made from before is brought back: the store is READY with `operation.state` ROLLED_BACK and
         /// `operation.failure`, `spec.release` keeps what was asked for, and the server does not try it again by itself. An update that is
         /// under way is replaced by a newer one. The update of a SUSPENDED store is QUEUED until the store is resumed.
-        /// A new `spec.deletion_protection` needs nothing in the cluster: the state of the store stays as it is.
+        /// New `labels` or a new `spec.deletion_protection` need nothing in the cluster: the state of the store stays as it is. A watch whose
+        /// filter selected the store by its former labels gets `removed`, one that selects it by the new ones `changed`.
         /// If the fields have these values already, and the store runs this release, the call changes nothing and returns the store.
         /// A repetition with the same `request_id` and the same body within 24 hours has no effect and returns the first response.
         ///

@@ -23,6 +23,24 @@ pub struct StoreFilter {
     pub scope: Scope,
 }
 
+/// What a filter asks of a store and a change can alter, as it was before the change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Former {
+    pub state: State,
+    /// `None`: the same as after the change.
+    pub labels: Option<Labels>,
+}
+
+// === impl Former ===
+
+impl Former {
+    /// What `before` was, which became `after`.
+    pub fn of(before: &Store, after: &Store) -> Self {
+        let labels = (before.labels != after.labels).then(|| before.labels.clone());
+        Self { state: before.state, labels }
+    }
+}
+
 // === impl StoreFilter ===
 
 impl StoreFilter {
@@ -35,12 +53,14 @@ impl StoreFilter {
 
     /// As [`Self::matches`], but without regard to deletion: a watcher gets the end of what it saw.
     pub fn matches_change(&self, store: &Store) -> bool {
-        self.matches_in(store, store.state)
+        (self.states.is_empty() || self.states.contains(&store.state)) && self.matches_in_any_state(store)
     }
 
-    /// Whether a watcher saw `store` while it was in `state`.
-    pub fn matches_in(&self, store: &Store, state: State) -> bool {
-        (self.states.is_empty() || self.states.contains(&state)) && self.matches_in_any_state(store)
+    /// Whether a watcher saw `store` while it was `former`.
+    pub fn matches_former(&self, store: &Store, former: &Former) -> bool {
+        let Former { state, labels } = former;
+        (self.states.is_empty() || self.states.contains(state))
+            && self.matches_with(store, labels.as_ref().unwrap_or(&store.labels))
     }
 
     /// Whether it selects every store of its scope.
@@ -50,11 +70,16 @@ impl StoreFilter {
 
     /// As [`Self::matches`], whatever state it is in.
     pub fn matches_in_any_state(&self, store: &Store) -> bool {
+        self.matches_with(store, &store.labels)
+    }
+
+    /// As [`Self::matches`], whatever state it is in, if it had these labels.
+    fn matches_with(&self, store: &Store, labels: &Labels) -> bool {
         (self.ids.is_empty() || self.ids.contains(&store.id))
             && (self.engines.is_empty() || self.engines.contains(&store.spec.engine))
             && (self.tenant.is_none() || self.tenant == store.tenant)
             && self.scope.contains(store.tenant.as_ref())
-            && store.labels.contain(&self.labels)
+            && labels.contain(&self.labels)
     }
 }
 
@@ -90,11 +115,27 @@ mod tests {
         assert!(own.matches(&of(Some("acme"))) && own.matches_change(&of(Some("acme"))));
         for foreign in [of(Some("bolt")), of(None)] {
             assert!(!own.matches(&foreign) && !own.matches_change(&foreign));
-            assert!(!own.matches_in(&foreign, State::Ready));
+            assert!(!own.matches_former(&foreign, &Former { state: State::Ready, labels: None }));
             assert!(StoreFilter::default().matches(&foreign));
         }
         let crossed = StoreFilter { tenant: Some("bolt".parse().expect("a tenant")), ..own };
         assert!(!crossed.matches(&of(Some("bolt"))) && !crossed.matches(&of(Some("acme"))));
+    }
+
+    #[test]
+    fn a_store_left_a_filter_if_it_was_meant_with_its_former_state_and_labels() {
+        let labels = |value: &str| Labels::parse([("team".to_owned(), value.to_owned())]).expect("valid");
+        let before = Store { labels: labels("a"), ..fixture::store("store-a") };
+        let after = Store { state: State::Ready, labels: labels("b"), ..before.clone() };
+        let team = |value: &str| StoreFilter { labels: labels(value), ..StoreFilter::default() };
+        let former = Former::of(&before, &after);
+        assert!(!team("a").matches_change(&after) && team("a").matches_former(&after, &former));
+        assert!(team("b").matches_change(&after) && !team("b").matches_former(&after, &former));
+        let gone = StoreFilter { states: [State::Ready].into(), ..team("a") };
+        assert!(!gone.matches_former(&after, &former), "it was not in this state");
+        let same = Former::of(&before, &Store { state: State::Ready, ..before.clone() });
+        assert_eq!(same.labels, None, "the labels are those of after");
+        assert!(team("a").matches_former(&before, &same));
     }
 
     #[test]

@@ -10,10 +10,10 @@ use crate::{
     admission::{Denial, Terms},
     audit::{AuditEntry, AuditId},
     cluster::ClusterUid,
+    filter::Former,
     id::{RequestId, TenantId, TokenId},
     resource::{Key, Record, Resource, ResourceId},
     revision::{Epoch, Revision},
-    state::State,
     store::Store,
     time::Timestamp,
 };
@@ -123,13 +123,12 @@ pub enum SetCluster<'a> {
 }
 
 /// What a store was before a change, so that a reader who begins in the middle of the log knows what left a filter.
-/// The state is enough: nothing else that a filter asks of a store changes between its creation and its end. Of resources
-/// of other kinds it is always `Unknown`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Of resources of other kinds it is always `Unknown`.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Before {
     /// Nothing: the change is its first. Another store of the same id may have been there, and have ended.
     Nothing,
-    State(State),
+    Store(Former),
     /// The log does not say: an older program wrote the change.
     Unknown,
 }

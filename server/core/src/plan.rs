@@ -187,7 +187,7 @@ mod tests {
     use crate::{
         failure::{Failure, FailureReason},
         observed::{Outlook, Waiting},
-        store::fixture,
+        store::{Amendment, fixture},
     };
 
     fn now() -> Timestamp {
@@ -276,14 +276,15 @@ mod tests {
     #[test]
     fn what_only_has_to_be_remembered_is_remembered_first() {
         for state in [State::Ready, State::Degraded, State::Suspended, State::Failed, State::Retained] {
-            let store = in_state(state).remembered(now()).protected(true, now());
+            let store =
+                in_state(state).remembered(now()).amended(&Amendment::protection(true), now()).expect("a change");
             assert_eq!(plan(&store, &Observed::nothing(fixture::PIPELINE), now()), Action::Remember, "{state}");
             let remembered = store.remembered(now());
             assert_ne!(plan(&remembered, &Observed::nothing(fixture::PIPELINE), now()), Action::Remember, "{state}");
         }
         // Its steps have the namespace remember it.
         for state in [State::Provisioning, State::Updating, State::Resuming, State::Deleting] {
-            let store = in_state(state).protected(true, now());
+            let store = in_state(state).amended(&Amendment::protection(true), now()).expect("a change");
             assert_ne!(plan(&store, &Observed::nothing(fixture::PIPELINE), now()), Action::Remember, "{state}");
         }
     }

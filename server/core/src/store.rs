@@ -90,6 +90,23 @@ pub struct NewStore {
     pub pipeline: Pipeline,
 }
 
+/// New values of fields that need no work in the cluster. `None`: the field stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Amendment {
+    pub deletion_protection: Option<bool>,
+    /// All labels that the store has then.
+    pub labels: Option<Labels>,
+}
+
+// === impl Amendment ===
+
+impl Amendment {
+    /// Delete is refused, or no longer.
+    pub fn protection(deletion_protection: bool) -> Self {
+        Self { deletion_protection: Some(deletion_protection), ..Self::default() }
+    }
+}
+
 // === impl Store ===
 
 impl Store {
@@ -280,12 +297,20 @@ impl Store {
         Ok(next)
     }
 
-    /// The store with its protection on or off. Nothing of it has to change in the cluster but what its namespace remembers.
-    pub fn protected(&self, deletion_protection: bool, now: Timestamp) -> Self {
+    /// The store with this amendment; `None` where it is so already. It is one intent, however many fields it changes. Nothing of the
+    /// store has to change in the cluster but what its namespace remembers.
+    pub fn amended(&self, amendment: &Amendment, now: Timestamp) -> Option<Self> {
+        let Amendment { deletion_protection, labels } = amendment;
         let mut next = self.clone();
-        next.spec.deletion_protection = deletion_protection;
+        next.spec.deletion_protection = deletion_protection.unwrap_or(next.spec.deletion_protection);
+        if let Some(labels) = labels {
+            next.labels.clone_from(labels);
+        }
+        if next.spec == self.spec && next.labels == self.labels {
+            return None;
+        }
         next.asked(Happening::UpdateRequested, now);
-        next
+        Some(next)
     }
 
     /// The store once the cluster remembers all that was asked for, where nothing else had to be done.

@@ -270,7 +270,7 @@ fn encoded(
         let position = Position { epoch: epoch.clone(), revision: *revision };
         return Some(with_token(&shared.message[..shared.shared], &token::resume(&position, binding)));
     }
-    let left = before.is_some_and(|before| filter.matches_in(store, before));
+    let left = before.as_ref().is_some_and(|former| filter.matches_former(store, former));
     left.then(|| {
         let removed = wire::Removed { id: store.id.to_string(), uid: store.uid.to_string() };
         encode(&response(epoch, Event::Removed(removed), *revision, binding))
@@ -303,13 +303,13 @@ impl Drop for Counted {
 #[cfg(test)]
 mod tests {
     use prost::Message;
-    use sendstores_core::{State, Store};
+    use sendstores_core::{Former, Labels, State, Store};
     use wire::watch_status_response::Event;
 
     use super::*;
     use crate::grpc::cached::tests::{ENGINES, sample};
 
-    fn change(store: Store, before: Option<State>) -> Change {
+    fn change(store: Store, before: Option<Former>) -> Change {
         Change { revision: Revision(7), store: Arc::new(store.into()), before, encoded: Default::default() }
     }
 
@@ -341,11 +341,27 @@ mod tests {
     #[test]
     fn who_is_told_that_a_store_left_is_not_shown_it() {
         let epoch = "e1".parse().expect("valid");
-        let change = change(sample(), Some(State::Ready));
+        let change = change(sample(), Some(Former { state: State::Ready, labels: None }));
         shown(&change, &StoreFilter::default(), &epoch).expect("shown");
         let removed = shown(&change, &only(State::Ready), &epoch).expect("sent");
         let message = wire::WatchStatusResponse::decode(removed).expect("a message");
         assert!(matches!(message.event, Some(Event::Removed(removed)) if removed.id == "store-a"));
         assert_eq!(shown(&change, &only(State::Failed), &epoch), None);
+    }
+
+    #[test]
+    fn a_store_that_lost_a_label_left_the_filter_that_asks_for_it() {
+        let epoch = "e1".parse().expect("valid");
+        let of_team = |team: &str| Labels::parse([("team".to_owned(), team.to_owned())]).expect("valid");
+        let store = Store { labels: of_team("b"), ..sample() };
+        let change = change(store, Some(Former { state: sample().state, labels: Some(of_team("a")) }));
+        let seen = |team: &str| {
+            let filter = StoreFilter { labels: of_team(team), ..StoreFilter::default() };
+            let message = shown(&change, &filter, &epoch)?;
+            wire::WatchStatusResponse::decode(message).expect("a message").event
+        };
+        assert!(matches!(seen("a"), Some(Event::Removed(removed)) if removed.id == "store-a"));
+        assert!(matches!(seen("b"), Some(Event::Changed(store)) if store.labels["team"] == "b"));
+        assert_eq!(seen("c"), None);
     }
 }

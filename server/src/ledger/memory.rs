@@ -171,14 +171,15 @@ impl MemoryLedger {
             Err(oldest) => return Ok(LogPage::Compacted { oldest }),
         };
         let change = |entry: &Logged| {
-            let &Logged { revision, tip: _, before, ref content } = entry;
+            let Logged { revision, tip: _, before, content } = entry;
+            let revision = *revision;
             let entry = content.as_ref().map_or(LogEntry::OtherKind, |(key, record)| {
                 match record::decode(key.kind(), record.as_bytes(), revision) {
                     Ok(record) => LogEntry::Record(record),
                     Err(unreadable) => LogEntry::Unreadable(unreadable.of(key.clone())),
                 }
             });
-            Change { revision, before, entry }
+            Change { revision, before: before.clone(), entry }
         };
         let entries: Vec<_> = entries.take(most.max(1)).collect();
         if let Some(last) = entries.last() {

@@ -19,6 +19,7 @@ mod token;
 mod unknown;
 
 use std::{
+    collections::BTreeMap,
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
     str::FromStr,
@@ -26,7 +27,7 @@ use std::{
 };
 
 use sendstores_core::{
-    Key, Kind, Record, Resource, Revision, State, Store, Tenant, Token,
+    Former, Key, Kind, Labels, Record, Resource, Revision, State, Store, Tenant, Token,
     ledger::{Before, LedgerError, Unreadable},
 };
 use serde::{Deserialize, Serialize};
@@ -89,9 +90,34 @@ pub(super) fn typed<R: Resource>(record: Record) -> Result<R, Unreadable> {
     })
 }
 
-/// The stored form of what a store was before a change: its state, or nothing.
-pub(super) fn before(text: &str) -> Before {
-    if text.is_empty() { Before::Nothing } else { State::kept(text).map_or(Before::Unknown, Before::State) }
+/// The stored form of what a store was before a change: its state, or nothing; and its labels, where the change replaced them. An entry
+/// of an older program never has labels: that program could not change them.
+pub(super) fn before(state: &str, labels: Option<&str>) -> Before {
+    if state.is_empty() {
+        return Before::Nothing;
+    }
+    let labels = match labels.map(read_labels) {
+        None => None,
+        Some(Some(labels)) => Some(labels),
+        Some(None) => return Before::Unknown,
+    };
+    State::kept(state).map_or(Before::Unknown, |state| Before::Store(Former { state, labels }))
+}
+
+/// The labels of a record, for the comparison with those before; empty for a resource without labels.
+pub(super) fn labels(record: &Record) -> Result<String, LedgerError> {
+    match record {
+        Record::Store(store) => {
+            let labels: BTreeMap<_, _> = store.labels.iter().collect();
+            serde_json::to_string(&labels).map_err(|error| LedgerError::Corrupt(error.to_string()))
+        }
+        Record::Tenant(_) | Record::Token(_) => Ok(String::new()),
+    }
+}
+
+fn read_labels(text: &str) -> Option<Labels> {
+    let pairs: BTreeMap<String, String> = serde_json::from_str(text).ok()?;
+    Labels::parse(pairs).ok()
 }
 
 fn text_of<R: Stored>(resource: &R) -> Result<String, LedgerError> {

@@ -8,8 +8,8 @@ use std::{
 
 use bytes::Bytes;
 use sendstores_core::{
-    Engine, Epoch, Key, Kind, Listing, Place, Revision, Scope, State, Store, StoreFilter, StoreId, Summary, Tenant,
-    TenantId, Timestamp, Token, TokenId,
+    Engine, Epoch, Former, Key, Kind, Listing, Place, Revision, Scope, State, Store, StoreFilter, StoreId, Summary,
+    Tenant, TenantId, Timestamp, Token, TokenId,
     ledger::{self, Before, LogEntry, Scan, Unreadable},
 };
 
@@ -25,8 +25,8 @@ pub struct Change {
     pub revision: Revision,
     /// The store after the change.
     pub store: Arc<Entry>,
-    /// The state of the same store before it, if it was there: says whether it left a filter.
-    pub before: Option<State>,
+    /// The same store before it, if it was there: says whether it left a filter.
+    pub before: Option<Former>,
     /// The cached encoding of the change as a message to watchers; empty until the first watcher is sent it.
     pub encoded: OnceLock<Encoded>,
 }
@@ -159,10 +159,10 @@ impl Index {
         let known = self.stores.table().get(&store.id);
         let history = self.has_passed(&store.id, revision);
         let before = match before {
-            Before::State(state) => Some(state),
+            Before::Store(former) => Some(former),
             Before::Nothing => None,
             Before::Unknown if history => return self.cut(),
-            Before::Unknown => known.filter(|known| known.uid == store.uid).map(|known| known.state),
+            Before::Unknown => known.filter(|known| known.uid == store.uid).map(|known| Former::of(known, &store)),
         };
         let store = match known {
             Some(known) if known.revision == revision => known.clone(),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sendstores_core::{
-    Event, Record, Resource, ResourceId, Revision, Store, Tenant, TenantId, Timestamp, Token,
+    Event, Former, Record, Resource, ResourceId, Revision, Store, Tenant, TenantId, Timestamp, Token,
     ledger::{
         Before, Change, Expected, Fence, Ledger, LedgerError, LogEntry, LogPage, Owner, Scan, Unreadable, Write,
         Written,
@@ -77,7 +77,7 @@ async fn two_kinds_have_one_log_and_one_order<W: World>() {
         assert_eq!(revisions, [1, 2, 3, 4, 5]);
         let entries: Vec<_> = changes.iter().map(|change| change.entry.clone()).collect();
         assert_eq!(entries, [record(&shop), record(&acme), record(&opened), record(&suspended), record(&other)]);
-        assert_eq!(changes[2].before, Before::State(shop.state));
+        assert_eq!(changes[2].before, Before::Store(Former { state: shop.state, labels: None }));
         assert_eq!(last(&ledger).await, Revision(5));
         assert_eq!(stores(&ledger).await, Ok(vec![opened.clone()]));
         assert_eq!(tenants(&ledger).await, [suspended.clone(), other.clone()]);

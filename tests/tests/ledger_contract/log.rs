@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use sendstores_core::{
-    Event, Revision, State, Store,
+    Event, Former, Labels, Revision, State, Store,
     ledger::{Before, Change, Ledger, LedgerError, LogPage},
 };
 use sendstores_tests::{
@@ -21,6 +21,7 @@ on_both! {
     a_position_before_the_history_is_compacted,
     a_history_of_one_change,
     a_change_tells_what_the_store_was_before,
+    a_change_of_labels_tells_which_they_were,
 }
 
 const LONG: Duration = Duration::from_secs(60);
@@ -173,7 +174,35 @@ async fn a_change_tells_what_the_store_was_before<W: World>() {
     apply(&ledger, update(&store)).await;
     let page = ledger.read_log(Revision(1), 100, Duration::ZERO).await.expect("a page");
     let LogPage::Changes(changes) = page else { panic!("{page:?}") };
-    let before: Vec<_> = changes.iter().map(|change| change.before).collect();
-    let [provisioning, deleting, ready] = [State::Provisioning, State::Deleting, State::Ready].map(Before::State);
-    assert_eq!(before, [provisioning, deleting, Before::Nothing, provisioning, ready]);
+    let before: Vec<_> = changes.iter().map(|change| change.before.clone()).collect();
+    let [provisioning, deleting, ready] = [State::Provisioning, State::Deleting, State::Ready].map(former);
+    assert_eq!(before, [provisioning.clone(), deleting, Before::Nothing, provisioning, ready]);
+}
+
+/// The store before a change that left its labels as they were.
+fn former(state: State) -> Before {
+    Before::Store(Former { state, labels: None })
+}
+
+async fn a_change_of_labels_tells_which_they_were<W: World>() {
+    let world = W::new().await;
+    let ledger = world.ledger();
+    let store = apply(&ledger, creation("store-a")).await;
+    let of = |labels: &[(&str, &str)]| {
+        Labels::parse(labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))).expect("valid")
+    };
+    let sets = [of(&[("team", "a"), ("1", "007")]), of(&[]), of(&[]), of(&[("team", "b")]), of(&[("team", "b")])];
+    let mut written = vec![store];
+    for labels in &sets {
+        let last = written[written.len() - 1].clone();
+        written.push(apply(&ledger, update(&Store { labels: labels.clone(), ..last })).await);
+    }
+    let page = world.reopen().await.read_log(Revision(1), 100, Duration::ZERO).await.expect("a page");
+    let LogPage::Changes(changes) = page else { panic!("{page:?}") };
+    let before: Vec<_> = changes.iter().map(|change| change.before.clone()).collect();
+    let relabelled =
+        |labels: &Labels| Before::Store(Former { state: State::Provisioning, labels: Some(labels.clone()) });
+    let same = former(State::Provisioning);
+    let wanted = [relabelled(&written[0].labels), relabelled(&sets[0]), same.clone(), relabelled(&sets[2]), same];
+    assert_eq!(before, wanted);
 }

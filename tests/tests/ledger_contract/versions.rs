@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use sendstores_core::{
-    Happening, Revision, State, Store, Timestamp,
+    Former, Happening, Revision, State, Store, Timestamp,
     engine::Engine,
-    ledger::{Change, Ledger, LedgerError, LogEntry, LogPage, Unreadable},
+    ledger::{Before, Change, Ledger, LedgerError, LogEntry, LogPage, Unreadable},
 };
 use sendstores_tests::{
     ledger::{Readable, apply, change, creation, last, update},
@@ -67,7 +67,7 @@ async fn a_state_that_is_not_known_stands_in_the_log<W: World>() {
     let changes = log_behind(&ledger, Revision::ZERO).await;
     assert_eq!(changes.len(), 2);
     assert!(matches!(restoring.state, State::Unknown(word) if word.as_str() == "RESTORING"));
-    assert_eq!(changes[1].before, sendstores_core::ledger::Before::State(restoring.state));
+    assert_eq!(changes[1].before, Before::Store(Former { state: restoring.state, labels: None }));
     assert_eq!(changes[1].store().unknown, restoring.unknown);
 }
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use sendstores_core::{
-    Event, FailureReason, State, StepName, StoreId, Timestamp,
+    Amendment, Event, FailureReason, State, StepName, StoreId, Timestamp,
     ledger::{Expected, Ledger, Write},
 };
 use sendstores_tests::{scripted::Turn, steps, wait::until};
@@ -73,7 +73,7 @@ async fn what_is_changed_of_a_store_that_rests_is_remembered_by_the_cluster() {
         let wanted = !store.spec.deletion_protection;
         until("the change to be written", async || {
             let store = world.ledger.load(&id).await.expect("load").expect("a record");
-            let resource = store.protected(wanted, SystemTime::now().into());
+            let resource = store.amended(&Amendment::protection(wanted), SystemTime::now().into()).expect("a change");
             let expected = Expected::Revision(store.revision);
             world.ledger.write(Write { resource, expected, fence: None, operation: None }).await.ok().map(drop)
         })

@@ -1,10 +1,10 @@
 //! Changes of one store that a caller asks for.
 
 use sendstores_client::{
-    ChangeStore, CreateStore, DeleteStore, Engine, Error, State, Store, UpdateStore, v1::operation::Kind,
+    ChangeStore, CreateStore, DeleteStore, Engine, Error, State, Store, StoreFilter, UpdateStore, v1::operation::Kind,
 };
 
-use super::{Subject, create, sdk_rig::refusal};
+use super::{Subject, create, next, sdk_rig::refusal};
 
 pub(super) async fn a_suspension_is_guarded_and_repeated(subject: Subject) {
     let client = subject.client();
@@ -64,6 +64,26 @@ pub(super) async fn a_deletion_is_guarded_and_repeated(subject: Subject) {
     assert_eq!(client.delete(missing.clone()).await.expect("no error"), None);
     create(&client, "store-a").await;
     assert_eq!(client.delete(missing).await.expect("as before"), None, "a repetition deletes nothing");
+}
+
+pub(super) async fn a_rehearsal_writes_nothing(subject: Subject) {
+    let client = subject.client();
+    let rehearsed = client.create(CreateStore::new().id("store-a").validate_only(true)).await.expect("possible");
+    assert_eq!(rehearsed.state(), State::Provisioning);
+    assert!(matches!(refusal(client.get("store-a").await), Error::NotFound(_)));
+    create(&client, "store-a").await;
+    let rehearsed = client.delete(DeleteStore::new("store-a").validate_only(true)).await.expect("possible");
+    assert_eq!(rehearsed.map(|store| store.state()), Some(State::Deleting));
+    assert_eq!(client.get("store-a").await.expect("still there").state(), State::Provisioning);
+}
+
+pub(super) async fn an_id_is_free_again_after_its_store(subject: Subject) {
+    let client = subject.client();
+    let first = create(&client, "store-a").await;
+    client.delete("store-a").await.expect("accepted");
+    assert!(matches!(refusal(client.create(CreateStore::new().id("store-a")).await), Error::AlreadyExists(_)));
+    subject.removed("store-a").await;
+    assert_ne!(create(&client, "store-a").await.uid, first.uid);
 }
 
 pub(super) async fn a_protected_store_is_not_deleted(subject: Subject) {
@@ -136,4 +156,41 @@ pub(super) async fn a_release_is_one_that_is_offered(subject: Subject) {
     assert_eq!(unknown.reason(), Some("RELEASE_UNKNOWN"));
     let Error::InvalidArgument { violations, .. } = &unknown else { panic!("{unknown:?}") };
     assert_eq!(violations[0].field, "spec.release");
+}
+
+pub(super) async fn labels_are_replaced_as_a_whole_and_said_to_watches(subject: Subject) {
+    let client = subject.client();
+    let labelled = CreateStore::new().id("store-a").label("team", "a").label("tier", "gold");
+    let made = client.create(labelled).await.expect("accepted");
+    let of = |team: &str| {
+        let labels = [("team".to_owned(), team.to_owned())].into();
+        StoreFilter { labels, ..StoreFilter::default() }
+    };
+    let mut before = client.watch(of("a")).await.expect("open");
+    let mut after = client.watch(of("b")).await.expect("open");
+    assert_eq!(next(&mut before).await, "snapshot store-a Provisioning");
+    assert_eq!((next(&mut before).await, next(&mut after).await), ("synced 1".to_owned(), "synced 0".to_owned()));
+
+    let to = |team: &str| UpdateStore::new(ChangeStore::new("store-a").request_id(team)).labels([("team", team)]);
+    let rehearsed = UpdateStore::new(ChangeStore::new("store-a").validate_only(true)).labels([("team", "b")]);
+    assert_eq!(client.update(rehearsed).await.expect("possible").labels["team"], "b");
+    let changed = client.update(to("b")).await.expect("accepted");
+    assert_eq!((changed.generation, changed.state()), (made.generation + 1, State::Provisioning));
+    assert_eq!(changed.labels, [("team".to_owned(), "b".to_owned())].into(), "all of them are replaced");
+    assert_eq!(next(&mut before).await, "removed store-a");
+    assert_eq!(next(&mut after).await, "changed store-a Provisioning");
+    let listed = async |team: &str| client.list(of(team)).await.expect("a page").stores.len();
+    assert_eq!((listed("a").await, listed("b").await), (0, 1));
+
+    assert_eq!(client.update(to("b")).await.expect("the same").revision, changed.revision);
+    let stale = UpdateStore::new(ChangeStore::new("store-a").etag(&made.etag)).labels([("team", "c")]);
+    assert_eq!(refusal(client.update(stale).await).reason(), Some("ETAG_MISMATCH"));
+    let wrong = refusal(client.update(UpdateStore::new("store-a").labels([("a b", "c")])).await);
+    let Error::InvalidArgument { violations, .. } = &wrong else { panic!("{wrong:?}") };
+    assert_eq!(violations[0].field, "labels");
+    // One intent, however many fields.
+    let both = UpdateStore::new("store-a").labels(Vec::<(&str, &str)>::new()).deletion_protection(true);
+    let bare = client.update(both).await.expect("accepted");
+    assert_eq!((bare.generation, bare.labels.len()), (made.generation + 2, 0));
+    assert_eq!(next(&mut after).await, "removed store-a");
 }

@@ -10,8 +10,9 @@ use accounts::{
     a_token_is_made_once_shown_once_and_revoked, the_audit_has_what_calls_did, what_is_wrong_of_a_token_is_named,
 };
 use changes::{
-    a_deletion_is_guarded_and_repeated, a_protected_store_is_not_deleted, a_release_is_one_that_is_offered,
-    a_suspension_is_guarded_and_repeated, an_update_is_an_operation_that_is_tried_again_and_cancelled,
+    a_deletion_is_guarded_and_repeated, a_protected_store_is_not_deleted, a_rehearsal_writes_nothing,
+    a_release_is_one_that_is_offered, a_suspension_is_guarded_and_repeated, an_id_is_free_again_after_its_store,
+    an_update_is_an_operation_that_is_tried_again_and_cancelled, labels_are_replaced_as_a_whole_and_said_to_watches,
 };
 use futures::{StreamExt, TryStreamExt, future::join_all};
 use sdk_rig::{Rig, refusal};
@@ -136,6 +137,7 @@ on_both!(
     a_protected_store_is_not_deleted,
     an_update_is_an_operation_that_is_tried_again_and_cancelled,
     a_release_is_one_that_is_offered,
+    labels_are_replaced_as_a_whole_and_said_to_watches,
     an_id_is_free_again_after_its_store,
     lists_are_in_order_filtered_and_in_pages,
     stores_are_ordered_searched_and_counted,
@@ -250,26 +252,6 @@ async fn what_is_wrong_is_named(subject: Subject) {
         ["filter.ids[0]", "filter.states[0]"]
     );
     assert_eq!(refusal(client.watch(filter).await).reason(), Some("INVALID_FIELD"));
-}
-
-async fn a_rehearsal_writes_nothing(subject: Subject) {
-    let client = subject.client();
-    let rehearsed = client.create(CreateStore::new().id("store-a").validate_only(true)).await.expect("possible");
-    assert_eq!(rehearsed.state(), State::Provisioning);
-    assert!(matches!(refusal(client.get("store-a").await), Error::NotFound(_)));
-    create(&client, "store-a").await;
-    let rehearsed = client.delete(DeleteStore::new("store-a").validate_only(true)).await.expect("possible");
-    assert_eq!(rehearsed.map(|store| store.state()), Some(State::Deleting));
-    assert_eq!(client.get("store-a").await.expect("still there").state(), State::Provisioning);
-}
-
-async fn an_id_is_free_again_after_its_store(subject: Subject) {
-    let client = subject.client();
-    let first = create(&client, "store-a").await;
-    client.delete("store-a").await.expect("accepted");
-    assert!(matches!(refusal(client.create(CreateStore::new().id("store-a")).await), Error::AlreadyExists(_)));
-    subject.removed("store-a").await;
-    assert_ne!(create(&client, "store-a").await.uid, first.uid);
 }
 
 async fn lists_are_in_order_filtered_and_in_pages(subject: Subject) {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use sendstores_core::{
-    Epoch, Key, Kind, Record, RequestId, Resource, ResourceId, Revision, TenantId, Timestamp, TokenId,
+    Epoch, Former, Key, Kind, Record, RequestId, Resource, ResourceId, Revision, TenantId, Timestamp, TokenId,
     admission::Terms,
     cluster::ClusterUid,
     ledger::{
@@ -124,8 +124,8 @@ impl History {
         let key = resource.id().key();
         self.expect(&key, expected)?;
         self.check_fence(&key, fence)?;
-        let before = self.before(&key, expected);
         let mut written: Record = resource.into();
+        let before = self.before(&written, expected);
         let entry = terms.audit.as_ref().map(audit::encode).transpose()?;
         self.admit(&written, terms)?;
 
@@ -144,14 +144,14 @@ impl History {
         Ok(Written::Applied(record::typed(written)?))
     }
 
-    fn before(&self, key: &Key, expected: Expected) -> Before {
-        match (key.kind(), expected) {
-            (Kind::Store, Expected::Vacant) => Before::Nothing,
-            (Kind::Store, Expected::Revision(_)) => match self.load(key) {
-                Ok(Some(Record::Store(store))) => Before::State(store.state),
+    fn before(&self, written: &Record, expected: Expected) -> Before {
+        match (written, expected) {
+            (Record::Store(_), Expected::Vacant) => Before::Nothing,
+            (Record::Store(after), Expected::Revision(_)) => match self.load(&written.key()) {
+                Ok(Some(Record::Store(before))) => Before::Store(Former::of(&before, after)),
                 _ => Before::Unknown,
             },
-            (Kind::Tenant | Kind::Token, _) => Before::Unknown,
+            (Record::Tenant(_) | Record::Token(_), _) => Before::Unknown,
         }
     }
 

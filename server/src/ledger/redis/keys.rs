@@ -8,7 +8,7 @@ pub(super) struct Keys {
     /// written; absent when all is well), `adopted` (the epoch before, in a history that began by adoption), `cluster` (the uid of the cluster that the stores stand in), `counted` (the last change that is in `counts`, behind its epoch).
     pub(super) meta: String,
     /// Stream with ids `<revision>-0`: `epoch`, `record`, `tip` (names the write), `prev` (the tip before), `id`, `kind`
-    /// (absent: a store), `before` (of stores).
+    /// (absent: a store), `before` (of stores: the state), `before_labels` (of stores whose labels the change replaced).
     pub(super) log: String,
     /// Hash: name of a claim -> claim. See [`Keys::claim`].
     pub(super) claims: String,

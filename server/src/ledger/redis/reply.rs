@@ -150,7 +150,7 @@ pub(super) fn page(entries: Value, after: Revision, tip: Option<String>, epoch: 
             return Err(forked(revision.back(1)));
         }
         tip.clone_from(its_tip);
-        changes.push(Change { revision, before: *before, entry: fields.entry(revision) });
+        changes.push(Change { revision, before: before.clone(), entry: fields.entry(revision) });
         due = revision.next();
     }
     Ok(Page { page: LogPage::Changes(changes), tip })
@@ -171,7 +171,7 @@ struct Fields {
 
 fn fields(value: Option<Value>) -> Result<Fields, LedgerError> {
     let mut epoch = None;
-    let (mut kind, mut before) = (Some(Kind::Store), Before::Unknown);
+    let (mut kind, mut state, mut labels) = (Some(Kind::Store), None, None);
     let (mut id, mut record, mut tip, mut prev) = (None, None, None, None);
     let mut parts = list(value.unwrap_or(Value::Null))?.into_iter();
     while let Some(name) = parts.next() {
@@ -180,7 +180,9 @@ fn fields(value: Option<Value>) -> Result<Fields, LedgerError> {
             "epoch" => epoch = Some(text(value)?),
             // Entries of stores say nothing: they are older than other kinds.
             "kind" => kind = Kind::parse(&text(value)?),
-            "before" => before = text(value).map_or(Before::Unknown, |text| record::before(&text)),
+            "before" => state = text(value).ok(),
+            // What is no text says as little as a text that cannot be read.
+            "before_labels" => labels = Some(text(value).unwrap_or_default()),
             "id" => id = text(value).ok(),
             "tip" => tip = Some(text(value)?),
             "prev" => prev = Some(text(value)?).filter(|prev| !prev.is_empty()),
@@ -191,6 +193,7 @@ fn fields(value: Option<Value>) -> Result<Fields, LedgerError> {
     let epoch = epoch.ok_or_else(|| unexpected("an entry of the log has no epoch"))?;
     // Without one it is a record that cannot be read.
     let record = record.unwrap_or_default();
+    let before = state.map_or(Before::Unknown, |state| record::before(&state, labels.as_deref()));
     Ok(Fields { epoch, kind, before, id, record, tip, prev })
 }
 
@@ -231,6 +234,7 @@ pub(super) fn bytes(value: Value) -> Result<Bytes, LedgerError> {
 #[cfg(test)]
 mod tests {
     use proptest::{collection::vec, prelude::*, sample::select};
+    use sendstores_core::{Former, Labels, State};
 
     use super::*;
     use crate::hostile;
@@ -253,10 +257,31 @@ mod tests {
         assert_eq!(tip.as_deref(), Some("c"));
     }
 
+    #[test]
+    fn an_entry_says_which_labels_a_change_replaced() {
+        let labels = |pairs: &[(&str, &str)]| {
+            Labels::parse(pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))).expect("valid")
+        };
+        let said = |more: &[(&str, &str)]| {
+            let fields = [&[("epoch", "e"), ("record", "{"), ("before", "READY")], more].concat();
+            let entries = Value::Array(vec![entry("8-0", &fields)]);
+            let Page { page, .. } = page(entries, Revision(7), None, "e").unwrap();
+            let LogPage::Changes(changes) = page else { panic!("{page:?}") };
+            changes[0].before.clone()
+        };
+        let ready = |labels| Before::Store(Former { state: State::Ready, labels });
+        assert_eq!(said(&[]), ready(None), "as the version before wrote it");
+        assert_eq!(said(&[("before_labels", r#"{"team":"a"}"#)]), ready(Some(labels(&[("team", "a")]))));
+        assert_eq!(said(&[("before_labels", "{}")]), ready(Some(labels(&[]))));
+        assert_eq!(said(&[("before_labels", "{")]), Before::Unknown);
+    }
+
     /// A text of Redis: one that the ledger writes, or any.
     fn word() -> impl Strategy<Value = Value> {
-        let known =
-            ["", "e", "epoch", "kind", "store", "tenant", "before", "READY", "id", "tip", "prev", "record", "{}"];
+        const LABELS: &str = r#"{"team":"a"}"#;
+        let known = [
+            "", "e", "epoch", "kind", "store", "tenant", "before", "READY", "id", "tip", "prev", "record", "{}", LABELS,
+        ];
         let replies = ["replaced", "behind", "forked", "doubt", "fenced", "reused", "nothing", "headless", "ok"];
         let numbers = ["8-0", "9-0", "0-0", "-1", "18446744073709551615-0", "18446744073709551616-0", "7 a 0 {}"];
         let texts = prop_oneof![
@@ -281,8 +306,9 @@ mod tests {
     /// Entries as the log has them, with anything in the place of some of their parts.
     fn entries() -> impl Strategy<Value = Value> {
         let field = |name: &'static str| (Just(Value::from(name)), prop_oneof![6 => word(), 1 => any_value()]);
-        let fields = (field("kind"), field("before"), field("id"), field("tip"), field("prev"), field("record"));
-        let fields = fields.prop_map(|(a, b, c, d, e, f)| [("epoch".into(), "e".into()), a, b, c, d, e, f]);
+        let before = (field("before"), field("before_labels"));
+        let fields = (field("kind"), before, field("id"), field("tip"), field("prev"), field("record"));
+        let fields = fields.prop_map(|(a, (b, c), d, e, f, g)| [("epoch".into(), "e".into()), a, b, c, d, e, f, g]);
         let fields = fields.prop_map(|fields| Value::Array(fields.into_iter().flat_map(|(a, b)| [a, b]).collect()));
         let id = prop_oneof![3 => Just(Value::from("8-0")), 3 => Just(Value::from("9-0")), 1 => word()];
         let entry =

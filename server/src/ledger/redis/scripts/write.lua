@@ -4,8 +4,23 @@
 -- ARGV from 3: id, attempt, expected revision ('' = vacant), fence ('' = none), operation's digest,
 --              operation's window in seconds, mark (L live, D deleted), record, length of the history,
 --              name of the claim, kind ('' = store), tenant of the store ('' = none), quota ('' = none),
---              entry of the audit ('' = none), how many of these are kept.
+--              entry of the audit ('' = none), how many of these are kept, labels of the store ('' = no store).
 -- A stored value is '<revision> <mark> <attempt>:<revision>,... <record>'.
+-- Whether two sets of labels are the same.
+local function same(one, other)
+  for key, value in pairs(one) do
+    if other[key] ~= value then
+      return false
+    end
+  end
+  for key in pairs(other) do
+    if one[key] == nil then
+      return false
+    end
+  end
+  return true
+end
+
 if doubt then
   return {'doubt', doubt}
 end
@@ -90,7 +105,15 @@ if kind ~= '' then
   about = {'kind', kind}
 elseif expected ~= '' then
   local read, known = pcall(cjson.decode, string.match(current, '^%d+ %a %S+ (.*)$'))
-  about = read and type(known) == 'table' and known.state and {'before', known.state} or {}
+  about = {}
+  if read and type(known) == 'table' and known.state then
+    about = {'before', known.state}
+    local were = type(known.labels) == 'table' and known.labels or {}
+    -- Only where they change: an entry without them has those of its record.
+    if not same(were, cjson.decode(ARGV[18])) then
+      about = {'before', known.state, 'before_labels', cjson.encode(were)}
+    end
+  end
 end
 
 -- Nothing but counts was written so far. The first write is refused as a whole when there is no room, the later ones are not,
