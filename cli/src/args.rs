@@ -321,15 +321,20 @@ Examples:
 An update can be cancelled as long as visitors are not served by the new release.";
 
 /// What an update is asked for at least one of.
-const CHANGES: [&str; 4] = ["release", "deletion_protection", "labels", "removed_labels"];
+const CHANGES: [&str; 6] =
+    ["release", "deletion_protection", "labels", "removed_labels", "database_gib", "content_gib"];
+/// What of it takes its time.
+const OPERATIONS: [&str; 3] = ["release", "database_gib", "content_gib"];
 
 #[derive(Args, Debug)]
 #[command(group = ArgGroup::new("change").required(true).multiple(true).args(CHANGES))]
+#[command(group = ArgGroup::new("operation").multiple(true).args(OPERATIONS))]
 #[command(after_help = "\
 Examples:
   sendstores update store-ab12cd34 --release 2026-11 --wait
   sendstores update store-ab12cd34 --deletion-protection
   sendstores update store-ab12cd34 --deletion-protection=false
+  sendstores update store-ab12cd34 --database-gib 20 --content-gib 50 --wait
   sendstores update store-ab12cd34 --label team=b --label tier=gold --remove-label trial
 
 --label and --remove-label read the store, change its labels, and write them if the store has not changed meanwhile; else they
@@ -349,8 +354,14 @@ pub(crate) struct UpdateArgs {
     /// Remove a label. Repeat it to remove several.
     #[arg(long = "remove-label", value_name = "KEY", conflicts_with = "request_id")]
     pub(crate) removed_labels: Vec<String>,
+    /// Let the volume of the database grow to so many GiB. The shop sells meanwhile; no volume shrinks.
+    #[arg(long, value_name = "GIB")]
+    pub(crate) database_gib: Option<u32>,
+    /// Let the volume of what the merchant uploads grow to so many GiB.
+    #[arg(long, value_name = "GIB")]
+    pub(crate) content_gib: Option<u32>,
     /// Wait until the update has ended.
-    #[arg(long, requires = "release")]
+    #[arg(long, requires = "operation")]
     pub(crate) wait: bool,
     #[command(flatten)]
     pub(crate) limit: WaitLimit,

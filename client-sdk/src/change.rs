@@ -125,6 +125,25 @@ impl UpdateStore {
         self
     }
 
+    /// The size that the volume of the database grows to, in GiB. No volume shrinks.
+    pub fn database_gib(mut self, size: u32) -> Self {
+        self.spec.volumes.get_or_insert_default().database_gib = i32::try_from(size).unwrap_or(i32::MAX);
+        self.name("spec.volumes")
+    }
+
+    /// The size that the volume of what the merchant uploads grows to, in GiB. No volume shrinks.
+    pub fn content_gib(mut self, size: u32) -> Self {
+        self.spec.volumes.get_or_insert_default().content_gib = i32::try_from(size).unwrap_or(i32::MAX);
+        self.name("spec.volumes")
+    }
+
+    fn name(mut self, path: &str) -> Self {
+        if !self.paths.iter().any(|named| named == path) {
+            self.paths.push(path.to_owned());
+        }
+        self
+    }
+
     /// Which release the store is made from. [`Client::wait_until_done`](crate::Client::wait_until_done) waits for the end.
     pub fn release(mut self, release: impl Into<String>) -> Self {
         self.spec.release = release.into();

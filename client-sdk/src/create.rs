@@ -71,6 +71,18 @@ impl CreateStore {
         self
     }
 
+    /// The size of the volume of the database, in GiB. Default: that of the release.
+    pub fn database_gib(mut self, size: u32) -> Self {
+        self.spec().volumes.get_or_insert_default().database_gib = i32::try_from(size).unwrap_or(i32::MAX);
+        self
+    }
+
+    /// The size of the volume of what the merchant uploads, in GiB. Default: that of the release.
+    pub fn content_gib(mut self, size: u32) -> Self {
+        self.spec().volumes.get_or_insert_default().content_gib = i32::try_from(size).unwrap_or(i32::MAX);
+        self
+    }
+
     fn spec(&mut self) -> &mut StoreSpec {
         self.request.spec.get_or_insert_default()
     }

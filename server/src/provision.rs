@@ -28,6 +28,7 @@ mod releases;
 mod reviews;
 mod settings;
 mod steps;
+mod volumes;
 mod wait;
 
 use std::{sync::Arc, time::Duration};
@@ -42,6 +43,7 @@ use sendstores_core::{
     offer::{OfferReleases, Offers},
     provisioner::{Provisioner, StepError},
     step::StepName,
+    volumes::{CheckVolumes, Checking, VolumeSizes},
 };
 
 use self::{
@@ -63,7 +65,8 @@ pub mod kit {
         advice::usual as usual_advice,
         config::EngineDeadline,
         engines::{
-            CredentialsDef, DiagnosisDef, Doing, ENGINES, EngineDef, Finding, LogDef, Registry, StepDef, Watches, facts,
+            CredentialsDef, DiagnosisDef, Doing, ENGINES, EngineDef, Finding, LogDef, Registry, StepDef, VolumeDef,
+            Watches, facts,
         },
         proxy::{Answer, Question, Reply},
         steps::{
@@ -81,8 +84,8 @@ pub const ENGINES: Engines = engines::ENGINES.facts;
 /// # Errors
 /// They do not: what is too small, for an operator.
 pub fn fits(quota: &Quota, engine: Engine, files: &ChartFiles) -> Result<(), String> {
-    let sizes = engines::ENGINES.find(engine).map_or(&[][..], |engine| engine.volume_sizes);
-    quota.holds_volumes(sizes, &files.values_in_order())
+    let sizes = engines::ENGINES.find(engine).map(EngineDef::volume_sizes).unwrap_or_default();
+    quota.holds_volumes(&sizes, &files.values_in_order())
 }
 
 /// Provisions stores into one cluster. Clones share everything.
@@ -250,6 +253,12 @@ impl ReadCredentials for KubeProvisioner {
 impl OfferReleases for KubeProvisioner {
     fn offers(&self) -> Arc<Offers> {
         self.context.helm.offers()
+    }
+}
+
+impl CheckVolumes for KubeProvisioner {
+    fn check_volumes<'a>(&'a self, store: &'a Store, wanted: VolumeSizes) -> Checking<'a> {
+        Box::pin(volumes::check(&self.context, store, wanted))
     }
 }
 

@@ -44,9 +44,9 @@ impl Plane {
         let limits = Limits { calls: Limits::CALLS, streams, deadline: Limits::DEADLINE };
         let store_url: StoreUrl = Arc::new(|id: &StoreId| format!("http://{id}.localhost:8080"));
         let api = StoreApi::new(store_url, ENGINES, limits, stop.clone());
-        let credentials = Arc::new(cluster.clone());
+        let (credentials, volumes) = (Arc::new(cluster.clone()), Arc::new(cluster.clone()));
         let releases = Arc::new(Arc::new(offers));
-        api.attach(Backend { ledger: ledger.clone(), mirror: mirror.clone(), credentials, releases });
+        api.attach(Backend { ledger: ledger.clone(), mirror: mirror.clone(), credentials, releases, volumes });
         let (server, _health) = Server::new(api, Authenticator::insecure()).await.expect("the gRPC port");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
         let url = format!("http://{}", listener.local_addr().expect("an address"));

@@ -62,7 +62,13 @@ pub fn store(id: &str) -> Store {
         uid: parsed("0193b0a0-7c3e-7000-8000-0000000000af"),
         tenant: Some(parsed("acme")),
         labels: Labels::parse([("team".to_owned(), "a".to_owned())]).expect("valid"),
-        spec: StoreSpec { engine: Engine::new("woocommerce"), shop: shop(), release: None, deletion_protection: false },
+        spec: StoreSpec {
+            engine: Engine::new("woocommerce"),
+            shop: shop(),
+            release: None,
+            deletion_protection: false,
+            volumes: Default::default(),
+        },
         url: format!("http://{id}.localhost:8080"),
         pipeline: ENGINES.pipeline(Engine::new("woocommerce")),
     };

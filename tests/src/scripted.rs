@@ -2,6 +2,7 @@
 
 mod cron;
 mod releases;
+mod volumes;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},

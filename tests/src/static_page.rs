@@ -28,7 +28,7 @@ pub const ENGINE: EngineDef = EngineDef {
     steps: &STEPS,
     application: PAGE,
     port: 8080,
-    volume_sizes: &[],
+    volumes: &[],
     deadlines: &[],
     credentials: CredentialsDef {
         keys: &[("password", 24)],

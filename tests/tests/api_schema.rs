@@ -117,6 +117,10 @@ fn table() -> Vec<Row> {
         ),
         ("StoreSpec", "release", "maxLength", text(63), text(64)),
         ("StoreSpec", "release", "pattern", json!("a.b-9"), json!("a_b")),
+        ("Volumes", "database_gib", "minimum", json!(0), json!(-1)),
+        ("Volumes", "database_gib", "maximum", json!(16384), json!(16385)),
+        ("Volumes", "content_gib", "minimum", json!(0), json!(-1)),
+        ("Volumes", "content_gib", "maximum", json!(16384), json!(16385)),
         ("ListRequest", "page_size", "maximum", json!(500), json!(501)),
         ("ListRequest", "page_size", "minimum", json!(0), json!(-1)),
         ("ListRequest", "query", "maxLength", json!("ü".repeat(100)), json!("ü".repeat(101))),
@@ -246,9 +250,11 @@ fn request(message: &str, field: &str, value: &Value) -> (&'static str, &'static
             let request = json!({"spec": {"shop": shop}, "validate_only": true});
             ("CreateRequest", "/sendstores.v1.StoreService/Create", request, format!("spec.shop.{field}"))
         }
-        "StoreSpec" => {
-            let request = json!({"spec": one, "validate_only": true});
-            ("CreateRequest", "/sendstores.v1.StoreService/Create", request, format!("spec.{field}"))
+        "StoreSpec" | "Volumes" => {
+            let inside = message == "Volumes";
+            let (spec, path) = if inside { (json!({"volumes": one}), "spec.volumes") } else { (one, "spec") };
+            let request = json!({"spec": spec, "validate_only": true});
+            ("CreateRequest", "/sendstores.v1.StoreService/Create", request, format!("{path}.{field}"))
         }
         "StoreFilter" => {
             ("ListRequest", "/sendstores.v1.StoreService/List", json!({"filter": one}), format!("filter.{field}"))

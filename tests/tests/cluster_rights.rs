@@ -18,7 +18,7 @@ use kube::{
     api::{DeleteParams, ListParams, Patch, PatchParams, PostParams},
 };
 use sendstores_client::{
-    Client, CreateStore,
+    Client, CreateStore, UpdateStore,
     v1::{StoreFilter, store::State},
 };
 use sendstores_tests::{
@@ -171,6 +171,8 @@ async fn looked_after(world: &World, server: &Server, client: &Client) {
     world.in_store::<LimitRange>(ID).delete("too-small", &DeleteParams::default()).await.expect("there is room again");
     reached(client, ID, State::Ready).await;
     client.credentials(ID).await.expect("credentials");
+    let larger = client.update(UpdateStore::new(ID).content_gib(2)).await.expect_err("its class does not let it grow");
+    assert_eq!(larger.reason(), Some("CANNOT_EXPAND"));
     until("the shop to be asked", async || {
         let (_, metrics) = http::get(server.admin, "/metrics").await.ok()?;
         let called = exposition::value(&metrics, r#"sendstores_cron_calls_total{outcome="ok"}"#)?;

@@ -33,8 +33,9 @@ async fn service(ledger: &MemoryLedger) -> (StoreApi<MemoryLedger>, DropGuard) {
     let api = StoreApi::new(Arc::new(StoreId::to_string), ENGINES, limits, stop.clone());
     let mirror = Mirror::new(100);
     let credentials = Arc::new(ScriptedProvisioner::new());
+    let volumes = credentials.clone();
     let releases = Arc::new(Arc::<Offers>::default());
-    api.attach(Backend { ledger: ledger.clone(), mirror: mirror.clone(), credentials, releases });
+    api.attach(Backend { ledger: ledger.clone(), mirror: mirror.clone(), credentials, releases, volumes });
     tokio::spawn(mirror.clone().follow(ledger.clone(), stop.clone()));
     mirror.status().wait_for(|status| *status == Status::Live).await.expect("live");
     (api, stop.drop_guard())

@@ -31,6 +31,12 @@ pub(crate) struct CreateArgs {
     /// Refuse to delete the store until the protection is taken off: sendstores update ID --deletion-protection=false.
     #[arg(long)]
     deletion_protection: bool,
+    /// Size of the volume of the database, in GiB. Default: that of the release. It can grow later, and not shrink.
+    #[arg(long, value_name = "GIB")]
+    database_gib: Option<u32>,
+    /// Size of the volume of what the merchant uploads, in GiB. Default: that of the release.
+    #[arg(long, value_name = "GIB")]
+    content_gib: Option<u32>,
     /// Check the request without creating anything.
     #[arg(long, conflicts_with = "wait")]
     pub(crate) validate_only: bool,
@@ -72,6 +78,8 @@ impl CreateArgs {
             request_id,
             release,
             deletion_protection,
+            database_gib,
+            content_gib,
             validate_only,
             wait: _,
             limit: _,
@@ -84,6 +92,8 @@ impl CreateArgs {
         request = set(request, tenant, CreateStore::tenant);
         request = set(request, release, CreateStore::release);
         request = set(request, request_id, CreateStore::request_id);
+        request = set(request, database_gib, CreateStore::database_gib);
+        request = set(request, content_gib, CreateStore::content_gib);
         labels.into_iter().fold(request, |request, (key, value)| request.label(key, value))
     }
 }

@@ -33,6 +33,9 @@ pub(super) async fn run(global: &Global, args: UpdateArgs) -> Result<(), Failure
     if changes_labels(&args) {
         lines.push(labelled(&store, args.validate_only));
     }
+    if args.database_gib.is_some() || args.content_gib.is_some() {
+        lines.push(resized(&store, args.validate_only));
+    }
     if let Some(release) = &args.release {
         lines.extend(update(global, &store, release, args.validate_only));
     }
@@ -54,6 +57,12 @@ fn request(args: &UpdateArgs, etag: Option<&String>) -> UpdateStore {
     }
     if let Some(release) = &args.release {
         request = request.release(release);
+    }
+    if let Some(size) = args.database_gib {
+        request = request.database_gib(size);
+    }
+    if let Some(size) = args.content_gib {
+        request = request.content_gib(size);
     }
     request
 }
@@ -89,6 +98,15 @@ fn protection(store: &Store, validate_only: bool) -> String {
     let is = if validate_only { "would be" } else { "is" };
     let how = if protected { "protected from deletion" } else { "no longer protected from deletion" };
     format!("{} {is} {how}", text::line(&store.id))
+}
+
+fn resized(store: &Store, validate_only: bool) -> String {
+    let id = text::line(&store.id);
+    match store.operation.as_ref().filter(|operation| operation.end_time.is_none()) {
+        _ if validate_only => format!("the volumes of {id} can have these sizes"),
+        Some(_) => format!("the volumes of {id} grow; its shop sells meanwhile"),
+        None => format!("the volumes of {id} have these sizes already"),
+    }
 }
 
 fn update(global: &Global, store: &Store, release: &str, validate_only: bool) -> Vec<String> {

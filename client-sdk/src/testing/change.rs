@@ -10,11 +10,11 @@ use tonic::{Code, Status};
 use super::{
     memory::Memory,
     parse::Violations,
-    refusal::{about, not_found},
+    refusal::{about, bad_text, not_found},
     registry::Call,
 };
 use crate::v1::{
-    Operation, Step, Store,
+    Operation, Step, Store, Volumes,
     operation::{Kind, State as OperationState},
     step,
     store::State,
@@ -40,6 +40,8 @@ pub(super) enum Forbidden {
     /// Its operation has to end first.
     InProgress,
     NotCancellable(&'static str),
+    /// The volume of this field would be smaller.
+    Shrink(&'static str),
 }
 
 // === impl Forbidden ===
@@ -67,6 +69,9 @@ impl Forbidden {
             Self::NotCancellable(why) => {
                 let message = format!("nothing of store {id} can be cancelled: {why}");
                 about(Code::FailedPrecondition, "NOT_CANCELLABLE", &message, &[("store_id", id)])
+            }
+            Self::Shrink(field) => {
+                bad_text("INVALID_FIELD", field, "the volume is larger already, and no volume shrinks")
             }
             Self::Protected => {
                 let message = format!("store {id} is protected from deletion");
@@ -228,6 +233,42 @@ pub(super) fn update(store: &mut Store, release: &str) -> Result<bool, Forbidden
     Ok(true)
 }
 
+/// Has the volumes grow to these sizes. One of 0 stays as it is.
+pub(super) fn resize(store: &mut Store, sizes: Volumes) -> Result<bool, Forbidden> {
+    let before = store.spec.as_ref().and_then(|spec| spec.volumes).unwrap_or_default();
+    let over = |size: i32, before: i32| if size == 0 { before } else { size };
+    let volumes = Volumes {
+        database_gib: over(sizes.database_gib, before.database_gib),
+        content_gib: over(sizes.content_gib, before.content_gib),
+    };
+    if volumes == before {
+        return Ok(false);
+    }
+    for (field, size, before) in [
+        ("spec.volumes.database_gib", volumes.database_gib, before.database_gib),
+        ("spec.volumes.content_gib", volumes.content_gib, before.content_gib),
+    ] {
+        if size < before {
+            return Err(Forbidden::Shrink(field));
+        }
+    }
+    match store.state() {
+        State::Suspending | State::Resuming => return Err(Forbidden::InProgress),
+        State::Ready | State::Degraded | State::Updating => {}
+        State::Failed if store.ready_time.is_some() => {}
+        _ => return Err(Forbidden::In("running and was READY once")),
+    }
+    let moves = store.operation.clone().filter(|last| last.end_time.is_none() && !last.to_release.is_empty());
+    store.spec.get_or_insert_default().volumes = Some(volumes);
+    begin(store, State::Updating);
+    operate(store, if moves.is_some() { Kind::Update } else { Kind::Resize });
+    if let (Some(operation), Some(moves)) = (&mut store.operation, moves) {
+        (operation.from_release, operation.to_release) = (moves.from_release, moves.to_release);
+        operation.cancellable = true;
+    }
+    Ok(true)
+}
+
 /// Begins the last operation again.
 pub(super) fn retry(store: &mut Store) -> Result<bool, Forbidden> {
     let last = store.operation.clone().unwrap_or_default();
@@ -245,7 +286,7 @@ pub(super) fn retry(store: &mut Store) -> Result<bool, Forbidden> {
         (State::Failed, Kind::Resume) => State::Resuming,
         (State::Failed, Kind::Retain) => State::Retaining,
         (State::Failed, _) => State::Updating,
-        (State::Ready | State::Degraded, Kind::Update) if not_done => State::Updating,
+        (State::Ready | State::Degraded, Kind::Update | Kind::Resize) if not_done => State::Updating,
         _ => return Err(Forbidden::In("FAILED, or whose last update was rolled back or cancelled,")),
     };
     begin(store, state);

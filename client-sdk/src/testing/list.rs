@@ -158,9 +158,10 @@ fn order(text: &str) -> Option<(By, bool)> {
 }
 
 fn basic(mut store: Store) -> Store {
-    let StoreSpec { engine, shop, release: _, deletion_protection } = store.spec.unwrap_or_default();
+    let StoreSpec { engine, shop, release: _, deletion_protection, volumes: _ } = store.spec.unwrap_or_default();
     let shop = ShopSettings { title: shop.unwrap_or_default().title, ..ShopSettings::default() };
-    store.spec = Some(StoreSpec { engine, shop: Some(shop), release: String::new(), deletion_protection });
+    store.spec =
+        Some(StoreSpec { engine, shop: Some(shop), release: String::new(), deletion_protection, volumes: None });
     store.steps.retain(|step| matches!(step.state(), step::State::Running | step::State::Failed));
     let shown = |failure: Failure| Failure { diagnosis: None, suggestion: String::new(), ..failure };
     store.failure = store.failure.map(shown);

@@ -9,7 +9,7 @@ use prost::Message;
 use tonic::Status;
 
 use super::refusal::invalid;
-use crate::v1::{CreateRequest, ShopSettings, Store, StoreFilter, StoreSpec, store::State};
+use crate::v1::{CreateRequest, ShopSettings, Store, StoreFilter, StoreSpec, Volumes, store::State};
 
 const PREFIX: &str = "store-";
 
@@ -39,6 +39,14 @@ impl Violations {
         self.check(good && labels.len() <= 16, field, "must be labels of Kubernetes, 16 at most");
     }
 
+    pub(super) fn volumes(&mut self, volumes: Option<Volumes>) {
+        let Volumes { database_gib, content_gib } = volumes.unwrap_or_default();
+        for (field, size) in [("database_gib", database_gib), ("content_gib", content_gib)] {
+            let good = (0..=16_384).contains(&size);
+            self.check(good, format!("spec.volumes.{field}"), "must be 0 to 16384, in GiB");
+        }
+    }
+
     pub(super) fn finish(self) -> Result<(), Status> {
         if self.0.is_empty() { Ok(()) } else { Err(invalid(self.0)) }
     }
@@ -60,6 +68,8 @@ pub(super) fn create(request: &CreateRequest) -> Result<(), Status> {
         violations.id("store_id", &request.store_id);
     }
     violations.labels("labels", &request.labels);
+    let volumes = request.spec.as_ref().and_then(|spec| spec.volumes);
+    violations.volumes(volumes);
     let currency = request.spec.as_ref().and_then(|spec| spec.shop.as_ref()).map_or("", |shop| &shop.currency);
     let is_code = currency.len() == 3 && currency.chars().all(|c| c.is_ascii_uppercase());
     violations.check(currency.is_empty() || is_code, "spec.shop.currency", "must be an ISO 4217 code");
@@ -105,7 +115,7 @@ pub(super) fn means(filter: &StoreFilter, store: &Store) -> bool {
 
 /// The spec with the defaults that the contract names.
 pub(super) fn with_defaults(spec: Option<StoreSpec>, host: &str) -> StoreSpec {
-    let StoreSpec { engine: _, shop, release, deletion_protection } = spec.unwrap_or_default();
+    let StoreSpec { engine: _, shop, release, deletion_protection, volumes } = spec.unwrap_or_default();
     let mut shop = shop.unwrap_or_default();
     let ShopSettings { title, admin_email, admin_user, country, currency, locale, .. } = &mut shop;
     let email = format!("admin@{host}");
@@ -137,5 +147,6 @@ pub(super) fn with_defaults(spec: Option<StoreSpec>, host: &str) -> StoreSpec {
     if shop.catalogue == 0 {
         shop.catalogue = 1;
     }
-    StoreSpec { engine: 1, shop: Some(shop), release, deletion_protection }
+    let volumes = volumes.filter(|volumes| *volumes != Volumes::default());
+    StoreSpec { engine: 1, shop: Some(shop), release, deletion_protection, volumes }
 }

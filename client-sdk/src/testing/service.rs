@@ -263,19 +263,22 @@ impl StoreService for Service {
         let UpdateRequest { id, spec, labels, update_mask, request_id, etag, validate_only } = request;
         let paths = update_mask.unwrap_or_default().paths;
         let mut violations = Violations::default();
-        let known = ["labels", "spec.deletion_protection", "spec.release"];
+        let known = ["labels", "spec.deletion_protection", "spec.release", "spec.volumes"];
         let named = !paths.is_empty() && paths.iter().all(|path| known.contains(&path.as_str()));
-        violations.check(named, "update_mask", "what can be changed is labels, spec.deletion_protection, spec.release");
+        violations.check(named, "update_mask", &format!("what can be changed is {}", known.join(", ")));
         violations.labels("labels", &labels);
         let (spec, names) = (spec.unwrap_or_default(), |path: &str| paths.iter().any(|named| named == path));
         violations.check(!names("spec.release") || !spec.release.is_empty(), "spec.release", "names no release");
+        let volumes = spec.volumes.filter(|_| names("spec.volumes"));
+        violations.volumes(volumes);
         violations.finish()?;
         let change = Change { id, request_id, etag, validate_only, made };
         let store = change::change(&self.0, call, &change, |store| {
             let protection = names("spec.deletion_protection").then_some(spec.deletion_protection);
             let amended = change::amend(store, protection, names("labels").then_some(&labels))?;
             let updated = names("spec.release") && change::update(store, &spec.release)?;
-            Ok(amended || updated)
+            let resized = change::resize(store, volumes.unwrap_or_default())?;
+            Ok(amended || updated || resized)
         })?;
         Ok(Response::new(UpdateResponse { store: Some(store) }))
     }

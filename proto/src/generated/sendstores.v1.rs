@@ -1921,6 +1921,20 @@ pub struct StoreSpec {
     /// If true, Delete is refused with DELETION_PROTECTED. Update changes it. Default: false.
     #[prost(bool, tag = "9")]
     pub deletion_protection: bool,
+    /// How large the volumes are. Default: as the release says. A server of an older version ignores the field.
+    #[prost(message, optional, tag = "13")]
+    pub volumes: ::core::option::Option<Volumes>,
+}
+/// The volumes of a store. A volume only grows.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Volumes {
+    /// The size of the volume of the database, in GiB. 0 at Create: the size that the release has for it. 0 at Update: it stays as it
+    /// is.
+    #[prost(int32, tag = "1")]
+    pub database_gib: i32,
+    /// The size of the volume of what the merchant uploads, in GiB. 0 as for `database_gib`.
+    #[prost(int32, tag = "2")]
+    pub content_gib: i32,
 }
 /// Why a store makes no progress. `Store.state` says where the store is; a failure says why it stays there.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -2398,6 +2412,8 @@ pub mod operation {
         Resume = 3,
         /// After Delete of a store that is kept for a time.
         Retain = 4,
+        /// Larger volumes, after Update.
+        Resize = 5,
     }
     impl Kind {
         /// String value of the enum field names used in the ProtoBuf definition.
@@ -2411,6 +2427,7 @@ pub mod operation {
                 Self::Suspend => "KIND_SUSPEND",
                 Self::Resume => "KIND_RESUME",
                 Self::Retain => "KIND_RETAIN",
+                Self::Resize => "KIND_RESIZE",
             }
         }
         /// Creates an enum from field names used in the ProtoBuf definition.
@@ -2421,6 +2438,7 @@ pub mod operation {
                 "KIND_SUSPEND" => Some(Self::Suspend),
                 "KIND_RESUME" => Some(Self::Resume),
                 "KIND_RETAIN" => Some(Self::Retain),
+                "KIND_RESIZE" => Some(Self::Resize),
                 _ => None,
             }
         }
@@ -3204,8 +3222,8 @@ pub struct UpdateRequest {
     /// The new values of the fields that `update_mask` names. Other fields are ignored.
     #[prost(message, optional, tag = "2")]
     pub spec: ::core::option::Option<StoreSpec>,
-    /// The fields to change, by their path in a Store: "labels", "spec.deletion_protection", "spec.release". Every path must be one of
-    /// these, and there must be at least one. A server of an older version refuses "labels".
+    /// The fields to change, by their path in a Store: "labels", "spec.deletion_protection", "spec.release", "spec.volumes". Every path
+    /// must be one of these, and there must be at least one. A server of an older version refuses "labels" and "spec.volumes".
     #[prost(message, optional, tag = "3")]
     pub update_mask: ::core::option::Option<::prost_types::FieldMask>,
     /// Identifies the request, so that a retry has no second effect. Limits as in Create.
@@ -3840,19 +3858,25 @@ pub mod store_service_client {
         /// store was made from before is brought back: the store is READY with `operation.state` ROLLED_BACK and
         /// `operation.failure`, `spec.release` keeps what was asked for, and the server does not try it again by itself. An update that is
         /// under way is replaced by a newer one. The update of a SUSPENDED store is QUEUED until the store is resumed.
+        /// Larger `spec.volumes` begin an operation of KIND_RESIZE: the store is UPDATING, and its shop sells meanwhile. It has succeeded when
+        /// each volume and its file system have the new size and a probe has seen the shop sell. If the cluster refuses it, the operation
+        /// is FAILED, and the store goes on with what it has. A volume never shrinks, also not by a rollback. Together with a new
+        /// `spec.release`, or while an update is under way, it is one operation of KIND_UPDATE.
         /// New `labels` or a new `spec.deletion_protection` need nothing in the cluster: the state of the store stays as it is. A watch whose
         /// filter selected the store by its former labels gets `removed`, one that selects it by the new ones `changed`.
         /// If the fields have these values already, and the store runs this release, the call changes nothing and returns the store.
         /// A repetition with the same `request_id` and the same body within 24 hours has no effect and returns the first response.
         ///
-        /// - INVALID_ARGUMENT: INVALID_FIELD. RELEASE_UNKNOWN, the server does not offer `spec.release` for the engine. REQUEST_ID_REUSED,
-        ///   the `request_id` was used with another body.
+        /// - INVALID_ARGUMENT: INVALID_FIELD, also for a volume that is larger already. RELEASE_UNKNOWN, the server does not offer
+        ///   `spec.release` for the engine. REQUEST_ID_REUSED, the `request_id` was used with another body.
         /// - NOT_FOUND: STORE_NOT_FOUND.
         /// - ABORTED: ETAG_MISMATCH, the store has changed since the given `etag`. WRITE_CONFLICT, the store changes too often;
         ///   retry. OPERATION_IN_PROGRESS, the store is SUSPENDING or RESUMING; retry when it has arrived.
-        /// - FAILED_PRECONDITION: STATE_FORBIDS, the store is being deleted. RELEASE_DOWNGRADE, a version in the release is lower
+        /// - FAILED_PRECONDITION: STATE_FORBIDS, the store is being deleted, or its volumes are to grow and it does not run.
+        ///   CANNOT_EXPAND, the StorageClass of a volume does not let it grow, or the volumes are more than a store may have. RELEASE_DOWNGRADE, a version in the release is lower
         ///   than what the store runs. STORE_FOREIGN, as for Delete.
         /// - RESOURCE_EXHAUSTED: LEDGER_FULL, Redis has no room. Nothing was written.
+        /// - UNAVAILABLE: CLUSTER_UNAVAILABLE, the Kubernetes API does not answer, and volumes are to grow; retry.
         pub async fn update(
             &mut self,
             request: impl tonic::IntoRequest<super::UpdateRequest>,
@@ -4236,19 +4260,25 @@ pub mod store_service_server {
         /// store was made from before is brought back: the store is READY with `operation.state` ROLLED_BACK and
         /// `operation.failure`, `spec.release` keeps what was asked for, and the server does not try it again by itself. An update that is
         /// under way is replaced by a newer one. The update of a SUSPENDED store is QUEUED until the store is resumed.
+        /// Larger `spec.volumes` begin an operation of KIND_RESIZE: the store is UPDATING, and its shop sells meanwhile. It has succeeded when
+        /// each volume and its file system have the new size and a probe has seen the shop sell. If the cluster refuses it, the operation
+        /// is FAILED, and the store goes on with what it has. A volume never shrinks, also not by a rollback. Together with a new
+        /// `spec.release`, or while an update is under way, it is one operation of KIND_UPDATE.
         /// New `labels` or a new `spec.deletion_protection` need nothing in the cluster: the state of the store stays as it is. A watch whose
         /// filter selected the store by its former labels gets `removed`, one that selects it by the new ones `changed`.
         /// If the fields have these values already, and the store runs this release, the call changes nothing and returns the store.
         /// A repetition with the same `request_id` and the same body within 24 hours has no effect and returns the first response.
         ///
-        /// - INVALID_ARGUMENT: INVALID_FIELD. RELEASE_UNKNOWN, the server does not offer `spec.release` for the engine. REQUEST_ID_REUSED,
-        ///   the `request_id` was used with another body.
+        /// - INVALID_ARGUMENT: INVALID_FIELD, also for a volume that is larger already. RELEASE_UNKNOWN, the server does not offer
+        ///   `spec.release` for the engine. REQUEST_ID_REUSED, the `request_id` was used with another body.
         /// - NOT_FOUND: STORE_NOT_FOUND.
         /// - ABORTED: ETAG_MISMATCH, the store has changed since the given `etag`. WRITE_CONFLICT, the store changes too often;
         ///   retry. OPERATION_IN_PROGRESS, the store is SUSPENDING or RESUMING; retry when it has arrived.
-        /// - FAILED_PRECONDITION: STATE_FORBIDS, the store is being deleted. RELEASE_DOWNGRADE, a version in the release is lower
+        /// - FAILED_PRECONDITION: STATE_FORBIDS, the store is being deleted, or its volumes are to grow and it does not run.
+        ///   CANNOT_EXPAND, the StorageClass of a volume does not let it grow, or the volumes are more than a store may have. RELEASE_DOWNGRADE, a version in the release is lower
         ///   than what the store runs. STORE_FOREIGN, as for Delete.
         /// - RESOURCE_EXHAUSTED: LEDGER_FULL, Redis has no room. Nothing was written.
+        /// - UNAVAILABLE: CLUSTER_UNAVAILABLE, the Kubernetes API does not answer, and volumes are to grow; retry.
         async fn update(
             &self,
             request: tonic::Request<super::UpdateRequest>,

@@ -44,6 +44,7 @@ pub mod text;
 pub mod time;
 pub mod token;
 pub mod version;
+pub mod volumes;
 pub mod word;
 
 pub use access::{Permission, Principal, PrincipalName, Role, Scope};

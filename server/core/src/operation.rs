@@ -27,6 +27,8 @@ pub enum OperationKind {
     Resume,
     /// To be kept until it is removed for good.
     Retain,
+    /// To have larger volumes.
+    Resize,
     /// One of a newer version.
     Unknown(Word),
 }
@@ -63,6 +65,8 @@ pub struct Operation {
     pub from: Option<ReleaseName>,
     /// What the store is to be made from. `None`: it stays what it is.
     pub to: Option<ReleaseName>,
+    /// The volumes are to have the sizes of the spec.
+    pub grows: bool,
     /// Why it did not succeed. One that is rolled back without a failure was cancelled by a caller.
     pub failure: Option<Box<Failure>>,
     pub create_time: Timestamp,
@@ -144,7 +148,7 @@ impl fmt::Display for OperationId {
 
 impl OperationKind {
     /// All that are known.
-    pub const ALL: [Self; 4] = [Self::Update, Self::Suspend, Self::Resume, Self::Retain];
+    pub const ALL: [Self; 5] = [Self::Update, Self::Suspend, Self::Resume, Self::Retain, Self::Resize];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -152,6 +156,7 @@ impl OperationKind {
             Self::Suspend => "SUSPEND",
             Self::Resume => "RESUME",
             Self::Retain => "RETAIN",
+            Self::Resize => "RESIZE",
             Self::Unknown(word) => word.as_str(),
         }
     }
@@ -213,6 +218,7 @@ impl Operation {
             request_id: None,
             from: None,
             to: None,
+            grows: false,
             failure: None,
             create_time: now,
             start_time: Some(now),
@@ -249,7 +255,9 @@ impl Operation {
 
     /// What it does, in a few words.
     pub fn detail(&self) -> String {
-        let Some(to) = &self.to else { return String::new() };
+        let Some(to) = &self.to else {
+            return if self.grows { "larger volumes".to_owned() } else { String::new() };
+        };
         let from = self.from.as_ref().map(|from| format!("from {from} ")).unwrap_or_default();
         match (self.state, &self.from) {
             (OperationState::RollingBack, Some(from)) => format!("back from {to} to {from}"),
@@ -307,7 +315,7 @@ mod tests {
         for state in OperationState::ALL {
             assert_eq!(OperationState::kept(state.as_str()), Some(state));
         }
-        assert_eq!(OperationKind::kept("RESIZE").map(OperationKind::as_str), Some("RESIZE"));
+        assert_eq!(OperationKind::kept("VERIFY").map(OperationKind::as_str), Some("VERIFY"));
         let pausing = OperationState::kept("PAUSING").expect("a word");
         assert!(pausing.as_str() == "PAUSING" && !pausing.is_open());
         assert_eq!(OperationState::kept("no word"), None);

@@ -28,6 +28,7 @@ use crate::{
     state::{Event, IllegalTransition, State},
     step::{Step, StepName, StepState},
     time::Timestamp,
+    volumes::VolumeSizes,
     word::Word,
 };
 
@@ -41,6 +42,7 @@ pub struct StoreSpec {
     pub release: Option<ReleaseName>,
     /// Delete is refused.
     pub deletion_protection: bool,
+    pub volumes: VolumeSizes,
 }
 
 /// One isolated store: intent and status together, as the ledger keeps them.

@@ -89,8 +89,9 @@ pub(super) async fn serve(
     let guarded = cluster_guard.guard(provisioner.clone());
     tasks.spawn("cluster", Phase::Front, |stop| cluster_guard.run(stop));
     let credentials = Arc::new(provisioner.clone());
+    let volumes = credentials.clone();
     let releases = Arc::new(provisioner.clone());
-    api.attach(Backend { ledger: ledger.clone(), mirror: mirror.clone(), credentials, releases });
+    api.attach(Backend { ledger: ledger.clone(), mirror: mirror.clone(), credentials, releases, volumes });
     serving.cancel();
     spawn_keepers(&mut tasks, &api);
     spawn_health(&mut tasks, reporter, mirror.clone());

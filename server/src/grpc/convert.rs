@@ -5,7 +5,9 @@ mod operation;
 use prost_types::Timestamp as WireTime;
 use sendstores_core::{
     Cause, Diagnosis, Engine, Engines, Evidence, Failure, FailureReason, Happening, HistoryEntry, State, Step,
-    StepState, Store, StoreSpec, Timestamp, diagnosis::ObjectEvent,
+    StepState, Store, StoreSpec, Timestamp,
+    diagnosis::ObjectEvent,
+    volumes::{Gibibytes, VolumeSizes},
 };
 use sendstores_proto::v1 as wire;
 
@@ -83,6 +85,7 @@ pub(super) fn basic(store: &Store) -> wire::Store {
             shop: Some(shop),
             release: String::new(),
             deletion_protection: store.spec.deletion_protection,
+            volumes: None,
         }),
         state: state(store.state).into(),
         failure: store.failure.as_ref().map(short_failure),
@@ -110,10 +113,23 @@ fn short_failure(failure: &Failure) -> wire::Failure {
 }
 
 fn spec(spec: &StoreSpec) -> wire::StoreSpec {
-    let StoreSpec { engine, shop, release, deletion_protection } = spec;
+    let StoreSpec { engine, shop, release, deletion_protection, volumes } = spec;
     let (engine, shop) = (self::engine(*engine).into(), Some(super::shop::wire(shop)));
     let release = release.as_ref().map(ToString::to_string).unwrap_or_default();
-    wire::StoreSpec { engine, shop, release, deletion_protection: *deletion_protection }
+    wire::StoreSpec {
+        engine,
+        shop,
+        release,
+        deletion_protection: *deletion_protection,
+        volumes: self::volumes(*volumes),
+    }
+}
+
+/// Nothing where the sizes are those of the release.
+fn volumes(sizes: VolumeSizes) -> Option<wire::Volumes> {
+    let gib = |size: Option<Gibibytes>| size.map_or(0, |size| i32::try_from(size.get()).unwrap_or(i32::MAX));
+    let VolumeSizes { database, content } = sizes;
+    (!sizes.is_open()).then(|| wire::Volumes { database_gib: gib(database), content_gib: gib(content) })
 }
 
 /// The contract's name of an engine; the unspecified one for an engine that this version of the contract does not have.

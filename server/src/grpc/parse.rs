@@ -4,7 +4,9 @@ use std::{collections::BTreeMap, str::FromStr};
 
 use sendstores_core::{
     Engine, Engines, Invalid, Labels, Listing, Order, RequestId, Scope, State, StoreFilter, StoreId, StoreSpec,
-    TenantId, shop::NewShop,
+    TenantId,
+    shop::NewShop,
+    volumes::{Gibibytes, VolumeSizes},
 };
 use sendstores_proto::v1 as wire;
 
@@ -98,7 +100,7 @@ pub(super) fn spec(
     id: &StoreId,
     host: &str,
 ) -> Option<StoreSpec> {
-    let wire::StoreSpec { engine, shop, release, deletion_protection } = spec.unwrap_or_default();
+    let wire::StoreSpec { engine, shop, release, deletion_protection, volumes } = spec.unwrap_or_default();
     let engine = match wire::Engine::try_from(engine) {
         Ok(wire::Engine::Unspecified) => engines.default_engine(),
         named => named.ok().and_then(engine_named).and_then(|engine| engines.get(engine)),
@@ -109,7 +111,23 @@ pub(super) fn spec(
     let engine = engine.map(|facts| facts.engine);
     let shop = shop::parse(violations, shop.unwrap_or_default(), &NewShop { id, host });
     let release = violations.optional("spec.release", &release);
-    Some(StoreSpec { engine: engine?, shop: shop?, release, deletion_protection })
+    let volumes = self::volumes(violations, volumes);
+    Some(StoreSpec { engine: engine?, shop: shop?, release, deletion_protection, volumes })
+}
+
+/// A size that is 0 is left open.
+pub(super) fn volumes(violations: &mut Violations, volumes: Option<wire::Volumes>) -> VolumeSizes {
+    let wire::Volumes { database_gib, content_gib } = volumes.unwrap_or_default();
+    let mut size = |field: &str, size: i32| {
+        let parsed = u32::try_from(size).ok().and_then(Gibibytes::new);
+        if parsed.is_none() && size != 0 {
+            violations.add(field, format!("must be 0 to {}, in GiB", Gibibytes::MAX));
+        }
+        parsed
+    };
+    let (database, content) =
+        (size("spec.volumes.database_gib", database_gib), size("spec.volumes.content_gib", content_gib));
+    VolumeSizes { database, content }
 }
 
 /// What the caller asks for, of what is in its scope.
@@ -241,8 +259,9 @@ mod tests {
                     catalogue: catalogue % 4,
                     ..wire::ShopSettings::default()
                 };
-                let (engine, shop, release) = (engine % 3, Some(shop), text());
-                wire::StoreSpec { engine, shop, release, deletion_protection }
+                let (shop, release) = (Some(shop), text());
+                let volumes = Some(wire::Volumes { database_gib: engine, content_gib: -engine });
+                wire::StoreSpec { engine: engine % 3, shop, release, deletion_protection, volumes }
             },
         )
     }

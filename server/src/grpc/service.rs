@@ -11,7 +11,7 @@ use futures::{Stream, StreamExt};
 use prost::Message;
 use sendstores_core::{
     Actor, CallId, Cause, Engines, Principal, StoreId, TenantId, access::PrincipalKind, admission::Quota,
-    credentials::ReadCredentials, ledger::Ledger, offer::OfferReleases,
+    credentials::ReadCredentials, ledger::Ledger, offer::OfferReleases, volumes::CheckVolumes,
 };
 use sendstores_proto::{
     access::{METHODS, Method},
@@ -40,6 +40,7 @@ pub struct Backend<L> {
     pub mirror: Mirror,
     pub credentials: Arc<dyn ReadCredentials>,
     pub releases: Arc<dyn OfferReleases>,
+    pub volumes: Arc<dyn CheckVolumes>,
 }
 
 /// Makes the public address of a store.

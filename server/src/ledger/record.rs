@@ -17,6 +17,7 @@ mod tests;
 mod text;
 mod token;
 mod unknown;
+mod volumes;
 
 use std::{
     collections::BTreeMap,

@@ -11,6 +11,7 @@ use sendstores_core::{
     lifecycle::Expect,
     observed::{Progress, Seen},
     provisioner::StepError,
+    volumes::VolumeRole,
 };
 
 pub use super::steps::diagnosis::LogDef;
@@ -40,14 +41,26 @@ pub struct EngineDef {
     pub application: Workload,
     /// The port on which its pods answer.
     pub port: u16,
-    /// Where its chart's values have the sizes of a store's volumes: paths such as `storage.database`.
-    pub volume_sizes: &'static [&'static str],
+    /// The volumes of a store.
+    pub volumes: &'static [VolumeDef],
     /// How long its own programs may take.
     pub deadlines: &'static [EngineDeadline],
     pub credentials: CredentialsDef,
     /// Has the application do what it has scheduled. Safe to repeat, also while it is at work.
     pub run_jobs: for<'a> fn(&'a Context, &'a Store) -> Doing<'a, ()>,
     pub diagnosis: DiagnosisDef,
+}
+
+/// A volume of a store.
+#[derive(Clone, Copy)]
+pub struct VolumeDef {
+    pub role: VolumeRole,
+    /// The name of its claim.
+    pub claim: &'static str,
+    /// Where the values of the chart have its size: a path such as `storage.database`.
+    pub size: &'static str,
+    /// The workload whose pods use it. The claims of a StatefulSet are made from its template, which cannot be changed.
+    pub workload: Workload,
 }
 
 /// What only the engine can say of a store that failed.
@@ -121,6 +134,11 @@ impl EngineDef {
             Watches::Workload(workload) => Some((workload, step.facts.usual_reason)),
             Watches::Nothing | Watches::Namespace | Watches::Inside(_) => None,
         })
+    }
+
+    /// Where the values of the chart have the sizes of the volumes.
+    pub(crate) fn volume_sizes(&self) -> Vec<&'static str> {
+        self.volumes.iter().map(|volume| volume.size).collect()
     }
 
     /// The name of the StatefulSet, if the engine has one.

@@ -26,6 +26,11 @@ impl CallError {
         matches!(self, Self::Kube(kube::Error::Api(status)) if status.code == 403)
     }
 
+    /// Kubernetes does not take what it was sent, and will not take it again.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(self, Self::Kube(kube::Error::Api(status)) if matches!(status.code, 403 | 422))
+    }
+
     /// Another client was faster: the object is there already, or is not what it was.
     pub(crate) fn is_conflict(&self) -> bool {
         matches!(self, Self::Kube(kube::Error::Api(status)) if status.is_conflict() || status.is_already_exists())

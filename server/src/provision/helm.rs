@@ -18,6 +18,7 @@ use std::{
 };
 
 use sendstores_core::{Engines, Store, failure::FailureReason, provisioner::StepError};
+use serde_json::Value;
 use tempfile::TempDir;
 use tokio::{sync::OnceCell, time::Instant};
 
@@ -75,8 +76,14 @@ impl Helm {
         Ok(self.files(store.spec.engine, store.spec.release.as_ref()).await?.digest(store))
     }
 
-    /// Installs or upgrades, without waiting for the pods.
-    pub(crate) async fn upgrade(&self, store: &Store, exposed: bool, base: Base<'_>) -> Result<(), StepError> {
+    /// Installs or upgrades, without waiting for the pods. `sizes`: values of the chart for the sizes of the volumes.
+    pub(crate) async fn upgrade(
+        &self,
+        store: &Store,
+        exposed: bool,
+        base: Base<'_>,
+        sizes: Value,
+    ) -> Result<(), StepError> {
         let mut arguments: Vec<OsString> = vec!["upgrade".into(), names::RELEASE.into()];
         // Held until helm has ended: their copy goes with them.
         let (mut files, mut unpacked) = (None, None);
@@ -89,7 +96,7 @@ impl Helm {
                     _ => files.values().flat_map(|file| ["--values".into(), file.into()]).collect(),
                 };
                 let (digest, name) = (files.digest(store), files.name().as_str());
-                (values, release::labels(Some(&digest), Some(name), exposed), values::document(store, exposed))
+                (values, release::labels(Some(&digest), Some(name), exposed), values::sized(store, exposed, sizes))
             }
             Base::Kept(content, record) => {
                 let folder = self.cache().await?.join("kept").join(store.id.as_str());
@@ -98,7 +105,7 @@ impl Helm {
                 arguments.push(kept.chart().into());
                 let values = vec!["--values".into(), kept.values().into()];
                 let (digest, name) = (record.digest.as_deref(), record.release.as_deref());
-                (values, release::labels(digest, name, exposed), values::exposure(exposed))
+                (values, release::labels(digest, name, exposed), values::exposure(exposed, sizes))
             }
         };
         arguments.extend(["--install", "--namespace", store.id.as_str()].map(OsString::from));

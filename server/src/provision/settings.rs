@@ -4,7 +4,10 @@ mod operation;
 mod release;
 
 use k8s_openapi::jiff;
-use sendstores_core::{Engine, ReleaseName, StoreSpec, Timestamp};
+use sendstores_core::{
+    Engine, ReleaseName, StoreSpec, Timestamp,
+    volumes::{Gibibytes, VolumeSizes},
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -23,23 +26,47 @@ struct Spec {
     release: Option<String>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     deletion_protection: bool,
+    #[serde(default, skip_serializing_if = "Volumes::is_open")]
+    volumes: Volumes,
+}
+
+/// Sizes in GiB.
+#[derive(Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Volumes {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    database_gib: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    content_gib: Option<u32>,
+}
+
+// === impl Volumes ===
+
+impl Volumes {
+    fn is_open(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// The whole spec; there is no secret in it.
 pub(crate) fn spec(spec: &StoreSpec) -> Value {
-    let StoreSpec { engine, shop, release, deletion_protection } = spec;
+    let StoreSpec { engine, shop, release, deletion_protection, volumes } = spec;
     let (engine, shop) = (engine.as_str().to_owned(), StoredShop::from(shop));
     let release = release.as_ref().map(ToString::to_string);
-    json!(Spec { engine, shop, release, deletion_protection: *deletion_protection })
+    let size = |size: Option<Gibibytes>| size.map(Gibibytes::get);
+    let volumes = Volumes { database_gib: size(volumes.database), content_gib: size(volumes.content) };
+    json!(Spec { engine, shop, release, deletion_protection: *deletion_protection, volumes })
 }
 
 /// The spec that [`spec`] wrote.
 pub(crate) fn read(text: &str) -> Result<StoreSpec, String> {
     let read = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    let Spec { engine, shop, release, deletion_protection } = read;
+    let Spec { engine, shop, release, deletion_protection, volumes } = read;
     let engine = Engine::parse(&engine).ok_or_else(|| format!("engine {engine:?} is not known"))?;
     let release = release.as_deref().map(ReleaseName::recorded);
-    Ok(StoreSpec { engine, shop: shop.try_into()?, release, deletion_protection })
+    // A size that is none was written by hand; the volume has its own.
+    let size = |size: Option<u32>| size.and_then(Gibibytes::new);
+    let volumes = VolumeSizes { database: size(volumes.database_gib), content: size(volumes.content_gib) };
+    Ok(StoreSpec { engine, shop: shop.try_into()?, release, deletion_protection, volumes })
 }
 
 /// Tells one spec from another.

@@ -66,7 +66,13 @@ fn ready(number: usize) -> Store {
         uid: parsed(&Uuid::now_v7().to_string()),
         tenant: Some(parsed("acme")),
         labels: Labels::parse([("team".to_owned(), "a".to_owned())]).expect("valid"),
-        spec: StoreSpec { engine: Engine::new("woocommerce"), shop: shop(), release: None, deletion_protection: false },
+        spec: StoreSpec {
+            engine: Engine::new("woocommerce"),
+            shop: shop(),
+            release: None,
+            deletion_protection: false,
+            volumes: Default::default(),
+        },
         url: format!("http://{id}.localhost:8080"),
         pipeline: sendstores_server::provision::ENGINES.pipeline(Engine::new("woocommerce")),
     };

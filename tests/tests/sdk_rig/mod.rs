@@ -51,9 +51,9 @@ impl Rig {
         let api = StoreApi::new(store_url, ENGINES, limits, stop.clone());
         let mirror = Mirror::new(ring);
         let cluster = ScriptedProvisioner::new();
-        let credentials = Arc::new(cluster.clone());
+        let (credentials, volumes) = (Arc::new(cluster.clone()), Arc::new(cluster.clone()));
         let releases = Arc::new(Arc::new(Offers::new(vec![sendstores_tests::samples::standing_in()])));
-        api.attach(Backend { ledger: ledger.clone(), mirror: mirror.clone(), credentials, releases });
+        api.attach(Backend { ledger: ledger.clone(), mirror: mirror.clone(), credentials, releases, volumes });
         let audit = api.clone();
         let (server, _health) = Server::new(api, Authenticator::insecure()).await.expect("the gRPC port");
         let listener = TcpListener::bind(address).await.expect("bind");

@@ -44,7 +44,13 @@ pub(crate) fn store(id: &str) -> Store {
         uid: "0193b0a0-7c3e-7000-8000-0000000000af".parse().expect("valid"),
         tenant: None,
         labels: Labels::default(),
-        spec: StoreSpec { engine: Engine::new("test"), shop, release: None, deletion_protection: false },
+        spec: StoreSpec {
+            engine: Engine::new("test"),
+            shop,
+            release: None,
+            deletion_protection: false,
+            volumes: Default::default(),
+        },
         pipeline: PIPELINE,
     };
     Store::new(new, Timestamp::from_micros(0))

@@ -12,6 +12,7 @@ use crate::{
     state::{Event, IllegalTransition, State},
     step::StepState,
     time::Timestamp,
+    volumes::VolumeSizes,
 };
 
 /// From what the objects of a store are to be made.
@@ -134,6 +135,46 @@ impl Store {
         }
     }
 
+    /// The store whose volumes are to have these sizes; `None` where that is asked for already. A size that is left open stays as it
+    /// is. An update that is under way goes on together with it.
+    ///
+    /// # Errors
+    /// Its state does not allow that: a volume grows while a pod uses it.
+    pub fn resized(&self, sizes: VolumeSizes, now: Timestamp) -> Result<Option<Self>, IllegalTransition> {
+        let volumes = sizes.over(self.spec.volumes);
+        let last = self.operation.as_deref().filter(|last| last.grows && !last.state.is_open());
+        let not_done = last.is_some_and(|last| last.state != OperationState::Succeeded);
+        if volumes == self.spec.volumes && (sizes.is_open() || !not_done) {
+            return Ok(None);
+        }
+        let runs = matches!(self.state, State::Ready | State::Degraded | State::Updating | State::Failed);
+        if !runs || self.ready_time.is_none() || self.goes_back() {
+            return Err(IllegalTransition { state: self.state, event: Event::UpdateRequested });
+        }
+        let before = self.under_way().cloned();
+        let mut next = self.clone();
+        next.spec.volumes = volumes;
+        let mut next = next.after(Event::UpdateRequested, now)?;
+        next.to_grow(before.as_ref());
+        Ok(Some(next))
+    }
+
+    /// Has the operation that begins grow the volumes. It moves to a release only if `before` did.
+    fn to_grow(&mut self, before: Option<&Operation>) {
+        let moves = before.filter(|before| before.to.is_some());
+        if let Some(operation) = &mut self.operation {
+            operation.grows = true;
+            (operation.from, operation.to) = moves.map_or((None, None), |old| (old.from.clone(), old.to.clone()));
+            operation.kind = if moves.is_some() { OperationKind::Update } else { OperationKind::Resize };
+        }
+    }
+
+    /// The sizes that its volumes are to be grown to now. Those of an operation that failed are not tried again by a repair.
+    pub fn volumes_to_grow(&self) -> Option<VolumeSizes> {
+        let grows = |operation: &Operation| operation.grows && operation.state == OperationState::Running;
+        self.under_way().is_some_and(grows).then_some(self.spec.volumes)
+    }
+
     fn is_at_rest(&self) -> bool {
         matches!(self.state, State::Ready | State::Degraded | State::Suspended)
     }
@@ -181,7 +222,7 @@ impl Store {
     pub fn retried(&self, now: Timestamp) -> Result<Option<Self>, IllegalTransition> {
         let last = self.operation.as_deref();
         let kind = last.map(|operation| operation.kind);
-        let not_done = kind == Some(OperationKind::Update)
+        let not_done = matches!(kind, Some(OperationKind::Update | OperationKind::Resize))
             && last.is_some_and(|last| {
                 matches!(last.state, OperationState::RolledBack | OperationState::Failed | OperationState::Cancelled)
             });
@@ -192,12 +233,17 @@ impl Store {
                 Some(OperationKind::Suspend) => Event::SuspensionRetried,
                 Some(OperationKind::Resume) => Event::ResumptionRetried,
                 Some(OperationKind::Retain) => Event::RetainRequested,
-                Some(OperationKind::Update | OperationKind::Unknown(_)) | None => Event::UpdateRequested,
+                Some(OperationKind::Update | OperationKind::Resize | OperationKind::Unknown(_)) | None => {
+                    Event::UpdateRequested
+                }
             },
             State::Ready | State::Degraded | State::Suspended if not_done => Event::UpdateRequested,
             state => return Err(IllegalTransition { state, event: Event::CreationRetried }),
         };
         let mut next = self.after(event, now)?;
+        if let (Event::UpdateRequested, Some(last)) = (event, last.filter(|last| last.grows)) {
+            next.to_grow(Some(last));
+        }
         next.happened(Happening::RetryRequested, Cause::default(), now);
         Ok(Some(next))
     }
@@ -296,12 +342,13 @@ impl Store {
     pub(super) fn note_operation(&mut self, before: &Self, event: Event, now: Timestamp) {
         use OperationState::{Cancelled, Failed, Succeeded};
         let to = || before.under_way().and_then(|operation| operation.to.clone());
+        let grows = before.under_way().is_some_and(|operation| operation.grows);
         match event {
             Event::UpdateRequested => {
                 let (from, to) = (self.runs().cloned(), self.spec.release.clone());
                 let operation = self.begun(OperationKind::Update, now);
                 let operation = if self.state == State::Suspended { operation.queued() } else { operation };
-                self.operation = Some(Box::new(Operation { from, to, ..operation }));
+                self.operation = Some(Box::new(Operation { from, to, grows, ..operation }));
             }
             Event::ResumeRequested => {
                 let (from, to) = (self.runs().cloned(), to());

@@ -34,6 +34,7 @@ fn kind(kind: OperationKind) -> wire::operation::Kind {
         OperationKind::Suspend => Kind::Suspend,
         OperationKind::Resume => Kind::Resume,
         OperationKind::Retain => Kind::Retain,
+        OperationKind::Resize => Kind::Resize,
         OperationKind::Unknown(_) => Kind::Unspecified,
     }
 }

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use sendstores_core::{Event, OperationId, OperationKind, ReleaseName, State, StoreId, store::NotCancellable};
+use sendstores_core::{
+    Event, OperationId, OperationKind, ReleaseName, State, StoreId, store::NotCancellable, volumes::CannotGrow,
+};
 use tonic::Code;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +41,16 @@ pub(in crate::grpc) enum Forbidden {
         id: StoreId,
         release: ReleaseName,
     },
+    /// Its volumes cannot grow while it does not run.
+    NotRunning {
+        id: StoreId,
+        state: State,
+    },
+    /// The cluster does not let its volumes grow.
+    CannotExpand {
+        id: StoreId,
+        why: CannotGrow,
+    },
     Protected(StoreId),
     NotDeleted(StoreId),
 }
@@ -48,7 +60,10 @@ pub(in crate::grpc) enum Forbidden {
 impl Forbidden {
     pub(super) fn code_and_reason(&self) -> (Code, &'static str) {
         match self {
-            Self::State { .. } | Self::NothingFailed { .. } => (Code::FailedPrecondition, "STATE_FORBIDS"),
+            Self::State { .. } | Self::NothingFailed { .. } | Self::NotRunning { .. } => {
+                (Code::FailedPrecondition, "STATE_FORBIDS")
+            }
+            Self::CannotExpand { .. } => (Code::FailedPrecondition, "CANNOT_EXPAND"),
             Self::Downgrade { .. } => (Code::FailedPrecondition, "RELEASE_DOWNGRADE"),
             Self::InProgress { .. } => (Code::Aborted, "OPERATION_IN_PROGRESS"),
             Self::NotCancellable { .. } | Self::AnotherOperation { .. } => {
@@ -78,6 +93,10 @@ impl Forbidden {
                     "store {id} runs newer software than {release} has, and no database goes back to an older version"
                 )
             }
+            Self::NotRunning { id, state } => format!(
+                "store {id} is {state}, and volumes grow while a store runs that was READY once: try again when it does"
+            ),
+            Self::CannotExpand { id, why } => cannot_expand(id, why),
             Self::NotCancellable { id, why } => not_cancellable(id, *why),
             Self::AnotherOperation { id, meant } => {
                 format!("{meant} is not the last operation of store {id}: another one was asked for since, or none")
@@ -92,7 +111,13 @@ impl Forbidden {
 
     pub(super) fn metadata(&self) -> HashMap<String, String> {
         let more = match self {
-            Self::State { state, .. } | Self::NothingFailed { state, .. } => vec![("state", state.to_string())],
+            Self::State { state, .. } | Self::NothingFailed { state, .. } | Self::NotRunning { state, .. } => {
+                vec![("state", state.to_string())]
+            }
+            Self::CannotExpand { why: CannotGrow::Class { role, class }, .. } => {
+                vec![("volume", role.as_str().to_owned()), ("storage_class", class.clone())]
+            }
+            Self::CannotExpand { .. } => Vec::new(),
             Self::InProgress { state, operation, kind, .. } => {
                 let kind = kind.as_str().to_owned();
                 vec![("state", state.to_string()), ("operation", operation.to_string()), ("kind", kind)]
@@ -109,9 +134,29 @@ impl Forbidden {
     pub(super) fn id(&self) -> &StoreId {
         match self {
             Self::State { id, .. } | Self::InProgress { id, .. } | Self::NothingFailed { id, .. } => id,
-            Self::Downgrade { id, .. } => id,
+            Self::Downgrade { id, .. } | Self::NotRunning { id, .. } | Self::CannotExpand { id, .. } => id,
             Self::NotCancellable { id, .. } | Self::AnotherOperation { id, .. } => id,
             Self::Protected(id) | Self::NotDeleted(id) => id,
+        }
+    }
+}
+
+fn cannot_expand(id: &StoreId, why: &CannotGrow) -> String {
+    match why {
+        CannotGrow::Class { role, class } if class.is_empty() => {
+            format!("the {} volume of store {id} has no StorageClass, and cannot grow", role.as_str())
+        }
+        CannotGrow::Class { role, class } => format!(
+            "the {} volume of store {id} is of the StorageClass {class}, which does not let volumes grow \
+             (allowVolumeExpansion)",
+            role.as_str()
+        ),
+        CannotGrow::Quota { needed, allowed } => format!(
+            "the volumes of store {id} would have {needed} GiB together, and a store may have {allowed}: an operator raises \
+             the quota first (--quota requests.storage)"
+        ),
+        CannotGrow::Shrink { role, .. } | CannotGrow::Missing(role) => {
+            format!("the {} volume of store {id} cannot grow", role.as_str())
         }
     }
 }

@@ -1,7 +1,10 @@
 //! Every refusal, and what the docs and the contract say of it.
 
 use sendstores_core::{
-    Event, OperationId, OperationKind, State, TenantId, TokenId, admission::Denial, store::NotCancellable,
+    Event, OperationId, OperationKind, State, TenantId, TokenId,
+    admission::Denial,
+    store::NotCancellable,
+    volumes::{CannotGrow, VolumeRole},
 };
 
 use super::*;
@@ -35,7 +38,7 @@ fn unknown_release() -> Refusal {
     ReleaseUnknown { name: "2026-11".parse().expect("valid"), engine: sendstores_core::Engine::new("test") }.into()
 }
 
-fn forbidden() -> [(Refusal, Code, &'static str); 8] {
+fn forbidden() -> [(Refusal, Code, &'static str); 10] {
     let by_state = Forbidden::State { id: id(), state: State::Failed, event: Event::SuspendRequested };
     let operation = || OperationId::of(2);
     let (state, kind) = (State::Updating, OperationKind::Update);
@@ -43,7 +46,12 @@ fn forbidden() -> [(Refusal, Code, &'static str); 8] {
     let late = Forbidden::NotCancellable { id: id(), why: NotCancellable::Late };
     let downgrade = Forbidden::Downgrade { id: id(), release: "2026-11".parse().expect("valid") };
     let another = Forbidden::AnotherOperation { id: id(), meant: operation() };
+    let class = CannotGrow::Class { role: VolumeRole::Database, class: "fixed".to_owned() };
+    let cannot_expand = Forbidden::CannotExpand { id: id(), why: class };
+    let not_running = Forbidden::NotRunning { id: id(), state: State::Suspended };
     [
+        (cannot_expand.into(), Code::FailedPrecondition, "CANNOT_EXPAND"),
+        (not_running.into(), Code::FailedPrecondition, "STATE_FORBIDS"),
         (by_state.into(), Code::FailedPrecondition, "STATE_FORBIDS"),
         (Forbidden::NothingFailed { id: id(), state: State::Ready }.into(), Code::FailedPrecondition, "STATE_FORBIDS"),
         (in_progress.into(), Code::Aborted, "OPERATION_IN_PROGRESS"),
@@ -266,7 +274,10 @@ const OF_CALLS: &[(&str, &[&str])] = &[
         ],
     ),
     ("Update", OF_A_CHANGE),
-    ("Update", &["OPERATION_IN_PROGRESS", "RELEASE_UNKNOWN", "RELEASE_DOWNGRADE"]),
+    (
+        "Update",
+        &["OPERATION_IN_PROGRESS", "RELEASE_UNKNOWN", "RELEASE_DOWNGRADE", "CANNOT_EXPAND", "CLUSTER_UNAVAILABLE"],
+    ),
     ("Suspend", OF_A_CHANGE),
     ("Suspend", &["OPERATION_IN_PROGRESS"]),
     ("RetryOperation", OF_A_CHANGE),

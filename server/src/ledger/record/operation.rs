@@ -18,6 +18,8 @@ pub(super) struct OperationRecord<'a> {
     from: Option<Text<'a>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     to: Option<Text<'a>>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    grows: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     failure: Option<Box<FailureRecord<'a>>>,
     create_time: i64,
@@ -41,6 +43,7 @@ impl<'a> From<&'a Operation> for OperationRecord<'a> {
             request_id,
             from,
             to,
+            grows,
             failure,
             create_time,
             start_time,
@@ -55,6 +58,7 @@ impl<'a> From<&'a Operation> for OperationRecord<'a> {
             request_id: request_id.as_ref().map(|id| id.as_str().into()),
             from: from.as_ref().map(|name| name.as_str().into()),
             to: to.as_ref().map(|name| name.as_str().into()),
+            grows: *grows,
             failure: failure.as_deref().map(|failure| Box::new(failure.into())),
             create_time: create_time.as_micros(),
             start_time: start_time.map(Timestamp::as_micros),
@@ -77,6 +81,7 @@ impl TryFrom<OperationRecord<'_>> for Operation {
             request_id: record.request_id.map(|id| parse("operation.request_id", &id)).transpose()?,
             from: name(record.from),
             to: name(record.to),
+            grows: record.grows,
             failure: record.failure.map(|failure| (*failure).try_into().map(Box::new)).transpose()?,
             create_time: Timestamp::from_micros(record.create_time),
             start_time: record.start_time.map(Timestamp::from_micros),

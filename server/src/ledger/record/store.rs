@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Stored, check_version, diagnosis::DiagnosisRecord, kept, operation::OperationRecord, parse, release::ReleaseRecord,
-    text::Text,
+    text::Text, volumes::VolumesRecord,
 };
 use crate::shop::StoredShop;
 
@@ -30,6 +30,8 @@ pub(super) struct StoreRecord<'a> {
     release: Option<Text<'a>>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     deletion_protection: bool,
+    #[serde(default, skip_serializing_if = "VolumesRecord::is_open")]
+    volumes: VolumesRecord,
     url: Text<'a>,
     state: Text<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -119,7 +121,7 @@ impl Stored for Store {
             uid,
             tenant,
             labels,
-            spec: StoreSpec { engine, shop, release, deletion_protection },
+            spec: StoreSpec { engine, shop, release, deletion_protection, volumes },
             url,
             state,
             failure,
@@ -148,6 +150,7 @@ impl Stored for Store {
             shop: shop.into(),
             release: release.as_ref().map(|release| release.as_str().into()),
             deletion_protection: *deletion_protection,
+            volumes: (*volumes).into(),
             url: url.into(),
             state: state.as_str().into(),
             failure: failure.as_ref().map(Into::into),
@@ -180,6 +183,7 @@ impl Stored for Store {
                 shop: form.shop.try_into()?,
                 release: form.release.map(|release| ReleaseName::recorded(&release)),
                 deletion_protection: form.deletion_protection,
+                volumes: form.volumes.try_into()?,
             },
             url: form.url.into_owned(),
             state: kept("state", &form.state, State::kept)?,

@@ -12,6 +12,7 @@ use sendstores_core::{
     evidence::Check,
     release::Volume,
     shop::{Catalogue, DimensionUnit, PaymentMethod, WeightUnit},
+    volumes::{Gibibytes, VolumeSizes},
 };
 
 use super::*;
@@ -164,6 +165,7 @@ fn operation() -> impl Strategy<Value = Operation> {
         failure,
         create_time: times.0,
         start_time: times.1,
+        grows: generation % 2 == 0,
         rollback_time: times.2,
         end_time: times.3,
     })
@@ -194,6 +196,10 @@ fn store() -> impl Strategy<Value = Store> {
                 shop,
                 release: release.as_deref().map(ReleaseName::recorded),
                 deletion_protection: protected,
+                volumes: VolumeSizes {
+                    database: Gibibytes::new(u32::try_from(counts.0 % 3).unwrap_or(0)),
+                    content: Gibibytes::new(7),
+                },
             },
             url,
             state,

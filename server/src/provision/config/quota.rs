@@ -44,6 +44,11 @@ impl Quota {
         Ok(())
     }
 
+    /// What all volumes of a store may have together.
+    pub(crate) fn storage(&self) -> &str {
+        self.0.get("requests.storage").map_or("", String::as_str)
+    }
+
     pub(crate) fn amounts(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.0.iter().map(|(name, amount)| (*name, amount.as_str()))
     }

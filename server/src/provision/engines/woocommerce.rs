@@ -11,9 +11,9 @@ mod look;
 mod settings;
 mod storefront;
 
-use sendstores_core::{Engine, EngineFacts, FailureReason, Pipeline, StepFacts, StepName};
+use sendstores_core::{Engine, EngineFacts, FailureReason, Pipeline, StepFacts, StepName, volumes::VolumeRole};
 
-use super::{CredentialsDef, DiagnosisDef, EngineDef, LogDef, StepDef, Watches, facts};
+use super::{CredentialsDef, DiagnosisDef, EngineDef, LogDef, StepDef, VolumeDef, Watches, facts};
 use crate::provision::steps::{self, Kind, Workload};
 
 pub(crate) const DATABASE_STEP: StepName = StepName::new("database");
@@ -25,6 +25,10 @@ pub(crate) const STOREFRONT_STEP: StepName = StepName::new("storefront");
 pub(crate) const DATABASE: Workload = Workload { kind: Kind::StatefulSet, name: "mysql" };
 /// The application's Deployment, and its Service, Ingress and container.
 pub(crate) const APPLICATION: Workload = Workload { kind: Kind::Deployment, name: "wordpress" };
+const VOLUMES: [VolumeDef; 2] = [
+    VolumeDef { role: VolumeRole::Database, claim: "data-mysql-0", size: "storage.database", workload: DATABASE },
+    VolumeDef { role: VolumeRole::Content, claim: "wp-content", size: "storage.content", workload: APPLICATION },
+];
 /// Its pods' port; the chart's network policies open no other.
 const PORT: u16 = 8080;
 
@@ -37,7 +41,7 @@ pub(crate) const ENGINE: EngineDef = EngineDef {
     steps: &STEPS,
     application: APPLICATION,
     port: PORT,
-    volume_sizes: &["storage.database", "storage.content"],
+    volumes: &VOLUMES,
     deadlines: &deadlines::ALL,
     credentials: CredentialsDef {
         keys: &KEYS,
@@ -71,8 +75,7 @@ const STEPS: [StepDef; 7] = [
         observe: |context, store, expect| {
             Box::pin(steps::workload::observe(context, store, expect, DATABASE, FailureReason::DatabaseUnavailable))
         },
-        // A workload that is missing is one that the release has lost.
-        ensure: |context, store| Box::pin(steps::release::ensure(context, store)),
+        ensure: |context, store| Box::pin(steps::workload::ensure(context, store, DATABASE)),
         watches: Watches::Workload(DATABASE),
     },
     StepDef {
@@ -86,7 +89,7 @@ const STEPS: [StepDef; 7] = [
                 FailureReason::ApplicationUnavailable,
             ))
         },
-        ensure: |context, store| Box::pin(steps::release::ensure(context, store)),
+        ensure: |context, store| Box::pin(steps::workload::ensure(context, store, APPLICATION)),
         watches: Watches::Workload(APPLICATION),
     },
     StepDef {

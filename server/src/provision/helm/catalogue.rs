@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::{Helm, files::Files};
 use crate::provision::{
     config::{ChartFiles, Quota},
-    engines::Registry,
+    engines::{EngineDef, Registry},
     releases::{self, Declared},
 };
 
@@ -146,9 +146,9 @@ impl Helm {
             true => format!("release {}: {why}", offer.name),
             false => why.to_owned(),
         };
-        let sizes = registry.find(offer.engine).map_or(&[][..], |engine| engine.volume_sizes);
+        let sizes = registry.find(offer.engine).map(EngineDef::volume_sizes).unwrap_or_default();
         let values: Vec<_> = [files.chart().join("values.yaml")].into_iter().chain(files.values()).collect();
-        let fits = quota.holds_volumes(sizes, &values);
+        let fits = quota.holds_volumes(&sizes, &values);
         fits.map_err(|why| self.unusable(&named(&format!("{}: {why}", offer.engine))))?;
         let rendered = self.render(&files).await;
         let rendered = rendered.map_err(|error| StepError { message: named(&error.message), ..error })?;

@@ -96,12 +96,26 @@ impl Content {
 
     /// Tells one environment from another.
     pub(crate) fn values_digest(&self) -> String {
+        digest_of(self.values())
+    }
+
+    /// The same, had it at `paths` what `other` has there.
+    pub(crate) fn values_digest_like(&self, other: &Self, paths: &[&str]) -> String {
+        let (mut all, other) = (self.values(), other.values());
+        for path in paths {
+            let path = format!("/{}", path.replace('.', "/"));
+            if let (Some(value), Some(wanted)) = (all.pointer_mut(&path), other.pointer(&path)) {
+                value.clone_from(wanted);
+            }
+        }
+        digest_of(all)
+    }
+
+    /// All values of the revision, the chart's own included.
+    pub(crate) fn values(&self) -> Value {
         let mut all = self.chart.values.clone().unwrap_or_default();
         overlay(&mut all, self.config());
-        let mut hash = Sha256::new();
-        // serde_json sorts the keys of an object, so the same values always have the same text.
-        hash.update(values::environment(all).to_string());
-        hex(hash)
+        all
     }
 
     /// The values of the revision, apart from the chart's own.
@@ -137,6 +151,13 @@ impl Content {
     }
 }
 
+fn digest_of(values: Value) -> String {
+    let mut hash = Sha256::new();
+    // serde_json sorts the keys of an object, so the same values always have the same text.
+    hash.update(values::environment(values).to_string());
+    hex(hash)
+}
+
 fn decoded(text: &str) -> io::Result<Vec<u8>> {
     BASE64_STANDARD.decode(text).map_err(io::Error::other)
 }
@@ -153,7 +174,7 @@ fn write(folder: &Path, name: &str, content: &[u8]) -> io::Result<()> {
 }
 
 /// Puts `over` on top of `values` as helm does: objects are merged, `null` takes a key away, all else replaces.
-fn overlay(values: &mut Value, over: Value) {
+pub(super) fn overlay(values: &mut Value, over: Value) {
     match (values, over) {
         (Value::Object(values), Value::Object(over)) => {
             for (key, value) in over {

@@ -3,13 +3,24 @@
 use sendstores_core::Store;
 use serde_json::{Value, json};
 
+use super::content::overlay;
 use crate::provision::names;
 
 /// The id of no store, to render what chart and environment come to.
 pub(super) const CHECK: &str = "store-check";
 
-/// JSON, which is YAML too. No text of a user is in it: title and e-mail go to the bootstrap alone.
+/// JSON, which is YAML too. No text of a user is in it: title and e-mail go to the bootstrap alone. The sizes of volumes are no part of
+/// it: they are the store's, and tell no release from another.
 pub(super) fn document(store: &Store, exposed: bool) -> String {
+    of_store(store, exposed).to_string()
+}
+
+/// The same, with the sizes of the volumes.
+pub(super) fn sized(store: &Store, exposed: bool, sizes: Value) -> String {
+    with(of_store(store, exposed), sizes)
+}
+
+fn of_store(store: &Store, exposed: bool) -> Value {
     json!({
         "store": {
             "id": store.id.as_str(),
@@ -20,7 +31,11 @@ pub(super) fn document(store: &Store, exposed: bool) -> String {
         "credentials": {"secretName": names::CREDENTIALS},
         "ingress": {"enabled": exposed},
     })
-    .to_string()
+}
+
+fn with(mut values: Value, sizes: Value) -> String {
+    overlay(&mut values, sizes);
+    values.to_string()
 }
 
 /// The same of [`CHECK`].
@@ -34,9 +49,9 @@ pub(super) fn of_a_check() -> String {
     .to_string()
 }
 
-/// What alone is said to a revision that keeps all its other values.
-pub(super) fn exposure(exposed: bool) -> String {
-    json!({"ingress": {"enabled": exposed}}).to_string()
+/// What alone is said to a revision that keeps all its other values. Of the sizes, those that are others now.
+pub(super) fn exposure(exposed: bool, sizes: Value) -> String {
+    with(json!({"ingress": {"enabled": exposed}}), sizes)
 }
 
 /// Values without what [`document`] sets for one store.

@@ -17,6 +17,8 @@ struct Annotation {
     from: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     to: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    grows: bool,
     create_time: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     start_time: Option<String>,
@@ -42,6 +44,7 @@ pub(crate) fn operation(operation: &Operation) -> Value {
         generation: operation.generation,
         from: name(&operation.from),
         to: name(&operation.to),
+        grows: operation.grows,
         create_time: time(operation.create_time),
         start_time: operation.start_time.map(time),
         rollback_time: operation.rollback_time.map(time),
@@ -56,7 +59,7 @@ pub(crate) fn operation(operation: &Operation) -> Value {
 /// What [`operation`] wrote.
 pub(crate) fn read_operation(text: &str) -> Result<Operation, String> {
     let read: Annotation = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    let Annotation { kind, state, generation, from, to, create_time, start_time, rollback_time, failure } = read;
+    let Annotation { kind, state, generation, from, to, grows, create_time, start_time, rollback_time, failure } = read;
     let name = |name: Option<String>| name.as_deref().map(ReleaseName::recorded);
     let at = |text: Option<String>| text.as_deref().map(read_time).transpose();
     Ok(Operation {
@@ -67,6 +70,7 @@ pub(crate) fn read_operation(text: &str) -> Result<Operation, String> {
         request_id: None,
         from: name(from),
         to: name(to),
+        grows,
         failure: failure.map(read_failure).transpose()?.map(Box::new),
         create_time: read_time(&create_time)?,
         start_time: at(start_time)?,

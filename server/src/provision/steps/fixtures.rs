@@ -47,7 +47,13 @@ pub(crate) fn store_titled(title: &str) -> Store {
         uid: "0193b0a0-7c3e-7000-8000-000000000001".parse().unwrap(),
         tenant: None,
         labels: Labels::default(),
-        spec: StoreSpec { engine: woocommerce::ENGINE.facts.engine, shop, release: None, deletion_protection: false },
+        spec: StoreSpec {
+            engine: woocommerce::ENGINE.facts.engine,
+            shop,
+            release: None,
+            deletion_protection: false,
+            volumes: Default::default(),
+        },
         url: "http://store-test0001.localhost:8080".to_owned(),
         pipeline: woocommerce::ENGINE.facts.pipeline,
     };

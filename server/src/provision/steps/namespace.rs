@@ -177,7 +177,7 @@ pub(crate) fn wanted(store: &Store, instance: &str) -> Namespace {
     if let Some(time) = store.purge_time {
         annotations.push((names::PURGE_TIME, settings::time(time)));
     }
-    if let Some(operation) = store.under_way().filter(|operation| operation.to.is_some()) {
+    if let Some(operation) = store.under_way().filter(|operation| operation.to.is_some() || operation.grows) {
         annotations.push((names::OPERATION, settings::operation(operation).to_string()));
     }
     if let Some(release) = &store.made_from {

@@ -29,6 +29,7 @@ use crate::provision::{
         failure,
         release::{self, History, Record, Status},
     },
+    volumes,
 };
 
 pub const NAME: StepName = StepName::new("release");
@@ -53,7 +54,7 @@ async fn observe(context: &Context, store: &Store) -> Result<Seen<Progress>, Ste
     }
     Ok(match store.made_of() {
         MadeOf::Present => done(),
-        MadeOf::Before if is_as_before(context, store, newest).await? => done(),
+        MadeOf::Before if is_as_before(context, store, &history, newest).await? => done(),
         MadeOf::Before => partial("what the store was made from before is to be brought back"),
         MadeOf::Spec if newest.digest == Some(context.helm.digest(store).await?) => done(),
         MadeOf::Spec => partial("the release is of another chart or another environment"),
@@ -66,16 +67,22 @@ fn stays_as_it_is(store: &Store) -> bool {
 }
 
 /// Whether `newest` holds what the store was made from when it was READY last. Both are read: a revision keeps the labels of the one
-/// before it.
-async fn is_as_before(context: &Context, store: &Store, newest: &Record) -> Result<bool, StepError> {
+/// before it. Volumes may have grown since, and do not shrink.
+async fn is_as_before(context: &Context, store: &Store, history: &History, newest: &Record) -> Result<bool, StepError> {
     let Some(before) = store.made_from.as_deref() else { return Ok(true) };
     if newest.version == before.revision {
         return Ok(true);
     }
-    Ok(match content(context, store, newest).await? {
-        Ok(content) => content.chart_digest() == before.chart_digest && content.values_digest() == before.values_digest,
-        Err(_) => newest.digest.is_some() && newest.digest == before.source,
-    })
+    let Ok(found) = content(context, store, newest).await? else {
+        return Ok(newest.digest.is_some() && newest.digest == before.source);
+    };
+    if found.chart_digest() != before.chart_digest || found.values_digest() == before.values_digest {
+        return Ok(found.chart_digest() == before.chart_digest);
+    }
+    let Some(record) = history.of(before) else { return Ok(false) };
+    let sizes = context.engine(store)?.volume_sizes();
+    let like = content(context, store, record).await?;
+    Ok(like.is_ok_and(|like| found.values_digest_like(&like, &sizes) == before.values_digest))
 }
 
 /// Brings the release to what the store is to be made from; exposed if it was before.
@@ -113,11 +120,13 @@ pub async fn make(context: &Context, store: &Store, exposed: bool) -> Result<(),
         Some((content, record)) => (Base::Kept(content, record), record.digest.as_deref()),
         None => (base(&before, digest), digest),
     };
-    let mut outcome = context.helm.upgrade(store, exposed, base).await;
+    let kept_values = kept.as_ref().map(|(content, _)| content.values());
+    let sizes = volumes::for_helm(context, store, kept_values.as_ref()).await?;
+    let mut outcome = context.helm.upgrade(store, exposed, base, sizes.clone()).await;
     if let Err(error) = &outcome
         && replace::after(context, store, error).await?
     {
-        outcome = context.helm.upgrade(store, exposed, base).await;
+        outcome = context.helm.upgrade(store, exposed, base, sizes).await;
     }
     let history = history(context, store).await?;
     let reached = history.newest().filter(|newest| {

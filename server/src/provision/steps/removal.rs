@@ -139,6 +139,6 @@ where
 }
 
 /// What carries this store's uid, and not that of another store that took its namespace's name.
-pub(super) fn ours(store: &Store) -> ListParams {
+pub(crate) fn ours(store: &Store) -> ListParams {
     ListParams::default().labels(&format!("{}={}", names::UID, store.uid))
 }

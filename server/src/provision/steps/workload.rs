@@ -16,8 +16,11 @@ use sendstores_core::{
 
 pub(super) use self::judge::Observation;
 use self::judge::Rollout;
-use super::{done, partial};
-use crate::provision::{Context, names};
+use super::{done, partial, release, waiting};
+use crate::provision::{
+    Context, names,
+    volumes::{self, Growth},
+};
 
 /// A workload of a store's release, by the name of its object; its pods carry the same name in a label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,15 +71,28 @@ pub async fn observe(
     workload: Workload,
     usual: FailureReason,
 ) -> Result<Seen<Progress>, StepError> {
+    let growth = volumes::growth(context, store, workload).await?;
+    if let Growth::TooSmall(detail) = growth {
+        return Ok(partial(detail));
+    }
     let state = state(context, store, workload).await?;
     if matches!(state, State::ScaledDown) && expect.is_resuming() {
         return Ok(partial("stopped when the store was suspended"));
     }
-    Ok(match state.waiting(usual) {
-        Some(waiting) => Seen::Known(Progress::Waiting(waiting)),
-        None if matches!(state, State::Missing) => Seen::Absent,
-        None => done(),
+    Ok(match (state.waiting(usual), growth) {
+        (Some(waiting), _) => Seen::Known(Progress::Waiting(waiting)),
+        (None, _) if matches!(state, State::Missing) => Seen::Absent,
+        (None, Growth::UnderWay(detail)) => waiting(Outlook::Going, FailureReason::VolumeUnavailable, detail),
+        (None, _) => done(),
     })
+}
+
+/// Lets volumes grow that are to; otherwise the workload is one that the release has lost.
+pub(crate) async fn ensure(context: &Context, store: &Store, workload: Workload) -> Result<(), StepError> {
+    match volumes::grow(context, store, workload).await? {
+        true => Ok(()),
+        false => release::ensure(context, store).await,
+    }
 }
 
 /// Whether a workload asks for pods.

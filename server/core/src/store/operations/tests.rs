@@ -1,5 +1,5 @@
 use super::*;
-use crate::{operation::OperationId, release::Release, step::Step, store::fixture};
+use crate::{operation::OperationId, release::Release, step::Step, store::fixture, volumes::Gibibytes};
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_micros(second * 1_000_000)
@@ -252,6 +252,7 @@ const PAIRS: &str = "
     SUSPEND       in-progress   replaced      replaced replaced -         ended    -             goes-on
     RESUME        in-progress   in-progress   replaced replaced -         ended    -             goes-on
     RETAIN        -             -             -        replaced replaced  ended    -             goes-on
+    RESIZE        replaced      in-progress   -        replaced -         ended    -             goes-on
 ";
 
 #[test]
@@ -264,6 +265,7 @@ fn every_pair_of_operations_is_as_the_table_says() {
         ("SUSPEND", after(&ready(), Event::SuspendRequested, 2)),
         ("RESUME", after(&suspended, Event::ResumeRequested, 4)),
         ("RETAIN", ready().retained_until(at(99), at(2)).expect("legal")),
+        ("RESIZE", resized(&ready(), 5, 0)),
     ];
     let rows: Vec<Vec<&str>> = PAIRS
         .lines()
@@ -307,5 +309,66 @@ fn outcome(store: &Store, next: Option<Store>) -> &'static str {
         Some(next) if next.goes_back() => "rolled-back",
         Some(next) if next.under_way().is_none() => "ended",
         Some(_) => "goes-on",
+    }
+}
+
+fn sizes(database: u32, content: u32) -> VolumeSizes {
+    VolumeSizes { database: Gibibytes::new(database), content: Gibibytes::new(content) }
+}
+
+fn resized(store: &Store, database: u32, content: u32) -> Store {
+    store.resized(sizes(database, content), at(2)).expect("legal").expect("a change")
+}
+
+#[test]
+fn volumes_grow_in_an_operation_that_changes_no_release() {
+    let growing = resized(&ready(), 5, 0);
+    assert_eq!(state(&growing), (State::Updating, Some(OperationState::Running)));
+    let operation = growing.operation.as_deref().expect("an operation");
+    assert_eq!((operation.kind, &operation.from, &operation.to), (OperationKind::Resize, &None, &None));
+    assert_eq!((growing.made_of(), growing.volumes_to_grow()), (MadeOf::Present, Some(sizes(5, 0))));
+    assert_eq!(growing.can_cancel(), Err(NotCancellable::Kind(OperationKind::Resize)));
+    assert!(growing.blocks(Event::SuspendRequested) && !growing.is_moving());
+    assert_eq!(growing.resized(sizes(5, 0), at(3)), Ok(None), "it is on its way");
+    let both = resized(&growing, 0, 3);
+    assert_eq!(both.volumes_to_grow(), Some(sizes(5, 3)), "what is left open stays");
+    let done = after(&both, Event::Converged, 9);
+    assert_eq!(state(&done), (State::Ready, Some(OperationState::Succeeded)));
+    assert_eq!((done.volumes_to_grow(), done.spec.volumes), (None, sizes(5, 3)));
+    assert_eq!(done.resized(sizes(5, 3), at(10)), Ok(None));
+}
+
+#[test]
+fn growth_that_failed_is_tried_again_by_a_caller_alone() {
+    let failed = resized(&ready(), 5, 0).given_up(at(3)).expect("possible");
+    assert_eq!(state(&failed), (State::Degraded, Some(OperationState::Failed)));
+    assert_eq!(failed.volumes_to_grow(), None);
+    for again in [resized(&failed, 5, 0), failed.retried(at(4)).expect("possible").expect("a change")] {
+        let operation = again.operation.as_deref().expect("an operation");
+        assert_eq!((operation.kind, operation.to.clone()), (OperationKind::Resize, None));
+        assert_eq!(again.volumes_to_grow(), Some(sizes(5, 0)));
+    }
+}
+
+#[test]
+fn growth_and_an_update_go_on_together_and_only_the_release_goes_back() {
+    let moving = updated(&ready(), "two");
+    for both in [resized(&moving, 5, 0), updated(&resized(&ready(), 5, 0), "two")] {
+        let operation = both.operation.as_deref().expect("an operation");
+        assert_eq!((operation.kind, operation.to.clone()), (OperationKind::Update, Some(name("two"))));
+        assert_eq!((both.made_of(), both.volumes_to_grow()), (MadeOf::Spec, Some(sizes(5, 0))));
+        let back = both.rolling_back(failure(FailureReason::ImageUnavailable), at(3));
+        assert_eq!((back.made_of(), back.volumes_to_grow()), (MadeOf::Before, None));
+        assert!(back.resized(sizes(6, 0), at(4)).is_err(), "its way back comes first");
+    }
+}
+
+#[test]
+fn volumes_grow_only_of_a_store_that_runs() {
+    let suspending = after(&ready(), Event::SuspendRequested, 2);
+    let suspended = after(&suspending, Event::Slept, 3);
+    for store in [fixture::store("store-a"), suspending, suspended] {
+        assert!(store.resized(sizes(5, 0), at(4)).is_err(), "{}", store.state);
+        assert_eq!(store.resized(VolumeSizes::default(), at(4)), Ok(None));
     }
 }
