@@ -2,8 +2,11 @@
 
 use std::{fs, path::PathBuf};
 
-use sendstores_client::{CreateStore, Error, StoreView, v1 as wire};
-use sendstores_core::{Engine, Offer, Offers};
+use sendstores_client::{CreateStore, Error, StoreView, UpdateStore, v1 as wire};
+use sendstores_core::{
+    Engine, Offer, Offers, OperationState, StoreId,
+    ledger::{Expected, Ledger, Write},
+};
 use sendstores_tests::{
     helm_shim::{Deed, HelmShim},
     http,
@@ -203,4 +206,27 @@ async fn a_store_says_what_it_runs_and_what_it_could_run() {
     let first = watch.message().await.expect("a message").expect("a snapshot");
     let Some(Event::Snapshot(snapshot)) = first.event else { panic!("{first:?}") };
     assert_eq!(snapshot, wire::Store { available_updates: Vec::new(), ..store });
+}
+
+#[tokio::test]
+async fn an_update_is_not_tried_again_to_a_release_that_is_not_offered_any_more() {
+    let redis = RedisServer::start().await;
+    let offers = Offers::new(vec![offer("now", "10.9.4"), offer("next", "11.0.1")]);
+    let plane = Plane::offering(&redis, offers).await;
+    plane.client.create(CreateStore::new().id("store-a")).await.expect("created");
+    plane.reach("store-a", State::Ready).await;
+    plane.client.update(UpdateStore::new("store-a").release("next")).await.expect("accepted");
+    plane.reach("store-a", State::Ready).await;
+
+    // As if it had been rolled back, of a release that has been withdrawn since.
+    let mut store = plane.ledger.load(&parsed::<StoreId>("store-a")).await.expect("an answer").expect("the store");
+    let operation = store.operation.as_mut().expect("the update");
+    (operation.state, operation.to) = (OperationState::RolledBack, Some(parsed("gone")));
+    store.spec.release = Some(parsed("gone"));
+    let expected = Expected::Revision(store.revision);
+    plane.ledger.write(Write { resource: store, expected, fence: None, operation: None }).await.expect("a write");
+
+    let error = plane.client.retry_operation("store-a").await.expect_err("not offered");
+    assert_eq!(error.reason(), Some("RELEASE_UNKNOWN"), "{error:?}");
+    assert_eq!(plane.client.get("store-a").await.expect("the store").state(), State::Ready);
 }

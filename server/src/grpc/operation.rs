@@ -32,6 +32,9 @@ impl<L: Ledger> StoreApi<L> {
         let retried = |store: &Store| {
             let nothing = |_| Forbidden::NothingFailed { id: store.id.clone(), state: store.state };
             let next = store.retried(SystemTime::now().into()).map_err(nothing)?;
+            if let Some(release) = next.as_ref().and_then(Store::moves_to) {
+                self.allow_update(store, release)?;
+            }
             Ok(next.map(|next| self.with_steps(next).by(by.cause.clone())))
         };
         let store = self.intend(&intent, scope, &by, retried).await?;

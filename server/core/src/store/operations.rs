@@ -71,6 +71,11 @@ impl Store {
         }
     }
 
+    /// The release that the operation under way moves it to.
+    pub fn moves_to(&self) -> Option<&ReleaseName> {
+        self.under_way().and_then(|operation| operation.to.as_ref())
+    }
+
     /// Whether an operation moves it to another release, and it is known what it was made from before.
     pub fn is_moving(&self) -> bool {
         let moving = self.under_way().is_some_and(|operation| operation.to.is_some());
