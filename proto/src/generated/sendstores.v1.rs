@@ -3971,11 +3971,12 @@ pub mod store_service_client {
         /// If an operation is under way, it goes on by itself: the call changes nothing and returns the store.
         /// A repetition with the same `request_id` and the same body within 24 hours has no effect and returns the first response.
         ///
-        /// - INVALID_ARGUMENT: INVALID_FIELD. REQUEST_ID_REUSED, the `request_id` was used with another body.
+        /// - INVALID_ARGUMENT: INVALID_FIELD. RELEASE_UNKNOWN, the server does not offer the release of the update any more.
+        ///   REQUEST_ID_REUSED, the `request_id` was used with another body.
         /// - NOT_FOUND: STORE_NOT_FOUND.
         /// - ABORTED: ETAG_MISMATCH, the store has changed since the given `etag`. WRITE_CONFLICT, the store changes too often;
         ///   retry.
-        /// - FAILED_PRECONDITION: STATE_FORBIDS, nothing has failed. STORE_FOREIGN, as for Delete.
+        /// - FAILED_PRECONDITION: STATE_FORBIDS, nothing has failed. RELEASE_DOWNGRADE, as for Update. STORE_FOREIGN, as for Delete.
         /// - RESOURCE_EXHAUSTED: LEDGER_FULL, Redis has no room. Nothing was written.
         pub async fn retry_operation(
             &mut self,
@@ -4319,11 +4320,12 @@ pub mod store_service_server {
         /// If an operation is under way, it goes on by itself: the call changes nothing and returns the store.
         /// A repetition with the same `request_id` and the same body within 24 hours has no effect and returns the first response.
         ///
-        /// - INVALID_ARGUMENT: INVALID_FIELD. REQUEST_ID_REUSED, the `request_id` was used with another body.
+        /// - INVALID_ARGUMENT: INVALID_FIELD. RELEASE_UNKNOWN, the server does not offer the release of the update any more.
+        ///   REQUEST_ID_REUSED, the `request_id` was used with another body.
         /// - NOT_FOUND: STORE_NOT_FOUND.
         /// - ABORTED: ETAG_MISMATCH, the store has changed since the given `etag`. WRITE_CONFLICT, the store changes too often;
         ///   retry.
-        /// - FAILED_PRECONDITION: STATE_FORBIDS, nothing has failed. STORE_FOREIGN, as for Delete.
+        /// - FAILED_PRECONDITION: STATE_FORBIDS, nothing has failed. RELEASE_DOWNGRADE, as for Update. STORE_FOREIGN, as for Delete.
         /// - RESOURCE_EXHAUSTED: LEDGER_FULL, Redis has no room. Nothing was written.
         async fn retry_operation(
             &self,

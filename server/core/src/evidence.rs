@@ -125,12 +125,8 @@ mod tests {
             Evidence::new(check, why.map(str::to_owned).map_err(str::to_owned), Timestamp::from_micros(1))
         };
         let ended = Err("status 500");
-        let seen = [
-            found(PAGE, ended),
-            found(api, Ok("answers")),
-            found(Check::INGRESS, Err("no route")),
-            found(cart, ended),
-        ];
+        let seen =
+            [found(PAGE, ended), found(api, Ok("answers")), found(Check::INGRESS, Err("no route")), found(cart, ended)];
         assert_eq!(Evidence::failures(&seen), "page, cart: status 500; ingress: no route");
         assert_eq!(Evidence::failures(&seen[1..2]), "");
     }
