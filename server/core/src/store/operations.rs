@@ -160,12 +160,12 @@ impl Store {
         let mut next = self.clone();
         next.spec.volumes = volumes;
         let mut next = next.after(Event::UpdateRequested, now)?;
-        next.to_grow(before.as_ref());
+        next.let_grow(before.as_ref());
         Ok(Some(next))
     }
 
     /// Has the operation that begins grow the volumes. It moves to a release only if `before` did.
-    fn to_grow(&mut self, before: Option<&Operation>) {
+    fn let_grow(&mut self, before: Option<&Operation>) {
         let moves = before.filter(|before| before.to.is_some());
         if let Some(operation) = &mut self.operation {
             operation.grows = true;
@@ -247,7 +247,7 @@ impl Store {
         };
         let mut next = self.after(event, now)?;
         if let (Event::UpdateRequested, Some(last)) = (event, last.filter(|last| last.grows)) {
-            next.to_grow(Some(last));
+            next.let_grow(Some(last));
         }
         next.happened(Happening::RetryRequested, Cause::default(), now);
         Ok(Some(next))
