@@ -22,6 +22,8 @@ pick_engine() {
 
 # A list of blobs that buildah keeps here, whatever it is told; removed again where nobody else has one.
 readonly blob_cache=/var/lib/containers/cache
+# In GB.
+readonly most_layers=10
 
 # buildah's store lies in our cache. Overlay shares layers; where the kernel or the file system refuses it, vfs copies.
 prepare_buildah() {
@@ -30,10 +32,20 @@ prepare_buildah() {
   for driver in overlay vfs; do
     buildah_command=(buildah --root "$cache/buildah/$driver" --runroot "$cache/buildah/run-$driver" --storage-driver "$driver")
     if "${buildah_command[@]}" info >/dev/null 2>&1; then
+      bound_buildah
       return
     fi
   done
   die "buildah does not run here: 'buildah info' says why"
+}
+
+# The layers of earlier builds only make the next one shorter, and every content adds some: a build that finds many begins without.
+bound_buildah() {
+  local gigabytes
+  gigabytes=$(du --summarize --block-size=1G "$cache/buildah" 2>/dev/null | cut -f1)
+  ((${gigabytes:-0} <= most_layers)) && return
+  say "the layers of earlier builds take $gigabytes GB: removing them"
+  "${buildah_command[@]}" rmi --all --force >/dev/null
 }
 
 # What the engine leaves mounted (its own store, bound onto itself) is not needed once it has ended.
