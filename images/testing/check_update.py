@@ -85,7 +85,7 @@ def a_bad_release_takes_no_visitor(store):
     os.makedirs(empty, exist_ok=True)
     fatal = "<?php\nif ( PHP_SAPI !== 'cli' && isset( $_GET['%s'] ) ) { no_such_function(); }\nrequire __DIR__ . '/sendstores/cron.php';\n"
     bad = {
-        "answers 404": [bind(empty, f"{SHARE}/wp-content/{PLUGIN}", "ro")],
+        "cannot be updated: PLUGIN_MISSING": [bind(empty, f"{SHARE}/wp-content/{PLUGIN}", "ro")],
         "cannot be updated: PHP_FATAL": release(store, plugin=lambda text: text + "\nno_such_function();\n"),
         "the page of products answers 500": [changed(store, "wp-content/mu-plugins/sendstores.php", lambda _: fatal % "post_type")],
         "the Store API answers 500": [changed(store, "wp-content/mu-plugins/sendstores.php", lambda _: fatal % "rest_route")],
@@ -95,7 +95,9 @@ def a_bad_release_takes_no_visitor(store):
         with pod(store, 21, [*mounts, changed(store, "content-hash", lambda _: f"{len(why):064}")]) as (newer, address):
             wait_for(why, lambda: re.search("startup: .*" + why, newer.log()))
             assert store.request("GET", "/readyz.php", address=address)[::2] == (503, "starting\n")
-            assert "Sample product" in store.get("/shop/")[2]
+            # The addresses of products are rules in the database, which the code of before serves by.
+            [[rules]] = store.sql("SELECT option_value FROM wp_options WHERE option_name = 'rewrite_rules'")
+            assert "product/" in rules and "Sample product" in store.get("/shop/")[2]
             store.must("configure", store.configure_request())
 
 
