@@ -11,7 +11,7 @@ use std::{
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use flate2::{Compression, write::GzEncoder};
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, header::ACCEPT};
 use kube::client::Body;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -94,7 +94,9 @@ impl HelmShim {
     pub fn kubernetes(&self) -> kube::Client {
         let folder = Arc::clone(&self.folder);
         let service = tower::service_fn(move |request: Request<Body>| {
-            let answer = answer(folder.path(), request.method(), request.uri().path());
+            let accepts = request.headers().get(ACCEPT).and_then(|accepts| accepts.to_str().ok()).unwrap_or_default();
+            let whole = !accepts.contains("PartialObjectMetadata");
+            let answer = answer(folder.path(), request.method(), request.uri().path(), whole);
             async move { Ok::<_, Infallible>(answer) }
         });
         kube::Client::new(service, "default")
@@ -160,7 +162,8 @@ fn stateful_set() -> Value {
     })
 }
 
-fn answer(folder: &Path, method: &Method, path: &str) -> Response<Body> {
+/// `whole`: objects are asked for, and not their metadata alone.
+fn answer(folder: &Path, method: &Method, path: &str, whole: bool) -> Response<Body> {
     let kept = |name: &str| fs::read_to_string(folder.join(name));
     if path.ends_with("/persistentvolumeclaims") && method == Method::DELETE && folder.join("claim").exists() {
         fs::write(folder.join("claim"), "deleted").expect("mark the claim");
@@ -168,6 +171,7 @@ fn answer(folder: &Path, method: &Method, path: &str) -> Response<Body> {
     }
     let found = match path.rsplit('/').next() {
         Some("secrets") => kept("record").map(|labels| record(&labels)),
+        Some("persistentvolumeclaims") if whole => return response(&nothing()),
         Some("persistentvolumeclaims") => kept("claim").map(|state| claim(&state)),
         Some("sh.helm.release.v1.store.v1") => match kept("release") {
             Ok(release) => return response(&json!({"data": {"release": BASE64_STANDARD.encode(release)}})),
