@@ -1,5 +1,15 @@
 // What the values of the contract are called on the page.
-import { Catalogue, Failure_Reason, HistoryEntry_Event, PaymentMethod, Step_State, Store_State } from "./contract";
+import {
+  AvailableUpdate_Kind,
+  Catalogue,
+  Failure_Reason,
+  HistoryEntry_Event,
+  Operation_Kind,
+  Operation_State,
+  PaymentMethod,
+  Step_State,
+  Store_State,
+} from "./contract";
 import type { IconName } from "./ui/icon";
 
 export interface Look {
@@ -63,6 +73,34 @@ export const STEP_STATES: Record<Step_State, Look> = {
   [Step_State.RUNNING]: { word: "running", icon: "progress", tone: "busy" },
   [Step_State.SUCCEEDED]: { word: "done", icon: "check", tone: "good" },
   [Step_State.FAILED]: { word: "failed", icon: "cross", tone: "bad" },
+};
+
+export const OPERATION_STATES: Record<Operation_State, Look> = {
+  [Operation_State.UNSPECIFIED]: { word: "unknown", icon: "question", tone: "idle" },
+  [Operation_State.QUEUED]: { word: "waits for the return", icon: "pause", tone: "idle" },
+  [Operation_State.RUNNING]: { word: "under way", icon: "progress", tone: "busy" },
+  [Operation_State.ROLLING_BACK]: { word: "being taken back", icon: "progress", tone: "warn" },
+  [Operation_State.SUCCEEDED]: { word: "done", icon: "check", tone: "good" },
+  [Operation_State.ROLLED_BACK]: { word: "failed, taken back", icon: "warning", tone: "warn" },
+  [Operation_State.FAILED]: { word: "failed", icon: "cross", tone: "bad" },
+  [Operation_State.CANCELLED]: { word: "called off", icon: "pause", tone: "idle" },
+};
+
+export const OPERATIONS: Record<Operation_Kind, string> = {
+  [Operation_Kind.UNSPECIFIED]: "Operation",
+  [Operation_Kind.UPDATE]: "Update",
+  [Operation_Kind.SUSPEND]: "Suspension",
+  [Operation_Kind.RESUME]: "Return",
+  [Operation_Kind.RETAIN]: "Deletion",
+  [Operation_Kind.RESIZE]: "Growth of the volumes",
+};
+
+/** How far a release is from what runs. */
+export const DISTANCES: Record<AvailableUpdate_Kind, string> = {
+  [AvailableUpdate_Kind.UNSPECIFIED]: "versions not known",
+  [AvailableUpdate_Kind.PATCH]: "small change",
+  [AvailableUpdate_Kind.MINOR]: "new minor version",
+  [AvailableUpdate_Kind.MAJOR]: "new major version",
 };
 
 /** What a step makes. A step of a newer server has only its name. */

@@ -13,6 +13,8 @@ import { isKept, isResting } from "../words";
 import { CredentialsDialog } from "./credentials";
 import { DeleteDialog } from "./delete";
 import type { OneStore } from "./model";
+import { isRetryable, Retry } from "./operation";
+import { UpdateDialog } from "./update";
 
 interface Props {
   store: Store;
@@ -20,10 +22,12 @@ interface Props {
 }
 
 export function Actions({ store, model }: Props) {
-  const [open, setOpen] = useState<"credentials" | "suspend" | "delete">();
+  const [open, setOpen] = useState<"credentials" | "update" | "suspend" | "delete">();
   const close = () => setOpen(undefined);
   const going = store.state === Store_State.DELETING || isKept(store.state);
   const sells = store.state === Store_State.READY || store.state === Store_State.DEGRADED;
+  const updates = model.updates.value;
+  const updatable = may("stores.update") && sells && updates.length > 0;
   // What is kept can be removed before its time.
   const removable = may("stores.delete") && store.state !== Store_State.DELETING && !store.spec?.deletionProtection;
   return (
@@ -39,6 +43,12 @@ export function Actions({ store, model }: Props) {
           Credentials
         </button>
       )}
+      {updatable && (
+        <button type="button" onClick={() => setOpen("update")}>
+          Update
+        </button>
+      )}
+      {may("stores.update") && isRetryable(store) && !store.operation && <Retry store={store} model={model} />}
       {may("stores.update") && sells && (
         <button type="button" onClick={() => setOpen("suspend")}>
           <Icon name="pause" />
@@ -53,6 +63,7 @@ export function Actions({ store, model }: Props) {
         </button>
       )}
       {open === "credentials" && !going && <CredentialsDialog id={store.id} onClose={close} />}
+      {open === "update" && updatable && <UpdateDialog store={store} model={model} updates={updates} onClose={close} />}
       {open === "suspend" && sells && <SuspendDialog store={store} model={model} onClose={close} />}
       {open === "delete" && removable && <DeleteDialog model={model} onClose={close} />}
     </div>

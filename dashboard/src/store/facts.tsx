@@ -1,12 +1,21 @@
 // What identifies a store, and where it is.
 import { exact, ms } from "../clock";
-import { Engine, type Store } from "../contract";
+import { Engine, type Release, type Store } from "../contract";
 import { fleetPath } from "../route";
 import { CopyButton } from "../ui/copy";
 import { Ago, Card, Link, Outside } from "../ui/parts";
 import { words } from "../words";
 import type { OneStore } from "./model";
 import { Protection } from "./protection";
+
+/** What it is made from: the name of the release, and the versions in it. */
+function releaseWords({ name, wordpressVersion, woocommerceVersion }: Release): string {
+  const versions = [
+    wordpressVersion && `WordPress ${wordpressVersion}`,
+    woocommerceVersion && `WooCommerce ${woocommerceVersion}`,
+  ];
+  return [name || "without a name", ...versions].filter(Boolean).join(", ");
+}
 
 export function FactsCard({ store, model }: { store: Store; model: OneStore }) {
   const labels = Object.entries(store.labels).sort();
@@ -53,6 +62,12 @@ export function FactsCard({ store, model }: { store: Store; model: OneStore }) {
         </dd>
         <dt>Engine</dt>
         <dd>{words(Engine[store.spec?.engine ?? 0] ?? "unspecified")}</dd>
+        {store.release && (
+          <>
+            <dt>Release</dt>
+            <dd>{releaseWords(store.release)}</dd>
+          </>
+        )}
         <dt>UID</dt>
         <dd>
           <code>{store.uid}</code>

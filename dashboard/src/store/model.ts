@@ -2,7 +2,7 @@
 import { signal } from "@preact/signals";
 import { stores, UNARY } from "../api";
 import { learnTime } from "../clock";
-import { Store_State, type Store, type WatchStatusResponse } from "../contract";
+import { Store_State, type AvailableUpdate, type Store, type WatchStatusResponse } from "../contract";
 import { follow, type Follower } from "../live";
 import { refusalOf, type Refusal } from "../refusal";
 import { noteRefusal } from "../session";
@@ -15,6 +15,8 @@ const RETRY = 3_000;
 export class OneStore {
   readonly store = signal<Store | undefined>(undefined);
   readonly problem = signal<Refusal | undefined>(undefined);
+  /** To which releases it can be updated. A read has them, and a watch does not: they follow from what the server offers. */
+  readonly updates = signal<AvailableUpdate[]>([]);
   /** It was shown, and is not there any more. */
   readonly gone = signal(false);
   readonly follower = signal<Follower | undefined>(undefined);
@@ -47,6 +49,7 @@ export class OneStore {
       this.problem.value = undefined;
       this.gone.value = false;
       if (store) this.take(store);
+      this.updates.value = store?.availableUpdates ?? [];
       this.watch();
     } catch (error) {
       if (!this.stopped) this.fail(refusalOf(error));
@@ -58,7 +61,16 @@ export class OneStore {
     const before = this.store.peek();
     if (before && before.revision >= store.revision) return;
     this.store.value = store;
-    if (before) this.say(before, store);
+    if (!before) return;
+    this.say(before, store);
+    if (before.release?.name !== store.release?.name) void this.readUpdates();
+  }
+
+  /** What it could be updated to before is not what it can be updated to now. Until that is known, nothing is offered. */
+  private async readUpdates(): Promise<void> {
+    this.updates.value = [];
+    const answer = await stores.get({ id: this.id }, UNARY).catch(() => undefined);
+    if (!this.stopped) this.updates.value = answer?.store?.availableUpdates ?? [];
   }
 
   private say(before: Store, after: Store): void {

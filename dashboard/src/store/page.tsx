@@ -11,6 +11,7 @@ import { EvidenceCard } from "./evidence";
 import { FactsCard } from "./facts";
 import { HistoryCard } from "./history";
 import { OneStore } from "./model";
+import { OperationCard } from "./operation";
 import { SettingsCard } from "./settings";
 import { StepsCard } from "./steps";
 import { Trouble } from "./trouble";
@@ -81,6 +82,7 @@ function Shown({ store, model }: { store: Store; model: OneStore }) {
       {!deleted && store.failure && <Trouble store={store} failure={store.failure} />}
       <div class="columns">
         <div>
+          {!deleted && <OperationCard store={store} model={model} />}
           <StepsCard store={store} />
           {store.evidence.length > 0 && <EvidenceCard evidence={store.evidence} />}
           <HistoryCard history={store.history} />

@@ -6,6 +6,7 @@
 //! - `create ID TITLE [TENANT [LABEL=VALUE]]`: a store that was just asked for
 //! - `step ID STEP [DETAIL]`: the steps before are done, this one runs
 //! - `ready ID`, `degrade ID`, `remove ID`: what reconcile records;  `unsold ID`: the same when the probe finds no product
+//! - `runs ID RELEASE VERSION`: what it is made from, with this version of WooCommerce;  `roll-back ID`: its update fails, and is taken back
 //! - `stuck ID [TEXT]`, `fail ID [TEXT]`: an image cannot be pulled, and is tried again or not; the cluster reports the text, too
 //! - `many COUNT`: ready stores of several tenants, and some of other states
 //! - `begin COUNT`: so many that were just asked for;  `settle COUNT`: each of these becomes ready, fails, or is gone
@@ -16,7 +17,7 @@ use std::time::{Duration, SystemTime};
 
 use futures::{StreamExt, future::join_all, stream};
 use sendstores_core::{
-    Diagnosis, Event, Evidence, Failure, FailureReason, Labels, State, Store, Timestamp,
+    Diagnosis, Event, Evidence, Failure, FailureReason, Labels, Release, State, Store, Timestamp,
     diagnosis::ObjectEvent,
     evidence::Check,
     ledger::{Expected, Ledger, Owner, Write},
@@ -224,6 +225,30 @@ async fn run(ledger: &RedisLedger, command: &str, given: &[String]) {
             change(ledger, id, |store| store.at_step(step, true, text(2).unwrap_or_default(), now())).await;
         }
         "ready" => drop(change(ledger, id, |store| complete(store, now())).await),
+        "runs" => {
+            let version = text(2).expect("a version").to_owned();
+            let release = Release {
+                name: Some(parsed(text(1).expect("a name"))),
+                versions: [("woocommerce", version.as_str())].into_iter().collect(),
+                revision: 1,
+                ..Release::default()
+            };
+            let made = |store: &Store| {
+                let mut next =
+                    Store { made_from: Some(Box::new(release.clone())), update_time: now(), ..store.clone() };
+                next.spec.release.clone_from(&release.name);
+                next
+            };
+            change(ledger, id, made).await;
+        }
+        "roll-back" => {
+            let taken_back = |store: &Store| {
+                let failure = blocked(store, "", false).failure.expect("a failure");
+                let back = store.rolling_back(failure, now());
+                complete(&Store { failure: None, ..back }, now())
+            };
+            change(ledger, id, taken_back).await;
+        }
         "stuck" => drop(change(ledger, id, |store| blocked(store, text(1).unwrap_or_default(), true)).await),
         "fail" => {
             let failed = |store: &Store| {
