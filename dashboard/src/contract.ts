@@ -30,6 +30,7 @@ export {
   type Step,
   type Store,
   type StoreFilter,
+  type Volumes,
 } from "./generated/sendstores/v1/store_pb";
 export {
   CreateRequestSchema,

@@ -119,3 +119,28 @@ test("is the creation of a store that failed, tried again", async ({ page, plane
   await expect(badge(page)).toHaveText("Provisioning");
   await expect(page.getByRole("button", { name: "Try again" })).toHaveCount(0);
 });
+
+test("is a growth of the volumes, and what is wrong with it is said before anything is asked for", async ({
+  page,
+  plane,
+  admin,
+}) => {
+  await running(page, plane, admin);
+  await page.getByRole("button", { name: "Enlarge" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("Database").fill("large");
+  await dialog.getByLabel("Uploads").fill("99999");
+  await dialog.getByRole("button", { name: "Enlarge them" }).click();
+  await expect(dialog.getByText("2 fields are not right yet")).toBeVisible();
+  await expect(dialog.getByLabel("Database")).toHaveAccessibleDescription(/Must be 0 to 16384/);
+  await expect(dialog.getByLabel("Database")).toBeFocused();
+  expect(await violations(page)).toEqual([]);
+  // Whether the volumes can grow is asked of Kubernetes, which only has passwords here.
+  await dialog.getByLabel("Database").fill("20");
+  await dialog.getByLabel("Uploads").fill("");
+  await dialog.getByRole("button", { name: "Enlarge them" }).click();
+  await expect(dialog.getByRole("alert")).toContainText(/CLUSTER_UNAVAILABLE|CANNOT_EXPAND|INTERNAL/);
+  await page.keyboard.press("Escape");
+  await expect(dialog).toHaveCount(0);
+  await expect(badge(page)).toHaveText("Ready");
+});

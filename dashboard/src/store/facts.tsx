@@ -7,6 +7,7 @@ import { Ago, Card, Link, Outside } from "../ui/parts";
 import { words } from "../words";
 import type { OneStore } from "./model";
 import { Protection } from "./protection";
+import { VolumesFact } from "./volumes";
 
 /** What it is made from: the name of the release, and the versions in it. */
 function releaseWords({ name, wordpressVersion, woocommerceVersion }: Release): string {
@@ -68,6 +69,7 @@ export function FactsCard({ store, model }: { store: Store; model: OneStore }) {
             <dd>{releaseWords(store.release)}</dd>
           </>
         )}
+        {store.readyTime && <VolumesFact store={store} model={model} />}
         <dt>UID</dt>
         <dd>
           <code>{store.uid}</code>
