@@ -106,9 +106,16 @@ test("that has sold is deleted by its name only, and its removal is shown to the
   await expect(page.locator(".notice")).toContainText("There is no store of this name");
 });
 
+/** Opens the question, and waits until it knows whether the deletion could be undone, for which it asks the server. */
+async function question(page: Page): Promise<void> {
+  const known = page.waitForResponse("**/Delete");
+  await page.getByRole("button", { name: "Delete" }).click();
+  await known;
+}
+
 test("that was never ready is deleted by a click, also while it changes", async ({ page, plane, admin }) => {
   const id = await shown(page, plane, admin, false);
-  await page.getByRole("button", { name: "Delete" }).click();
+  await question(page);
   await expect(page.getByRole("dialog").getByRole("textbox")).toHaveCount(0);
   // The page does not know of this change when the call is sent: its stream is stopped on the way.
   await page.route(
@@ -125,7 +132,7 @@ test("that was never ready is deleted by a click, also while it changes", async 
 
 test("that became ready under the question is not deleted by a click", async ({ page, plane, admin }) => {
   const id = await shown(page, plane, admin, false);
-  await page.getByRole("button", { name: "Delete" }).click();
+  await question(page);
   await page.route(
     "**/Delete",
     async (route) => {
