@@ -67,6 +67,9 @@ test("takes every setting", async ({ page, plane, admin }) => {
     ["Weights in", "g"],
     ["Lengths in", "mm"],
     ["Cost of shipping", "4.90"],
+    ["Release", "default"],
+    ["Volume of the database", "20"],
+    ["Volume of the uploads", "50"],
     ["Id", id],
     ["Tenant", "acme"],
     ["The merchant's login name", "owner"],
@@ -93,6 +96,7 @@ test("takes every setting", async ({ page, plane, admin }) => {
     await expect(settings).toContainText(text);
   }
   const facts = page.getByRole("region", { name: "The store" });
+  await expect(facts).toContainText("database 20 GiB, uploads 50 GiB");
   await expect(facts).toContainText("campaign=spring");
   await facts.getByRole("link", { name: "team=a" }).click();
   await expect(page).toHaveURL(/label=team%3Da/);

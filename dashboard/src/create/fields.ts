@@ -33,6 +33,8 @@ function oneOf(path: string): string {
   return `${values.slice(0, -1).join(", ")} or ${values.at(-1)}.`;
 }
 
+const AS_RELEASED = "as the release has it";
+
 export const GROUPS: Group[] = [
   {
     title: "Shop",
@@ -63,6 +65,21 @@ export const GROUPS: Group[] = [
     fields: [
       field("spec.shop.flat_rate", "Cost of shipping", "Of one order, in the shop's currency.", {
         inputMode: "decimal",
+      }),
+    ],
+  },
+  {
+    title: "Release and volumes",
+    open: false,
+    fields: [
+      field("spec.release", "Release", "One of those that the server offers.", { placeholder: "the default" }),
+      field("spec.volumes.database_gib", "Volume of the database", "In GiB.", {
+        placeholder: AS_RELEASED,
+        inputMode: "numeric",
+      }),
+      field("spec.volumes.content_gib", "Volume of the uploads", "In GiB.", {
+        placeholder: AS_RELEASED,
+        inputMode: "numeric",
       }),
     ],
   },
@@ -115,15 +132,24 @@ export const EMPTY: Draft = {
 export const textAt = (draft: Draft, path: string): string =>
   (path === RATE.path ? draft.taxRate : (draft.texts[path] ?? "")).trim();
 
+/** A size in GiB; none is 0. What is no whole number becomes a size that no volume has, and the server says what it must be. */
+export const gibOf = (text: string): number => (/^\d{0,9}$/.test(text) ? Number(text) : -1);
+
 export function requestOf(draft: Draft): CreateRequest {
   const text = (path: string) => textAt(draft, path);
   const shop = (name: string) => text(`spec.shop.${name}`);
+  const volumes = {
+    databaseGib: gibOf(text("spec.volumes.database_gib")),
+    contentGib: gibOf(text("spec.volumes.content_gib")),
+  };
   return create(CreateRequestSchema, {
     storeId: text("store_id"),
     tenant: text("tenant"),
     labels: labelsOf(text("labels")),
     spec: {
       engine: Engine.WOOCOMMERCE,
+      release: text("spec.release"),
+      volumes: volumes.databaseGib || volumes.contentGib ? volumes : undefined,
       shop: {
         title: shop("title"),
         adminEmail: shop("admin_email"),

@@ -69,7 +69,7 @@ export function FactsCard({ store, model }: { store: Store; model: OneStore }) {
             <dd>{releaseWords(store.release)}</dd>
           </>
         )}
-        {store.readyTime && <VolumesFact store={store} model={model} />}
+        {(store.readyTime || store.spec?.volumes) && <VolumesFact store={store} model={model} />}
         <dt>UID</dt>
         <dd>
           <code>{store.uid}</code>

@@ -2,6 +2,7 @@
 import { useState } from "preact/hooks";
 import { stores, UNARY } from "../api";
 import { Store_State, type Store, type Volumes } from "../contract";
+import { gibOf } from "../create/fields";
 import { requestId } from "../request-id";
 import { may } from "../session";
 import { announce } from "../ui/announce";
@@ -49,8 +50,7 @@ function sizes(volumes: Volumes | undefined): string {
 function GrowDialog({ store, model, onClose }: Props & { onClose(): void }) {
   const sending = useSending();
   const [texts, setTexts] = useState<Record<string, string>>({});
-  // What is no whole number is sent as a size that no volume has: the server says what it must be.
-  const gib = ({ path }: Field) => (/^\d{0,9}$/.test(texts[path] ?? "") ? Number(texts[path] ?? 0) : -1);
+  const gib = ({ path }: Field) => gibOf((texts[path] ?? "").trim());
   const grow = async () => {
     const request = {
       id: store.id,
