@@ -188,6 +188,26 @@ async fn settle(ledger: &RedisLedger, count: u64) {
     }
 }
 
+async fn runs(ledger: &RedisLedger, id: &str, name: &str, version: &str) {
+    let versions = [("woocommerce", version)].into_iter().collect();
+    let release = Release { name: Some(parsed(name)), versions, revision: 1, ..Release::default() };
+    let made = |store: &Store| {
+        let mut next = Store { made_from: Some(Box::new(release.clone())), update_time: now(), ..store.clone() };
+        next.spec.release.clone_from(&release.name);
+        next
+    };
+    change(ledger, id, made).await;
+}
+
+async fn roll_back(ledger: &RedisLedger, id: &str) {
+    let taken_back = |store: &Store| {
+        let failure = blocked(store, "", false).failure.expect("a failure");
+        let back = store.rolling_back(failure, now());
+        complete(&Store { failure: None, ..back }, now())
+    };
+    change(ledger, id, taken_back).await;
+}
+
 /// Each writer has stores of its own, so that no two change one at once.
 async fn churn(ledger: &RedisLedger, rate: u32, seconds: u64, count: u64) {
     let end = Instant::now() + Duration::from_secs(seconds);
@@ -225,30 +245,8 @@ async fn run(ledger: &RedisLedger, command: &str, given: &[String]) {
             change(ledger, id, |store| store.at_step(step, true, text(2).unwrap_or_default(), now())).await;
         }
         "ready" => drop(change(ledger, id, |store| complete(store, now())).await),
-        "runs" => {
-            let version = text(2).expect("a version").to_owned();
-            let release = Release {
-                name: Some(parsed(text(1).expect("a name"))),
-                versions: [("woocommerce", version.as_str())].into_iter().collect(),
-                revision: 1,
-                ..Release::default()
-            };
-            let made = |store: &Store| {
-                let mut next =
-                    Store { made_from: Some(Box::new(release.clone())), update_time: now(), ..store.clone() };
-                next.spec.release.clone_from(&release.name);
-                next
-            };
-            change(ledger, id, made).await;
-        }
-        "roll-back" => {
-            let taken_back = |store: &Store| {
-                let failure = blocked(store, "", false).failure.expect("a failure");
-                let back = store.rolling_back(failure, now());
-                complete(&Store { failure: None, ..back }, now())
-            };
-            change(ledger, id, taken_back).await;
-        }
+        "runs" => runs(ledger, id, text(1).expect("a name"), text(2).expect("a version")).await,
+        "roll-back" => roll_back(ledger, id).await,
         "stuck" => drop(change(ledger, id, |store| blocked(store, text(1).unwrap_or_default(), true)).await),
         "fail" => {
             let failed = |store: &Store| {

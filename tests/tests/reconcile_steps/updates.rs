@@ -132,9 +132,11 @@ async fn a_crash_at_any_act_of_an_update_and_of_its_way_back_is_gone_on_from() {
             first.cancel();
             // The way back hangs, too.
             if fault.is_some() && hangs {
-                let second = world.replica("b");
                 world.cluster.script(steps::RELEASE, Turn::DoneButLost);
+                world.cluster.script(steps::RELEASE, Turn::Hang);
+                let second = world.replica("b");
                 world.operated(&id, OperationState::RollingBack).await;
+                world.hanging(&id, steps::RELEASE).await;
                 second.cancel();
             }
             world.replica("c");
