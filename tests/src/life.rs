@@ -30,6 +30,16 @@ pub async fn reach(client: &Client, id: &str, step: &str) {
     within(&format!("{step} of {id}"), reached).await;
 }
 
+/// Waits until the store is READY and its operation has ended in `state`.
+pub async fn ended(client: &Client, id: &str, state: wire::operation::State) -> wire::Store {
+    until(state.as_str_name(), async || {
+        let store = client.get(id).await.ok()?;
+        let operation = store.operation.as_ref()?;
+        (operation.state() == state && store.state() == wire::store::State::Ready).then_some(store)
+    })
+    .await
+}
+
 /// A Redis, a server on it that provisions into the cluster, and a client.
 pub async fn served(cluster: &Cluster) -> (RedisServer, Server, Client) {
     let redis = RedisServer::start().await;

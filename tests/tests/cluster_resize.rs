@@ -3,10 +3,10 @@
 
 use std::{path::PathBuf, process::Output};
 
-use sendstores_client::{ChangeStore, Client, CreateStore, UpdateStore, v1 as wire};
+use sendstores_client::{ChangeStore, CreateStore, UpdateStore, v1 as wire};
 use sendstores_tests::{
     cluster::Cluster,
-    life::{gone, ready},
+    life::{ended, gone, ready},
     redis::RedisServer,
     wait::until,
 };
@@ -49,15 +49,6 @@ fn expand(cluster: &Cluster, id: &str, name: &str, size: &str) {
     let target =
         ["-n", id, "patch", "persistentvolumeclaim", name, "--subresource=status", "--type=merge", "-p", &patch];
     succeeded(&cluster.kubectl(&target));
-}
-
-async fn ended(client: &Client, id: &str, state: Done) -> wire::Store {
-    until(state.as_str_name(), async || {
-        let store = client.get(id).await.ok()?;
-        let operation = store.operation.as_ref()?;
-        (operation.state() == state && store.state() == State::Ready).then_some(store)
-    })
-    .await
 }
 
 #[tokio::test]

@@ -6,13 +6,13 @@ use std::{fs, path::Path, process::Output};
 use sendstores_client::{Client, CreateStore, UpdateStore, v1 as wire};
 use sendstores_tests::{
     cluster::Cluster,
-    life::{gone, reach, ready},
+    life::{ended, gone, reach, ready},
     redis::RedisServer,
     server::ServerOptions,
     wait::until,
 };
 use tempfile::TempDir;
-use wire::{operation::State as Done, store::State};
+use wire::operation::State as Done;
 
 const OLD: &str = "old";
 const NEW: &str = "new";
@@ -52,15 +52,6 @@ fn runs(cluster: &Cluster, id: &str, release: &str) -> bool {
 fn volumes(cluster: &Cluster, id: &str) -> Vec<String> {
     let claims = cluster.get(&["-n", id, "persistentvolumeclaims"]);
     claims["items"].as_array().expect("a list").iter().map(|claim| claim["metadata"]["uid"].to_string()).collect()
-}
-
-async fn ended(client: &Client, id: &str, state: Done) -> wire::Store {
-    until(state.as_str_name(), async || {
-        let store = client.get(id).await.ok()?;
-        let operation = store.operation.as_ref()?;
-        (operation.state() == state && store.state() == State::Ready).then_some(store)
-    })
-    .await
 }
 
 async fn update(client: &Client, id: &str, release: &str) {

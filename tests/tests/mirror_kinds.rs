@@ -104,8 +104,8 @@ async fn a_watch_of_stores_is_untouched_by_tenants() {
     }
     let changed = happen(&ledger, "store-a", Event::Converged).await;
     let changes = tokio::time::timeout(DEADLINE, cursor.next(10)).await.expect("in time").expect("no gap");
-    let told: Vec<_> = changes.iter().map(|change| (change.revision, change.before.clone())).collect();
-    assert_eq!(told, [(changed.revision, Some(Former { state: shop.state, labels: None }))]);
+    let found: Vec<_> = changes.iter().map(|change| (change.revision, change.before.clone())).collect();
+    assert_eq!(found, [(changed.revision, Some(Former { state: shop.state, labels: None }))]);
 }
 
 #[tokio::test]

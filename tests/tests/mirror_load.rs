@@ -85,17 +85,20 @@ fn resume(mirror: &Mirror, after: Revision) -> Cursor {
 }
 
 /// What a cursor tells up to `end`: revision, store, what it was before and its state after.
-async fn told(mut cursor: Cursor, end: Revision) -> Result<Vec<(Revision, StoreId, Option<Former>, State)>, Compacted> {
-    let mut told = Vec::new();
+async fn received(
+    mut cursor: Cursor,
+    end: Revision,
+) -> Result<Vec<(Revision, StoreId, Option<Former>, State)>, Compacted> {
+    let mut all = Vec::new();
     while cursor.at().revision < end {
         let changes = tokio::time::timeout(DEADLINE, cursor.next(7)).await.expect("in time")?;
-        told.extend(
+        all.extend(
             changes
                 .iter()
                 .map(|change| (change.revision, change.store.id.clone(), change.before.clone(), change.store.state)),
         );
     }
-    Ok(told)
+    Ok(all)
 }
 
 /// Two mirrors that are at `end` hold and tell the same, as far as the younger one reaches back.
@@ -106,7 +109,7 @@ async fn same(old: &Mirror, young: &Mirror, end: Revision) {
     let stores = |mirror: &Mirror| mirror.snapshot(&StoreFilter::default()).0;
     assert_eq!(stores(old), stores(young));
     let floor = young.oldest();
-    assert_eq!(told(resume(old, floor), end).await, told(resume(young, floor), end).await, "behind {floor}");
+    assert_eq!(received(resume(old, floor), end).await, received(resume(young, floor), end).await, "behind {floor}");
 }
 
 #[tokio::test]
@@ -160,9 +163,9 @@ async fn a_tombstone_that_was_swept_does_not_come_back_with_the_history() {
     create(&ledger, "store-b", "acme").await;
     let (mirror, _guard) = follow(ledger.reopen(), RING).await;
     assert_eq!(mirror.get(&parsed("store-a")), None);
-    let told = told(resume(&mirror, Revision::ZERO), Revision(4)).await.expect("the history");
+    let changes = received(resume(&mirror, Revision::ZERO), Revision(4)).await.expect("the history");
     assert_eq!(
-        told.iter().map(|(_, _, before, _)| before.as_ref().map(|former| former.state)).collect::<Vec<_>>(),
+        changes.iter().map(|(_, _, before, _)| before.as_ref().map(|former| former.state)).collect::<Vec<_>>(),
         [None, Some(State::Provisioning), Some(State::Deleting), None]
     );
 }
@@ -220,7 +223,7 @@ async fn a_mirror_that_fell_behind_reads_everything_again_and_open_watchers_are_
     let end = last(&ledger).await;
     tokio::time::timeout(DEADLINE, mirror.reach(end)).await.expect("in time");
     live(&mirror).await;
-    // It may have read one page on its way; what it was told is in order, and then it is told that the rest is lost.
+    // It may have read one page on its way; what it got is in order, and then it learns that the rest is lost.
     let outcome = tokio::time::timeout(DEADLINE, async {
         let mut seen = at_the_end.at().revision;
         loop {
@@ -235,11 +238,11 @@ async fn a_mirror_that_fell_behind_reads_everything_again_and_open_watchers_are_
             }
         }
     });
-    let seen = outcome.await.expect("it is told");
+    let seen = outcome.await.expect("it ends");
     assert!(seen >= before && seen < end.back(20), "{seen} of {end}");
     assert_eq!(mirror.oldest(), end.back(20));
     assert_eq!(resume(&mirror, before).next(7).await.err(), Some(Compacted));
-    assert_eq!(told(resume(&mirror, end.back(20)), end).await.map(|told| told.len()), Ok(20));
+    assert_eq!(received(resume(&mirror, end.back(20)), end).await.map(|changes| changes.len()), Ok(20));
     let (fresh, _fresh) = follow(ledger.reopen(), RING).await;
     same(&fresh, &mirror, end).await;
 }

@@ -315,7 +315,7 @@ mod tests {
             assert_eq!(seen(claims, &store, DATABASE).await, wanted);
         }
         assert_eq!(seen(database("1Gi", "1Gi", None), &store, APPLICATION).await, "nothing", "it is not its volume");
-        assert_eq!(seen(database("1Gi", "1Gi", None), &ready(), DATABASE).await, "nothing", "nobody asks for it");
+        assert_eq!(seen(database("1Gi", "1Gi", None), &ready(), DATABASE).await, "nothing", "it was not asked for");
     }
 
     #[tokio::test]
