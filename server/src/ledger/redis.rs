@@ -22,6 +22,7 @@ mod scripts;
 mod sentinel;
 mod tls;
 mod uses;
+mod write;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -29,15 +30,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fred::types::Value;
+use fred::types::{Value, scripts::Script};
 use sendstores_core::{
     Epoch, Kind, Record, Resource, ResourceId, Revision, TenantId, Timestamp, TokenId,
     admission::Terms,
     audit::{AuditEntry, AuditId},
     cluster::ClusterUid,
     ledger::{
-        Claim, Expected, Fence, Ledger, LedgerError, LogPage, OPERATION_WINDOW, Operation, Owner, Scan, SetCluster,
-        Unreadable, Write, Written,
+        Claim, Fence, Ledger, LedgerError, LogPage, OPERATION_WINDOW, Operation, Owner, Scan, SetCluster, Unreadable,
+        Write, Written,
     },
 };
 use tokio::{sync::Mutex, time::timeout};
@@ -51,6 +52,7 @@ use self::{
     replicas::Replicas,
     reply::{Reply, gone_back, unexpected},
     scripts::Scripts,
+    write::Batches,
 };
 use super::record;
 
@@ -82,6 +84,8 @@ struct Shared {
     blocking: Connection,
     /// For what replicas must have before it is acknowledged.
     replicas: Option<Replicas>,
+    /// Writes that go together.
+    batches: Batches,
     turn: Mutex<()>,
     keys: Keys,
     scripts: Scripts,
@@ -112,6 +116,7 @@ impl RedisLedger {
             commands,
             blocking,
             replicas,
+            batches: Batches::default(),
             turn: Mutex::new(()),
             keys,
             scripts,
@@ -182,15 +187,21 @@ impl RedisLedger {
     /// Runs a script within this history whose answer promises something: that survives a failover too, if it is asked
     /// for. What was found done is promised as what was done.
     async fn promise(&self, script: &Metered, keys: Vec<String>, args: Vec<Value>) -> Result<Reply, LedgerError> {
+        let begun = Instant::now();
+        script.meter.count(begun, self.promised(script, keys, args).await)
+    }
+
+    /// As [`Self::promise`], counted by the caller.
+    async fn promised(&self, script: &Metered, keys: Vec<String>, args: Vec<Value>) -> Result<Reply, LedgerError> {
         if let Some(why) = self.refused() {
             return Err(LedgerError::Unsafe(why));
         }
-        let Some(replicas) = &self.shared.replicas else {
-            return self.run(Repeat::Safe, script, keys, args).await;
+        let args = self.within_history(args);
+        let answer = match &self.shared.replicas {
+            Some(replicas) => replicas.run(&script.script, &keys, &args).await,
+            None => self.answer(Repeat::Safe, Duration::ZERO, &script.script, keys, args).await,
         };
-        let begun = Instant::now();
-        let answer = replicas.run(&script.script, &keys, &self.within_history(args)).await;
-        script.meter.count(begun, answer.and_then(Reply::read))
+        answer.and_then(Reply::read)
     }
 
     /// The arguments after those that every script has.
@@ -209,9 +220,20 @@ impl RedisLedger {
         args: Vec<Value>,
     ) -> Result<Reply, LedgerError> {
         let begun = Instant::now();
-        let run = |client| scripts::run(client, &script.script, keys.clone(), args.clone());
-        let answer = self.shared.commands.next().call(repeat, extra, run).await;
+        let answer = self.answer(repeat, extra, &script.script, keys, args).await;
         script.meter.count(begun, answer.and_then(Reply::read))
+    }
+
+    async fn answer(
+        &self,
+        repeat: Repeat,
+        extra: Duration,
+        script: &Script,
+        keys: Vec<String>,
+        args: Vec<Value>,
+    ) -> Result<Value, LedgerError> {
+        let run = |client| scripts::run(client, script, keys.clone(), args.clone());
+        self.shared.commands.next().call(repeat, extra, run).await
     }
 }
 
@@ -269,50 +291,7 @@ impl Ledger for RedisLedger {
     }
 
     async fn submit<R: Resource>(&self, write: Write<R>, terms: Terms) -> Result<Written<R>, LedgerError> {
-        let Write { resource, expected, fence, operation } = write;
-        let Shared { keys, scripts, history, audit, .. } = &*self.shared;
-        let (key, OfKind { kind, records, tombstones }) = (resource.id().key(), keys.of(R::KIND));
-        let [stores, tenants] = [Kind::Store, Kind::Tenant].map(|kind| &keys.of(kind).records);
-        let mut names =
-            vec![&keys.meta, records, &keys.log, &keys.claims, tombstones, &keys.counts, stores, tenants, &keys.audit];
-        let answer = operation.as_ref().map(|operation| keys.operation(operation));
-        names.extend(&answer);
-        let names = names.into_iter().cloned().collect();
-        let expected = match expected {
-            Expected::Vacant => String::new(),
-            Expected::Revision(revision) => revision.to_string(),
-        };
-        // The same for every delivery of this call, and for no other call.
-        let attempt = format!("{:016x}", rand::random::<u64>());
-        let mut record: Record = resource.into();
-        let mut args: Vec<Value> = vec![
-            key.id().into(),
-            attempt.into(),
-            expected.into(),
-            fence.map(|fence| fence.0.to_string()).unwrap_or_default().into(),
-            operation.map(|operation| digest(R::KIND, &operation)).unwrap_or_default().into(),
-            OPERATION_WINDOW.as_secs().to_string().into(),
-            history::mark(&record).into(),
-            record::encode(&record)?.into(),
-            history.to_string().into(),
-            Keys::claim(&key).into(),
-            in_the_log(*kind).into(),
-        ];
-        args.extend(admission::args(&record, &terms, *audit)?);
-        let epoch = self.known().epoch;
-        let mut reply = self.promise(&scripts.write, names, args).await.map_err(|error| error.of(key.clone()))?;
-        match reply.word.as_str() {
-            "applied" => {
-                let revision = reply.revision()?;
-                record.set_revision(revision);
-                self.saw(&epoch, revision);
-                Ok(Written::Applied(record::typed(record)?))
-            }
-            "repeated" => Ok(Written::Repeated(reply.resource()?)),
-            "conflict" => Err(reply.conflict(R::KIND).of(key)),
-            "denied" => Err(admission::denied(reply)),
-            other => Err(unexpected(other)),
-        }
+        self.write_one(write, terms).await
     }
 
     async fn check_counts(&self, at: Revision, stores: &BTreeMap<TenantId, u64>) -> Result<Option<u64>, LedgerError> {

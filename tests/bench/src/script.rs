@@ -24,11 +24,11 @@ pub(crate) fn peak(redis: &Redis, times: u64) -> f64 {
     let sha = redis.cli(&["SCRIPT", "LOAD", WRITE_SCRIPT]);
     let operation = format!("{}:{RANDOM}", key("operation"));
     let id = format!("store-{RANDOM}");
-    let keys =
-        ["meta", "stores", "log", "claims", "tombstones", "tenants:counts", "stores", "tenants", "audit"].map(key);
+    let shared = ["meta", "log", "claims", "tenants:counts", "stores", "tenants", "audit"];
+    let keys = shared.into_iter().chain(["stores", "tombstones"]).map(key);
     let head = ["EVALSHA", &sha, "10"];
-    let write = [&id, "0123456789abcdef", "", "", "0a", "86400", "L", &record, "100000", &id, "", "", "", "", "100000"];
-    let args = [epoch.as_str(), "0"].into_iter().chain(write);
+    let write = [&id, "0123456789abcdef", "", "", "+0a", "L", &record, &id, "", "", "", "", "{}"];
+    let args = [epoch.as_str(), "0", "100000", "100000", "86400"].into_iter().chain(write);
     let output = Command::new("redis-benchmark")
         .args(["-p", &redis.port().to_string(), "-c", CLIENTS, "-P", PIPELINE, "-n", &times.to_string()])
         .args(["-r", "2000000000", "--csv"])

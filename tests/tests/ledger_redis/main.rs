@@ -5,6 +5,7 @@
 mod access;
 mod answers;
 mod audits;
+mod batches;
 mod counts;
 mod deliveries;
 mod keys;

@@ -16,9 +16,9 @@ use super::{
 };
 use crate::ledger::record::{self, audit};
 
-/// The tenant of the record, if it is of a store, the quota, the entry of the audit, how many of these are kept, and the labels of the
-/// record, if it is of a store.
-pub(super) fn args(record: &Record, terms: &Terms, kept: u32) -> Result<[Value; 5], LedgerError> {
+/// The tenant of the record, if it is of a store, the quota, the entry of the audit, and the labels of the record, if it is
+/// of a store.
+pub(super) fn args(record: &Record, terms: &Terms) -> Result<[Value; 4], LedgerError> {
     let tenant = match record {
         Record::Store(store) => store.tenant.as_ref().map(TenantId::as_str),
         Record::Tenant(_) | Record::Token(_) => None,
@@ -29,8 +29,8 @@ pub(super) fn args(record: &Record, terms: &Terms, kept: u32) -> Result<[Value; 
         format!("{} {} {tenants}", limit(defaults.stores), limit(defaults.creates_per_minute))
     });
     let entry = terms.audit.as_ref().map(audit::encode).transpose()?.unwrap_or_default();
-    let (tenant, quota, kept) = (tenant.unwrap_or_default(), quota.unwrap_or_default(), kept.to_string());
-    Ok([tenant.into(), quota.into(), entry.into(), kept.into(), record::labels(record)?.into()])
+    let (tenant, quota) = (tenant.unwrap_or_default(), quota.unwrap_or_default());
+    Ok([tenant.into(), quota.into(), entry.into(), record::labels(record)?.into()])
 }
 
 /// What a write is refused with whose terms are not met.

@@ -35,7 +35,7 @@ impl Fault {
 
     /// What an error reply of the server means. Redis begins it with a code; before version 7 the code of a command
     /// inside a script follows other words. `tests/fixtures/answers/redis` has examples.
-    fn replied(reply: &str) -> Self {
+    pub(super) fn replied(reply: &str) -> Self {
         let says = |words: &[&str]| {
             let said = |code: &&str| reply.starts_with(*code) || reply.contains(&format!(": -{code} "));
             words.iter().any(said)

@@ -70,6 +70,12 @@ impl Keys {
         &self.kinds
     }
 
+    /// What every write may touch, beside the keys of its kind and of its operation.
+    pub(super) fn of_writes(&self) -> Vec<String> {
+        let [stores, tenants] = [Kind::Store, Kind::Tenant].map(|kind| &self.of(kind).records);
+        [&self.meta, &self.log, &self.claims, &self.counts, stores, tenants, &self.audit].map(Clone::clone).into()
+    }
+
     /// `meta`, `log`, and the records of each kind.
     pub(super) fn of_head(&self) -> Vec<String> {
         let records = self.kinds.iter().map(|of_kind| &of_kind.records);

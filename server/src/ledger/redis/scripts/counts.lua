@@ -1,5 +1,5 @@
 -- How many stores each tenant has, and how many it may have.
--- KEYS[6] has of each tenant '<stores> <time>': how many stores it has, and until when, in microseconds of Redis time, its
+-- KEYS[4] has of each tenant '<stores> <time>': how many stores it has, and until when, in microseconds of Redis time, its
 -- earlier creates take up its rate (the theoretical arrival time of the generic cell rate algorithm).
 -- `counted` of meta is the last change that was counted, as '<epoch> <revision>'. A server of an older version writes
 -- without counting: what it has written is counted before the next write, from the log; from all records, where the log does
@@ -7,12 +7,12 @@
 local REPLAY, MINUTE = 1000, 60000000
 
 local function held(tenant)
-  local stores, till = string.match(redis.call('HGET', KEYS[6], tenant) or '', '^(%d+) (%d+)$')
+  local stores, till = string.match(redis.call('HGET', KEYS[4], tenant) or '', '^(%d+) (%d+)$')
   return tonumber(stores) or 0, tonumber(till) or 0
 end
 
 local function hold(tenant, stores, till)
-  redis.call('HSET', KEYS[6], tenant, string.format('%.0f %.0f', math.max(stores, 0), till))
+  redis.call('HSET', KEYS[4], tenant, string.format('%.0f %.0f', math.max(stores, 0), till))
 end
 
 -- The tenant of a record; nil if it has none, or cannot be read.
@@ -25,7 +25,7 @@ end
 
 -- Counts the changes after `from`. False if they do not say what they changed.
 local function replay(from)
-  local entries = redis.call('XRANGE', KEYS[3], string.format('%.0f-0', from + 1), '+', 'COUNT', REPLAY)
+  local entries = redis.call('XRANGE', KEYS[2], string.format('%.0f-0', from + 1), '+', 'COUNT', REPLAY)
   if #entries ~= revision - from then
     return false
   end
@@ -75,7 +75,7 @@ end
 -- Counts all records.
 local function recount()
   local counts = {}
-  each(KEYS[7], function(_, value)
+  each(KEYS[5], function(_, value)
     local mark, record = string.match(value, '^%d+ (%a) %S+ (.*)$')
     -- Most of the time is the decoding; a text has quotes with a backslash before them, so that this is the name of a field.
     if mark == 'L' and string.find(record, '"tenant"', 1, true) then
@@ -86,7 +86,7 @@ local function recount()
     end
   end)
   local tills = {}
-  each(KEYS[6], function(tenant, value)
+  each(KEYS[4], function(tenant, value)
     tills[tenant] = tonumber(string.match(value, '^%d+ (%d+)$')) or 0
     counts[tenant] = counts[tenant] or 0
   end)
@@ -110,7 +110,7 @@ end
 -- '-' for no limit. Nothing if it is not declared, and has to be.
 local function limits(tenant, quota)
   local stores, rate, tenants = string.match(quota, '^(%S+) (%S+) (%S+)$')
-  local mark, record = string.match(redis.call('HGET', KEYS[8], tenant) or '', '^%d+ (%a) %S+ (.*)$')
+  local mark, record = string.match(redis.call('HGET', KEYS[6], tenant) or '', '^%d+ (%a) %S+ (.*)$')
   if mark == 'L' then
     local read, known = pcall(cjson.decode, record)
     local own = read and type(known) == 'table' and known.limits

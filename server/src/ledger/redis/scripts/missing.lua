@@ -10,9 +10,9 @@ if known then
     return {'reused'}
   end
   if answer == '' then
-    return synced() or {'missing'}
+    return synced(ARGV[4] or '') or {'missing'}
   end
-  return synced() or {'repeated', answer}
+  return synced(ARGV[4] or '') or {'repeated', answer}
 end
 local current = redis.call('HGET', KEYS[2], ARGV[3])
 if current and string.match(current, '^%d+ (%a) ') ~= 'D' then

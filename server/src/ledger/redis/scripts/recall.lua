@@ -9,6 +9,6 @@ if digest ~= ARGV[3] then
   return {'reused'}
 end
 if answer == '' then
-  return synced() or {'nothing'}
+  return synced(ARGV[4] or '') or {'nothing'}
 end
-return synced() or {'found', answer}
+return synced(ARGV[4] or '') or {'found', answer}
