@@ -1,10 +1,12 @@
 //! Writes that come at the same moment go to Redis together: one script, one sync of its file, and an answer for each.
 //!
-//! A write never waits for others to come. While some are under way, those that come meanwhile are the next batch. So the
-//! first one has a batch of its own, and batches grow as Redis becomes the bottleneck.
+//! A write never waits for others to come. While a batch is under way, those that come meanwhile are the next one. So batches
+//! grow as Redis becomes the bottleneck. A second batch beside it would be of the first write that comes, and cost a sync of
+//! its own: it made fewer writes a second.
 
 use std::{
     collections::VecDeque,
+    mem,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
@@ -15,7 +17,7 @@ use sendstores_core::{
     admission::Terms,
     ledger::{Expected, LedgerError, OPERATION_WINDOW, Write, Written},
 };
-use tokio::{sync::oneshot, time::timeout};
+use tokio::{sync::oneshot, task::yield_now, time::timeout};
 
 use super::{
     RedisLedger, Shared, admission, digest,
@@ -25,9 +27,6 @@ use super::{
     reply::{self, Reply, unexpected},
 };
 use crate::ledger::record;
-
-/// How many batches are under way: one is executed while the next is on its way.
-const UNDER_WAY: usize = 2;
 
 /// How many writes go together at most. Redis does nothing else meanwhile, some 50 µs for each.
 const MOST: usize = 64;
@@ -39,7 +38,8 @@ pub(super) struct Batches(Mutex<Waiting>);
 #[derive(Default)]
 struct Waiting {
     writes: VecDeque<Pending>,
-    under_way: usize,
+    /// Whether a task sends batches. It goes on until it finds none.
+    sending: bool,
 }
 
 /// A write that waits, and who waits for its answer.
@@ -52,22 +52,20 @@ struct Pending {
     answer: oneshot::Sender<Result<Reply, LedgerError>>,
 }
 
-/// The place of a task that sends batches; given back however the task ends.
-struct Place {
+/// The one that sends batches; how ever its task ends, another may take its place.
+struct Sender {
     ledger: RedisLedger,
-    taken: bool,
+    sending: bool,
 }
 
 // === impl Batches ===
 
 impl Batches {
-    /// Returns whether there is a place for a task that sends batches. It is taken then.
+    /// Returns whether the caller has to start a sender, because there is none.
     fn add(&self, write: Pending) -> bool {
         let mut waiting = self.waiting();
         waiting.writes.push_back(write);
-        let free = waiting.under_way < UNDER_WAY;
-        waiting.under_way += usize::from(free);
-        free
+        !mem::replace(&mut waiting.sending, true)
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
@@ -88,32 +86,32 @@ impl Waiting {
     }
 }
 
-// === impl Place ===
+// === impl Sender ===
 
-impl Place {
-    /// The next batch. If there is none the place is given back in the same moment, so that who comes later finds it free.
-    fn next(&mut self) -> Option<Vec<Pending>> {
-        let mut waiting = self.ledger.shared.batches.waiting();
-        let batch = waiting.next();
-        if batch.is_empty() {
-            waiting.under_way -= 1;
-            self.taken = false;
-            return None;
-        }
-        Some(batch)
-    }
-
+impl Sender {
     async fn send_all(mut self) {
-        while let Some(batch) = self.next() {
+        loop {
+            // Whose answers the last batch brought, and whose requests were read together, add their writes before the next.
+            yield_now().await;
+            let Some(batch) = self.next() else { return };
             self.ledger.send(batch).await;
         }
     }
+
+    /// The next batch. If there is none, who comes later finds no sender from this moment on, and starts one.
+    fn next(&mut self) -> Option<Vec<Pending>> {
+        let mut waiting = self.ledger.shared.batches.waiting();
+        let batch = waiting.next();
+        self.sending = !batch.is_empty();
+        waiting.sending = self.sending;
+        self.sending.then_some(batch)
+    }
 }
 
-impl Drop for Place {
+impl Drop for Sender {
     fn drop(&mut self) {
-        if self.taken {
-            self.ledger.shared.batches.waiting().under_way -= 1;
+        if self.sending {
+            self.ledger.shared.batches.waiting().sending = false;
         }
     }
 }
@@ -183,7 +181,7 @@ impl RedisLedger {
         let write = Pending { epoch, begun: Instant::now(), keys, args, answer };
         if self.shared.batches.add(write) {
             // A task of its own, since a caller may leave while others wait for the same batch.
-            tokio::spawn(Place { ledger: self.clone(), taken: true }.send_all());
+            tokio::spawn(Sender { ledger: self.clone(), sending: true }.send_all());
         }
         let late = || LedgerError::Unavailable("no answer in time".to_owned());
         timeout(self.shared.config.command_timeout, answered).await.map_err(|_| late())?.map_err(|_| late())?
