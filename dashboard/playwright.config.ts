@@ -2,8 +2,11 @@ import { defineConfig } from "@playwright/test";
 
 export default defineConfig({
   testDir: "tests",
-  // That one needs a real cluster.
-  testIgnore: process.env["STORY_SERVER"] ? [] : ["story/**"],
+  // These need a real cluster.
+  testIgnore: [
+    ...(process.env["STORY_SERVER"] ? [] : ["story/**"]),
+    ...(process.env["MERCHANT_SHOP"] ? [] : ["merchant/**"]),
+  ],
   outputDir: "../.dev/dashboard/results",
   // One server and one Redis for all, so that the tests follow each other.
   workers: 1,
