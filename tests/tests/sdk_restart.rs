@@ -17,7 +17,7 @@ use sendstores_tests::{
     redis::RedisServer,
     server::{Server, ServerOptions},
     steps,
-    wait::{DEADLINE, until},
+    wait::{DEADLINE, until, within},
 };
 
 /// Counts the beginnings and the ends of interruptions.
@@ -52,20 +52,23 @@ impl Interruptions {
 
 /// The next event that is no heartbeat, as words.
 async fn next(watch: &mut Watch) -> String {
-    loop {
-        let event = tokio::time::timeout(DEADLINE, watch.next()).await.expect("in time");
-        match event.expect("an event").expect("no error").event {
-            Seen::Heartbeat { .. } => {}
-            Seen::Snapshot(store) => return format!("snapshot {} {:?}", store.id, store.state()),
-            Seen::Changed(store) => return format!("changed {} {:?}", store.id, store.state()),
-            Seen::Removed { id, .. } => return format!("removed {id}"),
-            other => return format!("{other:?}"),
+    let next = async {
+        loop {
+            match watch.next().await.expect("an event").expect("no error").event {
+                Seen::Heartbeat { .. } => {}
+                Seen::Snapshot(store) => return format!("snapshot {} {:?}", store.id, store.state()),
+                Seen::Changed(store) => return format!("changed {} {:?}", store.id, store.state()),
+                Seen::Removed { id, .. } => return format!("removed {id}"),
+                other => return format!("{other:?}"),
+            }
         }
-    }
+    };
+    within("an event that is no heartbeat", next).await
 }
 
 async fn synced(watch: &mut Watch) {
-    while !next(watch).await.starts_with("Synced") {}
+    let synced = async { while !next(watch).await.starts_with("Synced") {} };
+    within("all stores", synced).await;
 }
 
 async fn restarted(options: &ServerOptions, server: Server) -> Server {
@@ -90,16 +93,18 @@ async fn a_watch_goes_on_after_its_server_was_killed() {
         client.create(CreateStore::new().id(id)).await.expect("created, however often it took");
         client.delete(id).await.expect("accepted");
         // Changes of the stores before may come first: the server writes that it has no cluster.
-        loop {
-            let event = tokio::time::timeout(DEADLINE, watch.next()).await.expect("in time");
-            let event = event.expect("an event").expect("no error");
-            let Seen::Changed(store) = &event.event else { continue };
-            assert!(event.revision > last, "a change came twice or late: {event:?}");
-            last = event.revision;
-            if store.id == id {
-                break;
+        let changed = async {
+            loop {
+                let event = watch.next().await.expect("an event").expect("no error");
+                let Seen::Changed(store) = &event.event else { continue };
+                assert!(event.revision > last, "a change came twice or late: {event:?}");
+                last = event.revision;
+                if store.id == id {
+                    return;
+                }
             }
-        }
+        };
+        within(id, changed).await;
     }
     let (began, ended) = interruptions.counts();
     assert!(began >= 3 && began == ended, "{began} began, {ended} ended");

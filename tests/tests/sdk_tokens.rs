@@ -6,19 +6,21 @@ use sendstores_tests::{
     redis::RedisServer,
     server::ServerOptions,
     tokens::{make_token, token_command, token_id},
-    wait::{DEADLINE, within},
+    wait::within,
 };
 
 /// The id of the next store that is reported.
 async fn next_store(watch: &mut Watch) -> String {
-    loop {
-        let event = tokio::time::timeout(DEADLINE, watch.next()).await.expect("in time");
-        match event.expect("an event").expect("no error").event {
-            Event::Snapshot(store) | Event::Changed(store) => return store.id,
-            Event::Reset => unreachable!("the history is whole"),
-            _ => {}
+    let next = async {
+        loop {
+            match watch.next().await.expect("an event").expect("no error").event {
+                Event::Snapshot(store) | Event::Changed(store) => return store.id,
+                Event::Reset => unreachable!("the history is whole"),
+                _ => {}
+            }
         }
-    }
+    };
+    within("a store", next).await
 }
 
 #[tokio::test]

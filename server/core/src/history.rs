@@ -198,6 +198,7 @@ impl FromIterator<HistoryEntry> for History {
     fn from_iter<I: IntoIterator<Item = HistoryEntry>>(entries: I) -> Self {
         let mut history = Self::default();
         entries.into_iter().for_each(|entry| history.push(entry));
+        history.0.shrink_to_fit();
         history
     }
 }

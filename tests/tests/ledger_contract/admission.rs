@@ -95,12 +95,13 @@ async fn creates_of_a_minute_are_limited_and_one_more_is_admitted_in_time<W: Wor
     let mut admitted = 0;
     let refused = loop {
         match created(&ledger, "acme", &format!("store-{admitted}"), &rate).await {
-            Ok(_) => admitted += 1,
+            // One more each second that this takes.
+            Ok(_) if admitted < 120 => admitted += 1,
+            Ok(_) => panic!("the rate is never refused"),
             Err(error) => break error,
         }
     };
-    // One more each second that this took.
-    assert!((60..120).contains(&admitted), "{admitted}");
+    assert!(admitted >= 60, "{admitted}");
     let LedgerError::NotAdmitted(Denial::Rate { most: 60, retry_after }) = refused else { panic!("{refused:?}") };
     assert!(!retry_after.is_zero() && retry_after <= Duration::from_secs(1), "{retry_after:?}");
     created(&ledger, "bolt", "store-bolt", &rate).await.expect("others are not affected");

@@ -23,10 +23,7 @@ use sendstores_client::{
     v1::{ListRequest, failure::Reason},
 };
 use sendstores_core::Event;
-use sendstores_tests::{
-    steps,
-    wait::{DEADLINE, within},
-};
+use sendstores_tests::{steps, wait::within};
 
 /// A server, and what its cluster does.
 enum Subject {
@@ -168,21 +165,24 @@ async fn watch(client: &Client, states: &[State]) -> Watch {
 
 /// The next event but heartbeats, as words.
 async fn next(watch: &mut Watch) -> String {
-    loop {
-        let event = tokio::time::timeout(DEADLINE, watch.next()).await.expect("in time");
-        let event = event.expect("an event").expect("no error");
-        return match event.event {
-            Seen::Heartbeat { .. } => continue,
-            Seen::Snapshot(store) => format!("snapshot {} {:?}", store.id, store.state()),
-            Seen::Changed(store) => {
-                assert_eq!(store.revision, event.revision);
-                format!("changed {} {:?}", store.id, store.state())
-            }
-            Seen::Removed { id, .. } => format!("removed {id}"),
-            Seen::Synced { stores } => format!("synced {stores}"),
-            other => format!("{other:?}"),
-        };
-    }
+    let next = async {
+        loop {
+            let event = watch.next().await;
+            let event = event.expect("an event").expect("no error");
+            return match event.event {
+                Seen::Heartbeat { .. } => continue,
+                Seen::Snapshot(store) => format!("snapshot {} {:?}", store.id, store.state()),
+                Seen::Changed(store) => {
+                    assert_eq!(store.revision, event.revision);
+                    format!("changed {} {:?}", store.id, store.state())
+                }
+                Seen::Removed { id, .. } => format!("removed {id}"),
+                Seen::Synced { stores } => format!("synced {stores}"),
+                other => format!("{other:?}"),
+            };
+        }
+    };
+    within("an event that is no heartbeat", next).await
 }
 
 async fn all<const N: usize>(watch: &mut Watch) -> [String; N] {

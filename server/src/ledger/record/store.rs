@@ -188,8 +188,8 @@ impl Stored for Store {
             url: form.url.into_owned(),
             state: kept("state", &form.state, State::kept)?,
             failure: form.failure.map(TryInto::try_into).transpose()?,
-            steps: form.steps.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
-            evidence: form.evidence.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
+            steps: all(form.steps)?,
+            evidence: all(form.evidence)?,
             history: form.history.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
             generation: form.generation,
             observed_generation: form.observed_generation,
@@ -204,6 +204,13 @@ impl Stored for Store {
             unknown: None,
         })
     }
+}
+
+/// Without room for more: the records of many stores are kept, and their forms took more room.
+fn all<R: TryInto<T, Error = String>, T>(records: Vec<R>) -> Result<Vec<T>, String> {
+    let mut all: Vec<T> = records.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?;
+    all.shrink_to_fit();
+    Ok(all)
 }
 
 // === impl FailureRecord ===

@@ -18,7 +18,7 @@ const LEVELS: [&str; 6] = [
 ];
 /// What the scripts of the image say. They know nothing of shoppers.
 const OWN: [&str; 4] = ["seed-content: ", "startup: ", "wp-config: ", "mail not sent: this store has no mail server"];
-/// Exceptions whose text PHP writes, mostly: names of code, and values in quotes.
+/// Exceptions of PHP itself. A plugin may throw them, too, with a text of its own.
 const OF_PHP: [&str; 8] = [
     "Error",
     "TypeError",
@@ -30,14 +30,31 @@ const OF_PHP: [&str; 8] = [
     "UnhandledMatchError",
 ];
 /// What PHP's own messages begin with. A plugin may report texts of its own at the same levels.
-const TEXTS_OF_PHP: [&str; 34] = [
+const TEXTS_OF_PHP: [&str; 59] = [
     "A non-numeric value",
     "Allowed memory size",
     "Array to string conversion",
     "Attempt to ",
     "Automatic conversion",
     "Call to ",
-    "Cannot ",
+    "Cannot access ",
+    "Cannot assign ",
+    "Cannot call abstract ",
+    "Cannot call constructor",
+    "Cannot call private ",
+    "Cannot call protected ",
+    "Cannot create dynamic property",
+    "Cannot declare ",
+    "Cannot instantiate ",
+    "Cannot modify header information",
+    "Cannot modify protected ",
+    "Cannot modify readonly ",
+    "Cannot pass parameter",
+    "Cannot redeclare ",
+    "Cannot traverse ",
+    "Cannot unpack ",
+    "Cannot unset ",
+    "Cannot use ",
     "Class ",
     "Constant ",
     "Creation of dynamic property",
@@ -55,14 +72,22 @@ const TEXTS_OF_PHP: [&str; 34] = [
     "Maximum function nesting level",
     "Methods with the same name",
     "Module ",
+    "Modulo by zero",
+    "Named parameter",
+    "Object of class ",
     "Optional parameter",
     "Out of memory",
     "PHP Startup",
     "Return type of ",
+    "Return value must be ",
     "String offset ",
+    "Too few arguments to function ",
     "Trait ",
     "Trying to access array offset",
     "Undefined ",
+    "Unhandled match case",
+    "Unknown named parameter",
+    "Unsupported operand types",
     "Using $this ",
     "syntax error",
 ];
@@ -183,7 +208,7 @@ fn is_frame(part: &str) -> bool {
 fn without_text(text: &str) -> String {
     let place = || text.rfind(" in /").and_then(|at| text.get(at..)).unwrap_or_default();
     match text.strip_prefix("Uncaught ").and_then(|rest| rest.split_once(": ")) {
-        Some((class, _)) if OF_PHP.contains(&class) => text.to_owned(),
+        Some((class, own)) if OF_PHP.contains(&class) && (is_of_php(own) || is_of_arguments(own)) => text.to_owned(),
         Some((class, _)) => format!("Uncaught {class}: {CUT}{}", place()),
         None if is_of_php(text) => text.to_owned(),
         None => format!("{CUT}{}", place()),
@@ -194,6 +219,13 @@ fn is_of_php(text: &str) -> bool {
     let call = text.split_once('(').map(|(name, _)| name).filter(|name| is_name(name));
     let is_call = call.is_some_and(|name| FUNCTIONS.iter().any(|function| name.starts_with(function)));
     is_call || TEXTS_OF_PHP.iter().any(|beginning| text.starts_with(beginning))
+}
+
+/// `ship(): Argument #1 ($to) must be`, `Acme\\Rates::of(): Return value must be`: of any function, by PHP.
+fn is_of_arguments(text: &str) -> bool {
+    let Some((function, rest)) = text.split_once("(): ") else { return false };
+    let is_function = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'\\' | b':');
+    function.bytes().all(is_function) && (rest.starts_with("Argument #") || rest.starts_with("Return value must be "))
 }
 
 fn is_name(text: &str) -> bool {
@@ -255,6 +287,10 @@ mod tests {
             "PHP Warning:  mail to 'Jane O'Hara' failed in /srv/x.php on line 3",
             "PHP Warning:  file_get_contents(https://api.example.com/?name=Jane+Doe): Failed to open stream in /srv/x.php",
             "PHP Fatal error:  Uncaught Exception: no route to Jane Doe in Main Street in /srv/x.php:3",
+            "PHP Fatal error:  Uncaught Error: no route to Jane Doe, Main Street in /srv/x.php:3",
+            "PHP Fatal error:  Uncaught ValueError: Jane Doe(): Argument #1 in /srv/x.php:3",
+            "PHP Warning:  Cannot deliver to Jane Doe, 12 Main Street in /srv/x.php on line 3",
+            "PHP Warning:  Cannot call Jane Doe in /srv/x.php on line 3",
             "PHP Fatal error:  Uncaught App\\Rates\\Failed: Jane in /srv/x.php:3\\nStack trace:\\n#0 Jane Doe",
             "PHP Notice:  Undefined array key \"Jane Doe",
             "PHP Warning:  call of +15550100 from 198.51.100.7 by jane@example.com",

@@ -37,3 +37,14 @@ add_action(
 		}
 	}
 );
+
+// WooCommerce's page of payments has the script of Stripe loaded, for a provider that is not installed. What loads it leaves a script
+// alone that is there already, and the browser does not ask for one of this type.
+add_action(
+	'admin_print_scripts-woocommerce_page_wc-settings',
+	static function () {
+		if ( ! class_exists( 'WC_Payments' ) && 'checkout' === ( $_GET['tab'] ?? '' ) ) {
+			echo '<script type="text/plain" src="https://connect-js.stripe.com/v1.0/connect.js"></script>', "\n";
+		}
+	}
+);
