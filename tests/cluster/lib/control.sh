@@ -18,6 +18,7 @@ up() {
 	start_supervisor
 	start_control_plane
 	if [[ $LIGHT == yes ]]; then up_light; else up_node; fi
+	start_s3
 	touch "$STATE/ready"
 	say "cluster $NAME is up: $(summary)"
 }

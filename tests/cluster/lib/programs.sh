@@ -52,6 +52,7 @@ build_all() {
 		github.com/containerd/containerd/v2/cmd/{containerd,containerd-shim-runc-v2,ctr} \
 		github.com/cloudnativelabs/kube-router/v2/cmd/kube-router github.com/coredns/coredns \
 		sigs.k8s.io/kwok/cmd/kwok ./pause ./forward ./ociimage
+	MODULE=s3 compile "$new" "versitygw" github.com/versity/versitygw/cmd/versitygw
 	compile "$new" "Traefik" github.com/traefik/traefik/v3/cmd/traefik
 	local name
 	for name in "${COMPONENTS[@]}"; do ln -sf node "$new/$name"; done
@@ -62,11 +63,11 @@ build_all() {
 	say "programs are ready in $BIN"
 }
 
-# compile FOLDER WHAT PACKAGE...
+# compile FOLDER WHAT PACKAGE...: those of the module of all, or of $MODULE beside it.
 compile() {
 	local folder=$1 what=$2 log=$1/build.log pid
 	shift 2
-	(cd "$PROGRAMS" && exec nice -n 5 go build -v "${BUILD_FLAGS[@]}" -o "$folder/" "$@") >"$log" 2>&1 8>&- 9>&- &
+	(cd "$PROGRAMS/${MODULE:-}" && exec nice -n 5 go build -v "${BUILD_FLAGS[@]}" -o "$folder/" "$@") >"$log" 2>&1 8>&- 9>&- &
 	pid=$!
 	while kill -0 "$pid" 2>/dev/null; do
 		say "  $what: $(grep -vc ' ' "$log" || true) packages compiled, now $(grep -v ' ' "$log" | tail -1)"

@@ -16,6 +16,7 @@ print_env() {
 		VOLUMES_DIR="$STATE/volumes" AUDIT_LOG="$STATE/audit.log" CLUSTER_BIN="$BIN"; do
 		printf '%s=%q\n' "${pair%%=*}" "${pair#*=}"
 	done
+	s3_env
 }
 
 status() {
