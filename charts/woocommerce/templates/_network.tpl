@@ -30,3 +30,18 @@
 []
 {{- end -}}
 {{- end }}
+
+{{/* One egress rule to a network (cidr, except, ports). */}}
+{{- define "store.openTo" -}}
+- to:
+    - ipBlock:
+        cidr: {{ .cidr | quote }}
+        {{- with concat (include "store.notInternet" . | fromJsonArray) (.except | default list) | uniq | sortAlpha }}
+        except:
+          {{- toYaml . | nindent 10 }}
+        {{- end }}
+  ports:
+    {{- range .ports }}
+    - {protocol: TCP, port: {{ int . }}}
+    {{- end }}
+{{- end }}

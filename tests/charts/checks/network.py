@@ -67,6 +67,26 @@ def application_finds_dns_and_database(objects: list[dict]) -> list[str]:
     return found
 
 
+def backups_reach_database_and_repository_alone(objects: list[dict]) -> list[str]:
+    """With a way to a repository. The application has no such way."""
+    by_name, found = policies(objects), []
+    if "backup" not in by_name:
+        return ["the database lets a Job in that is closed otherwise"] if "mysql-backup" in by_name else []
+    jobs = {"matchLabels": {"app.kubernetes.io/name": "backup", "app.kubernetes.io/instance": "store"}}
+    database = {"podSelector": {"matchLabels": jobs["matchLabels"] | {"app.kubernetes.io/name": "mysql"}}}
+    job, door = by_name["backup"], by_name["mysql-backup"]
+    labels = {item["metadata"]["labels"]["app.kubernetes.io/component"] for item in objects
+              if item["metadata"]["name"] in ("backup", "mysql-backup")}
+    found += [] if labels == {"backup"} else [f"components {labels}"]
+    found += [] if job["podSelector"] == jobs and sorted(job["policyTypes"]) == ["Egress", "Ingress"] and not job.get("ingress") else ["the Job is open"]
+    inside = [rule for rule in job["egress"] if rule["to"] == [database]]
+    found += [] if [rule["ports"] for rule in inside] == [[{"protocol": "TCP", "port": 3306}]] else ["no way to the database"]
+    wanted = [{"from": [{"podSelector": jobs}], "ports": [{"protocol": "TCP", "port": 3306}]}]
+    found += [] if door["ingress"] == wanted and door["podSelector"] == database["podSelector"] else [f"the database lets in {door['ingress']}"]
+    shared = [rule for rule in job["egress"] if rule in by_name["wordpress"]["egress"] and "ipBlock" in rule["to"][0]]
+    return found + [f"the application reaches {rule['to']}, too" for rule in shared]
+
+
 def internet_is_never_the_inside(objects: list[dict]) -> list[str]:
     found = []
     for name, policy in policies(objects).items():
@@ -90,4 +110,4 @@ def closed_store_lets_no_ingress_in(objects: list[dict]) -> list[str]:
 
 
 RULES = [each_pod_has_a_closed_policy, no_rule_means_everybody, database_serves_the_application_alone,
-         application_finds_dns_and_database, internet_is_never_the_inside, closed_store_lets_no_ingress_in]
+         application_finds_dns_and_database, backups_reach_database_and_repository_alone, internet_is_never_the_inside, closed_store_lets_no_ingress_in]

@@ -1,4 +1,4 @@
-"""What a store needs of a ResourceQuota, an update included, summed from the rendered objects."""
+"""What a store needs of a ResourceQuota, an update and a backup at once included, summed from the rendered objects."""
 
 import re
 from fractions import Fraction
@@ -9,6 +9,8 @@ from .security import containers, pods
 UNITS = {"": 1, "m": Fraction(1, 1000), "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 FIELDS = ["requests.cpu", "requests.memory", "limits.cpu", "limits.memory", "pods", "persistentvolumeclaims",
           "requests.storage", "services"]
+# The Job of a backup, which the control plane makes.
+BACKUP = {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"cpu": "1", "memory": "256Mi"}}
 
 
 def quantity(text: str) -> Fraction:
@@ -27,6 +29,10 @@ def totals(objects: list[dict]) -> dict[str, Fraction]:
             for side in ("requests", "limits"):
                 for what, amount in container["resources"][side].items():
                     sums[f"{side}.{what}"] += at_once * quantity(amount)
+    sums["pods"] += 1
+    for side, amounts in BACKUP.items():
+        for what, amount in amounts.items():
+            sums[f"{side}.{what}"] += quantity(amount)
     claims = [item for item in objects if item["kind"] == "PersistentVolumeClaim"]
     claims += [claim for item in objects for claim in (item.get("spec") or {}).get("volumeClaimTemplates", [])]
     for claim in claims:

