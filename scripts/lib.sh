@@ -103,7 +103,7 @@ use_server() {
 
 gone() { ! running "$1"; }
 
-# image_archives: where images/build keeps the two images of a store, a line each.
+# image_archives: where images/build keeps the images of a store and that of its backups, a line each.
 image_archives() {
   local name image
   while read -r name; do

@@ -24,16 +24,16 @@ prune() {
     xargs -r -d '\n' rm -f
 }
 
-# write_values FILE KEY=IMAGE:TAG...: a values file for the chart that names images.
+# write_values FILE SECTION.KEY=IMAGE:TAG...: a values file for the chart that names images; those of a section one after the other.
 write_values() {
-  local file=$1 image key tag
+  local file=$1 image key tag section=''
   shift
   mkdir -p "${file%/*}"
   {
-    echo 'images:'
     for image in "$@"; do
       key=${image%%=*} tag=${image##*:} image=${image#*=}
-      printf '  %s: {repository: localhost/sendstores/%s, tag: "%s", pullPolicy: IfNotPresent}\n' "$key" "${image%:*}" "$tag"
+      [[ ${key%.*} == "$section" ]] || { section=${key%.*} && echo "$section:"; }
+      printf '  %s: {repository: localhost/sendstores/%s, tag: "%s", pullPolicy: IfNotPresent}\n' "${key#*.}" "${image%:*}" "$tag"
     done
   } >"$file.new"
   mv "$file.new" "$file"

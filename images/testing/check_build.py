@@ -61,13 +61,15 @@ class Builder:
 def whatever_goes_in_is_in_the_names(store):
     builder = Builder(store)
     changes = [
-        ("DEBIAN_RELEASE", lambda: builder.pin("DEBIAN_RELEASE", "another"), "no", (True, True)),
-        ("PACKAGES_AS_OF", lambda: builder.pin("PACKAGES_AS_OF", "2099-01-01"), "no", (True, True)),
-        ("lib/base.sh", lambda: builder.append("lib/base.sh"), "no", (True, True)),
-        ("DEBIAN_IMAGE", lambda: builder.pin("DEBIAN_IMAGE", "docker.io/library/debian:other"), "yes", (True, True)),
-        ("lib/context.sh", lambda: builder.append("lib/context.sh"), "yes", (True, True)),
-        ("lib/vendor.sh", lambda: builder.append("lib/vendor.sh"), "yes", (True, False)),
-        ("lib/common.sh", lambda: builder.append("lib/common.sh"), "yes", (False, False)),
+        ("DEBIAN_RELEASE", lambda: builder.pin("DEBIAN_RELEASE", "another"), "no", (True, True, True)),
+        ("PACKAGES_AS_OF", lambda: builder.pin("PACKAGES_AS_OF", "2099-01-01"), "no", (True, True, True)),
+        ("lib/base.sh", lambda: builder.append("lib/base.sh"), "no", (True, True, True)),
+        ("DEBIAN_IMAGE", lambda: builder.pin("DEBIAN_IMAGE", "docker.io/library/debian:other"), "yes", (True, True, True)),
+        ("lib/context.sh", lambda: builder.append("lib/context.sh"), "yes", (True, True, True)),
+        ("lib/vendor.sh", lambda: builder.append("lib/vendor.sh"), "yes", (True, False, False)),
+        ("lib/restic.sh", lambda: builder.append("lib/restic.sh"), "yes", (False, False, True)),
+        ("the version of restic", lambda: builder.append("backup/restic/go.mod"), "yes", (False, False, True)),
+        ("lib/common.sh", lambda: builder.append("lib/common.sh"), "yes", (False, False, False)),
     ]
     before = builder.names("no")
     wrong = []

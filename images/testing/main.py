@@ -8,6 +8,7 @@ import sys
 import time
 import traceback
 
+import check_backup
 import check_bootstrap
 import check_build
 import check_capacity
@@ -25,7 +26,7 @@ from store import Store
 
 CHECKS = [*check_build.CHECKS, *check_capacity.CHECKS, *check_bootstrap.CHECKS, *check_capacity.RUNNING_CHECKS,
           *check_shop.CHECKS, *check_merchant.CHECKS, *check_lists.CHECKS, *check_content.CHECKS, *check_update.CHECKS, *check_gate.CHECKS, *check_crashes.CHECKS, *check_snapshot.CHECKS,
-          *check_upgrade.CHECKS]
+          *check_upgrade.CHECKS, *check_backup.CHECKS]
 
 
 def load(work, cache, names):
@@ -79,8 +80,9 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--work", required=True)
     parser.add_argument("--cache", required=True)
-    parser.add_argument("names", nargs=2)
+    parser.add_argument("names", nargs=3)
     parser.add_argument("only", nargs="*")
+    parser.add_argument("--s3", required=True, help="versitygw, which the checks of backups store in")
     options = parser.parse_args()
     known = [check.__name__ for check in CHECKS]
     unknown = [name for name in options.only if name not in known]
@@ -92,6 +94,7 @@ def main():
     shutil.rmtree(store_folder, ignore_errors=True)
     roots, configs = load(options.work, options.cache, options.names)
     store = Store(store_folder, roots, configs)
+    store.s3_program = options.s3
     try:
         return run(store, options.only)
     finally:

@@ -19,7 +19,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--work", required=True)
     parser.add_argument("--cache", required=True)
-    parser.add_argument("names", nargs=2)
+    parser.add_argument("names", nargs=3)
     parser.add_argument("file")
     options = parser.parse_args()
     folder = os.path.join(options.work, "store")

@@ -39,6 +39,14 @@ class Container:
         with open(self.log_path, "ab") as log:
             self.runc("run", "--detach", "--bundle", self.folder, self.name, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
+    def start_attached(self):
+        """As a process whose exit code is the container's; both are gone when it has ended."""
+        with open(os.path.join(self.folder, "config.json"), "w") as file:
+            json.dump(self.spec, file)
+        with open(self.log_path, "ab") as log:
+            return subprocess.Popen(["runc", "--root", self.state, "run", "--bundle", self.folder, self.name],
+                                    stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
     def join(self, number):
         """A way between the test and a container with a network of its own; returns the container's address."""
         own, other, pair = f"10.1.{number}.2", f"10.1.{number}.1", f"pod{number}"

@@ -56,14 +56,20 @@ def _name_images(chart: str, values: Path, images: dict[str, str]) -> None:
     if not images:
         return
     text = values.read_text()
-    of_store = json.dumps({name: _split(images[name]) for name in ("woocommerce", "mysql")})
+    values_of_store = of_store({name: _split(image) for name, image in images.items()})
     if chart == "woocommerce":
-        text = set_value(text, "images", of_store)
+        text = set_value(text, "images", json.dumps(values_of_store["images"]))
+        text = set_value(text, "backup.image", json.dumps(values_of_store["backup"]["image"]))
     else:
         for key, value in _split(images["server"]).items():
             text = set_value(text, f"image.{key}", json.dumps(value))
-        text = set_value(text, "store.values", f'{{"images": {of_store}}}')
+        text = set_value(text, "store.values", json.dumps(values_of_store))
     values.write_text(text)
+
+
+def of_store(values: dict[str, dict]) -> dict:
+    """Values of charts/woocommerce that name the images of a store, and that of its backups."""
+    return {"images": {name: values[name] for name in ("woocommerce", "mysql")}, "backup": {"image": values["backup"]}}
 
 
 def _split(image: str) -> dict[str, str]:

@@ -39,6 +39,11 @@ def server(helm: bytes) -> dict[str, bytes]:
             "usr/local/bin/sendstores-server": b"\x7fELF"}
 
 
+def backup(restic: bytes) -> dict[str, bytes]:
+    """What the image of backups has; a program that Go has built stands for restic."""
+    return {"var/lib/dpkg/status": STATUS.encode(), "usr/local/bin/restic": restic}
+
+
 def layer(files: dict[str, bytes]) -> bytes:
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as tar:

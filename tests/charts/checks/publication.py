@@ -63,11 +63,12 @@ class Published:
 
     def __init__(self, crane: str, address: str, folder: Path):
         self.crane, self.address, self.folder = crane, address, folder
-        self.archives = {name: folder / f"{name}.tar" for name in ("server", "woocommerce", "mysql")}
+        self.archives = {name: folder / f"{name}.tar" for name in ("server", "woocommerce", "mysql", "backup")}
         old, new = made.layer(made.shop("1.0")), made.layer(made.shop("11.0.1"))
         made.docker_archive(self.archives["server"], made.layer(made.server(Path(crane).read_bytes())))
         made.oci_archive(self.archives["woocommerce"], old, new)
         made.oci_archive(self.archives["mysql"], made.layer({"var/lib/dpkg/status": made.STATUS.encode()}))
+        made.oci_archive(self.archives["backup"], made.layer(made.backup(Path(crane).read_bytes())))
         self.printed = self.publish("first")
         self.list = json.loads((folder / "first/published.json").read_text())
         self.images = {one["name"].rpartition("/")[2]: f"{one['name']}@{one['digest']}" for one in self.list if "sbom" in one}
@@ -107,7 +108,7 @@ def what_is_printed_is_in_the_registry(published: Published) -> list[str]:
         tag = f"{one['name']}:{published.version}"
         digest = run(published.crane, "digest", tag).strip()
         found += [] if digest == one["digest"] else [f"{tag} is {digest}"]
-    return found if len(published.list) == 5 else [f"{len(published.list)} were published"]
+    return found if len(published.list) == 6 else [f"{len(published.list)} were published"]
 
 
 def images_are_what_the_archives_have(published: Published) -> list[str]:
@@ -120,7 +121,7 @@ def images_are_what_the_archives_have(published: Published) -> list[str]:
             with tarfile.open(exported.name) as tar:
                 got = {member.name: tar.extractfile(member).read() for member in tar if member.isfile()}
         wanted = {"server": made.server(Path(published.crane).read_bytes()), "woocommerce": made.shop("11.0.1"),
-                  "mysql": {"var/lib/dpkg/status": made.STATUS.encode()}}[name]
+                  "mysql": {"var/lib/dpkg/status": made.STATUS.encode()}, "backup": made.backup(Path(published.crane).read_bytes())}[name]
         found += [] if got == wanted else [f"{name} has {sorted(got)}"]
     return found
 
@@ -183,6 +184,7 @@ def bills_name_what_is_inside(published: Published) -> list[str]:
         "woocommerce": ["pkg:deb/debian/libc6@2.41-12%2Bdeb13u2?arch=amd64&distro=debian-13", "pkg:generic/wordpress@7.1.1",
                         "pkg:generic/wp-cli@", "pkg:generic/woocommerce@11.0.1", "pkg:generic/storefront@1.5"],
         "mysql": ["pkg:deb/debian/libc6@"],
+        "backup": ["pkg:deb/debian/libc6@", "pkg:golang/github.com/google/go-containerregistry@v"],
         "sendstores": ["pkg:cargo/sendstores-cli@", "pkg:cargo/tokio@"],
     }
     refused = ["/vim@", "woocommerce@1.0", "woocommerce@3", "pkg:cargo/insta@", "pkg:cargo/sendstores-tests@"]
@@ -237,6 +239,8 @@ def a_chart_names_its_images(helm: str, published: Published) -> list[str]:
     for name in ("woocommerce", "mysql"):
         image = "@".join(stores["images"][name][key] for key in ("repository", "digest"))
         found += [] if image == published.images[name] else [f"stores have {image}"]
+    image = "@".join(stores["backup"]["image"][key] for key in ("repository", "digest"))
+    found += [] if image == published.images["backup"] else [f"backups have {image}"]
     return found + a_store_names_its_images(helm, published)
 
 
