@@ -9,7 +9,7 @@ succeed() {
   exit 0
 }
 
-# fail REASON MESSAGE: ends the Job. In a subshell it ends that, and whoever waits for it finds the answer written.
+# fail REASON MESSAGE: ends the Job. In a subshell it ends that; the script around it finds the answer written.
 fail() {
   trap - ERR TERM
   # The first answer counts: what fails because of it has nothing to add.

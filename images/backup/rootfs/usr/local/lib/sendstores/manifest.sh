@@ -51,7 +51,7 @@ write_manifest() {
                  woocommerce_version: $woocommerce, woocommerce_db_version: $woocommerce_db}}' >"$2"
 }
 
-# The pod that serves the shop notes it on the volume; one of an image that does not leaves it empty.
+# From a note that the shop's pod may leave on the volume. The database does not have it: empty without a note.
 wordpress_version() {
   local note=$content/.sendstores/wordpress-version
   [[ ! -r $note ]] || head -c 20 "$note" | tr -cd '0-9A-Za-z.-'
