@@ -30,9 +30,10 @@ cluster_programs() {
 start_cluster() {
   values=$root/charts/woocommerce/values-local.yaml,${SENDSTORES_IMAGE_VALUES:-$dev/values-images.yaml}
   if [[ $cluster_kind == local ]]; then
-    "$local_cluster" up --name dev
+    "$local_cluster" up --name dev --s3
     eval "$("$local_cluster" env --name dev)"
     kubeconfig=$KUBECONFIG
+    open_backups
     programs_folder=$CLUSTER_BIN
     helm=$programs_folder/helm
     store_url="http://{id}.localhost:$SENDSTORES_INGRESS_PORT"
@@ -46,6 +47,15 @@ start_cluster() {
   for name in cluster_kind kubeconfig values helm programs_folder store_url; do
     printf '%s=%q\n' "$name" "${!name}"
   done >"$dev/cluster.env"
+}
+
+# Backups of the local cluster are kept in its own S3 server: the key that their repositories' passwords are made from, and the
+# way to it for the Jobs.
+open_backups() {
+  [[ -n $SENDSTORES_TEST_S3_ENDPOINT ]] || return 0 # a cluster of before
+  [[ -s $dev/backup-key ]] || (umask 077 && openssl rand -hex 32 >"$dev/backup-key")
+  printf 'backup:\n  egress:\n    - {cidr: %s/32, ports: [%s]}\n' "$NODE_IP" "${SENDSTORES_TEST_S3_ENDPOINT##*:}" >"$dev/values-backups.yaml"
+  values+=,$dev/values-backups.yaml
 }
 
 # The store's images into whatever the cluster's nodes take them from.

@@ -7,6 +7,11 @@ S3_BUCKET=backups
 
 start_s3() {
 	[[ $S3 == yes ]] || return 0
+	if [[ ! -x $BIN/versitygw ]]; then
+		say "no S3 server: the cluster was started with programs that have none; tests/cluster/cluster down --name $NAME, then up"
+		S3=no
+		return 0
+	fi
 	remember S3 yes
 	mkdir -p "$STATE/s3/buckets/$S3_BUCKET" "$STATE/s3/credentials"
 	make_s3_credentials
