@@ -116,9 +116,11 @@ def a_cut_dump_is_no_backup(store):
     with held_dump(store, backups, "cut") as job:
         store.mysql.destroy()
         answer = job.end()
+    try:
+        away = backups.refused("DATABASE_UNAVAILABLE", backup="cut")
+    finally:
+        store.start_mysql()
     assert (answer["ok"], answer["reason"]) == (False, "DUMP_INCOMPLETE"), answer
-    away = backups.refused("DATABASE_UNAVAILABLE", backup="cut")
-    store.start_mysql()
     store.secrets["db-password"], right = "another", store.secrets["db-password"]
     try:
         backups.refused("DATABASE_UNAVAILABLE", backup="cut")

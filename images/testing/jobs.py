@@ -83,7 +83,7 @@ class Backups:
 class Job:
     """One container of the backup image, in the form that its pod has."""
 
-    def __init__(self, backups, name, program, backup=None, port=None, env=None, secrets=None, scratch="256m", patience=120, command=None):
+    def __init__(self, backups, name, program, backup=None, port=None, env=None, secrets=None, scratch="256m", patience=120, command=None, memory=256):
         self.folder = os.path.join(backups.store.work, name)
         os.makedirs(self.folder)
         self.message = os.path.join(self.folder, "termination-log")
@@ -101,7 +101,7 @@ class Job:
                     "REPOSITORY_PATIENCE": str(patience)}
         if program == "backup":
             settings |= {"BACKUP_ID": backup or name, "DB_HOST": "mysql", "DB_NAME": "wordpress", "DB_USER": "wordpress", "RELEASE": "r1"}
-        self.container = Container(store.work, name, store.roots["backup"], store.configs["backup"], mounts, settings | (env or {}), memory=256)
+        self.container = Container(store.work, name, store.roots["backup"], store.configs["backup"], mounts, settings | (env or {}), memory=memory)
         self.container.spec["process"]["args"] = command or [f"/usr/local/bin/{program}"]
         self.container.spec["linux"]["resources"]["pids"] = {"limit": 200}
         self.process = self.container.start_attached()

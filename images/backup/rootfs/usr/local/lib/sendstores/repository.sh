@@ -6,7 +6,8 @@ readonly patience=${REPOSITORY_PATIENCE:-120}
 
 use_repository() {
   export RESTIC_PASSWORD_FILE=/run/secrets/backup/repository-password RESTIC_CACHE_DIR=$work/cache RESTIC_PROGRESS_FPS=1
-  export TMPDIR=$work GOGC=20
+  # The Job has 256 MiB; left to itself restic takes more while it stores many files.
+  export TMPDIR=$work GOGC=20 GOMEMLIMIT=96MiB GOMAXPROCS=1
   if [[ -e /run/secrets/backup/ca.crt ]]; then
     export RESTIC_CACERT=/run/secrets/backup/ca.crt
   fi
@@ -17,10 +18,14 @@ use_repository() {
   fi
 }
 
-# brief_restic ARGUMENT...: a command that is short when the repository answers. In the background and waited for, so that a
-# signal is acted on at once.
+# brief_restic ARGUMENT...: a command that is short when the repository answers.
 brief_restic() {
-  timeout --kill-after=5 "$patience" restic "$@" 2>"$work/restic.err" &
+  limit=$patience bounded_restic "$@"
+}
+
+# bounded_restic ARGUMENT...: one that has $limit seconds. In the background and waited for, so that a signal is acted on at once.
+bounded_restic() {
+  timeout --kill-after=5 "$limit" restic "$@" 2>"$work/restic.err" &
   wait $!
 }
 
@@ -40,7 +45,7 @@ refuse_repository() {
   said=${said#Fatal: }
   case $1 in
     12) fail REPOSITORY_KEY_WRONG "The repository does not open with the key that was given." ;;
-    124 | 137) fail REPOSITORY_UNAVAILABLE "The repository did not answer within $patience s: $said" ;;
+    124 | 137) fail REPOSITORY_UNAVAILABLE "The repository did not answer in time: $said" ;;
   esac
   if grep -qi 'no space left on device' "$work/restic.err"; then
     fail DISK_FULL "The scratch volume has no room for what restic keeps there."

@@ -83,7 +83,8 @@ lost() { grep -Eim 1 'error|missing|not found' "$work/check" || echo 'it has no 
 is_whole_snapshot() {
   local code=0
   progress check 0 0
-  brief_restic check --quiet >"$work/check" || code=$?
+  # It reads all trees of the repository: the longer, the more backups there are.
+  limit=$((patience * 15)) bounded_restic check --quiet >"$work/check" || code=$?
   cat "$work/restic.err" >>"$work/check"
   case $code in
     0) ;;
