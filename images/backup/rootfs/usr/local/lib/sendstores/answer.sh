@@ -35,9 +35,21 @@ plain() {
 
 # answer_always: whatever ends the script, the termination message says why.
 answer_always() {
-  trap 'fail INTERNAL "line $LINENO of ${BASH_SOURCE[0]##*/} failed: ${BASH_COMMAND%% *}"' ERR
+  trap 'unexpected "line $LINENO of ${BASH_SOURCE[0]##*/} failed: ${BASH_COMMAND%% *}"' ERR
   # Bash acts on a signal when the program that it waits for has ended, so that is ended, too.
   trap 'stop_children; fail INTERNAL "The Job was stopped before it had ended."' TERM
+}
+
+# unexpected MESSAGE: a command failed that should not. A full volume makes any of them.
+unexpected() {
+  if is_full; then
+    fail DISK_FULL 'The scratch volume has no room.'
+  fi
+  fail INTERNAL "$1"
+}
+
+is_full() {
+  (($(df --output=avail -B1 /scratch | tail -n 1) < 65536))
 }
 
 stop_children() {

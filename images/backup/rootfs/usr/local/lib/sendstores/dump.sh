@@ -20,7 +20,7 @@ dump() {
     dump_once "$file" || code=$?
     ((code != 0)) || break
     if ((try == dump_tries)) || ! grep -Eq "$passing" "$work/dump.err"; then
-      refuse_dump "$file"
+      refuse_dump
     fi
     echo "dump: try $((try + 1)), because: $(tail -n 1 "$work/dump.err")" >&2
   done
@@ -75,17 +75,12 @@ follow_size() {
 refuse_dump() {
   local said
   said=$(tail -n 1 "$work/dump.err")
-  if grep -Eqi 'no space left|errno:? 28\b' "$work/dump.err" || is_full "$1"; then
+  if grep -Eqi 'no space left|errno:? 28\b' "$work/dump.err" || is_full; then
     fail DISK_FULL "The scratch volume has no room for the dump of the database."
   elif grep -Eq '\b(2002|2003|2005|1040|1044|1045|1049)\b' "$work/dump.err"; then
     fail DATABASE_UNAVAILABLE "The database at $DB_HOST cannot be read: $said"
   fi
   fail DUMP_INCOMPLETE "The dump of the database ended before all was read: ${said:-no message}"
-}
-
-# Whether the file system of FILE has no room: a shell's own message about it may be lost.
-is_full() {
-  (($(df --output=avail -B1 "$(dirname "$1")" | tail -n 1) < 65536))
 }
 
 # mariadb-dump writes its last line only when it has written all. A dump of two parts has one for each.
