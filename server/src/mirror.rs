@@ -19,8 +19,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use sendstores_core::{
-    Engine, Epoch, Listing, Place, ResourceId, Revision, Scope, State, StoreFilter, StoreId, Summary, Tenant, TenantId,
-    Timestamp, Token, TokenId,
+    Backup, BackupId, Engine, Epoch, Listing, Place, ResourceId, Revision, Scope, State, StoreFilter, StoreId, Summary,
+    Tenant, TenantId, Timestamp, Token, TokenId,
     ledger::{LedgerError, Unreadable},
 };
 use tokio::sync::watch;
@@ -47,6 +47,8 @@ struct Inner {
     elsewhere: watch::Sender<Option<String>>,
     /// Grows when a token changes.
     tokens: watch::Sender<u64>,
+    /// Grows when a backup changes.
+    backups: watch::Sender<u64>,
     snapshots: snapshot::Shared,
     fresh: Fresh,
     age: Age,
@@ -121,6 +123,7 @@ impl Mirror {
             doubt: watch::Sender::new(None),
             elsewhere: watch::Sender::new(None),
             tokens: watch::Sender::new(0),
+            backups: watch::Sender::new(0),
             snapshots: snapshot::Shared::default(),
             fresh: Fresh::default(),
             age: Age::new(),
@@ -170,6 +173,27 @@ impl Mirror {
     /// Grows with each change of a token or a tenant: what was read of callers before may be wrong after.
     pub fn token_changes(&self) -> watch::Receiver<u64> {
         self.0.tokens.subscribe()
+    }
+
+    /// The backup of this id; deleted ones included until they are forgotten.
+    pub fn backup(&self, id: &BackupId) -> Option<Arc<Entry<Backup>>> {
+        self.read().backup(id)
+    }
+
+    /// Up to `most` backups after the id `after` that `wanted` lets through and that are not deleted, in the order of ids. Looks
+    /// at all of them.
+    pub fn backups(
+        &self,
+        wanted: impl Fn(&Backup) -> bool,
+        after: Option<&BackupId>,
+        most: usize,
+    ) -> Vec<Arc<Entry<Backup>>> {
+        self.read().backups(wanted, after, most)
+    }
+
+    /// Grows with each change of a backup.
+    pub fn backup_changes(&self) -> watch::Receiver<u64> {
+        self.0.backups.subscribe()
     }
 
     /// Up to `most` stores of the list after the place `after`, in its order.
@@ -307,6 +331,11 @@ impl Mirror {
     /// Says that tokens have changed, once the change can be read.
     fn tokens_changed(&self) {
         self.0.tokens.send_modify(|count| *count += 1);
+    }
+
+    /// Says that backups have changed, once the change can be read.
+    fn backups_changed(&self) {
+        self.0.backups.send_modify(|count| *count += 1);
     }
 
     fn set_status(&self, status: Status) {

@@ -3,7 +3,9 @@
 use std::{fmt::Debug, str::FromStr};
 
 use sendstores_core::{
-    Engine, Labels, Offer, ReleaseName, Role, Scope, ShopSettings, Store, StoreId, StoreSpec, Tenant, Timestamp, Token,
+    Backup, Engine, Labels, Offer, ReleaseName, Role, Scope, ShopSettings, Store, StoreId, StoreSpec, Tenant,
+    Timestamp, Token,
+    backup::{BackupType, NewBackup},
     shop::{NewShop, ShopDraft},
     store::NewStore,
     token::{NewToken, TokenDigest},
@@ -39,6 +41,21 @@ pub fn token(id: &str, tenant: &str) -> Token {
         expire_time: None,
     };
     Token::new(new, Timestamp::from_micros(1_700_000_000_000_000))
+}
+
+/// A backup of the `nth` store of these backups that was just asked for.
+pub fn backup(nth: u8, name: &str) -> Backup {
+    let new = NewBackup {
+        id: parsed(&format!("0193b0a0-7c3e-7000-8000-0000000001{nth:02x}/{name}")),
+        store: parsed("store-a"),
+        tenant: Some(parsed("acme")),
+        labels: Labels::default(),
+        of: BackupType::OnDemand,
+        request_id: None,
+        release: None,
+        expire_time: None,
+    };
+    Backup::new(new, Timestamp::from_micros(1_700_000_000_000_000))
 }
 
 /// The release of a server whose operator has declared none.

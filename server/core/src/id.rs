@@ -25,6 +25,14 @@ pub struct TenantId(Arc<str>);
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TokenId(String);
 
+/// A backup's id: the uid of its store, a slash, and 1 to 32 of `a-z 0-9 -`, beginning and ending with a letter or digit. The
+/// ids of one store's backups are in the order of their creation. Clones share one text.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct BackupId {
+    text: Arc<str>,
+    store: Uid,
+}
+
 macro_rules! text_type {
     ($($name:ident),*) => {$(
         impl $name {
@@ -84,6 +92,64 @@ impl FromStr for Uid {
             return Err(Invalid::new("must be a UUID in lower case"));
         }
         Ok(Self(text.to_owned()))
+    }
+}
+
+// === impl BackupId ===
+
+impl BackupId {
+    /// Of the part after the slash. Names of objects in the cluster are made from it.
+    pub const MAX_LENGTH: usize = 32;
+
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The uid of the store that the backup is of.
+    pub fn store_uid(&self) -> &Uid {
+        &self.store
+    }
+
+    /// What tells it from other backups of the same store.
+    pub fn of_store(&self) -> &str {
+        self.text.get(self.store.0.len() + 1..).unwrap_or_default()
+    }
+}
+
+impl FromStr for BackupId {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let refused = || {
+            Invalid::new(
+                "must be the uid of a store, a slash, and 1 to 32 of a-z, 0-9 and '-', such as \"0193b0a0-7c3e-7000-8000-0000000000af/20261130-174933-4fkq\"",
+            )
+        };
+        let (store, name) = text.split_once('/').ok_or_else(refused)?;
+        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        let ends = name.starts_with('-') || name.ends_with('-');
+        if name.is_empty() || name.len() > Self::MAX_LENGTH || !name.chars().all(allowed) || ends {
+            return Err(refused());
+        }
+        Ok(Self { text: text.into(), store: store.parse().map_err(|_| refused())? })
+    }
+}
+
+impl fmt::Display for BackupId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl Ord for BackupId {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.text.cmp(&other.text)
+    }
+}
+
+impl PartialOrd for BackupId {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -150,6 +216,18 @@ mod tests {
             ["", "store-", "kube-system", "store-A", "store-a-", "store-a.b", "store-ä", "store-a\n", "-store-a", &long]
         {
             assert!(StoreId::from_str(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_backup_is_named_after_the_uid_of_its_store() {
+        let uid = "0193b0a0-7c3e-7000-8000-0000000000af";
+        let id = BackupId::from_str(&format!("{uid}/20261130-174933-4fkq")).expect("an id");
+        assert_eq!((id.store_uid().as_str(), id.of_store()), (uid, "20261130-174933-4fkq"));
+        let long = format!("{uid}/{}", "x".repeat(33));
+        let bad = ["", uid, "store-a/x", &format!("{uid}/"), &format!("{uid}/-a"), &format!("{uid}/a-"), &long];
+        for bad in bad.into_iter().chain([format!("{uid}/A").as_str(), &format!("{uid}/a/b"), &format!("{uid}/a\n")]) {
+            assert!(BackupId::from_str(bad).is_err(), "{bad}");
         }
     }
 

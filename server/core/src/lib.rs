@@ -2,7 +2,7 @@
 //!
 //! Nothing here waits, talks or stores: no runtime, no wire format, no database, no Kubernetes. The ports
 //! ([`ledger::Ledger`], [`provisioner::Provisioner`], [`credentials::ReadCredentials`],
-//! [`cron::RunCron`], [`adoption::ListNamespaces`], [`cluster::Identify`]) say what the domain needs of the world; the server's modules
+//! [`cron::RunCron`], [`backup::job::RunJobs`], [`adoption::ListNamespaces`], [`cluster::Identify`]) say what the domain needs of the world; the server's modules
 //! provide it.
 
 pub mod access;
@@ -10,6 +10,7 @@ pub mod admission;
 pub mod adoption;
 pub mod audit;
 pub mod backoff;
+pub mod backup;
 pub mod cluster;
 pub mod credentials;
 pub mod cron;
@@ -48,13 +49,14 @@ pub mod volumes;
 pub mod word;
 
 pub use access::{Permission, Principal, PrincipalName, Role, Scope};
+pub use backup::{Backup, BackupState};
 pub use diagnosis::Diagnosis;
 pub use engine::{Engine, EngineFacts, Engines, Pipeline};
 pub use evidence::Evidence;
 pub use failure::{Failure, FailureReason};
 pub use filter::{Former, StoreFilter};
 pub use history::{Actor, CallId, Cause, Happening, History, HistoryEntry};
-pub use id::{RequestId, StoreId, TenantId, TokenId, Uid};
+pub use id::{BackupId, RequestId, StoreId, TenantId, TokenId, Uid};
 pub use label::Labels;
 pub use listing::{Listing, Order, OrderBy, Place, Search};
 pub use offer::{AvailableUpdate, Offer, Offers};

@@ -7,7 +7,8 @@
 use std::{fmt, hash::Hash, str::FromStr, sync::Arc};
 
 use crate::{
-    id::{StoreId, TenantId, TokenId},
+    backup::Backup,
+    id::{BackupId, StoreId, TenantId, TokenId},
     revision::Revision,
     store::Store,
     tenant::Tenant,
@@ -73,12 +74,24 @@ impl UnknownFields {
 
 // === impl Key ===
 
+impl Key {
+    /// What is claimed for work on the resource: the resource itself, by its id. Of a backup it is the repository, which the
+    /// backups of one store share: one claim lets one of them be worked on.
+    pub fn claimed(&self) -> &str {
+        match self {
+            Self::Backup(id) => id.store_uid().as_str(),
+            Self::Store(_) | Self::Tenant(_) | Self::Token(_) => self.id(),
+        }
+    }
+}
+
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Store(id) => id.fmt(f),
             Self::Tenant(id) => write!(f, "tenant {id}"),
             Self::Token(id) => write!(f, "token {id}"),
+            Self::Backup(id) => write!(f, "backup {id}"),
         }
     }
 }
@@ -253,4 +266,5 @@ kinds! {
     Store with StoreId is "store";
     Tenant with TenantId is "tenant";
     Token with TokenId is "token";
+    Backup with BackupId is "backup";
 }

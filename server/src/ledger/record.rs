@@ -7,6 +7,7 @@
 //! back with the record.
 
 pub(super) mod audit;
+mod backup;
 mod diagnosis;
 mod operation;
 mod release;
@@ -28,7 +29,7 @@ use std::{
 };
 
 use sendstores_core::{
-    Former, Key, Kind, Labels, Record, Resource, Revision, State, Store, Tenant, Token,
+    Backup, Former, Key, Kind, Labels, Record, Resource, Revision, State, Store, Tenant, Token,
     ledger::{Before, LedgerError, Unreadable},
 };
 use serde::{Deserialize, Serialize};
@@ -62,6 +63,7 @@ pub(super) fn encode(record: &Record) -> Result<String, LedgerError> {
         Record::Store(store) => text_of(store),
         Record::Tenant(tenant) => text_of(tenant),
         Record::Token(token) => text_of(token),
+        Record::Backup(backup) => text_of(backup),
     }
 }
 
@@ -71,6 +73,7 @@ pub(super) fn decode(kind: Kind, text: &[u8], revision: Revision) -> Result<Reco
         Kind::Store => read::<Store>(text, revision),
         Kind::Tenant => read::<Tenant>(text, revision),
         Kind::Token => read::<Token>(text, revision),
+        Kind::Backup => read::<Backup>(text, revision),
     })
 }
 
@@ -112,7 +115,7 @@ pub(super) fn labels(record: &Record) -> Result<String, LedgerError> {
             let labels: BTreeMap<_, _> = store.labels.iter().collect();
             serde_json::to_string(&labels).map_err(|error| LedgerError::Corrupt(error.to_string()))
         }
-        Record::Tenant(_) | Record::Token(_) => Ok(String::new()),
+        Record::Tenant(_) | Record::Token(_) | Record::Backup(_) => Ok(String::new()),
     }
 }
 

@@ -122,6 +122,7 @@ impl Mirror {
         count_unreadable(&index);
         *self.write() = index;
         self.tokens_changed();
+        self.backups_changed();
         self.0.revision.send_replace(revision);
         self.heed_doubt(ledger).await?;
         self.0.age.complete_since(begun);
@@ -164,13 +165,16 @@ impl Mirror {
             return true;
         }
         let mut index = self.write();
-        let before = index.token_changes();
+        let before = (index.token_changes(), index.backup_changes());
         let whole = changes.into_iter().all(|change| index.apply(change));
         count_unreadable(&index);
-        let changed = index.token_changes() != before;
+        let (tokens, backups) = (index.token_changes() != before.0, index.backup_changes() != before.1);
         drop(index);
-        if changed {
+        if tokens {
             self.tokens_changed();
+        }
+        if backups {
+            self.backups_changed();
         }
         whole
     }

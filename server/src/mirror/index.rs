@@ -8,8 +8,8 @@ use std::{
 
 use bytes::Bytes;
 use sendstores_core::{
-    Engine, Epoch, Former, Key, Kind, Listing, Place, Revision, Scope, State, Store, StoreFilter, StoreId, Summary,
-    Tenant, TenantId, Timestamp, Token, TokenId,
+    Backup, BackupId, Engine, Epoch, Former, Key, Kind, Listing, Place, Revision, Scope, State, Store, StoreFilter,
+    StoreId, Summary, Tenant, TenantId, Timestamp, Token, TokenId,
     ledger::{self, Before, LogEntry, Scan, Unreadable},
 };
 
@@ -72,6 +72,8 @@ pub(super) struct Index {
     others: Tables,
     /// Grows with each change of a token, and of a tenant, whose limits hold for its tokens.
     token_changes: u64,
+    /// Grows with each change of a backup.
+    backup_changes: u64,
     ring: VecDeque<Arc<Change>>,
     ring_size: usize,
     /// The log's end before the records were read: they contain every change up to here. Never changes.
@@ -97,6 +99,7 @@ impl Index {
             stores: Stores::default(),
             others: Tables::default(),
             token_changes: 0,
+            backup_changes: 0,
             ring: VecDeque::new(),
             ring_size,
             covered: Revision::ZERO,
@@ -137,7 +140,7 @@ impl Index {
         self.revision = revision;
         match entry {
             LogEntry::Record(record) => {
-                self.count_token_change(record.kind());
+                self.count_change(record.kind());
                 if let Some(store) = self.others.apply(self.covered, record) {
                     self.take(revision, before, store);
                 }
@@ -148,10 +151,12 @@ impl Index {
         true
     }
 
-    /// The limits of a tenant hold for its tokens.
-    fn count_token_change(&mut self, kind: Kind) {
-        if matches!(kind, Kind::Tenant | Kind::Token) {
-            self.token_changes += 1;
+    fn count_change(&mut self, kind: Kind) {
+        match kind {
+            // The limits of a tenant hold for its tokens.
+            Kind::Tenant | Kind::Token => self.token_changes += 1,
+            Kind::Backup => self.backup_changes += 1,
+            Kind::Store => {}
         }
     }
 
@@ -194,7 +199,7 @@ impl Index {
             Some(Key::Store(id)) if !self.has_passed(&id, revision) => self.stores.set_aside(id, unreadable),
             Some(Key::Store(_)) => {}
             Some(key) => {
-                self.count_token_change(key.kind());
+                self.count_change(key.kind());
                 self.others.set_aside(key, unreadable);
             }
         }
@@ -283,6 +288,26 @@ impl Index {
     /// How many changes of tokens and tenants were applied.
     pub(super) fn token_changes(&self) -> u64 {
         self.token_changes
+    }
+
+    /// How many changes of backups were applied.
+    pub(super) fn backup_changes(&self) -> u64 {
+        self.backup_changes
+    }
+
+    pub(super) fn backup(&self, id: &BackupId) -> Option<Arc<Entry<Backup>>> {
+        self.others.backups.get(id).cloned()
+    }
+
+    /// Up to `most` backups after the id `after` that `wanted` lets through and that are not deleted, in the order of ids.
+    pub(super) fn backups(
+        &self,
+        wanted: impl Fn(&Backup) -> bool,
+        after: Option<&BackupId>,
+        most: usize,
+    ) -> Vec<Arc<Entry<Backup>>> {
+        let all = self.others.backups.after(after);
+        all.filter(|backup| !backup.is_deleted() && wanted(backup)).take(most).cloned().collect()
     }
 
     pub(super) fn position(&self) -> Position {

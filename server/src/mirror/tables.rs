@@ -2,7 +2,7 @@
 //! the end.
 
 use sendstores_core::{
-    Key, Record, Resource, Revision, Store, Tenant, Timestamp, Token,
+    Backup, Key, Record, Resource, Revision, Store, Tenant, Timestamp, Token,
     ledger::{Ledger, LedgerError, Scan, Unreadable},
 };
 
@@ -81,6 +81,7 @@ macro_rules! tables {
 tables! {
     Tenant in tenants;
     Token in tokens;
+    Backup in backups;
 }
 
 pub(super) fn newest<R: Resource>(records: &Scan<R>) -> Revision {

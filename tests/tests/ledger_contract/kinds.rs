@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use sendstores_core::{
-    Event, Former, Record, Resource, ResourceId, Revision, Store, Tenant, TenantId, Timestamp, Token,
+    Backup, BackupState, Event, Former, Record, Resource, ResourceId, Revision, Store, Tenant, TenantId, Timestamp,
+    Token,
+    backup::BackupEvent,
     ledger::{
         Before, Change, Expected, Fence, Ledger, LedgerError, LogEntry, LogPage, Owner, Scan, Unreadable, Write,
         Written,
@@ -32,6 +34,8 @@ on_both! {
     tenants_live_through_an_adoption,
     a_token_is_revoked_once_and_swept,
     the_last_use_of_a_token_is_kept_coarsely_and_goes_with_it,
+    the_backups_of_a_store_have_one_claim,
+    what_a_newer_version_wrote_of_a_backup_is_kept,
 }
 
 const LONG: Duration = Duration::from_secs(3600);
@@ -320,4 +324,51 @@ async fn the_last_use_of_a_token_is_kept_coarsely_and_goes_with_it<W: World>() {
     assert_eq!(ledger.last_uses(&ids[1..]).await, Ok(vec![Some(at(200))]), "a revoked token shows it, too");
     assert_eq!(ledger.sweep(Duration::ZERO, 10).await, Ok(1));
     assert_eq!(ledger.last_uses(&ids[1..]).await, Ok(vec![None]));
+}
+
+async fn the_backups_of_a_store_have_one_claim<W: World>() {
+    let world = W::new().await;
+    let ledger = world.ledger();
+    let create = |backup| Write { resource: backup, expected: Expected::Vacant, fence: None, operation: None };
+    let first = apply(&ledger, create(samples::backup(1, "first"))).await;
+    let second = apply(&ledger, create(samples::backup(1, "second"))).await;
+    let other = apply(&ledger, create(samples::backup(2, "first"))).await;
+    let claim = ledger.claim(&first.id, &owner("one"), LONG).await.expect("answered").expect("free");
+    assert_eq!(ledger.claim(&second.id, &owner("two"), LONG).await, Ok(None));
+    let of_other = ledger.claim(&other.id, &owner("two"), LONG).await.expect("answered").expect("free");
+    let fenced = |fence, backup: &Backup| Write { fence: Some(fence), ..update(backup) };
+    let begun = |backup: &Backup| backup.after(BackupEvent::Begun, Timestamp::from_micros(1)).expect("possible");
+    let first = apply(&ledger, Write { resource: begun(&first), ..fenced(claim.fence, &first) }).await;
+    let second = apply(&ledger, Write { resource: begun(&second), ..fenced(claim.fence, &second) }).await;
+    assert_eq!(ledger.write(fenced(of_other.fence, &second)).await, Err(LedgerError::Fenced));
+    assert_eq!(ledger.renew(std::slice::from_ref(&claim), LONG).await, Ok(vec![true]));
+
+    let ending = BackupEvent::DeleteRequested;
+    let going = first.after(ending, Timestamp::from_micros(2)).expect("possible");
+    let going = apply(&ledger, Write { resource: going, ..fenced(claim.fence, &first) }).await;
+    let gone = going.after(BackupEvent::Removed, Timestamp::from_micros(3)).expect("possible");
+    apply(&ledger, Write { resource: gone, ..fenced(claim.fence, &going) }).await;
+    assert_eq!(ledger.sweep(Duration::ZERO, 10).await, Ok(1));
+    assert_eq!(ledger.load(&first.id).await, Ok(None::<Backup>));
+    assert!(
+        ledger.claimed_for(&second.id).await.expect("answered") > Duration::ZERO,
+        "the claim is not the tombstone's"
+    );
+    ledger.release(&claim).await.expect("released");
+    assert_eq!(ledger.claimed_for(&second.id).await, Ok(Duration::ZERO));
+    assert_eq!(world.reopen().await.load(&second.id).await, Ok(Some(second)));
+}
+
+async fn what_a_newer_version_wrote_of_a_backup_is_kept<W: World>() {
+    let world = W::new().await;
+    let ledger = world.ledger();
+    let record = fixture("next/backup");
+    let id: sendstores_core::BackupId = parsed(record["id"].as_str().expect("an id"));
+    world.put_backup(id.as_str(), &record.to_string()).await;
+    let read = ledger.load(&id).await.expect("answered").expect("a backup");
+    assert!(matches!(read.state, BackupState::Unknown(word) if word.as_str() == "VERIFYING"));
+    let written = apply(&ledger, update(&read)).await;
+    let again = world.reopen().await.load(&id).await.expect("answered").expect("a backup");
+    assert!(again.unknown.is_some());
+    assert_eq!(again, written);
 }

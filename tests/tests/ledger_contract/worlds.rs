@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use sendstores_core::{TenantId, ledger::Ledger};
+use sendstores_core::{BackupId, TenantId, ledger::Ledger};
 use sendstores_server::ledger::{MemoryCopy, MemoryLedger, RedisConfig, RedisLedger};
 use sendstores_tests::{
     redis::{Backup, RedisServer},
@@ -35,6 +35,9 @@ pub(crate) trait World: Sized + Send {
 
     /// The same of a tenant.
     async fn put_tenant(&self, id: &str, record: &str);
+
+    /// The same of a backup.
+    async fn put_backup(&self, id: &str, record: &str);
 
     /// Writes a record of a kind that nobody knows, as a program of a newer version would.
     async fn put_other_kind(&self);
@@ -79,6 +82,10 @@ impl World for Memory {
 
     async fn put_tenant(&self, id: &str, record: &str) {
         self.0.put(&parsed::<TenantId>(id), record);
+    }
+
+    async fn put_backup(&self, id: &str, record: &str) {
+        self.0.put(&parsed::<BackupId>(id), record);
     }
 
     async fn put_other_kind(&self) {
@@ -132,6 +139,10 @@ impl World for Redis {
 
     async fn put_tenant(&self, id: &str, record: &str) {
         versions::put_of_kind(&self.server, "tenant", "tenants", id, record).await;
+    }
+
+    async fn put_backup(&self, id: &str, record: &str) {
+        versions::put_of_kind(&self.server, "backup", "backups", id, record).await;
     }
 
     async fn put_other_kind(&self) {

@@ -39,7 +39,8 @@ pub(super) struct History {
     records: HashMap<Key, Entry>,
     log: VecDeque<Logged>,
     operations: HashMap<(Option<TenantId>, RequestId), Answer>,
-    claims: HashMap<Key, Claim>,
+    /// By what is claimed; see [`Key::claimed`].
+    claims: HashMap<(Kind, String), Claim>,
     /// When tokens were used last.
     pub(super) uses: HashMap<Key, Timestamp>,
     /// Until when each replica is taken to live.
@@ -151,7 +152,7 @@ impl History {
                 Ok(Some(Record::Store(before))) => Before::Store(Former::of(&before, after)),
                 _ => Before::Unknown,
             },
-            (Record::Tenant(_) | Record::Token(_), _) => Before::Unknown,
+            (Record::Tenant(_) | Record::Token(_) | Record::Backup(_), _) => Before::Unknown,
         }
     }
 
@@ -208,7 +209,7 @@ impl History {
 
     fn check_fence(&self, key: &Key, fence: Option<Fence>) -> Result<(), LedgerError> {
         let Some(fence) = fence else { return Ok(()) };
-        let holds = self.claims.get(key).is_some_and(|claim| claim.fence == fence);
+        let holds = self.claims.get(&claimed(key)).is_some_and(|claim| claim.fence == fence);
         if holds { Ok(()) } else { Err(LedgerError::Fenced) }
     }
 
@@ -257,30 +258,32 @@ impl History {
 
     pub(super) fn claim(&mut self, key: Key, owner: &Owner, lease: Duration) -> Option<Claim> {
         let now = self.now();
-        let fence = match self.claims.get(&key) {
+        let fence = match self.claims.get(&claimed(&key)) {
             Some(held) if held.owner == *owner => held.fence,
             Some(held) if held.expires > now => return None,
             _ => self.next_fence(),
         };
-        let claim = Claim { key: key.clone(), owner: owner.clone(), fence, expires: now.after(lease) };
-        self.claims.insert(key, claim.clone());
+        let name = claimed(&key);
+        let claim = Claim { key, owner: owner.clone(), fence, expires: now.after(lease) };
+        self.claims.insert(name, claim.clone());
         Some(claim)
     }
 
     /// Whether it is still held under its fence.
     pub(super) fn renew(&mut self, claim: &Claim, lease: Duration) -> bool {
         let expires = self.now().after(lease);
-        let held = self.claims.get_mut(&claim.key).filter(|held| held.fence == claim.fence);
+        let held = self.claims.get_mut(&claimed(&claim.key)).filter(|held| held.fence == claim.fence);
         held.map(|held| held.expires = expires).is_some()
     }
 
     pub(super) fn claimed_for(&self, key: &Key) -> Duration {
-        self.claims.get(key).map_or(Duration::ZERO, |claim| claim.expires.since(self.now()))
+        self.claims.get(&claimed(key)).map_or(Duration::ZERO, |claim| claim.expires.since(self.now()))
     }
 
     pub(super) fn release(&mut self, claim: &Claim) {
-        if self.claims.get(&claim.key).is_some_and(|held| held.fence == claim.fence) {
-            self.claims.remove(&claim.key);
+        let name = claimed(&claim.key);
+        if self.claims.get(&name).is_some_and(|held| held.fence == claim.fence) {
+            self.claims.remove(&name);
         }
     }
 
@@ -346,7 +349,8 @@ impl History {
         keys.truncate(most);
         for (_, key) in &keys {
             self.records.remove(key);
-            self.claims.remove(key);
+            // As the other ledger does it: a claim that several resources share outlives each of them.
+            self.claims.remove(&(key.kind(), key.id().to_owned()));
             self.uses.remove(key);
         }
         keys.len()
@@ -369,4 +373,8 @@ impl Entry {
         let decoded = record::decode(key.kind(), self.record.as_bytes(), self.revision);
         decoded.map_err(|unreadable| unreadable.of(key.clone()))
     }
+}
+
+fn claimed(key: &Key) -> (Kind, String) {
+    (key.kind(), key.claimed().to_owned())
 }

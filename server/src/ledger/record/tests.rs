@@ -427,6 +427,19 @@ fn a_token_is_read_and_written_back_as_it_was() {
     assert!(unreadable.contains("the role tenant needs a tenant"), "{unreadable}");
 }
 
+#[test]
+fn a_backup_is_read_and_written_back_as_it_was() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/records");
+    let states =
+        ["pending", "running", "succeeded", "failed", "deleting", "deleted"].map(|name| format!("backup-v1/{name}"));
+    for name in states.into_iter().chain(["next/backup".to_owned()]) {
+        let text = std::fs::read(format!("{folder}/{name}.json")).expect("a record");
+        let record = super::decode(Kind::Backup, &text, Revision(7)).expect("decodes");
+        assert_eq!(json(super::encode(&record).expect("encodes").as_bytes()), json(&text), "{name}");
+        assert_eq!((record.revision(), record.is_deleted()), (Revision(7), name.ends_with("deleted")));
+    }
+}
+
 /// The records that were written before, one file each; a change of the format adds files and changes none.
 #[test]
 fn records_of_an_earlier_program_are_read_and_written_back_as_they_were() {
@@ -452,9 +465,12 @@ fn a_panic_over_one_record_sets_it_aside() {
 #[test]
 fn whatever_a_damaged_record_is_it_is_set_aside_or_stays_as_it_was_read() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/records");
-    for (kind, name) in
-        [(Kind::Store, "v1/ready"), (Kind::Tenant, "tenant-v1/limited"), (Kind::Token, "token-v1/tenant")]
-    {
+    for (kind, name) in [
+        (Kind::Store, "v1/ready"),
+        (Kind::Tenant, "tenant-v1/limited"),
+        (Kind::Token, "token-v1/tenant"),
+        (Kind::Backup, "backup-v1/succeeded"),
+    ] {
         let good = json(&std::fs::read(format!("{folder}/{name}.json")).expect("a record"));
         hostile::check(&hostile::body(good), |body| match super::decode(kind, &body, Revision(7)) {
             Ok(record) => {

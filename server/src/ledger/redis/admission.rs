@@ -21,7 +21,7 @@ use crate::ledger::record::{self, audit};
 pub(super) fn args(record: &Record, terms: &Terms) -> Result<[Value; 4], LedgerError> {
     let tenant = match record {
         Record::Store(store) => store.tenant.as_ref().map(TenantId::as_str),
-        Record::Tenant(_) | Record::Token(_) => None,
+        Record::Tenant(_) | Record::Token(_) | Record::Backup(_) => None,
     };
     let quota = terms.quota.map(|Quota { defaults, closed }| {
         let limit = |most: Option<u32>| most.map_or_else(|| "-".to_owned(), |most| most.to_string());

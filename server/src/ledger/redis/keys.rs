@@ -45,6 +45,7 @@ impl Keys {
             Kind::Store => OfKind { kind, records: key("stores"), tombstones: key("tombstones") },
             Kind::Tenant => OfKind { kind, records: key("tenants"), tombstones: key("tenants:tombstones") },
             Kind::Token => OfKind { kind, records: key("tokens"), tombstones: key("tokens:tombstones") },
+            Kind::Backup => OfKind { kind, records: key("backups"), tombstones: key("backups:tombstones") },
         };
         Self {
             meta: key("meta"),
@@ -82,9 +83,9 @@ impl Keys {
         [&self.meta, &self.log].into_iter().chain(records).cloned().collect()
     }
 
-    /// The name of the claim of one resource: of a store its id.
+    /// The name of the claim of one resource: of a store its id, of a backup the uid of its store.
     pub(super) fn claim(key: &Key) -> String {
-        format!("{}{}", Self::before_claim(key.kind()), key.id())
+        format!("{}{}", Self::before_claim(key.kind()), key.claimed())
     }
 
     /// What precedes the id in the name of a claim.
