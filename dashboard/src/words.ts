@@ -149,6 +149,15 @@ const REASONS: Partial<Record<Failure_Reason, string>> = {
   [Failure_Reason.DATA_MISSING]: "The shop's data is gone",
   [Failure_Reason.WEBHOOK_UNAVAILABLE]: "An admission webhook does not answer",
   [Failure_Reason.NODE_UNAVAILABLE]: "A node does not run the pods",
+  [Failure_Reason.DUMP_INCOMPLETE]: "The copy of the database has no end",
+  [Failure_Reason.DISK_FULL]: "The copy of the database does not fit",
+  [Failure_Reason.REPOSITORY_UNAVAILABLE]: "The repository of backups does not answer",
+  [Failure_Reason.REPOSITORY_KEY_WRONG]: "The repository has another key",
+  [Failure_Reason.SNAPSHOT_INCOMPLETE]: "A snapshot could not be read back",
+  [Failure_Reason.BACKUP_JOB_LOST]: "The Job of a backup is gone",
+  [Failure_Reason.BACKUP_TIMED_OUT]: "A backup took too long",
+  [Failure_Reason.STORE_DELETED]: "The store is deleted",
+  [Failure_Reason.NO_REPOSITORY]: "There is no repository for backups",
 };
 
 export const reasonName = (reason: Failure_Reason): string => Failure_Reason[reason] ?? "UNSPECIFIED";

@@ -2,6 +2,7 @@
 
 mod access;
 mod auth;
+mod backups;
 mod bindings;
 mod charts;
 mod check;
@@ -26,7 +27,7 @@ pub use token::{NewToken, TokenCommand};
 pub use url_template::UrlTemplate;
 
 use crate::{
-    provision::{Charts, Deadlines, ProbeVia, Quota},
+    provision::{BackupSettings, Charts, Deadlines, ProbeVia, Quota},
     telemetry::LogFormat,
 };
 
@@ -107,6 +108,8 @@ pub struct Args {
     #[arg(long, env = "SENDSTORES_DRAIN_TIMEOUT", default_value = "8s")]
     pub drain_timeout: String,
     #[command(flatten)]
+    pub backups: backups::BackupArgs,
+    #[command(flatten)]
     pub auth: auth::AuthArgs,
     #[command(flatten)]
     pub access: access::AccessArgs,
@@ -170,6 +173,8 @@ pub struct Config {
     pub quota: Quota,
     pub deadlines: Deadlines,
     pub drain_timeout: Duration,
+    /// `None`: there is no repository for backups.
+    pub backups: Option<BackupSettings>,
     pub auth: Auth,
     pub access: Access,
     pub log_format: LogFormat,
@@ -208,13 +213,14 @@ impl Config {
             quota,
             deadlines,
             drain_timeout,
+            backups,
             auth: _,
             access: _,
             log_format,
             log,
         } = self;
         let [chart, values, releases] = charts::print(charts);
-        vec![
+        let settings = vec![
             ("admin-listen", admin_listen.to_string()),
             ("default-backend-listen", default_backend_listen.map_or_else(|| "[none]".to_owned(), |at| at.to_string())),
             ("instance", instance.clone()),
@@ -236,6 +242,7 @@ impl Config {
             ("drain-timeout", humantime::format_duration(*drain_timeout).to_string()),
             ("log-format", format!("{log_format:?}").to_lowercase()),
             ("log", log.clone()),
-        ]
+        ];
+        settings.into_iter().chain(backups::print(backups.as_ref())).collect()
     }
 }

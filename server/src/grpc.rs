@@ -3,6 +3,7 @@
 mod account;
 mod audit;
 mod audited;
+mod backups;
 mod cached;
 mod coalesce;
 mod codec;

@@ -6,6 +6,7 @@
 
 mod advice;
 mod answers;
+mod backups;
 mod cluster;
 mod config;
 mod engines;
@@ -36,6 +37,10 @@ use std::{sync::Arc, time::Duration};
 use sendstores_core::{
     Engine, Engines, Failure, FailureReason, Release, Store, StoreId,
     adoption::{Found, Inventory, ListNamespaces},
+    backup::{
+        JobUid,
+        job::{JobSeen, RunJobs, Task},
+    },
     cluster::{Identify, Identity},
     credentials::{ReadCredentials, Reading},
     cron::RunCron,
@@ -54,8 +59,11 @@ use self::{
     public_client::{PublicClient, Visit},
 };
 use crate::permits::ClassPermits;
+pub use backups::derived_key;
 pub use cluster::Clients;
-pub use config::{ChartFiles, Charts, Config, Deadlines, EngineDeadline, HelmConfig, ProbeVia, Quota};
+pub use config::{
+    BackupSettings, ChartFiles, Charts, Config, Deadlines, EngineDeadline, HelmConfig, ProbeVia, Quota, RepositoryUrl,
+};
 
 /// What an engine is made of, also for one that is not in this crate: the types of its table, the steps that all engines
 /// share, and what its own steps work with.
@@ -65,8 +73,8 @@ pub mod kit {
         advice::usual as usual_advice,
         config::EngineDeadline,
         engines::{
-            CredentialsDef, DiagnosisDef, Doing, ENGINES, EngineDef, Finding, LogDef, Registry, StepDef, VolumeDef,
-            Watches, facts,
+            BackupDef, CredentialsDef, DiagnosisDef, Doing, ENGINES, EngineDef, Finding, LogDef, Registry, StepDef,
+            VolumeDef, Watches, facts,
         },
         proxy::{Answer, Question, Reply},
         steps::{
@@ -111,6 +119,8 @@ pub struct Context {
     /// Those of stores that are being removed.
     volumes: steps::removal::KnownVolumes,
     reach: reach::Reach,
+    /// `None`: there is no repository for backups.
+    backups: Option<BackupSettings>,
 }
 
 // === impl KubeProvisioner ===
@@ -123,7 +133,7 @@ impl KubeProvisioner {
 
     /// The same, with other engines than this server's.
     pub fn with_engines(config: Config, clients: impl Into<Clients>, registry: Registry) -> Self {
-        let Config { helm, deadlines, cron_interval, quota, probe_via, requests, instance } = config;
+        let Config { helm, deadlines, cron_interval, quota, probe_via, requests, instance, backups } = config;
         let cluster = Arc::new(Cluster::new(clients.into(), deadlines.call, probe_via));
         let informers = Informers::new(cluster.clone());
         let helm = Helm::new(helm, registry.facts, deadlines.helm, deadlines.helm_grace);
@@ -143,6 +153,7 @@ impl KubeProvisioner {
                 requests,
                 volumes,
                 reach,
+                backups,
             }),
         }
     }
@@ -279,6 +290,24 @@ impl ListNamespaces for KubeProvisioner {
 impl Identify for KubeProvisioner {
     async fn identify(&self) -> Result<Identity, StepError> {
         inventory::identify(&self.context).await
+    }
+}
+
+impl RunJobs for KubeProvisioner {
+    async fn look(&self, task: Task<'_>) -> Result<JobSeen, StepError> {
+        backups::look(&self.context, task).await
+    }
+
+    async fn make(&self, task: Task<'_>) -> Result<JobUid, StepError> {
+        Box::pin(backups::make(&self.context, task)).await
+    }
+
+    async fn wait(&self, task: Task<'_>, last: &JobSeen) -> Result<JobSeen, StepError> {
+        Box::pin(backups::wait(&self.context, task, last)).await
+    }
+
+    async fn clear(&self, task: Task<'_>) -> Result<(), StepError> {
+        backups::clear(&self.context, task).await
     }
 }
 

@@ -1,6 +1,7 @@
 //! Brings the cluster to what the ledger says, one store at a time per key, level-based: crash anywhere, start again,
 //! and it converges. What to do is decided by [`sendstores_core::plan`]; here it is done and recorded.
 
+mod backups;
 mod cluster_guard;
 mod cron;
 mod due;
@@ -34,6 +35,7 @@ use crate::{
     permits::ClassPermits,
     supervise::{self, TaskError},
 };
+pub use backups::{BackupDriver, BackupPolicy};
 pub use cluster_guard::{ClusterGuard, Guarded};
 pub use cron::{CronDriver, CronPolicy};
 use due::Due;

@@ -83,6 +83,7 @@ impl Rig {
                 probe_via: ProbeVia::default(),
                 requests: 32,
                 instance: "test".to_owned(),
+                backups: None,
             },
             self.clients.clone(),
             engines,

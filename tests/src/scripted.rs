@@ -1,5 +1,6 @@
 //! A cluster in memory that does as a test's script says: the fake beside the provisioner's port.
 
+mod backups;
 mod cron;
 mod releases;
 mod volumes;
@@ -21,6 +22,8 @@ use sendstores_core::{
 use sendstores_server::provision::ENGINES;
 use tokio::sync::Notify;
 
+use self::backups::Backups;
+pub use self::backups::{JobEnd, finished, snapshot};
 use self::cron::Cron;
 pub use self::cron::CronTurn;
 pub use self::releases::Fault;
@@ -97,6 +100,7 @@ struct State {
     late: usize,
     selling: bool,
     cron: Cron,
+    backups: Backups,
     releases: Releases,
     remembered: HashMap<StoreId, (Option<Timestamp>, Option<Release>)>,
     /// Why the next memory is not kept.

@@ -42,6 +42,7 @@ pub const ENGINE: EngineDef = EngineDef {
         log: LogDef { shown: |_| Vec::new(), fatal: &[], fatal_reason: FailureReason::ApplicationUnavailable },
         inside: |_, _, _| Box::pin(std::future::ready(Ok(None))),
     },
+    backup: None,
 };
 
 /// What is looked at.

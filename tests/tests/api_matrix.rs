@@ -39,6 +39,9 @@ const CALLERS: [&str; 8] = [
     "agent/acme+stores.read+stores.create",
 ];
 
+/// The id of no backup.
+const NO_BACKUP: &str = "0193b0a0-7c3e-7000-8000-0000000000af/none";
+
 /// What a call is about: of the tenant acme, of bolt, or of nobody.
 struct Target {
     store: &'static str,
@@ -83,6 +86,21 @@ impl Decoder for Raw {
     }
 }
 
+/// A request about backups. None is there: which role may ask is in the snapshot, whose backup is whose in `api_backups`.
+fn backup_request(method: Method, store: String) -> Vec<u8> {
+    let id = NO_BACKUP.to_owned();
+    match method {
+        Method::CreateBackup => wire::CreateBackupRequest { store, ..Default::default() }.encode_to_vec(),
+        Method::GetBackup => wire::GetBackupRequest { id }.encode_to_vec(),
+        Method::ListBackups => wire::ListBackupsRequest { store, ..Default::default() }.encode_to_vec(),
+        Method::UpdateBackup => {
+            let update_mask = Some(prost_types::FieldMask { paths: vec!["labels".to_owned()] });
+            wire::UpdateBackupRequest { id, update_mask, ..Default::default() }.encode_to_vec()
+        }
+        _ => wire::DeleteBackupRequest { id, ..Default::default() }.encode_to_vec(),
+    }
+}
+
 /// A request of the method about the target, which changes nothing that another request of this test needs.
 fn request(method: Method, about: &Target) -> Bytes {
     let (id, tenant, token) = (about.store.to_owned(), about.tenant.to_owned(), about.token.clone());
@@ -121,6 +139,11 @@ fn request(method: Method, about: &Target) -> Bytes {
             let filter = wire::AuditFilter { resource, method: "Create".to_owned(), ..Default::default() };
             wire::AuditServiceListRequest { filter: Some(filter), ..Default::default() }.encode_to_vec()
         }
+        Method::CreateBackup
+        | Method::GetBackup
+        | Method::ListBackups
+        | Method::UpdateBackup
+        | Method::DeleteBackup => backup_request(method, id),
         Method::TenantCreate => wire::TenantServiceCreateRequest { id: declared, ..Default::default() }.encode_to_vec(),
         Method::TenantGet => wire::TenantServiceGetRequest { id: tenant }.encode_to_vec(),
         Method::TenantList => wire::TenantServiceListRequest::default().encode_to_vec(),

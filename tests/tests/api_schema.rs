@@ -134,7 +134,64 @@ fn table() -> Vec<Row> {
         rows.push((message, "tenant", "pattern", json!("a.b-c_9"), json!("a-")));
     }
     rows.extend(rows_of_stores());
+    rows.extend(rows_of_backups());
     rows
+}
+
+/// Of the requests about backups.
+fn rows_of_backups() -> Vec<Row> {
+    let text = |length: usize| json!("a".repeat(length));
+    let backup = |length: usize| json!(format!("0193b0a0-7c3e-7000-8000-0000000000af/{}", "a".repeat(length)));
+    let mut rows: Vec<Row> = vec![
+        ("CreateBackupRequest", "store", "required", json!("store-a"), json!("")),
+        ("ListBackupsRequest", "tenant", "maxLength", text(63), text(64)),
+        ("ListBackupsRequest", "tenant", "pattern", json!("a.b-c_9"), json!("a-")),
+        ("ListBackupsRequest", "page_size", "maximum", json!(500), json!(501)),
+        ("ListBackupsRequest", "page_size", "minimum", json!(0), json!(-1)),
+    ];
+    for message in ["CreateBackupRequest", "ListBackupsRequest"] {
+        rows.push((message, "store", "maxLength", json!(id(40)), json!(id(41))));
+        rows.push((message, "store", "pattern", json!("store-0-z"), json!("store-z-")));
+    }
+    for message in ["CreateBackupRequest", "UpdateBackupRequest"] {
+        rows.push((message, "labels", "maxLength", json!({"k": "v".repeat(63)}), json!({"k": "v".repeat(64)})));
+        rows.push((message, "labels", "maxProperties", map(16), map(17)));
+    }
+    for message in ["GetBackupRequest", "UpdateBackupRequest", "DeleteBackupRequest"] {
+        rows.push((message, "id", "required", backup(1), json!("")));
+        rows.push((message, "id", "maxLength", backup(32), backup(33)));
+        rows.push((message, "id", "pattern", backup(3), json!("0193b0a0-7c3e-7000-8000-0000000000af/a-")));
+    }
+    for message in ["CreateBackupRequest", "UpdateBackupRequest", "DeleteBackupRequest"] {
+        rows.push((message, "request_id", "maxLength", json!("~".repeat(64)), json!("~".repeat(65))));
+        rows.push((message, "request_id", "pattern", json!("!~"), json!("a b")));
+    }
+    rows
+}
+
+/// A request about backups.
+fn backup_request(message: &str, one: Value) -> (&'static str, &'static str, Value) {
+    let with = |name: &str, value: &str| {
+        let mut request = one.clone();
+        if request[name].is_null() {
+            request[name] = value.into();
+        }
+        request
+    };
+    const ID: &str = "0193b0a0-7c3e-7000-8000-0000000000af/none";
+    match message {
+        "CreateBackupRequest" => {
+            ("CreateBackupRequest", "/sendstores.v1.BackupService/CreateBackup", with("store", "store-a"))
+        }
+        "GetBackupRequest" => ("GetBackupRequest", "/sendstores.v1.BackupService/GetBackup", one),
+        "ListBackupsRequest" => ("ListBackupsRequest", "/sendstores.v1.BackupService/ListBackups", one),
+        "DeleteBackupRequest" => ("DeleteBackupRequest", "/sendstores.v1.BackupService/DeleteBackup", with("id", ID)),
+        _ => {
+            let mut request = with("id", ID);
+            request["update_mask"] = "labels".into();
+            ("UpdateBackupRequest", "/sendstores.v1.BackupService/UpdateBackup", request)
+        }
+    }
 }
 
 /// Of the fields that requests about one store share.
@@ -241,6 +298,22 @@ fn takes(property: &Value, keyword: &str, value: &Value) -> bool {
 /// A request with the field, its path in a violation, and where it is sent.
 fn request(message: &str, field: &str, value: &Value) -> (&'static str, &'static str, Value, String) {
     let one = json!({field: value});
+    if message.contains("Backup") {
+        let (message, path, request) = backup_request(message, one);
+        return (message, path, request, field.to_owned());
+    }
+    if message == "AuditServiceListRequest" {
+        return ("AuditServiceListRequest", "/sendstores.v1.AuditService/List", one, field.to_owned());
+    }
+    request_about_stores(message, field, one, value)
+}
+
+fn request_about_stores(
+    message: &str,
+    field: &str,
+    one: Value,
+    value: &Value,
+) -> (&'static str, &'static str, Value, String) {
     match message {
         "ShopSettings" => {
             let mut shop = one;
@@ -293,9 +366,6 @@ fn request(message: &str, field: &str, value: &Value) -> (&'static str, &'static
             ("GetCredentialsRequest", "/sendstores.v1.StoreService/GetCredentials", one, field.to_owned())
         }
         "ListRequest" => ("ListRequest", "/sendstores.v1.StoreService/List", one, field.to_owned()),
-        "AuditServiceListRequest" => {
-            ("AuditServiceListRequest", "/sendstores.v1.AuditService/List", one, field.to_owned())
-        }
         other => panic!("{other} is sent by no call"),
     }
 }

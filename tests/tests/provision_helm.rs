@@ -66,6 +66,7 @@ fn provisioner_of(shim: &HelmShim, deadline: Duration, charts: Charts) -> KubePr
             probe_via: ProbeVia::default(),
             requests: 32,
             instance: "test".to_owned(),
+            backups: None,
         },
         shim.kubernetes(),
     )
@@ -360,6 +361,7 @@ async fn role_of_a_server_that_will_be_killed() {
         probe_via: ProbeVia::default(),
         requests: 32,
         instance: "test".to_owned(),
+        backups: None,
     };
     let _ = KubeProvisioner::new(config, shim.kubernetes()).ensure(&store(), steps::RELEASE).await;
 }

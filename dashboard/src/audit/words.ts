@@ -29,6 +29,11 @@ const METHODS = new Map([
   ["StoreService/WatchStatus", "Watch stores"],
   ["StoreService/GetCredentials", "Read a store's login"],
   ["StoreService/Delete", "Delete a store"],
+  ["BackupService/CreateBackup", "Back a store up"],
+  ["BackupService/GetBackup", "Read a backup"],
+  ["BackupService/ListBackups", "List backups"],
+  ["BackupService/UpdateBackup", "Change a backup"],
+  ["BackupService/DeleteBackup", "Delete a backup"],
   ["TokenService/Create", "Make a token"],
   ["TokenService/List", "List tokens"],
   ["TokenService/Revoke", "Revoke a token"],
@@ -49,5 +54,5 @@ export const methodWords = (method: string): string => METHODS.get(shortMethod(m
 
 /** The methods that one looks for: those that change or reveal something. */
 export const SOUGHT: [string, string][] = [...METHODS]
-  .filter(([name]) => /\/(Create|Update|Delete|Revoke|GetCredentials)$/.test(name))
+  .filter(([name]) => /\/(Create|Update|Delete|Revoke|GetCredentials|(Create|Update|Delete)Backup)$/.test(name))
   .map(([name, words]) => [`sendstores.v1.${name}`, words]);

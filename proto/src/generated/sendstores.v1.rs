@@ -2035,6 +2035,26 @@ pub mod failure {
         /// An update was rolled back, and the shop does not sell on what it ran before. The server does not touch the data: an
         /// operator must decide. The store is probed, and is READY when it sells again.
         UpdateNeedsDecision = 24,
+        /// Of a backup: the dump of the database has no end, or could not be repeated after a conflict with a change of its tables. Not
+        /// retried.
+        DumpIncomplete = 25,
+        /// Of a backup: the dump does not fit into the scratch space of the Job. Not retried.
+        DiskFull = 26,
+        /// Of a backup: the repository does not answer, or refuses the access key. A backup is not retried, the removal of one is.
+        RepositoryUnavailable = 27,
+        /// Of a backup: the repository was made with another key. A backup is not retried, the removal of one is.
+        RepositoryKeyWrong = 28,
+        /// Of a backup: the snapshot could not be read back as a whole. Not retried.
+        SnapshotIncomplete = 29,
+        /// Of a backup: two Jobs in turn ended without an answer, such as when their nodes were lost. A backup is not retried, the
+        /// removal of one is.
+        BackupJobLost = 30,
+        /// Of a backup: the Job did not end in its time. A backup is not retried, the removal of one is.
+        BackupTimedOut = 31,
+        /// Of a backup: its store was deleted before it was made, or before it was removed. Not retried.
+        StoreDeleted = 32,
+        /// Of a backup: the server was started without a repository. Not retried.
+        NoRepository = 33,
     }
     impl Reason {
         /// String value of the enum field names used in the ProtoBuf definition.
@@ -2068,6 +2088,15 @@ pub mod failure {
                 Self::SuspensionBlocked => "REASON_SUSPENSION_BLOCKED",
                 Self::RollbackFailed => "REASON_ROLLBACK_FAILED",
                 Self::UpdateNeedsDecision => "REASON_UPDATE_NEEDS_DECISION",
+                Self::DumpIncomplete => "REASON_DUMP_INCOMPLETE",
+                Self::DiskFull => "REASON_DISK_FULL",
+                Self::RepositoryUnavailable => "REASON_REPOSITORY_UNAVAILABLE",
+                Self::RepositoryKeyWrong => "REASON_REPOSITORY_KEY_WRONG",
+                Self::SnapshotIncomplete => "REASON_SNAPSHOT_INCOMPLETE",
+                Self::BackupJobLost => "REASON_BACKUP_JOB_LOST",
+                Self::BackupTimedOut => "REASON_BACKUP_TIMED_OUT",
+                Self::StoreDeleted => "REASON_STORE_DELETED",
+                Self::NoRepository => "REASON_NO_REPOSITORY",
             }
         }
         /// Creates an enum from field names used in the ProtoBuf definition.
@@ -2098,6 +2127,15 @@ pub mod failure {
                 "REASON_SUSPENSION_BLOCKED" => Some(Self::SuspensionBlocked),
                 "REASON_ROLLBACK_FAILED" => Some(Self::RollbackFailed),
                 "REASON_UPDATE_NEEDS_DECISION" => Some(Self::UpdateNeedsDecision),
+                "REASON_DUMP_INCOMPLETE" => Some(Self::DumpIncomplete),
+                "REASON_DISK_FULL" => Some(Self::DiskFull),
+                "REASON_REPOSITORY_UNAVAILABLE" => Some(Self::RepositoryUnavailable),
+                "REASON_REPOSITORY_KEY_WRONG" => Some(Self::RepositoryKeyWrong),
+                "REASON_SNAPSHOT_INCOMPLETE" => Some(Self::SnapshotIncomplete),
+                "REASON_BACKUP_JOB_LOST" => Some(Self::BackupJobLost),
+                "REASON_BACKUP_TIMED_OUT" => Some(Self::BackupTimedOut),
+                "REASON_STORE_DELETED" => Some(Self::StoreDeleted),
+                "REASON_NO_REPOSITORY" => Some(Self::NoRepository),
                 _ => None,
             }
         }
@@ -2886,6 +2924,1038 @@ impl Catalogue {
             "CATALOGUE_EMPTY" => Some(Self::Empty),
             _ => None,
         }
+    }
+}
+/// One snapshot of a store. The caller sets `store`, `labels` and `expire_time`; the server sets the rest.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Backup {
+    /// The identifier: the `uid` of the store, a slash, and a name that begins with the time of creation, such as
+    /// "0193b0a0-7c3e-7000-8000-0000000000af/20261130-174933-4fkq".
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// The id of the store. A later store may have the same one.
+    #[prost(string, tag = "2")]
+    pub store: ::prost::alloc::string::String,
+    /// The `uid` of the store.
+    #[prost(string, tag = "3")]
+    pub store_uid: ::prost::alloc::string::String,
+    /// The owner of the store. Empty if it had none.
+    #[prost(string, tag = "4")]
+    pub tenant: ::prost::alloc::string::String,
+    /// Where it is.
+    #[prost(enumeration = "backup::State", tag = "5")]
+    pub state: i32,
+    /// Why it was made.
+    #[prost(enumeration = "backup::Type", tag = "6")]
+    pub r#type: i32,
+    /// The name of the release that the store was made from. Empty if it is not known.
+    #[prost(string, tag = "7")]
+    pub release: ::prost::alloc::string::String,
+    /// What was counted. Absent unless the backup succeeded.
+    #[prost(message, optional, tag = "8")]
+    pub manifest: ::core::option::Option<backup::Manifest>,
+    /// By how much the repository grew, in bytes: what it had already is not stored again.
+    #[prost(int64, tag = "9")]
+    pub added_bytes: i64,
+    /// The size of everything in the snapshot, in bytes.
+    #[prost(int64, tag = "10")]
+    pub total_bytes: i64,
+    /// The moment that the database was copied as of: an order that was placed later is not in the snapshot. Absent unless the backup
+    /// succeeded.
+    #[prost(message, optional, tag = "11")]
+    pub consistent_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// When it was accepted.
+    #[prost(message, optional, tag = "12")]
+    pub create_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// When it began. Absent while it is PENDING.
+    #[prost(message, optional, tag = "13")]
+    pub start_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// When it succeeded or failed. Absent before that.
+    #[prost(message, optional, tag = "14")]
+    pub end_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// When the server removes it. The newest backup of a store that succeeded stays for as long as the store is there. Absent: it is
+    /// kept until DeleteBackup.
+    #[prost(message, optional, tag = "15")]
+    pub expire_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Why it failed, or why its snapshot could not be removed yet.
+    #[prost(message, optional, tag = "16")]
+    pub failure: ::core::option::Option<Failure>,
+    /// Labels for the caller's own use.
+    #[prost(btree_map = "string, string", tag = "17")]
+    pub labels: ::prost::alloc::collections::BTreeMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
+    /// Opaque. It changes with every change of the backup.
+    #[prost(string, tag = "18")]
+    pub etag: ::prost::alloc::string::String,
+    /// The `request_id` of the request that asked for it. Empty if that had none.
+    #[prost(string, tag = "19")]
+    pub request_id: ::prost::alloc::string::String,
+    /// What the snapshot is called in the repository: 64 hexadecimal digits. Empty unless the backup succeeded.
+    #[prost(string, tag = "20")]
+    pub snapshot: ::prost::alloc::string::String,
+}
+/// Nested message and enum types in `Backup`.
+pub mod backup {
+    /// What was counted while the backup was made. What comes out of the snapshot can be compared with it.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Manifest {
+        /// The number of tables in the database.
+        #[prost(int64, tag = "1")]
+        pub tables: i64,
+        /// The number of rows in all of them.
+        #[prost(int64, tag = "2")]
+        pub rows: i64,
+        /// The number of orders.
+        #[prost(int64, tag = "3")]
+        pub orders: i64,
+        /// When the newest order was placed. Absent if there is none.
+        #[prost(message, optional, tag = "4")]
+        pub newest_order_time: ::core::option::Option<::prost_types::Timestamp>,
+        /// The number of files of the merchant.
+        #[prost(int64, tag = "5")]
+        pub files: i64,
+        /// Their size in bytes.
+        #[prost(int64, tag = "6")]
+        pub file_bytes: i64,
+        /// The size of the dump of the database in bytes.
+        #[prost(int64, tag = "7")]
+        pub database_bytes: i64,
+        /// The version of WordPress.
+        #[prost(string, tag = "8")]
+        pub wordpress_version: ::prost::alloc::string::String,
+        /// The version of the tables of WordPress.
+        #[prost(string, tag = "9")]
+        pub wordpress_db_version: ::prost::alloc::string::String,
+        /// The version of WooCommerce.
+        #[prost(string, tag = "10")]
+        pub woocommerce_version: ::prost::alloc::string::String,
+        /// The version of the tables of WooCommerce.
+        #[prost(string, tag = "11")]
+        pub woocommerce_db_version: ::prost::alloc::string::String,
+    }
+    /// Where a backup is. A state whose name ends in -ING ends by itself.
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        Hash,
+        PartialOrd,
+        Ord,
+        ::prost::Enumeration
+    )]
+    #[repr(i32)]
+    pub enum State {
+        /// A state that this server does not know. A newer version of the server wrote it.
+        Unspecified = 0,
+        /// It has not begun: another backup of the store is worked on.
+        Pending = 1,
+        /// Under way.
+        Running = 2,
+        /// The whole snapshot is in the repository, and was read back.
+        Succeeded = 3,
+        /// There is no snapshot that could be relied on. `failure` says why. The server does not try it again.
+        Failed = 4,
+        /// The snapshot is being removed. `failure` says why it is still there, if that was tried in vain.
+        Deleting = 5,
+    }
+    impl State {
+        /// String value of the enum field names used in the ProtoBuf definition.
+        ///
+        /// The values are not transformed in any way and thus are considered stable
+        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        pub fn as_str_name(&self) -> &'static str {
+            match self {
+                Self::Unspecified => "STATE_UNSPECIFIED",
+                Self::Pending => "STATE_PENDING",
+                Self::Running => "STATE_RUNNING",
+                Self::Succeeded => "STATE_SUCCEEDED",
+                Self::Failed => "STATE_FAILED",
+                Self::Deleting => "STATE_DELETING",
+            }
+        }
+        /// Creates an enum from field names used in the ProtoBuf definition.
+        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+            match value {
+                "STATE_UNSPECIFIED" => Some(Self::Unspecified),
+                "STATE_PENDING" => Some(Self::Pending),
+                "STATE_RUNNING" => Some(Self::Running),
+                "STATE_SUCCEEDED" => Some(Self::Succeeded),
+                "STATE_FAILED" => Some(Self::Failed),
+                "STATE_DELETING" => Some(Self::Deleting),
+                _ => None,
+            }
+        }
+    }
+    /// Why a backup was made.
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        Hash,
+        PartialOrd,
+        Ord,
+        ::prost::Enumeration
+    )]
+    #[repr(i32)]
+    pub enum Type {
+        /// A type that this server does not know. A newer version of the server wrote it.
+        Unspecified = 0,
+        /// A caller asked for it.
+        OnDemand = 1,
+        /// By a schedule.
+        Scheduled = 2,
+        /// Before an update of the store.
+        PreUpdate = 3,
+        /// Before a restore of the store.
+        PreRestore = 4,
+        /// Before the store was removed.
+        Final = 5,
+    }
+    impl Type {
+        /// String value of the enum field names used in the ProtoBuf definition.
+        ///
+        /// The values are not transformed in any way and thus are considered stable
+        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        pub fn as_str_name(&self) -> &'static str {
+            match self {
+                Self::Unspecified => "TYPE_UNSPECIFIED",
+                Self::OnDemand => "TYPE_ON_DEMAND",
+                Self::Scheduled => "TYPE_SCHEDULED",
+                Self::PreUpdate => "TYPE_PRE_UPDATE",
+                Self::PreRestore => "TYPE_PRE_RESTORE",
+                Self::Final => "TYPE_FINAL",
+            }
+        }
+        /// Creates an enum from field names used in the ProtoBuf definition.
+        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+            match value {
+                "TYPE_UNSPECIFIED" => Some(Self::Unspecified),
+                "TYPE_ON_DEMAND" => Some(Self::OnDemand),
+                "TYPE_SCHEDULED" => Some(Self::Scheduled),
+                "TYPE_PRE_UPDATE" => Some(Self::PreUpdate),
+                "TYPE_PRE_RESTORE" => Some(Self::PreRestore),
+                "TYPE_FINAL" => Some(Self::Final),
+                _ => None,
+            }
+        }
+    }
+}
+/// The request of CreateBackup.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CreateBackupRequest {
+    /// The id of the store.
+    #[prost(string, tag = "1")]
+    pub store: ::prost::alloc::string::String,
+    /// Labels for the caller's own use. At most 16, with the limits of the labels of a store.
+    #[prost(btree_map = "string, string", tag = "2")]
+    pub labels: ::prost::alloc::collections::BTreeMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
+    /// When the server removes it. Must be in the future. Absent: it is kept until DeleteBackup.
+    #[prost(message, optional, tag = "3")]
+    pub expire_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Identifies the request, so that a retry makes no second backup. At most 64 printable ASCII characters without spaces.
+    #[prost(string, tag = "4")]
+    pub request_id: ::prost::alloc::string::String,
+}
+/// The response of CreateBackup.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CreateBackupResponse {
+    /// The accepted backup.
+    #[prost(message, optional, tag = "1")]
+    pub backup: ::core::option::Option<Backup>,
+}
+/// The request of GetBackup.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetBackupRequest {
+    /// The id of the backup.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+}
+/// The response of GetBackup.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetBackupResponse {
+    /// The backup.
+    #[prost(message, optional, tag = "1")]
+    pub backup: ::core::option::Option<Backup>,
+}
+/// The request of ListBackups.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListBackupsRequest {
+    /// Only backups of stores with this id, also of those that are deleted. Empty: of all stores.
+    #[prost(string, tag = "1")]
+    pub store: ::prost::alloc::string::String,
+    /// Only backups of stores of this tenant. Empty: any tenant.
+    #[prost(string, tag = "2")]
+    pub tenant: ::prost::alloc::string::String,
+    /// The largest number of backups on the page: 1 to 500. 0: 50.
+    #[prost(int32, tag = "3")]
+    pub page_size: i32,
+    /// The `next_page_token` of the previous page. Empty: the first page.
+    #[prost(string, tag = "4")]
+    pub page_token: ::prost::alloc::string::String,
+}
+/// The response of ListBackups.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListBackupsResponse {
+    /// The backups of this page.
+    #[prost(message, repeated, tag = "1")]
+    pub backups: ::prost::alloc::vec::Vec<Backup>,
+    /// The token of the next page. Empty: this is the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+/// The request of UpdateBackup.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct UpdateBackupRequest {
+    /// The id of the backup.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// When the server removes it, if `update_mask` names "expire_time". Must be in the future. Absent: it is kept until DeleteBackup.
+    #[prost(message, optional, tag = "2")]
+    pub expire_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// All labels that the backup has afterwards, if `update_mask` names "labels". Limits as in CreateBackup.
+    #[prost(btree_map = "string, string", tag = "3")]
+    pub labels: ::prost::alloc::collections::BTreeMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
+    /// The fields to change: "expire_time", "labels". Every path must be one of these, and there must be at least one.
+    #[prost(message, optional, tag = "4")]
+    pub update_mask: ::core::option::Option<::prost_types::FieldMask>,
+    /// Identifies the request, so that a retry has no second effect. Limits as in CreateBackup.
+    #[prost(string, tag = "5")]
+    pub request_id: ::prost::alloc::string::String,
+    /// Update only if the backup still has this etag. Empty: update in any case.
+    #[prost(string, tag = "6")]
+    pub etag: ::prost::alloc::string::String,
+}
+/// The response of UpdateBackup.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct UpdateBackupResponse {
+    /// The backup after the call.
+    #[prost(message, optional, tag = "1")]
+    pub backup: ::core::option::Option<Backup>,
+}
+/// The request of DeleteBackup.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteBackupRequest {
+    /// The id of the backup.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// Identifies the request, so that a retry has no second effect. Limits as in CreateBackup.
+    #[prost(string, tag = "2")]
+    pub request_id: ::prost::alloc::string::String,
+    /// Delete only if the backup still has this etag. Empty: delete in any case.
+    #[prost(string, tag = "3")]
+    pub etag: ::prost::alloc::string::String,
+}
+/// The response of DeleteBackup.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DeleteBackupResponse {
+    /// The backup after the call.
+    #[prost(message, optional, tag = "1")]
+    pub backup: ::core::option::Option<Backup>,
+}
+/// Generated client implementations.
+#[cfg(feature = "client")]
+pub mod backup_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Makes, shows and removes backups of stores. A backup is one snapshot of the database, the uploads and what the merchant has
+    /// installed, in a repository outside of the cluster. It outlives its store. docs/backups.md says what is in it.
+    ///
+    /// A backup belongs to the tenant of its store. A caller with tenants sees the backups of its tenants' stores; others do not exist
+    /// for it.
+    ///
+    /// Every call can also return the errors that every call of StoreService can return.
+    #[derive(Debug, Clone)]
+    pub struct BackupServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> BackupServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> BackupServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            BackupServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Accepts a backup of a store and returns it in state PENDING. The server makes it while the shop sells; GetBackup reports its
+        /// progress. The state of the store stays as it is, also if its backup fails.
+        /// The backup is on disk in Redis before the call returns.
+        /// A repetition with the same `request_id` and the same body within 24 hours has no effect and returns the first response.
+        ///
+        /// - INVALID_ARGUMENT: INVALID_FIELD. REQUEST_ID_REUSED, the `request_id` was used with another body.
+        /// - NOT_FOUND: STORE_NOT_FOUND.
+        /// - ABORTED: OPERATION_IN_PROGRESS, a backup of the store is PENDING or RUNNING; retry when it has ended. The metadata `operation`
+        ///   has its id.
+        /// - FAILED_PRECONDITION: NO_REPOSITORY, the server was started without a repository for backups. STATE_FORBIDS, the store was never
+        ///   READY, or its database does not run: it is suspended, or being deleted.
+        /// - RESOURCE_EXHAUSTED: LEDGER_FULL, Redis has no room. Nothing was written.
+        pub async fn create_backup(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CreateBackupRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CreateBackupResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/sendstores.v1.BackupService/CreateBackup",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("sendstores.v1.BackupService", "CreateBackup"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Returns one backup.
+        /// The response includes every change that was acknowledged to any caller before the call, on any replica.
+        ///
+        /// - INVALID_ARGUMENT: INVALID_FIELD.
+        /// - NOT_FOUND: BACKUP_NOT_FOUND.
+        pub async fn get_backup(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetBackupRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetBackupResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/sendstores.v1.BackupService/GetBackup",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("sendstores.v1.BackupService", "GetBackup"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Returns backups, one page per call: those of one store together, and of these the oldest first.
+        /// Each page includes every change that was acknowledged to any caller before that call, on any replica.
+        ///
+        /// - INVALID_ARGUMENT: INVALID_FIELD. PAGE_TOKEN_INVALID, the page token is damaged, or belongs to another filter or to a caller of
+        ///   other tenants.
+        pub async fn list_backups(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListBackupsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListBackupsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/sendstores.v1.BackupService/ListBackups",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("sendstores.v1.BackupService", "ListBackups"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Changes when a backup expires, or its labels, and returns it. The fields that can be changed are those that the documentation of
+        /// `UpdateBackupRequest.update_mask` names.
+        /// A repetition with the same `request_id` and the same body within 24 hours has no effect and returns the first response.
+        ///
+        /// - INVALID_ARGUMENT: INVALID_FIELD. REQUEST_ID_REUSED, the `request_id` was used with another body.
+        /// - NOT_FOUND: BACKUP_NOT_FOUND.
+        /// - ABORTED: ETAG_MISMATCH, the backup has changed since the given `etag`. WRITE_CONFLICT, the backup changes too often; retry.
+        /// - FAILED_PRECONDITION: STATE_FORBIDS, the backup is DELETING, or in a state that only a newer version of the server knows.
+        /// - RESOURCE_EXHAUSTED: LEDGER_FULL, Redis has no room. Nothing was written.
+        pub async fn update_backup(
+            &mut self,
+            request: impl tonic::IntoRequest<super::UpdateBackupRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::UpdateBackupResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/sendstores.v1.BackupService/UpdateBackup",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("sendstores.v1.BackupService", "UpdateBackup"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Accepts the removal of a backup and returns it in state DELETING: a backup that is under way is stopped, then the snapshot is
+        /// removed from the repository. GetBackup returns NOT_FOUND once it is gone. This cannot be undone.
+        /// If the backup is already DELETING, the call changes nothing and returns it.
+        /// The backup of a store that is deleted stays DELETING, with `failure`, for as long as its snapshot is in the repository.
+        /// A repetition with the same `request_id` and the same body within 24 hours has no effect and returns the first response.
+        ///
+        /// - INVALID_ARGUMENT: INVALID_FIELD. REQUEST_ID_REUSED, the `request_id` was used with another body.
+        /// - NOT_FOUND: BACKUP_NOT_FOUND.
+        /// - ABORTED: ETAG_MISMATCH, the backup has changed since the given `etag`. WRITE_CONFLICT, the backup changes too often; retry.
+        /// - FAILED_PRECONDITION: NO_REPOSITORY, the server was started without a repository for backups. STATE_FORBIDS, the backup is in a
+        ///   state that only a newer version of the server knows.
+        /// - RESOURCE_EXHAUSTED: LEDGER_FULL, Redis has no room. Nothing was written.
+        pub async fn delete_backup(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DeleteBackupRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DeleteBackupResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/sendstores.v1.BackupService/DeleteBackup",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("sendstores.v1.BackupService", "DeleteBackup"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+#[cfg(feature = "server")]
+pub mod backup_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with BackupServiceServer.
+    #[async_trait]
+    pub trait BackupService: std::marker::Send + std::marker::Sync + 'static {
+        /// Accepts a backup of a store and returns it in state PENDING. The server makes it while the shop sells; GetBackup reports its
+        /// progress. The state of the store stays as it is, also if its backup fails.
+        /// The backup is on disk in Redis before the call returns.
+        /// A repetition with the same `request_id` and the same body within 24 hours has no effect and returns the first response.
+        ///
+        /// - INVALID_ARGUMENT: INVALID_FIELD. REQUEST_ID_REUSED, the `request_id` was used with another body.
+        /// - NOT_FOUND: STORE_NOT_FOUND.
+        /// - ABORTED: OPERATION_IN_PROGRESS, a backup of the store is PENDING or RUNNING; retry when it has ended. The metadata `operation`
+        ///   has its id.
+        /// - FAILED_PRECONDITION: NO_REPOSITORY, the server was started without a repository for backups. STATE_FORBIDS, the store was never
+        ///   READY, or its database does not run: it is suspended, or being deleted.
+        /// - RESOURCE_EXHAUSTED: LEDGER_FULL, Redis has no room. Nothing was written.
+        async fn create_backup(
+            &self,
+            request: tonic::Request<super::CreateBackupRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CreateBackupResponse>,
+            tonic::Status,
+        >;
+        /// Returns one backup.
+        /// The response includes every change that was acknowledged to any caller before the call, on any replica.
+        ///
+        /// - INVALID_ARGUMENT: INVALID_FIELD.
+        /// - NOT_FOUND: BACKUP_NOT_FOUND.
+        async fn get_backup(
+            &self,
+            request: tonic::Request<super::GetBackupRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetBackupResponse>,
+            tonic::Status,
+        >;
+        /// Returns backups, one page per call: those of one store together, and of these the oldest first.
+        /// Each page includes every change that was acknowledged to any caller before that call, on any replica.
+        ///
+        /// - INVALID_ARGUMENT: INVALID_FIELD. PAGE_TOKEN_INVALID, the page token is damaged, or belongs to another filter or to a caller of
+        ///   other tenants.
+        async fn list_backups(
+            &self,
+            request: tonic::Request<super::ListBackupsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListBackupsResponse>,
+            tonic::Status,
+        >;
+        /// Changes when a backup expires, or its labels, and returns it. The fields that can be changed are those that the documentation of
+        /// `UpdateBackupRequest.update_mask` names.
+        /// A repetition with the same `request_id` and the same body within 24 hours has no effect and returns the first response.
+        ///
+        /// - INVALID_ARGUMENT: INVALID_FIELD. REQUEST_ID_REUSED, the `request_id` was used with another body.
+        /// - NOT_FOUND: BACKUP_NOT_FOUND.
+        /// - ABORTED: ETAG_MISMATCH, the backup has changed since the given `etag`. WRITE_CONFLICT, the backup changes too often; retry.
+        /// - FAILED_PRECONDITION: STATE_FORBIDS, the backup is DELETING, or in a state that only a newer version of the server knows.
+        /// - RESOURCE_EXHAUSTED: LEDGER_FULL, Redis has no room. Nothing was written.
+        async fn update_backup(
+            &self,
+            request: tonic::Request<super::UpdateBackupRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::UpdateBackupResponse>,
+            tonic::Status,
+        >;
+        /// Accepts the removal of a backup and returns it in state DELETING: a backup that is under way is stopped, then the snapshot is
+        /// removed from the repository. GetBackup returns NOT_FOUND once it is gone. This cannot be undone.
+        /// If the backup is already DELETING, the call changes nothing and returns it.
+        /// The backup of a store that is deleted stays DELETING, with `failure`, for as long as its snapshot is in the repository.
+        /// A repetition with the same `request_id` and the same body within 24 hours has no effect and returns the first response.
+        ///
+        /// - INVALID_ARGUMENT: INVALID_FIELD. REQUEST_ID_REUSED, the `request_id` was used with another body.
+        /// - NOT_FOUND: BACKUP_NOT_FOUND.
+        /// - ABORTED: ETAG_MISMATCH, the backup has changed since the given `etag`. WRITE_CONFLICT, the backup changes too often; retry.
+        /// - FAILED_PRECONDITION: NO_REPOSITORY, the server was started without a repository for backups. STATE_FORBIDS, the backup is in a
+        ///   state that only a newer version of the server knows.
+        /// - RESOURCE_EXHAUSTED: LEDGER_FULL, Redis has no room. Nothing was written.
+        async fn delete_backup(
+            &self,
+            request: tonic::Request<super::DeleteBackupRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DeleteBackupResponse>,
+            tonic::Status,
+        >;
+    }
+    /// Makes, shows and removes backups of stores. A backup is one snapshot of the database, the uploads and what the merchant has
+    /// installed, in a repository outside of the cluster. It outlives its store. docs/backups.md says what is in it.
+    ///
+    /// A backup belongs to the tenant of its store. A caller with tenants sees the backups of its tenants' stores; others do not exist
+    /// for it.
+    ///
+    /// Every call can also return the errors that every call of StoreService can return.
+    #[derive(Debug)]
+    pub struct BackupServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> BackupServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for BackupServiceServer<T>
+    where
+        T: BackupService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/sendstores.v1.BackupService/CreateBackup" => {
+                    #[allow(non_camel_case_types)]
+                    struct CreateBackupSvc<T: BackupService>(pub Arc<T>);
+                    impl<
+                        T: BackupService,
+                    > tonic::server::UnaryService<super::CreateBackupRequest>
+                    for CreateBackupSvc<T> {
+                        type Response = super::CreateBackupResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CreateBackupRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as BackupService>::create_backup(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CreateBackupSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/sendstores.v1.BackupService/GetBackup" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetBackupSvc<T: BackupService>(pub Arc<T>);
+                    impl<
+                        T: BackupService,
+                    > tonic::server::UnaryService<super::GetBackupRequest>
+                    for GetBackupSvc<T> {
+                        type Response = super::GetBackupResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetBackupRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as BackupService>::get_backup(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetBackupSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/sendstores.v1.BackupService/ListBackups" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListBackupsSvc<T: BackupService>(pub Arc<T>);
+                    impl<
+                        T: BackupService,
+                    > tonic::server::UnaryService<super::ListBackupsRequest>
+                    for ListBackupsSvc<T> {
+                        type Response = super::ListBackupsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListBackupsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as BackupService>::list_backups(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListBackupsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/sendstores.v1.BackupService/UpdateBackup" => {
+                    #[allow(non_camel_case_types)]
+                    struct UpdateBackupSvc<T: BackupService>(pub Arc<T>);
+                    impl<
+                        T: BackupService,
+                    > tonic::server::UnaryService<super::UpdateBackupRequest>
+                    for UpdateBackupSvc<T> {
+                        type Response = super::UpdateBackupResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::UpdateBackupRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as BackupService>::update_backup(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = UpdateBackupSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/sendstores.v1.BackupService/DeleteBackup" => {
+                    #[allow(non_camel_case_types)]
+                    struct DeleteBackupSvc<T: BackupService>(pub Arc<T>);
+                    impl<
+                        T: BackupService,
+                    > tonic::server::UnaryService<super::DeleteBackupRequest>
+                    for DeleteBackupSvc<T> {
+                        type Response = super::DeleteBackupResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::DeleteBackupRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as BackupService>::delete_backup(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = DeleteBackupSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for BackupServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "sendstores.v1.BackupService";
+    impl<T> tonic::server::NamedService for BackupServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
     }
 }
 /// The request of Create.

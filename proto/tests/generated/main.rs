@@ -14,10 +14,11 @@ use std::{
 
 use prost::Message;
 
-const PROTOS: [&str; 8] = [
+const PROTOS: [&str; 9] = [
     "sendstores/v1/access.proto",
     "sendstores/v1/account_service.proto",
     "sendstores/v1/audit_service.proto",
+    "sendstores/v1/backup_service.proto",
     "sendstores/v1/rules.proto",
     "sendstores/v1/store.proto",
     "sendstores/v1/store_service.proto",

@@ -79,7 +79,8 @@ fn row(pool: &DescriptorPool, method: &MethodDescriptor) -> Result<Row, String> 
 fn name_of(method: &MethodDescriptor) -> String {
     let service = method.parent_service();
     match service.name().trim_end_matches("Service") {
-        "Store" | "Account" => method.name().to_owned(),
+        // The names of the methods of these say what they are about.
+        "Store" | "Account" | "Backup" => method.name().to_owned(),
         resource => format!("{resource}{}", method.name()),
     }
 }

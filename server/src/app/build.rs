@@ -26,7 +26,10 @@ use crate::{
     mirror::Mirror,
     permits::ClassPermits,
     provision::{self, KubeProvisioner},
-    reconcile::{ClusterGuard, CronDriver, CronPolicy, Guarded, InventoryCheck, Members, Policy, Reconciler},
+    reconcile::{
+        BackupDriver, BackupPolicy, ClusterGuard, CronDriver, CronPolicy, Guarded, InventoryCheck, Members, Policy,
+        Reconciler,
+    },
     supervise::{Phase, TaskError, Tasks},
 };
 
@@ -36,6 +39,8 @@ const RING: usize = 8_192;
 const LEDGER_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long the start waits for the cluster.
 const FIRST_LOOK: Duration = Duration::from_millis(500);
+/// How long a backup waits for a cluster that does not take its Job.
+const BACKUP_PATIENCE: Duration = Duration::from_secs(600);
 /// How long to wait before Redis is tried again at the start. A Redis that has too many clients gets no storm of new ones.
 const LEDGER_PAUSES: Backoff = Backoff { first: Duration::from_millis(500), most: Duration::from_secs(5) };
 
@@ -206,6 +211,11 @@ fn spawn_workers<L: Ledger>(
         let (mirror, shops, owner) = (mirror.clone(), provisioner.clone(), owner.clone());
         tasks.spawn("cron", Phase::Front, |stop| CronDriver { mirror, shops, owner, members, policy }.run(stop));
     }
+    tasks.spawn("backups", Phase::Front, {
+        let (ledger, mirror, jobs, owner) = (ledger.clone(), mirror.clone(), provisioner.clone(), owner.clone());
+        let policy = backup_policy(config);
+        move |stop| BackupDriver { ledger, mirror, jobs, owner, policy }.run(stop)
+    });
     let permits = ClassPermits::for_acts(config.concurrency);
     let reconciler = Reconciler { ledger, mirror, provisioner, owner, permits, members, policy: policy(config) };
     tasks.spawn("reconcile", Phase::Front, |stop| reconciler.run(stop));
@@ -214,7 +224,8 @@ fn spawn_workers<L: Ledger>(
 fn service(config: &Config, stopping: CancellationToken) -> StoreApi<RedisLedger> {
     let template = config.store_url.clone();
     let api = StoreApi::new(Arc::new(move |id| template.url(id)), provision::ENGINES, limits(config), stopping);
-    api.with_quota(config.access.tenants).with_deletion_window(config.deletion_window)
+    let api = api.with_quota(config.access.tenants).with_deletion_window(config.deletion_window);
+    api.with_repository(config.backups.is_some())
 }
 
 fn limits(config: &Config) -> Limits {
@@ -283,6 +294,7 @@ pub(super) async fn provisioner(config: &Config) -> Result<KubeProvisioner, Task
         probe_via: config.probe_via,
         requests: config.probe_concurrency,
         instance: config.instance.clone(),
+        backups: config.backups.clone(),
     };
     Ok(KubeProvisioner::new(config, clients))
 }
@@ -294,6 +306,12 @@ fn no_cluster(error: &dyn std::fmt::Display) -> TaskError {
 fn owner() -> Owner {
     let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "server".to_owned());
     Owner(format!("{host}-{}", Uuid::new_v4()))
+}
+
+/// A backup has the time of its Job twice, and some more to be scheduled.
+fn backup_policy(config: &Config) -> BackupPolicy {
+    let deadline = config.backups.as_ref().map_or(BACKUP_PATIENCE, |backups| backups.deadline);
+    BackupPolicy { lease: config.lease, patience: deadline * 2 + BACKUP_PATIENCE }
 }
 
 fn policy(config: &Config) -> Policy {

@@ -55,6 +55,7 @@ impl Args {
         let cron_interval = p.take("cron-interval", duration(&self.cron_interval, 0..=86_400));
         let deletion_window = p.take("deletion-window", duration(&self.deletion_window, 0..=366 * 86_400));
         let drain_timeout = p.take("drain-timeout", duration(&self.drain_timeout, 1..=600));
+        let backups = self.backups.check(p);
         let auth = self.auth.check(address_of(&listen), p);
         let access = self.access.check(address_of(&listen), p);
         let log_format = p.take("log-format", log_format(&self.log_format));
@@ -84,6 +85,7 @@ impl Args {
                 quota,
                 deadlines,
                 drain_timeout: drain_timeout?,
+                backups: backups?,
                 auth: auth?,
                 access: access?,
                 log_format: log_format?,
@@ -149,7 +151,7 @@ pub(super) fn number(text: &str, range: RangeInclusive<u64>) -> Result<u64, Stri
     u64::from_str(text).ok().filter(|number| range.contains(number)).ok_or_else(refused)
 }
 
-fn duration(text: &str, seconds: RangeInclusive<u64>) -> Result<Duration, String> {
+pub(super) fn duration(text: &str, seconds: RangeInclusive<u64>) -> Result<Duration, String> {
     let refused =
         || format!("{text:?} is not a duration from {}s to {}s, such as 15s or 2m", seconds.start(), seconds.end());
     let duration = humantime::parse_duration(text).map_err(|_| refused())?;

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::SystemTime};
 
 use http::{HeaderMap, Request, header::USER_AGENT};
 use sendstores_core::{
-    Cause, Principal, Resource, Scope, Store, StoreId, TenantId, Token, Uid,
+    Backup, Cause, Principal, Resource, Scope, Store, StoreId, TenantId, Token, Uid,
     admission::Terms,
     audit::{AuditEntry, Verdict},
     ledger::{Ledger, LedgerError, Write, Written},
@@ -129,6 +129,11 @@ impl<'a> About<'a> {
 
     pub(super) fn token(token: &'a Token) -> Self {
         Self { resource: token.id.as_str(), uid: "", tenants: of_scope(&token.scope) }
+    }
+
+    pub(super) fn backup(backup: &'a Backup) -> Self {
+        let tenants = backup.tenant.iter().cloned().collect();
+        Self { resource: backup.id.as_str(), uid: backup.store_uid().as_str(), tenants }
     }
 
     pub(super) fn tenant(tenant: &'a sendstores_core::Tenant) -> Self {

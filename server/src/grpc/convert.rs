@@ -1,5 +1,6 @@
 //! Domain to wire.
 
+mod backup;
 mod operation;
 
 use prost_types::Timestamp as WireTime;
@@ -10,6 +11,8 @@ use sendstores_core::{
     volumes::{Gibibytes, VolumeSizes},
 };
 use sendstores_proto::v1 as wire;
+
+pub(super) use backup::backup;
 
 /// `engines` say what to do about a failure.
 pub(super) fn store(store: &Store, engines: Engines) -> wire::Store {

@@ -3,8 +3,8 @@
 use sendstores_core::ledger::Ledger;
 use sendstores_proto::v1::{
     account_service_server::AccountServiceServer, audit_service_server::AuditServiceServer,
-    store_service_server::StoreServiceServer, tenant_service_server::TenantServiceServer,
-    token_service_server::TokenServiceServer,
+    backup_service_server::BackupServiceServer, store_service_server::StoreServiceServer,
+    tenant_service_server::TenantServiceServer, token_service_server::TokenServiceServer,
 };
 use tokio_util::sync::CancellationToken;
 use tonic_health::{ServingStatus, server::HealthReporter};
@@ -27,7 +27,7 @@ pub(super) enum Health {
 pub(super) async fn report(reporter: &HealthReporter, health: Health) {
     let status = |serving| if serving { ServingStatus::Serving } else { ServingStatus::NotServing };
     reporter.set_service_status("", status(health != Health::NotServing)).await;
-    for name in [service_name(), audit_name(), tenants_name(), tokens_name()] {
+    for name in [service_name(), audit_name(), backups_name(), tenants_name(), tokens_name()] {
         reporter.set_service_status(name, status(health == Health::Serving)).await;
     }
     reporter.set_service_status(accounts_name(), status(health != Health::NotServing)).await;
@@ -41,6 +41,11 @@ fn accounts_name() -> &'static str {
 fn audit_name() -> &'static str {
     use tonic::server::NamedService;
     <AuditServiceServer<()> as NamedService>::NAME
+}
+
+fn backups_name() -> &'static str {
+    use tonic::server::NamedService;
+    <BackupServiceServer<()> as NamedService>::NAME
 }
 
 fn tenants_name() -> &'static str {

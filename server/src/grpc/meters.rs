@@ -102,6 +102,8 @@ mod tests {
                 &Method::TenantList,
                 &Method::GetPrincipal,
                 &Method::AuditList,
+                &Method::GetBackup,
+                &Method::ListBackups,
                 &Method::Get,
                 &Method::List,
                 &Method::GetSummary,

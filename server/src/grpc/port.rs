@@ -15,8 +15,8 @@ use sendstores_proto::{
     access::Method,
     v1::{
         account_service_server::AccountServiceServer, audit_service_server::AuditServiceServer,
-        store_service_server::StoreServiceServer, tenant_service_server::TenantServiceServer,
-        token_service_server::TokenServiceServer,
+        backup_service_server::BackupServiceServer, store_service_server::StoreServiceServer,
+        tenant_service_server::TenantServiceServer, token_service_server::TokenServiceServer,
     },
 };
 use tokio_rustls::TlsAcceptor;
@@ -50,6 +50,7 @@ pub(super) struct Port<L: Ledger> {
     service: StoreServiceServer<StoreApi<L>>,
     accounts: AccountServiceServer<StoreApi<L>>,
     audit: AuditServiceServer<StoreApi<L>>,
+    backups: BackupServiceServer<StoreApi<L>>,
     tenants: TenantServiceServer<StoreApi<L>>,
     tokens: TokenServiceServer<StoreApi<L>>,
     sizes: MessageSizes,
@@ -73,9 +74,26 @@ impl<L: Ledger> Port<L> {
         let tokens = TokenServiceServer::new(api.clone()).max_decoding_message_size(sizes.request);
         let tenants = TenantServiceServer::new(api.clone()).max_decoding_message_size(sizes.request);
         let audit = AuditServiceServer::new(api.clone()).max_decoding_message_size(sizes.request);
+        let backups = BackupServiceServer::new(api.clone()).max_decoding_message_size(sizes.request);
         let hosts = AllowedHosts::Any;
         let (tls, cors, dashboard, tools) = (None, None, None, None);
-        Self { api, service, accounts, audit, tenants, tokens, sizes, rest, gate, hosts, tls, cors, dashboard, tools }
+        Self {
+            api,
+            service,
+            accounts,
+            audit,
+            backups,
+            tenants,
+            tokens,
+            sizes,
+            rest,
+            gate,
+            hosts,
+            tls,
+            cors,
+            dashboard,
+            tools,
+        }
     }
 
     /// The same, for browsers that come by one of these names.
@@ -203,6 +221,11 @@ impl<L: Ledger> Port<L> {
             Method::WatchStatus => Box::pin(codec::watch(*sizes, request, service_fn(|watch| api.watch(watch)))).await,
             Method::GetPrincipal => self.accounts.clone().call(request).await.unwrap_or_else(|never| match never {}),
             Method::AuditList => self.audit.clone().call(request).await.unwrap_or_else(|never| match never {}),
+            Method::CreateBackup
+            | Method::GetBackup
+            | Method::ListBackups
+            | Method::UpdateBackup
+            | Method::DeleteBackup => self.backups.clone().call(request).await.unwrap_or_else(|never| match never {}),
             Method::TenantCreate
             | Method::TenantGet
             | Method::TenantList

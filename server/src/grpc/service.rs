@@ -1,5 +1,7 @@
 //! `StoreService`: who may call now, for how long, and what is answered.
 
+mod settings;
+
 use std::{
     pin::Pin,
     sync::{Arc, OnceLock},
@@ -63,6 +65,8 @@ struct Shared<L> {
     quota: OnceLock<Quota>,
     /// Empty: a deleted store is removed at once.
     deletion_window: OnceLock<Duration>,
+    /// Whether there is a repository for backups. Empty: there is none.
+    repository: OnceLock<bool>,
     refusals: Refusals,
     uses: Uses,
     stopping: CancellationToken,
@@ -101,33 +105,11 @@ impl<L: Ledger> StoreApi<L> {
             streams: Streams::new(limits.streams),
             quota: OnceLock::new(),
             deletion_window: OnceLock::new(),
+            repository: OnceLock::new(),
             refusals: Refusals::default(),
             uses: Uses::default(),
             stopping,
         }))
-    }
-
-    /// The same, for tenants that may have no more than this. A second quota is not taken.
-    #[must_use]
-    pub fn with_quota(self, quota: Quota) -> Self {
-        if self.0.quota.set(quota).is_err() {
-            tracing::error!("the service had a quota already");
-        }
-        self
-    }
-
-    /// The same, with deleted stores kept for this time. A second time is not taken.
-    #[must_use]
-    pub fn with_deletion_window(self, window: Duration) -> Self {
-        if self.0.deletion_window.set(window).is_err() {
-            tracing::error!("the service had a deletion window already");
-        }
-        self
-    }
-
-    /// Zero: a deleted store is removed at once.
-    pub(super) fn deletion_window(&self) -> Duration {
-        self.0.deletion_window.get().copied().unwrap_or_default()
     }
 
     pub(super) fn refusals(&self) -> &Refusals {
@@ -141,10 +123,6 @@ impl<L: Ledger> StoreApi<L> {
     /// The ledger, also while the server stops.
     pub(super) fn ledger_of_audit(&self) -> Option<&L> {
         self.0.backend.get().map(|backend| &backend.ledger)
-    }
-
-    pub(super) fn quota(&self) -> Quota {
-        self.0.quota.get().copied().unwrap_or_default()
     }
 
     /// From now on calls are answered. A second backend is not taken.

@@ -2,6 +2,7 @@
 //!
 //! Every status carries exactly one `ErrorInfo` with a stable reason; docs/errors.md has a section for each.
 
+mod backups;
 mod causes;
 mod counted;
 mod entered;
@@ -17,6 +18,7 @@ use sendstores_core::{Revision, Role, StoreId, TenantId, Uid, Word, ledger::OPER
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
+pub(super) use backups::BackupRefusal;
 pub(super) use counted::count_decision;
 pub(super) use entered::for_audit;
 pub(super) use lifecycle::Forbidden;
@@ -95,6 +97,7 @@ pub(super) enum Refusal {
     CredentialsMismatch,
     SubjectUnbound(String),
     Tenancy(Tenancy),
+    Backup(BackupRefusal),
     AuthUnavailable,
     PermissionDenied {
         permission: &'static str,
@@ -148,6 +151,7 @@ impl Refusal {
             Self::CredentialsMismatch => (Code::Unauthenticated, "CREDENTIALS_MISMATCH"),
             Self::SubjectUnbound(_) => (Code::PermissionDenied, "SUBJECT_UNBOUND"),
             Self::Tenancy(why) => why.code_and_reason(),
+            Self::Backup(why) => why.code_and_reason(),
             Self::AuthUnavailable => (Code::Unavailable, "AUTH_UNAVAILABLE"),
             Self::PermissionDenied { .. } => (Code::PermissionDenied, "PERMISSION_DENIED"),
             Self::CallReadOnly => (Code::PermissionDenied, "CALL_READ_ONLY"),
@@ -172,6 +176,7 @@ impl Refusal {
             Self::EtagMismatch(id) => format!("store {id} has changed since the given etag; read it again"),
             Self::WriteConflict(id) => format!("store {id} keeps changing; try again"),
             Self::Tenancy(why) => why.message(),
+            Self::Backup(why) => why.message(),
             Self::CredentialsNotReady(id) => {
                 format!("the credentials of store {id} are not made yet; its steps say how far it is")
             }
@@ -281,6 +286,7 @@ impl Refusal {
             Self::Forbidden(why) => return why.metadata(),
             Self::StoreForeign(id, _) | Self::RecordUnreadable(id) => ("store_id", id.to_string()),
             Self::Tenancy(why) => return why.metadata(),
+            Self::Backup(why) => return why.metadata(),
             Self::HistoryCompacted { oldest } => ("oldest_revision", oldest.to_string()),
             Self::TooManyRequests { most } | Self::TooManyStreams { most, scope: _ } => ("limit", most.to_string()),
             Self::TooManyConnections { most } | Self::HeadersTooLarge { most } => ("limit", most.to_string()),
@@ -346,6 +352,7 @@ impl Refusal {
                 details.set_resource_info("sendstores.v1.Store", id.as_str(), "", "");
             }
             Self::Tenancy(why) => why.add_details(details),
+            Self::Backup(why) => why.add_details(details),
             Self::WriteConflict(_) | Self::TooManyRequests { .. } | Self::TooManyStreams { .. } => {
                 details.set_retry_info(Some(RETRY));
             }

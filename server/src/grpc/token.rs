@@ -6,7 +6,7 @@
 use std::str::FromStr;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use sendstores_core::{Listing, Place, Revision, Scope, Store, StoreFilter, TenantId, Timestamp};
+use sendstores_core::{Backup, Listing, Place, Revision, Scope, Store, StoreFilter, TenantId, Timestamp};
 use sha2::{Digest, Sha256};
 
 use super::status::Refusal;
@@ -120,9 +120,17 @@ fn position(text: &str) -> Option<Position> {
 }
 
 pub(super) fn etag(store: &Store) -> String {
+    etag_of(store.uid.as_str(), store.revision)
+}
+
+pub(super) fn backup_etag(backup: &Backup) -> String {
+    etag_of(backup.id.as_str(), backup.revision)
+}
+
+fn etag_of(name: &str, revision: Revision) -> String {
     let mut hash = Sha256::new();
-    hash.update(store.uid.as_str());
-    hash.update(store.revision.0.to_be_bytes());
+    hash.update(name);
+    hash.update(revision.0.to_be_bytes());
     URL_SAFE_NO_PAD.encode(&hash.finalize()[..12])
 }
 

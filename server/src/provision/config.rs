@@ -1,5 +1,6 @@
 //! What the operator decides about provisioning.
 
+mod backups;
 mod charts;
 mod deadlines;
 mod quota;
@@ -7,6 +8,7 @@ mod quota;
 use std::{path::PathBuf, time::Duration};
 
 pub use self::{
+    backups::{BackupSettings, RepositoryUrl},
     charts::{ChartFiles, Charts},
     deadlines::{Deadlines, EngineDeadline},
     quota::Quota,
@@ -25,6 +27,8 @@ pub struct Config {
     pub requests: usize,
     /// Tells the namespaces of this control plane from those of others on the same cluster; a label's value.
     pub instance: String,
+    /// Where backups go. `None`: there are none.
+    pub backups: Option<BackupSettings>,
 }
 
 /// How requests get to a shop that is probed or does what it has scheduled.

@@ -49,6 +49,22 @@ pub struct EngineDef {
     /// Has the application do what it has scheduled. Safe to repeat, also while it is at work.
     pub run_jobs: for<'a> fn(&'a Context, &'a Store) -> Doing<'a, ()>,
     pub diagnosis: DiagnosisDef,
+    /// How its stores are backed up. `None`: they cannot be.
+    pub backup: Option<BackupDef>,
+}
+
+/// What the pod of a backup is given of a store.
+pub struct BackupDef {
+    /// Of the program that makes the backup.
+    pub environment: &'static [(&'static str, &'static str)],
+    /// The claim of the volume that is read, and where it is mounted.
+    pub content: (&'static str, &'static str),
+    /// The key of the password of the database among the credentials.
+    pub database_password: &'static str,
+    /// The keys of the credentials that are part of the backup.
+    pub keys: &'static [&'static str],
+    /// Where the values of the chart have how large the dump may become: a path such as `storage.database`.
+    pub scratch: &'static str,
 }
 
 /// A volume of a store.

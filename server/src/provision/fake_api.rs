@@ -116,6 +116,7 @@ pub(crate) fn list(items: &[Value]) -> (u16, Value) {
 
 fn config() -> Config {
     Config {
+        backups: None,
         helm: HelmConfig {
             program: "helm".into(),
             charts: Charts::default(),

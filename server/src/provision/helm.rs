@@ -71,6 +71,25 @@ impl Helm {
         Self { config, engines, deadline, grace, tool, catalogue, scratch }
     }
 
+    /// The values that the environment has for stores as this one, over those of the chart. Where its release is not offered any
+    /// more, those of the default.
+    pub(crate) async fn settings(&self, store: &Store) -> Result<Value, StepError> {
+        let of_store = self.files(store.spec.engine, store.spec.release.as_ref()).await;
+        let files = match (of_store, &store.spec.release) {
+            (Err(_), Some(_)) => self.files(store.spec.engine, None).await?,
+            (files, _) => files?,
+        };
+        let mut values = Value::Null;
+        for file in [files.chart().join("values.yaml")].into_iter().chain(files.values()) {
+            let text = tokio::fs::read_to_string(&file).await.map_err(|error| self.unusable(&error.to_string()))?;
+            let read = serde_saphyr::from_str::<Value>(&text).map_err(|error| self.unusable(&error.to_string()))?;
+            if !read.is_null() {
+                content::overlay(&mut values, read);
+            }
+        }
+        Ok(values)
+    }
+
     /// The digest that a release of `store` made by us now would carry.
     pub(crate) async fn digest(&self, store: &Store) -> Result<String, StepError> {
         Ok(self.files(store.spec.engine, store.spec.release.as_ref()).await?.digest(store))

@@ -16,6 +16,7 @@ use std::{sync::Arc, time::Duration};
 use futures::FutureExt;
 use k8s_openapi::api::{
     apps::v1::{Deployment, StatefulSet},
+    batch::v1::Job,
     core::v1::{Event, Namespace, PersistentVolume, PersistentVolumeClaim, Pod, ResourceQuota},
 };
 use tokio::{sync::Notify, time::sleep};
@@ -38,6 +39,7 @@ pub(crate) enum Kind {
     StatefulSets,
     Deployments,
     Pods,
+    Jobs,
     Claims,
     /// Events of type Warning: those of all namespaces, since an Event has none of our labels.
     Warnings,
@@ -62,12 +64,13 @@ pub(crate) struct Subscription {
 // === impl Kind ===
 
 impl Kind {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Namespaces,
         Self::Quotas,
         Self::StatefulSets,
         Self::Deployments,
         Self::Pods,
+        Self::Jobs,
         Self::Claims,
         Self::Warnings,
         Self::Volumes,
@@ -81,6 +84,7 @@ impl Kind {
             Self::StatefulSets => "statefulsets",
             Self::Deployments => "deployments",
             Self::Pods => "pods",
+            Self::Jobs => "jobs",
             Self::Claims => "persistentvolumeclaims",
             Self::Warnings => "events",
             Self::Volumes => "persistentvolumes",
@@ -92,9 +96,8 @@ impl Kind {
         match self {
             Self::Warnings => (None, Some("type=Warning")),
             Self::Volumes => (None, None),
-            Self::Namespaces | Self::Quotas | Self::StatefulSets | Self::Deployments | Self::Pods | Self::Claims => {
-                (Some(names::UID), None)
-            }
+            Self::Namespaces | Self::Quotas | Self::StatefulSets | Self::Deployments => (Some(names::UID), None),
+            Self::Pods | Self::Jobs | Self::Claims => (Some(names::UID), None),
         }
     }
 }
@@ -128,6 +131,7 @@ impl Informers {
             Kind::StatefulSets => follow::<StatefulSet>(cluster, follower).boxed(),
             Kind::Deployments => follow::<Deployment>(cluster, follower).boxed(),
             Kind::Pods => follow::<Pod>(cluster, follower).boxed(),
+            Kind::Jobs => follow::<Job>(cluster, follower).boxed(),
             Kind::Claims => follow::<PersistentVolumeClaim>(cluster, follower).boxed(),
             Kind::Warnings => follow::<Event>(cluster, follower).boxed(),
             Kind::Volumes => follow::<PersistentVolume>(cluster, follower).boxed(),

@@ -5,7 +5,7 @@ pub(crate) mod diagnosis;
 #[cfg(test)]
 pub(crate) mod fixtures;
 pub(crate) mod namespace;
-mod ownership;
+pub(crate) mod ownership;
 pub mod release;
 pub(crate) mod removal;
 pub(crate) mod suspension;

@@ -7,6 +7,10 @@ use sendstores_core::{
     Engines, Failure, FailureReason, Release, StepName, Store,
     adoption::{self, Inventory, ListNamespaces},
     backoff::Backoff,
+    backup::{
+        JobUid,
+        job::{JobSeen, RunJobs, Task},
+    },
     cluster::{ClusterUid, Identify, Identity, Standing},
     cron::RunCron,
     ledger::{Ledger, SetCluster},
@@ -229,6 +233,24 @@ impl<P: Provisioner> Provisioner for Guarded<P> {
 
     async fn wait_removal(&self, store: &Store, last: &Remains) -> Result<Seen<Remains>, StepError> {
         self.at_home().await?.wait_removal(store, last).await
+    }
+}
+
+impl<P: RunJobs> RunJobs for Guarded<P> {
+    async fn look(&self, task: Task<'_>) -> Result<JobSeen, StepError> {
+        self.at_home().await?.look(task).await
+    }
+
+    async fn make(&self, task: Task<'_>) -> Result<JobUid, StepError> {
+        self.at_home().await?.make(task).await
+    }
+
+    async fn wait(&self, task: Task<'_>, last: &JobSeen) -> Result<JobSeen, StepError> {
+        self.at_home().await?.wait(task, last).await
+    }
+
+    async fn clear(&self, task: Task<'_>) -> Result<(), StepError> {
+        self.at_home().await?.clear(task).await
     }
 }
 

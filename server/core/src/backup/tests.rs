@@ -155,7 +155,7 @@ fn a_deletion_stops_the_backup_and_then_removes_the_snapshot() {
     assert_eq!(plan(&whole, &with(Some(JobSeen::Leaving), None)), Next::Await(Purpose::Backup));
     assert_eq!(plan(&whole, &with(gone(), None)), Next::Look(Purpose::Forget));
     assert_eq!(plan(&whole, &with(gone(), gone())), Next::Make(Purpose::Forget));
-    let made = Backup { jobs: Jobs { made: 1, last: Some(uid("last")) }, ..whole.clone() };
+    let made = Backup { jobs: Jobs { made: 1, last: Some(uid("last")) }, ..whole };
     assert_eq!(plan(&made, &with(gone(), going)), Next::Await(Purpose::Forget));
     let ended = |answer| with(gone(), Some(JobSeen::Ended(uid("last"), answer)));
     assert_eq!(plan(&made, &ended(Answer::Forgotten)), Next::Record(BackupEvent::Removed));

@@ -2,12 +2,18 @@
 
 use sendstores_core::ledger::LedgerError;
 
-use super::{Forbidden, Refusal, ReleaseUnknown, Tenancy};
+use super::{BackupRefusal, Forbidden, Refusal, ReleaseUnknown, Tenancy};
 use crate::mirror::ReadError;
 
 impl From<Tenancy> for Refusal {
     fn from(why: Tenancy) -> Self {
         Self::Tenancy(why)
+    }
+}
+
+impl From<BackupRefusal> for Refusal {
+    fn from(why: BackupRefusal) -> Self {
+        Self::Backup(why)
     }
 }
 

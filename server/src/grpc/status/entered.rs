@@ -22,6 +22,6 @@ pub(in crate::grpc) fn for_audit(status: &Status) -> Option<(Verdict, String, St
         "QUOTA_EXCEEDED" | "RATE_LIMITED" => Verdict::Limited,
         _ => return None,
     };
-    let named = ["store_id", "token_id", "tenant"].iter().find_map(|name| info.metadata.get(*name));
+    let named = ["store_id", "token_id", "tenant", "backup"].iter().find_map(|name| info.metadata.get(*name));
     Some((decision, info.reason, named.cloned().unwrap_or_default()))
 }

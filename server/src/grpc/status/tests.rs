@@ -1,7 +1,7 @@
 //! Every refusal, and what the docs and the contract say of it.
 
 use sendstores_core::{
-    Event, OperationId, OperationKind, State, TenantId, TokenId,
+    BackupId, BackupState, Event, OperationId, OperationKind, State, TenantId, TokenId,
     admission::Denial,
     store::NotCancellable,
     volumes::{CannotGrow, VolumeRole},
@@ -63,9 +63,23 @@ fn forbidden() -> [(Refusal, Code, &'static str); 10] {
     ]
 }
 
+fn of_backups() -> [(Refusal, Code, &'static str); 7] {
+    let backup = || -> BackupId { "0193b0a0-7c3e-7000-8000-0000000000af/one".parse().expect("valid") };
+    [
+        (BackupRefusal::NotFound(backup()).into(), Code::NotFound, "BACKUP_NOT_FOUND"),
+        (BackupRefusal::EtagMismatch(backup()).into(), Code::Aborted, "ETAG_MISMATCH"),
+        (BackupRefusal::Conflict(backup()).into(), Code::Aborted, "WRITE_CONFLICT"),
+        (BackupRefusal::State(backup(), BackupState::Deleting).into(), Code::FailedPrecondition, "STATE_FORBIDS"),
+        (BackupRefusal::StoreState(id(), State::Suspended).into(), Code::FailedPrecondition, "STATE_FORBIDS"),
+        (BackupRefusal::InProgress(id(), backup()).into(), Code::Aborted, "OPERATION_IN_PROGRESS"),
+        (BackupRefusal::NoRepository.into(), Code::FailedPrecondition, "NO_REPOSITORY"),
+    ]
+}
+
 fn every_refusal() -> Vec<(Refusal, Code, &'static str)> {
     let mut all = every_other_refusal();
     all.extend(forbidden());
+    all.extend(of_backups());
     all.extend(Flaw::ALL.map(|flaw| (Refusal::TokenFlawed(flaw), Code::Unauthenticated, flaw.reason())));
     all
 }
@@ -338,6 +352,36 @@ const OF_TENANTS: Answers = &[
     ),
 ];
 
+const OF_BACKUPS: Answers = &[
+    (
+        "CreateBackup",
+        &[
+            "INVALID_FIELD",
+            "REQUEST_ID_REUSED",
+            "STORE_NOT_FOUND",
+            "OPERATION_IN_PROGRESS",
+            "NO_REPOSITORY",
+            "STATE_FORBIDS",
+            "LEDGER_FULL",
+        ],
+    ),
+    ("GetBackup", &["INVALID_FIELD", "BACKUP_NOT_FOUND"]),
+    ("ListBackups", &["INVALID_FIELD", "PAGE_TOKEN_INVALID"]),
+    ("UpdateBackup", OF_A_BACKUP),
+    ("DeleteBackup", OF_A_BACKUP),
+    ("DeleteBackup", &["NO_REPOSITORY"]),
+];
+
+const OF_A_BACKUP: &[&str] = &[
+    "INVALID_FIELD",
+    "REQUEST_ID_REUSED",
+    "BACKUP_NOT_FOUND",
+    "ETAG_MISMATCH",
+    "WRITE_CONFLICT",
+    "STATE_FORBIDS",
+    "LEDGER_FULL",
+];
+
 /// Calls, and what each may answer.
 type Answers = &'static [(&'static str, &'static [&'static str])];
 
@@ -345,6 +389,7 @@ type Answers = &'static [(&'static str, &'static [&'static str])];
 const SERVICES: &[(&str, Answers)] = &[
     (include_str!("../../../../proto/sendstores/v1/store_service.proto"), OF_CALLS),
     (include_str!("../../../../proto/sendstores/v1/audit_service.proto"), OF_AUDIT),
+    (include_str!("../../../../proto/sendstores/v1/backup_service.proto"), OF_BACKUPS),
     (include_str!("../../../../proto/sendstores/v1/tenant_service.proto"), OF_TENANTS),
     (include_str!("../../../../proto/sendstores/v1/token_service.proto"), OF_TOKENS),
 ];

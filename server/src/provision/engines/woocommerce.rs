@@ -13,7 +13,7 @@ mod storefront;
 
 use sendstores_core::{Engine, EngineFacts, FailureReason, Pipeline, StepFacts, StepName, volumes::VolumeRole};
 
-use super::{CredentialsDef, DiagnosisDef, EngineDef, LogDef, StepDef, VolumeDef, Watches, facts};
+use super::{BackupDef, CredentialsDef, DiagnosisDef, EngineDef, LogDef, StepDef, VolumeDef, Watches, facts};
 use crate::provision::steps::{self, Kind, Workload};
 
 pub(crate) const DATABASE_STEP: StepName = StepName::new("database");
@@ -58,6 +58,13 @@ pub(crate) const ENGINE: EngineDef = EngineDef {
         },
         inside: |context, store, failure| Box::pin(look::inside(context, store, failure)),
     },
+    backup: Some(BackupDef {
+        environment: &[("DB_HOST", "mysql"), ("DB_NAME", "wordpress"), ("DB_USER", "wordpress")],
+        content: ("wp-content", "/source/wp-content"),
+        database_password: "db-password",
+        keys: &SALTS,
+        scratch: "storage.database",
+    }),
 };
 
 /// The store image ships no WooCommerce, or its volume was not seeded with it.
@@ -121,6 +128,18 @@ const KEYS: [(&str, usize); 11] = [
     ("secure-auth-salt", 64),
     ("logged-in-salt", 64),
     ("nonce-salt", 64),
+];
+
+/// Some plugins encrypt their settings with these.
+const SALTS: [&str; 8] = [
+    "auth-key",
+    "secure-auth-key",
+    "logged-in-key",
+    "nonce-key",
+    "auth-salt",
+    "secure-auth-salt",
+    "logged-in-salt",
+    "nonce-salt",
 ];
 
 const fn step(name: StepName, usual_reason: FailureReason) -> StepFacts {

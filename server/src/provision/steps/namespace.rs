@@ -198,7 +198,7 @@ pub(crate) fn wanted(store: &Store, instance: &str) -> Namespace {
 }
 
 /// The labels that say whose an object is.
-pub(super) fn marks(store: &Store) -> BTreeMap<String, String> {
+pub(crate) fn marks(store: &Store) -> BTreeMap<String, String> {
     [(names::MANAGED_BY, names::MANAGER), (names::STORE, store.id.as_str()), (names::UID, store.uid.as_str())]
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .into()

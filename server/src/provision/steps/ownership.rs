@@ -8,7 +8,7 @@ use crate::provision::{Context, names};
 
 /// What stands under the name of a store's namespace.
 #[derive(Debug)]
-pub(super) enum Owner {
+pub(crate) enum Owner {
     Free,
     /// This store's. `going`: the cluster is removing it.
     This {
@@ -21,17 +21,17 @@ pub(super) enum Owner {
     Foreign,
 }
 
-pub(super) async fn observe(context: &Context, store: &Store) -> Result<Owner, StepError> {
+pub(crate) async fn observe(context: &Context, store: &Store) -> Result<Owner, StepError> {
     let api = context.cluster.all::<Namespace>();
     Ok(of(context.cluster.call(api.get_opt(store.id.as_str())).await?, store))
 }
 
-pub(super) fn conflict(store: &Store) -> StepError {
+pub(crate) fn conflict(store: &Store) -> StepError {
     let message = format!("namespace {} exists and does not belong to this store; it is left alone", store.id);
     StepError::terminal(FailureReason::NamespaceConflict, message)
 }
 
-pub(super) fn of(namespace: Option<Namespace>, store: &Store) -> Owner {
+pub(crate) fn of(namespace: Option<Namespace>, store: &Store) -> Owner {
     let Some(namespace) = namespace else { return Owner::Free };
     let label = |name: &str| namespace.labels().get(name).map(String::as_str);
     let going = namespace.metadata.deletion_timestamp.is_some();
