@@ -2,6 +2,7 @@
 
 mod ask;
 mod audit;
+mod backup;
 mod context;
 mod create;
 mod filter;
@@ -19,6 +20,7 @@ use clap_complete::Shell;
 
 pub(crate) use ask::{Api, AskArgs, ChatArgs, ModelArgs};
 pub(crate) use audit::AuditArgs;
+pub(crate) use backup::{BackupArgs, BackupCommand, BackupsArgs, CreateBackupArgs};
 pub(crate) use context::{ContextCommand, LoginArgs};
 pub(crate) use create::CreateArgs;
 pub(crate) use filter::FilterArgs;
@@ -157,6 +159,10 @@ pub(crate) enum Command {
     /// Take the deletion of a store back, while it is kept.
     #[command(after_help = UNDELETE_EXAMPLES)]
     Undelete(ChangeArgs),
+    /// Back a store up, and show, change or remove a backup.
+    Backup(Box<BackupArgs>),
+    /// List backups.
+    Backups(BackupsArgs),
     /// Show every change of stores as it happens.
     Watch(WatchArgs),
     /// Create, list and revoke tokens of callers.

@@ -2,6 +2,7 @@
 
 mod ask;
 mod audit;
+mod backup;
 mod completions;
 mod context;
 mod create;
@@ -51,6 +52,8 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Cancel(args) => operation::cancel(&global, args).await,
         Command::Delete(args) => delete::run(&global, args).await,
         Command::Undelete(args) => suspend::undelete(&global, args).await,
+        Command::Backup(args) => backup::run(&global, *args).await,
+        Command::Backups(args) => backup::list(&global, args).await,
         Command::Watch(args) => watch::run(&global, args).await,
         Command::Token(command) => token::run(&global, command).await,
         Command::Tenant(command) => tenant::run(&global, command).await,

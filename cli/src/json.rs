@@ -80,6 +80,14 @@ impl Named for v1::TenantServiceListResponse {
     const NAME: &str = "sendstores.v1.TenantServiceListResponse";
 }
 
+impl Named for v1::Backup {
+    const NAME: &str = "sendstores.v1.Backup";
+}
+
+impl Named for v1::ListBackupsResponse {
+    const NAME: &str = "sendstores.v1.ListBackupsResponse";
+}
+
 impl Named for v1::Tenant {
     const NAME: &str = "sendstores.v1.Tenant";
 }

@@ -3,6 +3,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod audit;
+mod backups;
 mod builder;
 mod call;
 mod cause;
@@ -31,6 +32,7 @@ mod watch;
 pub use prost_types::Timestamp;
 pub use sendstores_proto::{FILE_DESCRIPTOR_SET, v1};
 
+pub use backups::{CreateBackup, UpdateBackup};
 pub use builder::Builder;
 pub use cause::Cause;
 pub use change::{ChangeStore, UpdateStore};

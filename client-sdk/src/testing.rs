@@ -1,6 +1,7 @@
 //! A server in this process, for the tests of programs that use this crate.
 
 mod audit;
+mod backups;
 mod change;
 mod list;
 mod memory;
@@ -23,9 +24,10 @@ use crate::{
     Client, RetryPolicy,
     testing::{memory::Memory, service::Service},
     v1::{
-        Failure, Step, Store, account_service_server::AccountServiceServer, audit_service_server::AuditServiceServer,
-        failure::Reason, operation, step, store_service_server::StoreServiceServer,
-        tenant_service_server::TenantServiceServer, token_service_server::TokenServiceServer,
+        Backup, Failure, Step, Store, account_service_server::AccountServiceServer,
+        audit_service_server::AuditServiceServer, backup, backup_service_server::BackupServiceServer, failure::Reason,
+        operation, step, store_service_server::StoreServiceServer, tenant_service_server::TenantServiceServer,
+        token_service_server::TokenServiceServer,
     },
 };
 
@@ -72,6 +74,7 @@ impl FakeServer {
             .add_service(AccountServiceServer::new(service.clone()))
             .add_service(TokenServiceServer::new(service.clone()))
             .add_service(TenantServiceServer::new(service.clone()))
+            .add_service(BackupServiceServer::new(service.clone()))
             .add_service(AuditServiceServer::new(service))
             .serve_with_incoming(TcpIncoming::from(listener));
         // It ends with the value. An error of accepting has no reader.
@@ -183,6 +186,33 @@ impl FakeServer {
             store.delete_time = store.update_time;
             store.set_state(crate::State::Deleted);
         })
+    }
+
+    /// The backup has succeeded: it has a snapshot.
+    pub fn backed_up(&self, id: &str) -> Option<Backup> {
+        backups::change(&mut self.memory.registry.open(), id, |backup| {
+            let now = Some(std::time::SystemTime::now().into());
+            backup.set_state(backup::State::Succeeded);
+            backup.snapshot = "5f".repeat(32);
+            (backup.start_time, backup.end_time, backup.consistent_time) = (backup.start_time.or(now), now, now);
+        })
+    }
+
+    /// The backup has failed, with this reason and message.
+    pub fn fail_backup(&self, id: &str, reason: Reason, message: &str) -> Option<Backup> {
+        backups::change(&mut self.memory.registry.open(), id, |backup| {
+            let now = Some(std::time::SystemTime::now().into());
+            let mut failure = Failure { message: message.to_owned(), ..Failure::default() };
+            failure.set_reason(reason);
+            backup.failure = Some(failure);
+            backup.set_state(backup::State::Failed);
+            (backup.start_time, backup.end_time) = (backup.start_time.or(now), now);
+        })
+    }
+
+    /// The removal of a backup is complete: it is gone. `false` if there was none.
+    pub fn backup_removed(&self, id: &str) -> bool {
+        self.memory.registry.open().backups.remove(id).is_some()
     }
 
     /// Forgets the changes so far: a token from before leads nowhere, and a watch that has not read them ends with

@@ -19,7 +19,7 @@ use kube::{
 };
 use sendstores_client::{
     Client, CreateStore, UpdateStore,
-    v1::{StoreFilter, store::State},
+    v1::{StoreFilter, failure::Reason, store::State},
 };
 use sendstores_tests::{
     cluster::Cluster,
@@ -193,6 +193,26 @@ async fn mended(world: &World, client: &Client) {
     assert!(sets.get_opt("mysql").await.expect("an answer").is_some());
 }
 
+/// A backup is tried twice: the pods of simulated nodes end without an answer.
+async fn backed_up(world: &World) {
+    let image = "backup: {image: {repository: registry.invalid/backup, tag: '1'}}";
+    let key = world.admin.values("key", "0123456789abcdef0123456789abcdef");
+    let keys = ["access-key-id", "secret-access-key"].map(|name| world.admin.values(name, "none"));
+    let values = world.admin.values("more.yaml", image);
+    let server = world
+        .server_in(&world.cluster.clone().with_values(values))
+        .flag("--backup-repository=s3:http://127.0.0.1:1/bucket/{uid}")
+        .flag(format!("--backup-key-file={}", key.display()))
+        .flag(format!("--backup-s3-credentials={}", keys[0].parent().expect("a folder").display()));
+    let server = server.start_ready().await;
+    let client = server.client().await;
+    let backup = client.create_backup(ID).await.expect("accepted");
+    world.used("jobs.batch: watch").await;
+    let ended = client.wait_until_backed_up(&backup.id, |_| ()).await.expect("it ends");
+    assert_eq!(ended.failure.map(|failure| failure.reason()), Some(Reason::BackupJobLost));
+    world.used("jobs.batch: delete").await;
+}
+
 /// Redis is lost, and the store is taken back.
 async fn adopted(world: &World, values: &str) -> (Server, Client) {
     world.redis.cli(["FLUSHALL"]).await;
@@ -253,6 +273,7 @@ async fn the_control_plane_has_the_rights_that_it_uses_and_no_other() {
     looked_after(&world, &server, &client).await;
     mended(&world, &client).await;
     drop(server);
+    backed_up(&world).await;
     let (server, client) = adopted(&world, values).await;
     removed_with_a_slow_volume(&world, &client).await;
     cut_short(&world, &client).await;

@@ -10,7 +10,7 @@ use tonic::{Request, Status};
 use uuid::Uuid;
 
 use super::refusal::bad_text;
-use crate::v1::{AuditEntry, Tenant, Token, audit_entry::Decision};
+use crate::v1::{AuditEntry, Backup, Tenant, Token, audit_entry::Decision};
 
 /// As many entries does the audit keep.
 const AUDIT: usize = 100_000;
@@ -21,6 +21,7 @@ pub(super) struct Registry(Mutex<Inner>);
 #[derive(Default)]
 pub(super) struct Inner {
     pub(super) tenants: BTreeMap<String, Tenant>,
+    pub(super) backups: BTreeMap<String, Backup>,
     tokens: BTreeMap<String, Token>,
     /// The authorization of a token, and its id.
     texts: HashMap<String, String>,

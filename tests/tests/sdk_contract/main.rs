@@ -1,6 +1,7 @@
 //! One table of cases that the real server and the fake one of the client crate pass alike.
 
 mod accounts;
+mod backups;
 mod changes;
 #[path = "../sdk_rig/mod.rs"]
 mod sdk_rig;
@@ -9,6 +10,7 @@ use accounts::{
     a_caller_is_told_who_it_is, a_tenant_has_no_more_stores_than_it_may, a_tenant_is_declared_changed_and_removed,
     a_token_is_made_once_shown_once_and_revoked, the_audit_has_what_calls_did, what_is_wrong_of_a_token_is_named,
 };
+use backups::{a_backup_is_made_once_waited_for_and_removed, what_is_wrong_of_a_backup_is_named};
 use changes::{
     a_deletion_is_guarded_and_repeated, a_protected_store_is_not_deleted, a_rehearsal_writes_nothing,
     a_release_is_one_that_is_offered, a_suspension_is_guarded_and_repeated, an_id_is_free_again_after_its_store,
@@ -145,6 +147,8 @@ on_both!(
     a_lost_history_is_said,
     a_lost_history_is_healed,
     credentials_have_their_time,
+    a_backup_is_made_once_waited_for_and_removed,
+    what_is_wrong_of_a_backup_is_named,
     waits_end_as_the_store_does,
     a_caller_is_told_who_it_is,
     a_token_is_made_once_shown_once_and_revoked,

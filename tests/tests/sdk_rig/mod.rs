@@ -48,7 +48,7 @@ impl Rig {
         let streams = StreamLimits { all: 1000, per_peer: None, per_principal: None };
         let limits = Limits { calls: Limits::CALLS, streams, deadline: Limits::DEADLINE };
         let store_url: StoreUrl = Arc::new(|id: &StoreId| format!("http://{id}.localhost:8080"));
-        let api = StoreApi::new(store_url, ENGINES, limits, stop.clone());
+        let api = StoreApi::new(store_url, ENGINES, limits, stop.clone()).with_repository(true);
         let mirror = Mirror::new(ring);
         let cluster = ScriptedProvisioner::new();
         let (credentials, volumes) = (Arc::new(cluster.clone()), Arc::new(cluster.clone()));
