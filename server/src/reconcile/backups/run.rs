@@ -256,7 +256,7 @@ impl<L: Ledger, J: RunJobs> Work<'_, L, J> {
         }
     }
 
-    /// What the Job left behind goes with it, its Secret first of all. If not, Kubernetes removes it after a while.
+    /// Removes the ended Job, and its Secret with it. If that fails, Kubernetes removes both after a while.
     async fn tidy(&self, task: Task<'_>) {
         if let Err(error) = self.driver.jobs.clear(task).await {
             tracing::warn!(backup = %task.backup.id, %error, "an ended Job was not removed; Kubernetes removes it later");
