@@ -1,10 +1,15 @@
 # shellcheck shell=bash disable=SC2154
 # restic, built from its Go module as images/backup/restic pins it. A change here is a new tag of the backup image.
 
+# vendor_restic: the folder of the program is $vendored then.
+vendor_restic() {
+  vendor_folder "restic-$(uname -m)-$(digest "$(tree_digest "$images/backup/restic")")" build_restic
+}
+
 # stage_restic CONTEXT: lays the program out for the Dockerfile.
 stage_restic() {
   local context=$1
-  vendor_folder "restic-$(uname -m)-$(digest "$(tree_digest "$images/backup/restic")")" build_restic
+  vendor_restic
   mkdir -p "$context/vendor"
   cp "$vendored/restic" "$context/vendor/"
   rm -r "$context/restic"

@@ -39,3 +39,17 @@ if ( DISALLOW_FILE_MODS ) {
 		}
 	);
 }
+
+// Pages of WooCommerce ask which plugins it recommends. Who may not install any is refused, and the browser shows it as an error.
+add_filter(
+	'rest_pre_dispatch',
+	static function ( $answer, $server, $request ) {
+		$recommendations = '/wc-admin/marketing/misc-recommendations' === $request->get_route();
+		if ( null === $answer && $recommendations && current_user_can( 'manage_woocommerce' ) && ! current_user_can( 'install_plugins' ) ) {
+			return new WP_REST_Response( array() );
+		}
+		return $answer;
+	},
+	10,
+	3
+);
