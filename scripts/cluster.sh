@@ -2,13 +2,14 @@
 # Which cluster the stores go to: the current kube context if it answers, else a local one of our own. Sourced.
 #
 # Sets cluster_kind (context or local), kubeconfig, values (comma-separated), helm, programs_folder (kubectl, grpcurl; empty
-# where they are yours) and store_url, and keeps them in .dev/cluster.env.
+# where they are yours), store_url, and for backups backup_repository and backup_credentials, and keeps them in .dev/cluster.env.
 #
 # SENDSTORES_IMAGE_VALUES names a values file with images that the cluster pulls by itself; then none are built or loaded.
 
 local_cluster=$root/tests/cluster/cluster
-# What the server is told of backups; nothing where the cluster is yours.
-backups=()
+# Where backups go, and the folder with the keys of that place; empty where the cluster is yours.
+backup_repository=''
+backup_credentials=''
 
 choose_cluster() {
   if [[ -f $dev/cluster.env ]]; then
@@ -46,21 +47,20 @@ start_cluster() {
     store_url=${SENDSTORES_STORE_URL:-http://{id\}.localtest.me}
   fi
   local name
-  for name in cluster_kind kubeconfig values helm programs_folder store_url; do
+  for name in cluster_kind kubeconfig values helm programs_folder store_url backup_repository backup_credentials; do
     printf '%s=%q\n' "$name" "${!name}"
   done >"$dev/cluster.env"
-  declare -p backups >>"$dev/cluster.env"
 }
 
 # Backups of the local cluster are kept in its own S3 server: the key that their repositories' passwords are made from, and the
-# way to it for the Jobs. Sets $backups, what the server is told of it.
+# way to it for the Jobs.
 open_backups() {
   [[ -n $SENDSTORES_TEST_S3_ENDPOINT ]] || return 0 # a cluster of before
   [[ -s $dev/backup-key ]] || (umask 077 && openssl rand -hex 32 >"$dev/backup-key")
   printf 'backup:\n  egress:\n    - {cidr: %s/32, ports: [%s]}\n' "$NODE_IP" "${SENDSTORES_TEST_S3_ENDPOINT##*:}" >"$dev/values-backups.yaml"
   values+=,$dev/values-backups.yaml
-  backups=(--backup-repository "s3:$SENDSTORES_TEST_S3_ENDPOINT/$SENDSTORES_TEST_S3_BUCKET/{uid}" --backup-key-file "$dev/backup-key"
-    --backup-s3-credentials "$(dirname "$SENDSTORES_TEST_S3_ACCESS_KEY_FILE")")
+  backup_repository="s3:$SENDSTORES_TEST_S3_ENDPOINT/$SENDSTORES_TEST_S3_BUCKET/{uid}"
+  backup_credentials=$(dirname "$SENDSTORES_TEST_S3_ACCESS_KEY_FILE")
 }
 
 # The store's images into whatever the cluster's nodes take them from.

@@ -44,7 +44,7 @@ make_certificates() {
   ) 2>"$dev/openssl.log" || die "no certificate could be made: see .dev/openssl.log"
 }
 
-# The namespace and the two Secrets that the chart refers to. No secret is in an argument.
+# The namespace and the Secrets that the chart refers to. No secret is in an argument.
 make_secrets() {
   make_certificates
   [[ -s $in_cluster/password ]] || (umask 077 && openssl rand -hex 24 | tr -d '\n' >"$in_cluster/password")
@@ -55,6 +55,11 @@ make_secrets() {
   in_namespace create secret generic "$release-tls" --type kubernetes.io/tls --dry-run=client -o yaml \
     --from-file="$in_cluster/tls.crt" --from-file="$in_cluster/tls.key" --from-file="$in_cluster/ca.crt" | in_namespace apply -f - >/dev/null
   in_namespace create secret generic "$release-redis" --dry-run=client -o yaml --from-file="$in_cluster/password" |
+    in_namespace apply -f - >/dev/null
+  [[ $backup_repository ]] || return 0
+  in_namespace create secret generic "$release-backup-key" --dry-run=client -o yaml --from-file=key="$dev/backup-key" |
+    in_namespace apply -f - >/dev/null
+  in_namespace create secret generic "$release-backup-s3" --dry-run=client -o yaml --from-file="$backup_credentials" |
     in_namespace apply -f - >/dev/null
 }
 
@@ -76,6 +81,12 @@ redis: {embedded: {enabled: true, existingSecret: $release-redis, tls: {existing
 tls: {existingSecret: $release-tls}
 store: {url: "$store_url"}
 defaultBackend: {enabled: $([[ $store_url == *//\{id\}.* ]] && echo true || echo false)}
+YAML
+  [[ -z $backup_repository ]] || cat >>"$in_cluster/values.yaml" <<YAML
+backups:
+  repository: "$backup_repository"
+  secretKey: {existingSecret: $release-backup-key}
+  s3: {existingSecret: $release-backup-s3}
 YAML
   IFS=, read -ra files <<<"$values"
   for file in "${files[@]}"; do

@@ -28,6 +28,22 @@
 {{- fail "defaultBackend needs a wildcard host: store.url must begin with {id} and a dot, as https://{id}.shops.example.com does" }}
 {{- end }}
 {{- include "server.checkCallers" . }}
+{{- include "server.checkBackups" . }}
+{{- end }}
+
+{{- define "server.checkBackups" -}}
+{{- with .Values.backups }}
+{{- if .repository }}
+{{- if not .secretKey.existingSecret }}
+{{- fail "backups.secretKey.existingSecret is missing: kubectl create secret generic sendstores-backup-key --from-literal=key=$(openssl rand -hex 32)" }}
+{{- end }}
+{{- if and (hasPrefix "s3:" .repository) (not .s3.existingSecret) }}
+{{- fail "backups.s3.existingSecret is missing: a Secret with access-key-id and secret-access-key" }}
+{{- end }}
+{{- else if or .secretKey.existingSecret .s3.existingSecret .deadline }}
+{{- fail "backups.repository is missing: s3:https://s3.example.com/bucket/{uid}" }}
+{{- end }}
+{{- end }}
 {{- end }}
 
 {{- define "server.checkRedis" -}}

@@ -36,6 +36,7 @@
 {{- include "server.environmentOfPort" . }}
 {{- include "server.environmentOfCallers" . }}
 {{- include "server.environmentOfRedis" . }}
+{{- include "server.environmentOfBackups" . }}
 {{- with $values.extraEnv }}
 {{ toYaml . }}
 {{- end }}
@@ -110,6 +111,21 @@
 {{- end }}
 {{- if $redis.allowPlaintext }}
 - {name: SENDSTORES_ALLOW_PLAINTEXT_REDIS, value: "true"}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "server.environmentOfBackups" -}}
+{{- with .Values.backups }}
+{{- if .repository }}
+- {name: SENDSTORES_BACKUP_REPOSITORY, value: {{ .repository | quote }}}
+- {name: SENDSTORES_BACKUP_KEY_FILE, value: {{ printf "/etc/sendstores/backup-key/%s" .secretKey.key }}}
+{{- if .s3.existingSecret }}
+- {name: SENDSTORES_BACKUP_S3_CREDENTIALS, value: /etc/sendstores/backup-s3}
+{{- end }}
+{{- if .deadline }}
+- {name: SENDSTORES_BACKUP_DEADLINE, value: {{ .deadline | quote }}}
+{{- end }}
 {{- end }}
 {{- end }}
 {{- end }}

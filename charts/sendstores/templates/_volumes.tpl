@@ -8,6 +8,8 @@ credentials: {secret: {{ $values.auth.credentialsSecret | quote }}}
 oidc-ca: {secret: {{ $values.auth.oidc.ca.existingSecret | quote }}}
 redis-ca: {secret: {{ ternary $values.redis.embedded.tls.existingSecret $values.redis.ca.existingSecret $values.redis.embedded.enabled | quote }}, only: {{ ternary "ca.crt" $values.redis.ca.key $values.redis.embedded.enabled }}}
 redis-client: {secret: {{ ternary "" $values.redis.clientCertificate.existingSecret $values.redis.embedded.enabled | quote }}}
+backup-key: {secret: {{ ternary $values.backups.secretKey.existingSecret "" (not (empty $values.backups.repository)) | quote }}, only: {{ $values.backups.secretKey.key }}}
+backup-s3: {secret: {{ ternary $values.backups.s3.existingSecret "" (not (empty $values.backups.repository)) | quote }}}
 store: {configMap: {{ printf "%s-store" .Release.Name | quote }}}
 {{- range $index, $file := $values.store.valuesFrom }}
 store-{{ $index }}: {configMap: {{ $file.name | quote }}}
