@@ -336,6 +336,13 @@ mod tests {
         assert_eq!(plan(&ready, &observed, now()), Action::Converge(evidence(true)));
     }
 
+    /// 10,000 READY stores, whose evidence is renewed at half of its age at the earliest, and the 8,192 changes that a replica keeps.
+    #[test]
+    fn the_evidence_of_many_stores_leaves_room_for_hours_of_history() {
+        let (stores, kept) = (10_000, 8_192);
+        assert!(EVIDENCE_AGE / 2 * kept / stores >= Duration::from_secs(4 * 3600), "{EVIDENCE_AGE:?}");
+    }
+
     #[test]
     fn a_ready_store_is_only_probed_and_degrades_before_it_is_mended() {
         let mut observed = Observed::nothing(fixture::PIPELINE);
