@@ -14,8 +14,8 @@ const S3_KEYS: [&str; 2] = ["access-key-id", "secret-access-key"];
 /// The flags.
 #[derive(Debug, Args)]
 pub struct BackupArgs {
-    /// Repository for backups, as a URL that restic takes, such as 's3:https://s3.example.com/bucket/{uid}' or
-    /// 'rest:https://backup.example.com/{uid}'. {uid} is replaced by the uid of the store: each has a repository of its own.
+    /// Repository for backups, as a URL that restic takes, such as `s3:https://s3.example.com/bucket/{uid}` or
+    /// `rest:https://backup.example.com/{uid}`. {uid} is replaced by the uid of the store: each has a repository of its own.
     /// Default: none; then stores cannot be backed up.
     #[arg(long, env = "SENDSTORES_BACKUP_REPOSITORY", value_name = "URL")]
     pub backup_repository: Option<String>,

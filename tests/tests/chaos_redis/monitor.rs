@@ -36,6 +36,13 @@ pub struct Seen {
     pub fences_reused: Vec<String>,
 }
 
+/// A write under a fence.
+struct Fenced {
+    id: String,
+    attempt: String,
+    fence: u64,
+}
+
 /// One line: when, who, and the words.
 struct Line {
     time: f64,
@@ -67,13 +74,15 @@ impl Monitor {
         let text = self.text();
         let mut lines = text.lines().filter_map(Line::read).peekable();
         while let Some(line) = lines.next() {
-            if let Some((id, fence)) = line.fenced_write() {
+            if let Some(writes) = line.writes() {
                 // What the script does stands behind it, until the next line that is no script's.
-                let mut executed = false;
+                let mut executed = Vec::new();
                 while let Some(effect) = lines.next_if(|line| line.by_script) {
-                    executed |= effect.is("XADD", "{sendstores}:log");
+                    executed.extend(effect.attempt());
                 }
-                seen.write(&claims, &id, fence, executed);
+                for Fenced { id, attempt, fence } in writes {
+                    seen.write(&claims, &id, fence, executed.contains(&attempt));
+                }
             } else {
                 seen.claim(&mut claims, &mut highest, &line);
             }
@@ -145,14 +154,28 @@ impl Line {
             && self.words.get(1).is_some_and(|word| word == key)
     }
 
-    /// The store and the fence, if this is a call of the script that writes, under a fence.
-    fn fenced_write(&self) -> Option<(String, u64)> {
+    /// The writes under a fence, if this is a call of the script that writes.
+    fn writes(&self) -> Option<Vec<Fenced>> {
         let words = &self.words;
         let called = words.first()?.to_ascii_uppercase().starts_with("EVAL");
+        // It is the only one with the counts as its fourth key.
+        (called && words.get(6).is_some_and(|key| key == "{sendstores}:tenants:counts")).then_some(())?;
         let keys: usize = words.get(2)?.parse().ok()?;
-        // It is the only one with five keys or six. Behind them: epoch, seen, id, attempt, expected, fence.
-        (called && keys >= 5).then_some(())?;
-        Some((words.get(keys + 5)?.clone(), words.get(keys + 8)?.parse().ok()?))
+        // Behind the keys: epoch, seen, length of the history, entries of the audit, window, and thirteen words of each write: id,
+        // attempt, expected, fence and so on.
+        let writes = words.get(keys + 8..)?.chunks(13);
+        let fenced = |write: &[String]| {
+            let [id, attempt, _, fence, ..] = write else { return None };
+            Some(Fenced { id: id.clone(), attempt: attempt.clone(), fence: fence.parse().ok()? })
+        };
+        Some(writes.filter_map(fenced).collect())
+    }
+
+    /// The attempt that gave an entry of the log.
+    fn attempt(&self) -> Option<String> {
+        let is_tip = |word: &String| word == "tip";
+        let tip = self.is("XADD", "{sendstores}:log").then(|| self.words.iter().position(is_tip)).flatten()?;
+        self.words.get(tip + 1).cloned()
     }
 }
 

@@ -161,11 +161,11 @@ mod tests {
 
     #[test]
     fn of_the_application_only_errors_of_known_shapes_are_shown() {
-        let text = "[php:error] [client 198.51.100.7:1] PHP Fatal error:  Uncaught Error: no db S3cret in /srv/x.php:3\\n#0 {main}\n\
+        let text = "[php:error] [client 198.51.100.7:1] PHP Fatal error:  Uncaught Error: Undefined constant S3cret in /srv/x.php:3\\n#0 {main}\n\
             [php:notice] [client 198.51.100.7:1] order of Jane Doe, Main Street 12\n";
         assert_eq!(
             tail(text, Some(woocommerce::ENGINE.diagnosis.log.shown), &["S3cret"]),
-            "[php:error] PHP Fatal error: Uncaught Error: no db [redacted] in /srv/x.php:3\n#0 {main}"
+            "[php:error] PHP Fatal error: Uncaught Error: Undefined constant [redacted] in /srv/x.php:3\n#0 {main}"
         );
     }
 
