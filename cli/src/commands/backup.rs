@@ -66,11 +66,12 @@ async fn create(global: &Global, client: &Client, args: CreateBackupArgs) -> Res
         let next = command(global, &format!("backup get {id}"));
         return output::print(&format!("backup {id} is accepted and {}\nNext:\n  {next}", state(&made)));
     }
+    let mut last = None;
     let shown = |backup: &Backup| {
         if global.json {
             // A line that cannot be written has no reader.
             let _ = output::json_line(backup);
-        } else {
+        } else if last.replace(backup.state) != Some(backup.state) {
             output::note(&format!("{id} is {}", state(backup)));
         }
     };
@@ -143,7 +144,7 @@ fn page(backup: &Backup) -> String {
     let mut lines = vec![format!("{}  {}", backup.id, state(backup))];
     let mut add = |name: &str, value: String| {
         if !value.is_empty() && value != "-" {
-            lines.push(format!("  {name:<11}{value}"));
+            lines.push(format!("  {name:<13}{value}"));
         }
     };
     add("store", backup.store.clone());
