@@ -33,7 +33,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("dashboard", &[]),
     ("default_backend", &["mirror", "supervise"]),
     ("grpc", &["auth", "dashboard", "mirror", "supervise", "tls"]),
-    ("ledger", &["shop"]),
+    ("ledger", &["shop", "supervise"]),
     ("mirror", &[]),
     ("permits", &["turns"]),
     ("provision", &["permits", "shop", "supervise"]),

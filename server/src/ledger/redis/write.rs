@@ -26,14 +26,21 @@ use super::{
     keys::{Keys, OfKind},
     reply::{self, Reply, unexpected},
 };
-use crate::ledger::record;
+use crate::{
+    ledger::record,
+    supervise::{Group, caught},
+};
 
 /// How many writes go together at most. Redis does nothing else meanwhile, some 50 µs for each.
 const MOST: usize = 64;
 
 /// The writes that wait for their batch.
 #[derive(Default)]
-pub(super) struct Batches(Mutex<Waiting>);
+pub(super) struct Batches {
+    waiting: Mutex<Waiting>,
+    /// Whose task is the sender.
+    tasks: Group,
+}
 
 #[derive(Default)]
 struct Waiting {
@@ -69,7 +76,7 @@ impl Batches {
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -89,6 +96,11 @@ impl Waiting {
 // === impl Sender ===
 
 impl Sender {
+    async fn run(self) {
+        // It is counted, and the next write starts another sender.
+        let _ = caught("writes", self.send_all()).await;
+    }
+
     async fn send_all(mut self) {
         loop {
             // Whose answers the last batch brought, and whose requests were read together, add their writes before the next.
@@ -181,7 +193,8 @@ impl RedisLedger {
         let write = Pending { epoch, begun: Instant::now(), keys, args, answer };
         if self.shared.batches.add(write) {
             // A task of its own, since a caller may leave while others wait for the same batch.
-            tokio::spawn(Sender { ledger: self.clone(), sending: true }.send_all());
+            let sender = Sender { ledger: self.clone(), sending: true };
+            self.shared.batches.tasks.spawner().spawn(sender.run());
         }
         let late = || LedgerError::Unavailable("no answer in time".to_owned());
         timeout(self.shared.config.command_timeout, answered).await.map_err(|_| late())?.map_err(|_| late())?
