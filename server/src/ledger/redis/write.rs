@@ -98,7 +98,7 @@ impl Waiting {
 impl Sender {
     async fn run(self) {
         // It is counted, and the next write starts another sender.
-        let _ = caught("writes", self.send_all()).await;
+        let _ = caught("writes", Box::pin(self.send_all())).await;
     }
 
     async fn send_all(mut self) {
