@@ -254,7 +254,7 @@ mod tests {
     fn a_backup_is_shown_with_what_is_known_of_it_alone() {
         let shown = page(&sample());
         assert!(shown.starts_with("0193b0a0-7c3e-7000-8000-0000000000af/20261130-174933-4fkq  SUCCEEDED\n"), "{shown}");
-        assert!(shown.contains("  orders     20000\n") && shown.contains("  added      1.4 KiB\n"), "{shown}");
+        assert!(shown.contains("  orders       20000\n") && shown.contains("  added        1.4 KiB\n"), "{shown}");
         assert!(!shown.contains("failure") && !shown.contains("tenant"), "{shown}");
         let hostile = Backup { store: "a\u{1b}[2J".to_owned(), ..sample() };
         assert!(!page(&hostile).contains('\u{1b}'));
