@@ -36,14 +36,14 @@ struct Repository {
 
 impl Repository {
     fn new() -> Self {
-        let told = |name: &str| {
+        let given = |name: &str| {
             let name = format!("SENDSTORES_TEST_S3_{name}");
             env::var(&name).unwrap_or_else(|_| panic!("{name} is not set: the cluster was started without --s3"))
         };
         let folder = TempDir::new().expect("a folder");
         fs::write(folder.path().join("key"), "0123456789abcdef0123456789abcdef\n").expect("written");
-        let credentials = Path::new(&told("ACCESS_KEY_FILE")).parent().expect("its folder").to_owned();
-        Self { folder, endpoint: told("ENDPOINT"), bucket: told("BUCKET"), credentials }
+        let credentials = Path::new(&given("ACCESS_KEY_FILE")).parent().expect("its folder").to_owned();
+        Self { folder, endpoint: given("ENDPOINT"), bucket: given("BUCKET"), credentials }
     }
 
     fn url(&self, uid: &str) -> String {
